@@ -1,0 +1,311 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Errors of writing. Both mean "not now": the sender should try again.
+var (
+	ErrFull = errors.New("the disk is nearly full, nothing more is taken until there is room")
+	ErrBusy = errors.New("more is coming in than can be stored, try again in a moment")
+)
+
+// MaxPayload is the largest message, in bytes.
+const MaxPayload = 4 << 20
+
+// Options say how to reach the bus. The zero value with Dir set is an embedded
+// server that listens nowhere and syncs every write.
+type Options struct {
+	URL        string        // an external NATS; empty: embed a server
+	Creds      string        // credentials file for an external NATS
+	Dir        string        // where the embedded server keeps its files
+	Partitions int           // of the records when they are first created; default 16, 1 to 1024
+	Replicas   int           // of every stream on an external cluster; default 1
+	NoSync     bool          // do not fsync each write (embedded only): a power cut may lose seconds
+	MinFree    int64         // refuse writes below this many free bytes under Dir; default 256 MiB
+	MaxAge     time.Duration // keep records this long even if read; default 0: trimmed as soon as every reader has them
+	Listen     string        // HOST:PORT for NATS clients of other processes; empty: none
+	MQTT       string        // HOST:PORT of the MQTT listener; empty: none
+	Log        *slog.Logger
+}
+
+// Bus is a connection to JetStream with all streams in place.
+type Bus struct {
+	opts       Options
+	server     *server.Server
+	conn       *nats.Conn
+	js         jetstream.JetStream
+	partitions int
+	full       atomic.Bool
+	stop       context.CancelFunc
+	background sync.WaitGroup
+}
+
+// Open starts or reaches the server, creates what is missing and checks that
+// what exists fits. The caller closes it.
+func Open(ctx context.Context, o Options) (*Bus, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Partitions == 0 {
+		o.Partitions = 16
+	}
+	if o.Partitions < 1 || o.Partitions > 1024 {
+		return nil, fmt.Errorf("open bus: %d partitions, between 1 and 1024 are possible", o.Partitions)
+	}
+	if o.Replicas == 0 {
+		o.Replicas = 1
+	}
+	if o.MinFree == 0 {
+		o.MinFree = 256 << 20
+	}
+	b := &Bus{opts: o}
+	if err := b.connect(); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("open bus: %w", err)
+	}
+	if err := b.createStreams(ctx); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("open bus: %w", err)
+	}
+	bg, stop := context.WithCancel(context.Background())
+	b.stop = stop
+	if o.URL == "" {
+		b.measureRoom()
+		b.background.Go(func() { b.watchRoom(bg) })
+	}
+	return b, nil
+}
+
+func (b *Bus) connect() error {
+	var opts []nats.Option
+	opts = append(opts, nats.Name("wattwerk"), nats.MaxReconnects(-1), nats.RetryOnFailedConnect(false))
+	if b.opts.URL != "" {
+		if b.opts.Creds != "" {
+			opts = append(opts, nats.UserCredentials(b.opts.Creds))
+		}
+		conn, err := nats.Connect(b.opts.URL, opts...)
+		if err != nil {
+			u, perr := url.Parse(b.opts.URL)
+			if perr == nil {
+				return fmt.Errorf("reach NATS at %s: %w", u.Redacted(), err)
+			}
+			return fmt.Errorf("reach NATS: %w", err)
+		}
+		b.conn = conn
+	} else {
+		if err := b.embed(); err != nil {
+			return err
+		}
+		conn, err := nats.Connect("", append(opts, nats.InProcessServer(b.server))...)
+		if err != nil {
+			return fmt.Errorf("reach the embedded NATS: %w", err)
+		}
+		b.conn = conn
+	}
+	js, err := jetstream.New(b.conn, jetstream.WithPublishAsyncMaxPending(4096))
+	if err != nil {
+		return err
+	}
+	b.js = js
+	return nil
+}
+
+// Close ends the connection and the embedded server. Nothing is read or
+// written afterwards.
+func (b *Bus) Close() {
+	if b.stop != nil {
+		b.stop()
+	}
+	b.background.Wait()
+	if b.conn != nil {
+		b.conn.Close()
+	}
+	if b.server != nil {
+		b.server.Shutdown()
+		b.server.WaitForShutdown()
+	}
+}
+
+// Partitions is how many records streams there are.
+func (b *Bus) Partitions() int { return b.partitions }
+
+// Conn is the NATS connection, for live subjects.
+func (b *Bus) Conn() *nats.Conn { return b.conn }
+
+// JetStream gives access to streams that belong to one service alone.
+func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
+// Replicas is the number of copies every stream has.
+func (b *Bus) Replicas() int { return b.opts.Replicas }
+
+// Full tells whether writes are refused for want of room.
+func (b *Bus) Full() bool { return b.full.Load() }
+
+func (b *Bus) watchRoom(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			b.measureRoom()
+		}
+	}
+}
+
+func (b *Bus) measureRoom() {
+	free, err := freeBytes(b.opts.Dir)
+	if err != nil {
+		b.opts.Log.Warn("free space unknown", "dir", b.opts.Dir, "error", err)
+		return
+	}
+	full := free < b.opts.MinFree
+	if full != b.full.Swap(full) {
+		b.opts.Log.Warn("room on the disk changed", "refusing", full, "free_bytes", free, "min_free_bytes", b.opts.MinFree)
+	}
+}
+
+const (
+	partitionsKey = "partitions"
+	settingsKV    = "settings"
+)
+
+// createStreams makes what every service relies on. The number of partitions
+// is fixed by whoever comes first.
+func (b *Bus) createStreams(ctx context.Context) error {
+	kv, err := b.KV(ctx, settingsKV)
+	if err != nil {
+		return err
+	}
+	if _, err := kv.Create(ctx, partitionsKey, []byte(strconv.Itoa(b.opts.Partitions))); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("fix the number of partitions: %w", err)
+	}
+	entry, err := kv.Get(ctx, partitionsKey)
+	if err != nil {
+		return fmt.Errorf("read the number of partitions: %w", err)
+	}
+	if b.partitions, err = strconv.Atoi(string(entry.Value())); err != nil || b.partitions < 1 {
+		return fmt.Errorf("the stored number of partitions is %q", entry.Value())
+	}
+	for p := range b.partitions {
+		if err := b.stream(ctx, jetstream.StreamConfig{
+			Name:        recordsStream(p),
+			Description: "Records of partition " + strconv.Itoa(p) + ": the write-ahead log.",
+			Subjects:    []string{RecordsSubject(p)},
+			Discard:     jetstream.DiscardNew,
+		}); err != nil {
+			return err
+		}
+	}
+	for _, c := range []jetstream.StreamConfig{
+		{
+			Name: partialsStream, Subjects: []string{"partials.*"}, MaxAge: time.Hour,
+			Description: "Partial sums per partition, hierarchy and tick; derived, so not synced.",
+		},
+		{
+			Name: aggregatesStream, Subjects: []string{"aggregates.*"}, MaxAge: 24 * time.Hour,
+			Description: "Ticks of every hierarchy.",
+		},
+		{
+			Name: deadStream, Subjects: []string{"dead.*"}, MaxAge: 90 * 24 * time.Hour, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
+			Description: "What could not be taken, with the reason.",
+		},
+	} {
+		if err := b.stream(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Bus) stream(ctx context.Context, c jetstream.StreamConfig) error {
+	c.Storage = jetstream.FileStorage
+	c.Replicas = b.opts.Replicas
+	c.AllowDirect = true
+	c.MaxMsgSize = MaxPayload
+	if _, err := b.js.CreateOrUpdateStream(ctx, c); err != nil {
+		return fmt.Errorf("create stream %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// KV opens the key-value bucket of that name, creating it when missing.
+func (b *Bus) KV(ctx context.Context, name string) (jetstream.KeyValue, error) {
+	kv, err := b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: name, History: 1, Replicas: b.opts.Replicas})
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", name, err)
+	}
+	return kv, nil
+}
+
+// Objects opens the object bucket of that name, creating it when missing: for
+// what is larger than a message, checkpoints and snapshots.
+func (b *Bus) Objects(ctx context.Context, name string) (jetstream.ObjectStore, error) {
+	obs, err := b.js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{Bucket: name, Replicas: b.opts.Replicas})
+	if err != nil {
+		return nil, fmt.Errorf("open objects %s: %w", name, err)
+	}
+	return obs, nil
+}
+
+func (b *Bus) embed() error {
+	dir := filepath.Join(b.opts.Dir, "nats")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	so := &server.Options{
+		ServerName: "wattwerk",
+		DontListen: true,
+		JetStream:  true,
+		StoreDir:   dir,
+		SyncAlways: !b.opts.NoSync,
+		MaxPayload: MaxPayload + 4096,
+		MaxPending: 256 << 20,
+		NoSigs:     true,
+		NoLog:      false,
+		// The budget is the disk itself; measureRoom stops intake in time.
+		JetStreamMaxStore:  1 << 50,
+		JetStreamMaxMemory: 1 << 30,
+	}
+	if b.opts.Listen != "" {
+		host, port, err := splitHostPort(b.opts.Listen)
+		if err != nil {
+			return err
+		}
+		so.DontListen, so.Host, so.Port = false, host, port
+	}
+	if b.opts.MQTT != "" {
+		host, port, err := splitHostPort(b.opts.MQTT)
+		if err != nil {
+			return err
+		}
+		so.MQTT.Host, so.MQTT.Port = host, port
+	}
+	srv, err := server.NewServer(so)
+	if err != nil {
+		return fmt.Errorf("embed NATS: %w", err)
+	}
+	srv.SetLoggerV2(&natsLog{log: b.opts.Log}, false, false, false)
+	b.server = srv
+	srv.Start()
+	if !srv.ReadyForConnections(60 * time.Second) {
+		return errors.New("the embedded NATS did not become ready within 60 s")
+	}
+	return nil
+}

@@ -1,0 +1,322 @@
+package bus
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/record"
+)
+
+const (
+	partialsStream   = "PARTIALS"
+	aggregatesStream = "AGGREGATES"
+	deadStream       = "DEAD"
+)
+
+func recordsStream(p int) string { return fmt.Sprintf("RECORDS-%04d", p) }
+
+// RecordsSubject is where the batches of partition p are published.
+func RecordsSubject(p int) string { return "records." + strconv.Itoa(p) }
+
+// PartialsSubject and AggregatesSubject are where combiner q reads and writes.
+func PartialsSubject(q int) string   { return "partials." + strconv.Itoa(q) }
+func AggregatesSubject(q int) string { return "aggregates." + strconv.Itoa(q) }
+
+// Message is one stored message of a stream.
+type Message struct {
+	Subject string
+	Seq     uint64    // position in the stream, from 1, without gaps per partition
+	Stored  time.Time // when the server stored it; never goes back within a stream
+	Data    []byte    // valid until the handler returns
+	Pending uint64    // how many more are stored behind this one
+}
+
+// PublishRecords stores an encoded batch in partition p and returns its
+// position. nil means stored. Most callers want a [Writer].
+func (b *Bus) PublishRecords(ctx context.Context, p int, batch []byte) (uint64, error) {
+	return b.publish(ctx, RecordsSubject(p), batch)
+}
+
+// PublishPartials stores partial sums for combiner q.
+func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) error {
+	_, err := b.publish(ctx, PartialsSubject(q), data)
+	return err
+}
+
+// PublishAggregates stores ticks of combiner q.
+func (b *Bus) PublishAggregates(ctx context.Context, q int, data []byte) error {
+	_, err := b.publish(ctx, AggregatesSubject(q), data)
+	return err
+}
+
+func (b *Bus) publish(ctx context.Context, subject string, data []byte) (uint64, error) {
+	if b.full.Load() {
+		return 0, ErrFull
+	}
+	ack, err := b.js.Publish(ctx, subject, data)
+	if err != nil {
+		return 0, b.explain(subject, err)
+	}
+	return ack.Sequence, nil
+}
+
+func (b *Bus) explain(subject string, err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.Code == 503 {
+		return fmt.Errorf("%w (%s: %w)", ErrFull, subject, err)
+	}
+	return fmt.Errorf("publish on %s: %w", subject, err)
+}
+
+// ReadRecords hands every message of partition p from position from (0 or 1:
+// the first there is) to handle, in order, until ctx ends or handle fails.
+// A context that ended is not an error.
+func (b *Bus) ReadRecords(ctx context.Context, p int, from uint64, handle func(Message) error) error {
+	return b.read(ctx, recordsStream(p), "", from, handle)
+}
+
+// ReadPartials reads what [Bus.PublishPartials] stored for combiner q.
+func (b *Bus) ReadPartials(ctx context.Context, q int, from uint64, handle func(Message) error) error {
+	return b.read(ctx, partialsStream, PartialsSubject(q), from, handle)
+}
+
+// ReadAggregates reads what [Bus.PublishAggregates] stored, all combiners.
+func (b *Bus) ReadAggregates(ctx context.Context, from uint64, handle func(Message) error) error {
+	return b.read(ctx, aggregatesStream, "", from, handle)
+}
+
+// Read is the reader behind the others, for a stream of one service alone.
+// An empty filter reads all subjects.
+func (b *Bus) Read(ctx context.Context, stream, filter string, from uint64, handle func(Message) error) error {
+	return b.read(ctx, stream, filter, from, handle)
+}
+
+func (b *Bus) read(ctx context.Context, stream, filter string, from uint64, handle func(Message) error) error {
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
+	if filter != "" {
+		cfg.FilterSubjects = []string{filter}
+	}
+	if from > 1 {
+		cfg.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
+		cfg.OptStartSeq = from
+	}
+	c, err := b.js.OrderedConsumer(ctx, stream, cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("read %s: %w", stream, err)
+	}
+	it, err := c.Messages(jetstream.PullMaxBytes(8<<20), jetstream.PullExpiry(30*time.Second))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", stream, err)
+	}
+	stop := context.AfterFunc(ctx, it.Stop)
+	defer stop()
+	defer it.Stop()
+	for {
+		m, err := it.Next()
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", stream, err)
+		}
+		if err := handle(Message{
+			Subject: m.Subject(), Seq: meta.Sequence.Stream, Stored: meta.Timestamp, Data: m.Data(), Pending: meta.NumPending,
+		}); err != nil {
+			return err
+		}
+	}
+}
+
+// Extent is what a records stream holds.
+type Extent struct {
+	First, Last uint64    // positions; First > Last when empty
+	LastStored  time.Time // when the last one was stored
+	Created     time.Time // when the stream was created
+	Bytes       uint64
+}
+
+// RecordsExtent asks what partition p holds at this moment.
+func (b *Bus) RecordsExtent(ctx context.Context, p int) (Extent, error) {
+	return b.Extent(ctx, recordsStream(p))
+}
+
+// AggregatesExtent asks what the aggregates stream holds at this moment.
+func (b *Bus) AggregatesExtent(ctx context.Context) (Extent, error) {
+	return b.Extent(ctx, aggregatesStream)
+}
+
+// Extent asks what a stream holds at this moment.
+func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
+	s, err := b.js.Stream(ctx, stream)
+	if err != nil {
+		return Extent{}, fmt.Errorf("ask %s: %w", stream, err)
+	}
+	info := s.CachedInfo()
+	return Extent{
+		First: info.State.FirstSeq, Last: info.State.LastSeq, LastStored: info.State.LastTime,
+		Created: info.Created, Bytes: info.State.Bytes,
+	}, nil
+}
+
+const positionsKV = "positions"
+
+// SavePosition notes that a reader ("history", "aggregate") has everything of
+// partition p up to and including seq safely on disk.
+func (b *Bus) SavePosition(ctx context.Context, reader string, p int, seq uint64) error {
+	kv, err := b.js.KeyValue(ctx, positionsKV)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = b.KV(ctx, positionsKV)
+	}
+	if err != nil {
+		return fmt.Errorf("save position: %w", err)
+	}
+	if _, err := kv.Put(ctx, reader+"."+strconv.Itoa(p), binary.BigEndian.AppendUint64(nil, seq)); err != nil {
+		return fmt.Errorf("save position: %w", err)
+	}
+	return nil
+}
+
+// Position gives what SavePosition noted, 0 when nothing was.
+func (b *Bus) Position(ctx context.Context, reader string, p int) (uint64, error) {
+	kv, err := b.KV(ctx, positionsKV)
+	if err != nil {
+		return 0, err
+	}
+	e, err := kv.Get(ctx, reader+"."+strconv.Itoa(p))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return 0, nil
+	}
+	if err != nil || len(e.Value()) != 8 {
+		return 0, fmt.Errorf("read position of %s: %w", reader, err)
+	}
+	return binary.BigEndian.Uint64(e.Value()), nil
+}
+
+// TrimRecords removes from every partition what all the named readers have
+// safely, and is older than the MaxAge of the options.
+func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
+	for p := range b.partitions {
+		least := uint64(1 << 63)
+		for _, r := range readers {
+			at, err := b.Position(ctx, r, p)
+			if err != nil {
+				return err
+			}
+			least = min(least, at)
+		}
+		if least == 0 || least == 1<<63 {
+			continue
+		}
+		s, err := b.js.Stream(ctx, recordsStream(p))
+		if err != nil {
+			return fmt.Errorf("trim %s: %w", recordsStream(p), err)
+		}
+		if b.opts.MaxAge > 0 {
+			m, err := s.GetMsg(ctx, least)
+			if err != nil || time.Since(m.Time) < b.opts.MaxAge {
+				continue
+			}
+		}
+		if s.CachedInfo().State.FirstSeq > least {
+			continue
+		}
+		if err := s.Purge(ctx, jetstream.WithPurgeSequence(least+1)); err != nil {
+			return fmt.Errorf("trim %s: %w", recordsStream(p), err)
+		}
+	}
+	return nil
+}
+
+// DeadLetter is something that was offered and could not be taken.
+type DeadLetter struct {
+	Source string          `json:"source" doc:"The bridge or service that refused it" example:"influx"`
+	Reason string          `json:"reason" doc:"Why, in a sentence"`
+	Sensor record.SensorID `json:"sensor,omitempty" doc:"The sensor concerned, when known"`
+	Time   record.Millis   `json:"time,omitempty" doc:"The time it claims, in ms since 1970 UTC"`
+	Value  *float64        `json:"value,omitempty" doc:"The value it claims, when finite"`
+	Sample string          `json:"sample,omitempty" doc:"The beginning of the offered bytes, at most 2000 characters"`
+	At     record.Millis   `json:"at" doc:"When it was refused"`
+}
+
+// MaxSample is how much of refused bytes a dead letter keeps.
+const MaxSample = 2000
+
+// Bury stores a dead letter. It fails only when the bus does.
+func (b *Bus) Bury(ctx context.Context, d DeadLetter) error {
+	if d.At == 0 {
+		d.At = record.MillisOf(time.Now())
+	}
+	if len(d.Sample) > MaxSample {
+		d.Sample = d.Sample[:MaxSample]
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("bury: %w", err)
+	}
+	_, err = b.publish(ctx, "dead."+subjectToken(d.Source), data)
+	return err
+}
+
+// DeadLetters gives the newest n dead letters, newest first.
+func (b *Bus) DeadLetters(ctx context.Context, n int) ([]DeadLetter, error) {
+	s, err := b.js.Stream(ctx, deadStream)
+	if err != nil {
+		return nil, fmt.Errorf("read dead letters: %w", err)
+	}
+	st := s.CachedInfo().State
+	var out []DeadLetter
+	for seq := st.LastSeq; seq >= st.FirstSeq && seq > 0 && len(out) < n; seq-- {
+		m, err := s.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read dead letters: %w", err)
+		}
+		var d DeadLetter
+		if err := json.Unmarshal(m.Data, &d); err != nil {
+			return nil, fmt.Errorf("read dead letter %d: %w", seq, err)
+		}
+		out = append(out, d)
+	}
+	return out, nil
+}
+
+// DeadLetterCount is how many dead letters are kept.
+func (b *Bus) DeadLetterCount(ctx context.Context) (uint64, error) {
+	s, err := b.js.Stream(ctx, deadStream)
+	if err != nil {
+		return 0, fmt.Errorf("count dead letters: %w", err)
+	}
+	return s.CachedInfo().State.Msgs, nil
+}
+
+func subjectToken(s string) string {
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s) && i < 40; i++ {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' {
+			out = append(out, c)
+		} else {
+			out = append(out, '-')
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return string(out)
+}

@@ -1,0 +1,204 @@
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Ticks is what one message on an aggregates stream carries: one or more ticks
+// of one hierarchy, for the same groups in the same order.
+type Ticks struct {
+	Hierarchy string
+	Revision  uint64   // the model revision the groups were formed by
+	Groups    []string // the groups, in the order of the columns
+	Ticks     []Tick
+
+	column []byte
+}
+
+// Tick is every group of a hierarchy at one point of the event-time grid, one
+// column entry per group. NaN stands for null: null is not zero.
+type Tick struct {
+	Time        Millis
+	Sum         []float64 // sum of the members' values; null when Count is 0
+	Min         []float64 // least leaf value, with its sign; null when Count is 0
+	Max         []float64 // greatest leaf value, with its sign; null when Count is 0
+	Count       []uint32  // leaves that had a value
+	Total       []uint32  // leaves known; coverage is Count/Total
+	Meter       []float64 // the group's own meter; null without meter or value
+	Unaccounted []float64 // Meter less Sum; null unless both are there
+}
+
+// GroupColumn gives the encoded group names of decoded ticks; equal bytes name
+// equal groups.
+func (t *Ticks) GroupColumn() []byte { return t.column }
+
+// Encode appends the wire form to dst.
+func (t *Ticks) Encode(dst []byte) []byte {
+	if t.Hierarchy != "" {
+		dst = protowire.AppendTag(dst, 1, protowire.BytesType)
+		dst = protowire.AppendString(dst, t.Hierarchy)
+	}
+	if t.Revision != 0 {
+		dst = protowire.AppendTag(dst, 2, protowire.VarintType)
+		dst = protowire.AppendVarint(dst, t.Revision)
+	}
+	for _, g := range t.Groups {
+		dst = append(dst, 3<<3|2)
+		dst = protowire.AppendString(dst, g)
+	}
+	var buf []byte
+	for i := range t.Ticks {
+		buf = t.Ticks[i].encode(buf[:0])
+		dst = protowire.AppendTag(dst, 4, protowire.BytesType)
+		dst = protowire.AppendBytes(dst, buf)
+	}
+	return dst
+}
+
+func (t *Tick) encode(dst []byte) []byte {
+	if t.Time != 0 {
+		dst = append(dst, 1<<3|0)
+		dst = protowire.AppendVarint(dst, protowire.EncodeZigZag(int64(t.Time)))
+	}
+	dst = appendDoubles(dst, 2, t.Sum)
+	dst = appendDoubles(dst, 3, t.Min)
+	dst = appendDoubles(dst, 4, t.Max)
+	dst = appendUints(dst, 5, t.Count)
+	dst = appendUints(dst, 6, t.Total)
+	dst = appendDoubles(dst, 7, t.Meter)
+	return appendDoubles(dst, 8, t.Unaccounted)
+}
+
+func appendUints(dst []byte, field byte, xs []uint32) []byte {
+	if len(xs) == 0 {
+		return dst
+	}
+	n := 0
+	for _, x := range xs {
+		n += protowire.SizeVarint(uint64(x))
+	}
+	dst = append(dst, field<<3|2)
+	dst = protowire.AppendVarint(dst, uint64(n))
+	for _, x := range xs {
+		dst = protowire.AppendVarint(dst, uint64(x))
+	}
+	return dst
+}
+
+// Decode reads the wire form. Nothing aliases data except GroupColumn.
+// Every column of every tick has exactly one entry per group, or the error
+// wraps [ErrWire].
+func (t *Ticks) Decode(data []byte) error {
+	*t = Ticks{}
+	for rest := data; len(rest) > 0; {
+		at := len(data) - len(rest)
+		num, typ, n := protowire.ConsumeTag(rest)
+		if n < 0 {
+			return fmt.Errorf("%w: bad tag", ErrWire)
+		}
+		rest = rest[n:]
+		m := protowire.ConsumeFieldValue(num, typ, rest)
+		if m < 0 {
+			return fmt.Errorf("%w: bad field %d", ErrWire, num)
+		}
+		switch {
+		case num == 1 && typ == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(rest)
+			t.Hierarchy = string(v)
+		case num == 2 && typ == protowire.VarintType:
+			t.Revision, _ = protowire.ConsumeVarint(rest)
+		case num == 3 && typ == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(rest)
+			t.Groups = append(t.Groups, string(v))
+			t.column = append(t.column, data[at:at+n+m]...)
+		case num == 4 && typ == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(rest)
+			var tick Tick
+			if err := tick.decode(v); err != nil {
+				return err
+			}
+			t.Ticks = append(t.Ticks, tick)
+		}
+		rest = rest[m:]
+	}
+	g := len(t.Groups)
+	for i := range t.Ticks {
+		k := &t.Ticks[i]
+		if len(k.Sum) != g || len(k.Min) != g || len(k.Max) != g || len(k.Count) != g ||
+			len(k.Total) != g || len(k.Meter) != g || len(k.Unaccounted) != g {
+			return fmt.Errorf("%w: columns of tick %d do not match %d groups", ErrWire, i, g)
+		}
+	}
+	return nil
+}
+
+func (t *Tick) decode(rest []byte) error {
+	for len(rest) > 0 {
+		num, typ, n := protowire.ConsumeTag(rest)
+		if n < 0 {
+			return fmt.Errorf("%w: bad tag in tick", ErrWire)
+		}
+		rest = rest[n:]
+		m := protowire.ConsumeFieldValue(num, typ, rest)
+		if m < 0 {
+			return fmt.Errorf("%w: bad field %d in tick", ErrWire, num)
+		}
+		if num == 1 && typ == protowire.VarintType {
+			v, _ := protowire.ConsumeVarint(rest)
+			t.Time = Millis(protowire.DecodeZigZag(v))
+		}
+		if typ == protowire.BytesType {
+			col, _ := protowire.ConsumeBytes(rest)
+			var err error
+			switch num {
+			case 2:
+				t.Sum, err = doubles(col)
+			case 3:
+				t.Min, err = doubles(col)
+			case 4:
+				t.Max, err = doubles(col)
+			case 5:
+				t.Count, err = uints(col)
+			case 6:
+				t.Total, err = uints(col)
+			case 7:
+				t.Meter, err = doubles(col)
+			case 8:
+				t.Unaccounted, err = doubles(col)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		rest = rest[m:]
+	}
+	return nil
+}
+
+func doubles(col []byte) ([]float64, error) {
+	if len(col)%8 != 0 {
+		return nil, fmt.Errorf("%w: double column of %d bytes", ErrWire, len(col))
+	}
+	out := make([]float64, len(col)/8)
+	for i := range out {
+		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(col[i*8:]))
+	}
+	return out, nil
+}
+
+func uints(col []byte) ([]uint32, error) {
+	out := make([]uint32, 0, len(col))
+	for len(col) > 0 {
+		v, m := protowire.ConsumeVarint(col)
+		if m < 0 || v > math.MaxUint32 {
+			return nil, fmt.Errorf("%w: bad number column", ErrWire)
+		}
+		out = append(out, uint32(v))
+		col = col[m:]
+	}
+	return out, nil
+}
