@@ -1,0 +1,117 @@
+package record
+
+import "fmt"
+
+// Quantity names a kind of physical quantity. It decides in which unit values
+// are kept: the coherent unit of [Quantity.Unit].
+type Quantity string
+
+// The quantities known. Energies and volumes are counters by nature, the
+// others gauges.
+const (
+	ActivePower    Quantity = "active_power"    // W
+	ReactivePower  Quantity = "reactive_power"  // var
+	ApparentPower  Quantity = "apparent_power"  // V·A
+	Energy         Quantity = "energy"          // W·h
+	ReactiveEnergy Quantity = "reactive_energy" // var·h
+	ApparentEnergy Quantity = "apparent_energy" // V·A·h
+	Voltage        Quantity = "voltage"         // V
+	Current        Quantity = "current"         // A
+	Frequency      Quantity = "frequency"       // Hz
+	PowerFactor    Quantity = "power_factor"    // 1
+	PhaseAngle     Quantity = "phase_angle"     // degree
+	Temperature    Quantity = "temperature"     // degree Celsius
+	Humidity       Quantity = "humidity"        // percent relative humidity
+	Pressure       Quantity = "pressure"        // Pa
+	Illuminance    Quantity = "illuminance"     // lx
+	Irradiance     Quantity = "irradiance"      // W/m²
+	Volume         Quantity = "volume"          // m³
+	VolumeFlow     Quantity = "volume_flow"     // m³/h
+	Mass           Quantity = "mass"            // kg
+	MassFlow       Quantity = "mass_flow"       // kg/h
+	Speed          Quantity = "speed"           // m/s
+	Ratio          Quantity = "ratio"           // 1
+	Concentration  Quantity = "concentration"   // parts per million
+	Charge         Quantity = "charge"          // A·h
+	Duration       Quantity = "duration"        // s
+	Pieces         Quantity = "count"           // 1, things counted
+)
+
+// quantities lists every quantity with the UCUM code of its coherent unit.
+var quantities = []struct {
+	quantity Quantity
+	unit     string
+	counter  bool
+}{
+	{ActivePower, "W", false},
+	{ReactivePower, "var", false},
+	{ApparentPower, "V.A", false},
+	{Energy, "W.h", true},
+	{ReactiveEnergy, "var.h", true},
+	{ApparentEnergy, "V.A.h", true},
+	{Voltage, "V", false},
+	{Current, "A", false},
+	{Frequency, "Hz", false},
+	{PowerFactor, "{cos_phi}", false},
+	{PhaseAngle, "deg", false},
+	{Temperature, "Cel", false},
+	{Humidity, "%{RH}", false},
+	{Pressure, "Pa", false},
+	{Illuminance, "lx", false},
+	{Irradiance, "W/m2", false},
+	{Volume, "m3", true},
+	{VolumeFlow, "m3/h", false},
+	{Mass, "kg", false},
+	{MassFlow, "kg/h", false},
+	{Speed, "m/s", false},
+	{Ratio, "1", false},
+	{Concentration, "[ppm]", false},
+	{Charge, "A.h", true},
+	{Duration, "s", true},
+	{Pieces, "{count}", true},
+}
+
+// Quantities lists every quantity known, in a fixed order.
+func Quantities() []Quantity {
+	out := make([]Quantity, len(quantities))
+	for i, q := range quantities {
+		out[i] = q.quantity
+	}
+	return out
+}
+
+// Validate says in a sentence what is wrong with the quantity, or nil.
+func (q Quantity) Validate() error {
+	for _, k := range quantities {
+		if k.quantity == q {
+			return nil
+		}
+	}
+	if q == "" {
+		return fmt.Errorf("quantity is missing")
+	}
+	return fmt.Errorf("quantity %.60q is unknown", string(q))
+}
+
+// Counter tells whether sensors of the quantity usually count up, as energy
+// meters do, instead of showing what is the case now.
+func (q Quantity) Counter() bool {
+	for _, k := range quantities {
+		if k.quantity == q {
+			return k.counter
+		}
+	}
+	return false
+}
+
+// Unit is the coherent unit: the one in which every stored value of the
+// quantity is. The zero Unit for an unknown quantity.
+func (q Quantity) Unit() Unit {
+	for _, k := range quantities {
+		if k.quantity == q {
+			u, _ := LookupUnit(k.unit)
+			return u
+		}
+	}
+	return Unit{}
+}
