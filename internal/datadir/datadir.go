@@ -1,0 +1,189 @@
+package datadir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	lockFile     = "lock"
+	instanceFile = "instance.json"
+)
+
+// InUseError says that another process holds the directory.
+type InUseError struct {
+	Dir string
+	PID int // 0 when unknown
+}
+
+func (e *InUseError) Error() string {
+	who := "another process"
+	if e.PID > 0 {
+		who = "process " + strconv.Itoa(e.PID)
+	}
+	return fmt.Sprintf("the data directory %s is in use by %s; stop that one first, or choose another directory with --data", e.Dir, who)
+}
+
+// Dir is a directory held by this process.
+type Dir struct {
+	path string
+	lock *os.File
+}
+
+// Open creates the directory when missing and takes its lock. It fails with
+// [*InUseError] when another process has it. The caller closes it.
+func Open(path string) (*Dir, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	if err := os.MkdirAll(abs, 0o700); err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	// A directory made by hand is often readable by all; readings and password hashes are not for all.
+	if err := os.Chmod(abs, 0o700); err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(abs, lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		defer f.Close() //nolint:errcheck // read only from here on
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, &InUseError{Dir: abs, PID: readPID(abs)}
+		}
+		return nil, fmt.Errorf("lock data directory %s: %w", abs, err)
+	}
+	d := &Dir{path: abs, lock: f}
+	if err := d.sign(); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("sign data directory: %w", err)
+	}
+	return d, nil
+}
+
+func (d *Dir) sign() error {
+	if err := d.lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := d.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	return err
+}
+
+func readPID(dir string) int {
+	data, err := os.ReadFile(filepath.Join(dir, lockFile))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// Path is the absolute path of the directory.
+func (d *Dir) Path() string { return d.path }
+
+// Join is a path below the directory.
+func (d *Dir) Join(name string) string { return filepath.Join(d.path, name) }
+
+// Close removes what tells others about this process and gives the lock back.
+// The lock file stays: removing it would let two processes each lock their own.
+func (d *Dir) Close() {
+	_ = os.Remove(d.Join(instanceFile))
+	_ = d.lock.Truncate(0)
+	_ = d.lock.Close()
+}
+
+// Instance is what a running process tells commands on the same machine.
+type Instance struct {
+	URL     string    `json:"url"`    // where its HTTP face is
+	Secret  string    `json:"secret"` // bearer token, good for this run of the process only
+	PID     int       `json:"pid"`
+	Version string    `json:"version"`
+	Started time.Time `json:"started"`
+}
+
+// Announce writes instance.json, readable by the owner alone.
+func (d *Dir) Announce(in Instance) error {
+	data, err := json.MarshalIndent(in, "", "  ")
+	if err != nil {
+		return fmt.Errorf("announce instance: %w", err)
+	}
+	tmp := d.Join(instanceFile + ".new")
+	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("announce instance: %w", err)
+	}
+	if err := os.Rename(tmp, d.Join(instanceFile)); err != nil {
+		return fmt.Errorf("announce instance: %w", err)
+	}
+	return nil
+}
+
+// ErrNotRunning says that no process holds the directory.
+var ErrNotRunning = errors.New("no wattwerk is running on this data directory")
+
+// Running reads what the process that holds the directory announced. It fails
+// with [ErrNotRunning] when none does, also when a crashed one left its file.
+func Running(path string) (Instance, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return Instance{}, fmt.Errorf("find instance: %w", err)
+	}
+	held, err := held(abs)
+	if err != nil {
+		return Instance{}, fmt.Errorf("find instance: %w", err)
+	}
+	if !held {
+		return Instance{}, fmt.Errorf("%w (%s)", ErrNotRunning, abs)
+	}
+	data, err := os.ReadFile(filepath.Join(abs, instanceFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return Instance{}, fmt.Errorf("process %d on %s has not finished starting", readPID(abs), abs)
+	}
+	if err != nil {
+		return Instance{}, fmt.Errorf("find instance: %w", err)
+	}
+	var in Instance
+	if err := json.Unmarshal(data, &in); err != nil {
+		return Instance{}, fmt.Errorf("read %s: %w", filepath.Join(abs, instanceFile), err)
+	}
+	return in, nil
+}
+
+func held(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, lockFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	// A shared lock is enough to ask, and two askers do not disturb each other.
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return true, nil
+	}
+	return false, err
+}
+
+// Empty tells whether the directory is missing or holds nothing.
+func Empty(path string) (bool, error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	return len(entries) == 0, err
+}
