@@ -57,7 +57,7 @@ func Open(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := take(f); err != nil {
 		defer f.Close() //nolint:errcheck // read only from here on
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, &InUseError{Dir: abs, PID: readPID(abs)}
@@ -70,6 +70,19 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("sign data directory: %w", err)
 	}
 	return d, nil
+}
+
+// take tries more than once, because a command that asks whether a process is
+// running ([Running]) holds the lock for the moment of asking.
+func take(f *os.File) error {
+	var err error
+	for range 10 {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
 }
 
 func (d *Dir) sign() error {
