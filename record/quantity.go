@@ -37,38 +37,37 @@ const (
 	Pieces         Quantity = "count"           // 1, things counted
 )
 
-// quantities lists every quantity with the UCUM code of its coherent unit.
+// quantities lists every quantity, and which are counters by nature.
 var quantities = []struct {
 	quantity Quantity
-	unit     string
 	counter  bool
 }{
-	{ActivePower, "W", false},
-	{ReactivePower, "var", false},
-	{ApparentPower, "V.A", false},
-	{Energy, "W.h", true},
-	{ReactiveEnergy, "var.h", true},
-	{ApparentEnergy, "V.A.h", true},
-	{Voltage, "V", false},
-	{Current, "A", false},
-	{Frequency, "Hz", false},
-	{PowerFactor, "{cos_phi}", false},
-	{PhaseAngle, "deg", false},
-	{Temperature, "Cel", false},
-	{Humidity, "%{RH}", false},
-	{Pressure, "Pa", false},
-	{Illuminance, "lx", false},
-	{Irradiance, "W/m2", false},
-	{Volume, "m3", true},
-	{VolumeFlow, "m3/h", false},
-	{Mass, "kg", false},
-	{MassFlow, "kg/h", false},
-	{Speed, "m/s", false},
-	{Ratio, "1", false},
-	{Concentration, "[ppm]", false},
-	{Charge, "A.h", true},
-	{Duration, "s", true},
-	{Pieces, "{count}", true},
+	{ActivePower, false},
+	{ReactivePower, false},
+	{ApparentPower, false},
+	{Energy, true},
+	{ReactiveEnergy, true},
+	{ApparentEnergy, true},
+	{Voltage, false},
+	{Current, false},
+	{Frequency, false},
+	{PowerFactor, false},
+	{PhaseAngle, false},
+	{Temperature, false},
+	{Humidity, false},
+	{Pressure, false},
+	{Illuminance, false},
+	{Irradiance, false},
+	{Volume, true},
+	{VolumeFlow, false},
+	{Mass, false},
+	{MassFlow, false},
+	{Speed, false},
+	{Ratio, false},
+	{Concentration, false},
+	{Charge, true},
+	{Duration, true},
+	{Pieces, true},
 }
 
 // Quantities lists every quantity known, in a fixed order.
@@ -107,11 +106,8 @@ func (q Quantity) Counter() bool {
 // Unit is the coherent unit: the one in which every stored value of the
 // quantity is. The zero Unit for an unknown quantity.
 func (q Quantity) Unit() Unit {
-	for _, k := range quantities {
-		if k.quantity == q {
-			u, _ := LookupUnit(k.unit)
-			return u
-		}
+	if t, ok := unitTable.of[q]; ok {
+		return t.list[0]
 	}
 	return Unit{}
 }
