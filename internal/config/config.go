@@ -230,6 +230,9 @@ func (b Bytes) String() string {
 // Duration is a time.Duration that also knows days (d) and years (y, 365 days).
 type Duration time.Duration
 
+// Std is the duration as the standard library has it.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
 // UnmarshalText reads 90d, 1y, 15m, 1h30m; 0 without a unit is allowed.
 func (d *Duration) UnmarshalText(text []byte) error {
 	s := strings.TrimSpace(string(text))
