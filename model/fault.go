@@ -1,13 +1,40 @@
 package model
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
+
+// MaxFaults is how many sentences a [Faults] holds.
+const MaxFaults = 100
 
 // Faults is everything that is wrong with a document or a patch, one sentence
-// each, in a fixed order.
+// each, in the order in which things were given.
 type Faults struct {
-	Sentences []string // at most 100
+	Sentences []string // at most MaxFaults
 	More      int      // how many more there were
 }
 
 // Error joins the sentences with "; ".
-func (f *Faults) Error() string { return strings.Join(f.Sentences, "; ") }
+func (f *Faults) Error() string {
+	s := strings.Join(f.Sentences, "; ")
+	if f.More > 0 {
+		s += fmt.Sprintf("; and %d more", f.More)
+	}
+	return s
+}
+
+func (f *Faults) add(format string, args ...any) {
+	if len(f.Sentences) == MaxFaults {
+		f.More++
+		return
+	}
+	f.Sentences = append(f.Sentences, fmt.Sprintf(format, args...))
+}
+
+func (f *Faults) err() error {
+	if len(f.Sentences) == 0 {
+		return nil
+	}
+	return f
+}
