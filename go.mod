@@ -2,6 +2,9 @@ module github.com/wattwerk/wattwerk
 
 go 1.26.8
 
+// npm packages may hold Go files.
+ignore ./web/ui/node_modules
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/bufbuild/protocompile v0.14.1
