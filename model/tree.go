@@ -312,7 +312,7 @@ func (c *change) checkSensorsTwice() {
 		for _, e := range n.Members {
 			if e.Sensor != "" {
 				check(e.Sensor)
-			} else {
+			} else if child, ok := c.groups.get(e.Group); ok && child.parent == id {
 				below(e.Group)
 			}
 		}
