@@ -1,0 +1,112 @@
+# make without a target explains itself.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  := -s -w -X github.com/wattwerk/wattwerk/app.version=$(VERSION)
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)'
+LINT     := .tools/golangci-lint-2.15.0
+UI       := web/ui
+# Everything the page is made of.
+UI_FILES := $(shell find $(UI)/src $(UI)/public $(UI)/index.html $(UI)/*.json $(UI)/*.ts -type f 2>/dev/null)
+
+.PHONY: help
+help: ## explain the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+# ---- build and run
+
+.PHONY: build
+build: $(UI)/dist/index.html ## build the web page and bin/wattwerk
+	$(GOBUILD) -o bin/wattwerk ./cmd/wattwerk
+
+.PHONY: run
+run: build ## build, then run everything with the demo plants
+	bin/wattwerk run --demo $(ARGS)
+
+$(UI)/node_modules/.package-lock.json: $(UI)/package-lock.json
+	cd $(UI) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(UI)/dist/index.html: $(UI)/node_modules/.package-lock.json $(UI_FILES)
+	cd $(UI) && npm run build
+	@touch $@
+
+# ---- test
+
+.PHONY: test
+test: needs build ## run all tests, installing what they need
+	go test ./...
+	cd $(UI) && npm test
+	cd $(UI) && npm run e2e
+
+.PHONY: needs
+needs: $(UI)/node_modules/.package-lock.json
+	scripts/needs.sh
+
+# ---- check: what CI runs
+
+.PHONY: check
+check: needs build check-format check-vet check-lint check-web check-generated check-cross test-race test-fuzz check-e2e ## everything CI checks
+	@echo "make check: all is well"
+
+.PHONY: check-format
+check-format:
+	@files=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$files" || { echo "gofmt these files:"; echo "$$files"; exit 1; }
+
+.PHONY: check-vet
+check-vet:
+	go vet ./...
+
+$(LINT):
+	GOBIN=$(CURDIR)/.tools/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv .tools/new/golangci-lint $@
+
+.PHONY: check-lint
+check-lint: $(LINT)
+	$(LINT) run
+
+.PHONY: check-web
+check-web: $(UI)/node_modules/.package-lock.json
+	cd $(UI) && npm run check
+
+# What is generated and committed must be what would be generated now.
+.PHONY: check-generated
+check-generated:
+	scripts/generate.sh
+	@git diff --exit-code --stat -- '*.json' '*.ts' '*.golden' app/licences.txt || { echo "generated files differ from what is committed; run 'make generate' and commit"; exit 1; }
+
+.PHONY: generate
+generate: ## write the OpenAPI document, the client and the lists again
+	scripts/generate.sh
+
+.PHONY: check-cross
+check-cross:
+	GOOS=linux GOARCH=arm64 $(GOBUILD) -o bin/wattwerk-linux-arm64 ./cmd/wattwerk
+	GOOS=linux GOARCH=arm GOARM=7 $(GOBUILD) -o bin/wattwerk-linux-armv7 ./cmd/wattwerk
+	@! go version -m bin/wattwerk | grep -q 'CGO_ENABLED=1'
+
+.PHONY: test-race
+test-race:
+	go test -race -timeout 20m ./...
+
+.PHONY: test-fuzz
+test-fuzz: ## fuzz every decoder for some seconds
+	scripts/fuzz.sh $${FUZZTIME:-3s}
+
+.PHONY: check-e2e
+check-e2e:
+	cd $(UI) && npm run e2e
+
+# ---- measure
+
+.PHONY: bench
+bench: build ## measure this machine
+	bin/wattwerk bench all
+
+.PHONY: clean
+clean: ## remove what was built; ./data stays
+	rm -rf bin $(UI)/dist $(UI)/test-results $(UI)/playwright-report

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Installs what tests need beyond Go and Node: a browser, and a foreign MQTT
+# broker to talk to. Does nothing when both are there.
+set -euo pipefail
+
+packages=()
+if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
+  packages+=(chromium)
+fi
+# Debian puts it into /usr/sbin, which is not in everybody's PATH.
+if ! PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null; then
+  packages+=(mosquitto)
+fi
+if [ ${#packages[@]} -eq 0 ]; then
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "The tests need ${packages[*]}. Install it, or run this as root." >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+if ! command -v apt-get >/dev/null; then
+  echo "The tests need ${packages[*]}, and there is no apt-get to install it with. Install it by hand." >&2
+  exit 1
+fi
+# The mosquitto package would start a broker on the port that wattwerk uses.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+  "${as_root[@]}" chmod +x $policy
+  trap '"${as_root[@]}" rm -f $policy' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -q
+"${as_root[@]}" apt-get install -qy --no-install-recommends "${packages[@]}"
