@@ -1,0 +1,241 @@
+package tsdb
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	prom "github.com/prometheus/prometheus/tsdb"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
+
+	"github.com/wattwerk/wattwerk/history"
+)
+
+// ladder is the spans blocks are merged into, in whole multiples.
+var ladder = []time.Duration{2 * time.Hour, 8 * time.Hour, day, 3 * day, 9 * day, 27 * day}
+
+// largestBlock is what blocks are merged up to: data goes by whole blocks, so
+// a short retention needs short ones.
+func (s *Store) largestBlock() time.Duration {
+	for _, d := range slices.Backward(ladder[2:]) {
+		if s.opts.Retention == 0 || d <= s.opts.Retention/10 {
+			return d
+		}
+	}
+	return ladder[2]
+}
+
+// Flush makes everything durable that was appended before it began.
+func (s *Store) Flush(ctx context.Context) error {
+	if s.closed.Load() {
+		return fmt.Errorf("flush history: %w", errClosed)
+	}
+	return s.flush(ctx)
+}
+
+func (s *Store) flush(ctx context.Context) (err error) {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	defer s.catch(&err)
+	if err := s.broken.Load(); err != nil {
+		return fmt.Errorf("flush history: %w", *err)
+	}
+	if s.unflushed.Load() == 0 {
+		return nil
+	}
+	// The TSDB panics when it runs out of room here.
+	if need := int64(s.unflushed.Load())*4 + int64(s.db.Head().NumSeries())*600 + 1<<20; s.room.free() < need {
+		return fmt.Errorf("flush history: %w: %d bytes are needed", history.ErrNoRoom, need)
+	}
+	began := time.Now()
+	if err := s.writeHead(ctx); err != nil {
+		return fmt.Errorf("flush history: %w", err)
+	}
+	s.log.Debug("history flushed", "samples", s.unflushed.Load(), "took", time.Since(began))
+	s.unflushed.Store(0)
+	s.requestCompaction()
+	return nil
+}
+
+// writeHead writes all of the head into blocks. Late samples first: should the
+// rest fail, what is read from the bus again is no later than it was then.
+func (s *Store) writeHead(ctx context.Context) error {
+	if err := s.db.CompactOOOHead(ctx); err != nil {
+		return err
+	}
+	head := s.db.Head()
+	if from, to := head.MinTime(), head.MaxTime(); head.NumSeries() > 0 && from <= to {
+		if err := s.db.CompactHead(prom.NewRangeHead(head, from, to)); err != nil {
+			return err
+		}
+	}
+	for _, m := range s.db.BlockMetas() {
+		s.raiseFloor(m.MaxTime - 1)
+	}
+	return nil
+}
+
+func (s *Store) requestCompaction() {
+	select {
+	case s.compact <- struct{}{}:
+	default:
+	}
+}
+
+// compactLoop merges blocks and lets go of what is past the retention, after
+// each flush.
+func (s *Store) compactLoop() {
+	for {
+		select {
+		case <-s.stopped.Done():
+			return
+		case <-s.compact:
+			if s.room.scarce() {
+				continue // a merge needs room before it gives some back
+			}
+			if err := s.db.Compact(s.stopped); err != nil && s.stopped.Err() == nil {
+				s.log.Warn("history blocks not merged", "error", err)
+			}
+		}
+	}
+}
+
+// compactor is the TSDB's own with two differences: a head that spans days is
+// written as several blocks on the ladder, and blocks of one day are merged
+// before the day is over when there are many.
+type compactor struct {
+	*prom.LeveledCompactor
+	head func() *prom.Head
+}
+
+func (s *Store) newCompactor(ctx context.Context, r prometheus.Registerer, l *slog.Logger, _ []int64, pool chunkenc.Pool, o *prom.Options) (prom.Compactor, error) {
+	var ranges []int64
+	for _, d := range ladder {
+		if d <= s.largestBlock() {
+			ranges = append(ranges, d.Milliseconds())
+		}
+	}
+	c, err := prom.NewLeveledCompactorWithOptions(ctx, r, l, ranges, pool, prom.LeveledCompactorOptions{
+		MaxBlockChunkSegmentSize:    o.MaxBlockChunkSegmentSize,
+		EnableOverlappingCompaction: true,
+		FloatChunkEncoding:          func() chunkenc.Encoding { return o.FloatChunkEncoding },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &compactor{LeveledCompactor: c, head: func() *prom.Head { return s.db.Head() }}, nil
+}
+
+const mostSlices = 32
+
+// Write writes a block reader as one block, the head as one block for each
+// span of a size that gives no more than mostSlices.
+func (c *compactor) Write(dest string, b prom.BlockReader, from, to int64, base *prom.BlockMeta) ([]ulid.ULID, error) {
+	if _, ok := b.(*prom.RangeHead); !ok {
+		return c.LeveledCompactor.Write(dest, b, from, to, base)
+	}
+	var ids []ulid.ULID
+	for _, span := range slicing(from, to) {
+		part := prom.NewRangeHeadWithIsolationDisabled(c.head(), span[0], span[1]-1)
+		more, err := c.LeveledCompactor.Write(dest, part, span[0], span[1], base)
+		ids = append(ids, more...)
+		if err != nil {
+			for _, id := range ids {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(dest, id.String())))
+			}
+			return nil, err
+		}
+	}
+	return ids, nil
+}
+
+// slicing cuts the half-open span on a rung of the ladder from a day up.
+func slicing(from, to int64) [][2]int64 {
+	step := ladder[2].Milliseconds()
+	for _, d := range ladder[2:] {
+		if step = d.Milliseconds(); (to-from)/step < mostSlices {
+			break
+		}
+	}
+	for (to-from)/step >= mostSlices {
+		step *= 3
+	}
+	var out [][2]int64
+	for from < to {
+		end := min(to, floorTo(from, step)+step)
+		out = append(out, [2]int64{from, end})
+		from = end
+	}
+	return out
+}
+
+func floorTo(t, step int64) int64 {
+	if r := t % step; r < 0 {
+		return t - r - step
+	} else {
+		return t - r
+	}
+}
+
+const manyBlocks = 8
+
+// Plan is the TSDB's plan, and when it has none, blocks of equal level within
+// one day when there are many.
+func (c *compactor) Plan(dir string) ([]string, error) {
+	if dirs, err := c.LeveledCompactor.Plan(dir); err != nil || len(dirs) > 0 {
+		return dirs, err
+	}
+	metas, err := readMetas(dir)
+	if err != nil {
+		return nil, err
+	}
+	type bin struct {
+		day   int64
+		level int
+	}
+	bins := make(map[bin][]string)
+	for _, m := range metas {
+		d := floorTo(m.MinTime, day.Milliseconds())
+		if m.MaxTime > d+day.Milliseconds() {
+			continue
+		}
+		k := bin{d, m.Compaction.Level}
+		if bins[k] = append(bins[k], filepath.Join(dir, m.ULID.String())); len(bins[k]) == manyBlocks {
+			return bins[k], nil
+		}
+	}
+	return nil, nil
+}
+
+// readMetas reads what blocks there are, by their begin.
+func readMetas(dir string) ([]prom.BlockMeta, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []prom.BlockMeta
+	for _, e := range entries {
+		if _, err := ulid.ParseStrict(e.Name()); err != nil || !e.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name(), "meta.json"))
+		if err != nil {
+			return nil, err
+		}
+		var m prom.BlockMeta
+		if err := json.Unmarshal(data, &m); err != nil {
+			return nil, fmt.Errorf("block %s: %w", e.Name(), err)
+		}
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(a, b prom.BlockMeta) int { return int(min(max(a.MinTime-b.MinTime, -1), 1)) })
+	return out, nil
+}
