@@ -302,17 +302,16 @@ func (c *mapping) readings(m *Message, it jsonItem) iter.Seq2[Reading, error] {
 		refuse := func(format string, args ...any) bool {
 			return yield(Reading{}, Refuse(part, format, args...))
 		}
-		sensor, err := c.sensor.Expand(func(name string) string {
-			if name == "key" && it.key != "" {
-				return it.key
-			}
+		sensor, err := c.sensor.Expand(func(name string) (string, bool) {
+			v := ""
 			if p, ok := strings.CutPrefix(name, "param."); ok {
-				return m.param(p)
+				v = m.param(p)
+			} else if v = TopicLevel(m.Topic, name); v != "" {
+				return v, true
+			} else if v = it.key; name != "key" || v == "" {
+				v = it.text(splitPath(name))
 			}
-			if level := TopicLevel(m.Topic, name); level != "" {
-				return level
-			}
-			return it.text(splitPath(name))
+			return v, v != ""
 		})
 		if err != nil {
 			refuse("%w", err)

@@ -25,6 +25,7 @@ const (
 	chunk       = 20_000 // records stored at once; a large message is stored in several writes
 	maxLetters  = 100    // dead letters of one delivery told one by one; the rest in one more
 	maxReasons  = 10     // reasons told to the sender
+	maxRefused  = 10_000 // refused readings after which the rest of a delivery is not looked at
 	futureBound = 5 * time.Minute
 )
 
@@ -212,6 +213,7 @@ type drain struct {
 	unknown []Seen
 	letters []bus.DeadLetter
 	more    bus.DeadLetter // the last of those beyond maxLetters
+	cut     string         // why the rest of the delivery was not looked at
 	answer  Answer
 	err     error
 }
@@ -319,7 +321,12 @@ func (d *drain) refuse(m *Message, err error) bool {
 	} else {
 		d.more = letter
 	}
-	return true
+	if d.answer.Refused < maxRefused {
+		return true
+	}
+	d.cut = fmt.Sprintf("after %d faults the rest of the delivery was not looked at", maxRefused)
+	d.answer.Reasons = append(d.answer.Reasons, d.cut)
+	return false
 }
 
 // flush stores the records collected.
@@ -344,6 +351,9 @@ func (d *drain) finish() error {
 	letters := d.letters
 	if n := d.answer.Refused - len(letters); n > 0 {
 		d.more.Reason = fmt.Sprintf("%d more of this delivery were refused, the last because: %s", n, d.more.Reason)
+		if d.cut != "" {
+			d.more.Reason += "; " + d.cut
+		}
 		letters = append(letters, d.more)
 	}
 	var g errgroup.Group

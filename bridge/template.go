@@ -52,9 +52,8 @@ func ParseTemplate(text string) (Template, error) {
 	return t, nil
 }
 
-// Expand fills the template in. The error names the first part that is missing
-// or empty.
-func (t Template) Expand(get func(name string) string) (string, error) {
+// Expand fills the template in. The error names the first part that is missing.
+func (t Template) Expand(get func(name string) (string, bool)) (string, error) {
 	if len(t.parts) == 1 && t.parts[0].name == "" {
 		return t.parts[0].literal, nil
 	}
@@ -64,8 +63,8 @@ func (t Template) Expand(get func(name string) string) (string, error) {
 			b.WriteString(p.literal)
 			continue
 		}
-		v := get(p.name)
-		if v == "" {
+		v, ok := get(p.name)
+		if !ok {
 			return "", fmt.Errorf("the message has no %s, which the sensor is named by (%s)", p.name, t.text)
 		}
 		b.WriteString(v)
