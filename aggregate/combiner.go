@@ -1,0 +1,434 @@
+package aggregate
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// Combiner adds the partial results of all partitions and rolls them up from
+// groups to their parents. Not safe for concurrent use.
+type Combiner struct {
+	timing     Timing
+	partitions int
+	emit       func(*record.Ticks)
+	heard      []heard // per partition
+	courses    []*combining
+	dropped    uint64
+	waited     uint64
+}
+
+// heard is what a partition last told.
+type heard struct {
+	closed record.Millis
+	stored record.Millis
+	idle   record.Millis // 0: not idle
+}
+
+// combining is one hierarchy's way through time.
+type combining struct {
+	id      model.HierarchyID
+	plans   []*expected // by Effective, oldest first
+	emitted record.Millis
+	since   record.Millis   // when emitted was emitted, by the clock of the bus
+	full    bool            // emitted had a value
+	begin   []record.Millis // per partition; always: it has not told of the hierarchy yet
+	ticks   map[record.Millis]*sums
+	keys    []record.Millis // of ticks, ascending
+	spare   []*sums
+}
+
+// expected is a plan and the partitions that have leaves in it.
+type expected struct {
+	Plan
+	from []bool
+	tick int64
+}
+
+// sums is a tick under way.
+type sums struct {
+	revision uint64
+	first    record.Millis // when the first part of it arrived
+	seen     map[uint64]struct{}
+	group    []groupSum
+}
+
+type groupSum struct {
+	sum      Sum
+	min, max float64
+	count    uint32
+	metered  bool
+	meter    float64
+}
+
+// NewCombiner makes a combiner for so many partitions. It hands every finished
+// tick to emit, in order of time within a hierarchy.
+func NewCombiner(t Timing, partitions int, emit func(*record.Ticks)) *Combiner {
+	c := &Combiner{timing: t, partitions: partitions, emit: emit, heard: make([]heard, partitions)}
+	for i := range c.heard {
+		c.heard[i] = heard{closed: never, stored: never}
+	}
+	return c
+}
+
+// Dropped is how many partial ticks came after their tick was emitted.
+// Waited is how many ticks were emitted without a silent partition.
+func (c *Combiner) Dropped() uint64 { return c.dropped }
+func (c *Combiner) Waited() uint64  { return c.waited }
+
+// Emitted is the newest tick of the hierarchy that was emitted; ok is false
+// when none was or the hierarchy is unknown.
+func (c *Combiner) Emitted(h model.HierarchyID) (record.Millis, bool) {
+	for _, x := range c.courses {
+		if x.id == h {
+			return x.emitted, x.emitted != never
+		}
+	}
+	return never, false
+}
+
+// Resume says that ticks up to t were emitted before a restart, and whether
+// the last of them had a value.
+func (c *Combiner) Resume(h model.HierarchyID, t record.Millis, full bool) {
+	x := c.course(h)
+	x.emitted, x.full = max(x.emitted, t), full
+}
+
+// SetPlan adds the plan of a hierarchy, as [Engine.SetPlan].
+func (c *Combiner) SetPlan(p Plan) {
+	x := c.course(p.Hierarchy)
+	if n := len(x.plans); n > 0 {
+		p.Effective = max(p.Effective, x.plans[n-1].Effective)
+	}
+	e := &expected{Plan: p, from: make([]bool, c.partitions)}
+	if p.Layout != nil {
+		e.tick = int64(gridUp(record.Millis(max(1, p.Layout.Tick.Milliseconds())), c.timing.Base))
+		for i := range p.Layout.Leaves {
+			e.from[record.Partition(p.Layout.Leaves[i].Sensor, c.partitions)] = true
+		}
+	}
+	x.plans = append(x.plans, e)
+}
+
+func (c *Combiner) course(id model.HierarchyID) *combining {
+	for _, x := range c.courses {
+		if x.id == id {
+			return x
+		}
+	}
+	x := &combining{id: id, emitted: never, ticks: make(map[record.Millis]*sums), begin: make([]record.Millis, c.partitions)}
+	for i := range x.begin {
+		x.begin[i] = always
+	}
+	c.courses = append(c.courses, x)
+	return x
+}
+
+// Knows tells whether the combiner has every plan the report speaks of; a
+// caller that gets false must set more plans before Add.
+func (c *Combiner) Knows(r *Report) bool {
+	for i := range r.Partials {
+		p := &r.Partials[i]
+		if c.fresh(p) && c.plan(p.Hierarchy, p.Revision) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fresh tells whether any tick of the partial is still to be emitted.
+func (c *Combiner) fresh(p *Partial) bool {
+	n := len(p.Ticks)
+	return n > 0 && p.Ticks[n-1].Time > c.course(p.Hierarchy).emitted
+}
+
+func (c *Combiner) plan(h model.HierarchyID, revision uint64) *expected {
+	for _, p := range c.course(h).plans {
+		if p.Revision == revision {
+			return p
+		}
+	}
+	return nil
+}
+
+// Add takes a report; now is when the bus stored it. An error means that the
+// report contradicts the model and was not taken.
+func (c *Combiner) Add(r *Report, now record.Millis) error {
+	if r.Partition < 0 || r.Partition >= c.partitions {
+		return fmt.Errorf("combine: partition %d of %d", r.Partition, c.partitions)
+	}
+	for i := range r.Partials {
+		p := &r.Partials[i]
+		if x := c.course(p.Hierarchy); x.begin[r.Partition] == always {
+			x.begin[r.Partition] = p.Begin
+		}
+		if !c.fresh(p) {
+			c.dropped += uint64(len(p.Ticks))
+			continue
+		}
+		plan := c.plan(p.Hierarchy, p.Revision)
+		if plan == nil || plan.Layout == nil {
+			return fmt.Errorf("combine: hierarchy %q has no groups in revision %d", p.Hierarchy, p.Revision)
+		}
+		for j := range p.Ticks {
+			if err := c.add(r.Partition, plan, &p.Ticks[j], now); err != nil {
+				return err
+			}
+		}
+	}
+	h := &c.heard[r.Partition]
+	h.closed = max(h.closed, r.Closed)
+	h.stored = max(h.stored, r.Stored)
+	h.idle = r.IdleAt
+	for _, x := range c.courses {
+		c.advance(x, now)
+	}
+	return nil
+}
+
+func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record.Millis) error {
+	x := c.course(plan.Hierarchy)
+	if t.Time <= x.emitted {
+		c.dropped++
+		return nil
+	}
+	s := x.ticks[t.Time]
+	if s == nil {
+		s = x.open(t.Time, plan, now)
+	}
+	if s.revision != plan.Revision {
+		return fmt.Errorf("combine: tick %v of %q by revision %d and by %d", t.Time, x.id, s.revision, plan.Revision)
+	}
+	part := uint64(partition)<<32 | uint64(t.Part)
+	if _, twice := s.seen[part]; twice {
+		return nil
+	}
+	s.seen[part] = struct{}{}
+	for i, g := range t.Group {
+		if int(g) >= len(s.group) {
+			return fmt.Errorf("combine: group %d of %d in %q", g, len(s.group), x.id)
+		}
+		o := &s.group[g]
+		o.sum.AddSum(t.Sum[i], 1)
+		o.min, o.max = min(o.min, t.Min[i]), max(o.max, t.Max[i])
+		o.count += t.Count[i]
+	}
+	for i, g := range t.MeterGroup {
+		if int(g) >= len(s.group) {
+			return fmt.Errorf("combine: group %d of %d in %q", g, len(s.group), x.id)
+		}
+		s.group[g].metered, s.group[g].meter = true, t.Meter[i]
+	}
+	return nil
+}
+
+func (x *combining) open(t record.Millis, plan *expected, now record.Millis) *sums {
+	s := new(sums)
+	if n := len(x.spare); n > 0 {
+		s, x.spare = x.spare[n-1], x.spare[:n-1]
+	}
+	if s.seen == nil {
+		s.seen = make(map[uint64]struct{})
+	}
+	clear(s.seen)
+	s.revision, s.first = plan.Revision, now
+	s.group = slices.Grow(s.group[:0], len(plan.Layout.Groups))[:len(plan.Layout.Groups)]
+	for i := range s.group {
+		s.group[i] = groupSum{min: math.Inf(1), max: math.Inf(-1)}
+	}
+	x.ticks[t] = s
+	at, _ := slices.BinarySearch(x.keys, t)
+	x.keys = slices.Insert(x.keys, at, t)
+	return s
+}
+
+// at is the plan for a tick, as in [Engine].
+func (x *combining) at(t record.Millis) *expected {
+	for i := len(x.plans) - 1; i > 0; i-- {
+		if x.plans[i].Effective <= t {
+			return x.plans[i]
+		}
+	}
+	return x.plans[0]
+}
+
+// after is the first tick after t, by the plans in force.
+func (x *combining) after(t record.Millis) record.Millis {
+	for i, p := range x.plans {
+		from := t + 1
+		if i > 0 {
+			from = max(from, p.Effective)
+		}
+		if p.Layout == nil {
+			continue
+		}
+		n := gridUp(from, p.tick)
+		if i+1 == len(x.plans) || n < x.plans[i+1].Effective {
+			return n
+		}
+	}
+	return always
+}
+
+// advance emits every tick that is finished.
+func (c *Combiner) advance(x *combining, now record.Millis) {
+	for {
+		key := always
+		if len(x.keys) > 0 {
+			key = x.keys[0]
+		}
+		// The first tick without any value is told once; then there is silence
+		// until there are values again.
+		if x.full && len(x.plans) > 0 {
+			if gap := x.after(x.emitted); gap < key {
+				if !c.ready(x, gap, x.since) {
+					return
+				}
+				x.emitted, x.since, x.full = gap, now, false
+				c.emitTick(x, gap, x.open(gap, x.at(gap), now))
+				x.drop(gap)
+				continue
+			}
+		}
+		if key == always || !c.ready(x, key, x.ticks[key].first) {
+			return
+		}
+		if key < x.begun(key) {
+			x.drop(key)
+			continue
+		}
+		x.emitted, x.since, x.full = key, now, true
+		c.emitTick(x, key, x.ticks[key])
+		x.drop(key)
+		// Plans before the one in force are not asked for again.
+		for len(x.plans) > 1 && x.plans[1].Effective <= key {
+			x.plans = x.plans[1:]
+		}
+	}
+}
+
+// begun is the first tick that every partition with leaves can tell of.
+func (x *combining) begun(t record.Millis) record.Millis {
+	from := never
+	for p, needed := range x.at(t).from {
+		if needed {
+			from = max(from, x.begin[p])
+		}
+	}
+	return from
+}
+
+func (x *combining) drop(t record.Millis) {
+	if len(x.spare) < 4 {
+		x.spare = append(x.spare, x.ticks[t])
+	}
+	delete(x.ticks, t)
+	if at, ok := slices.BinarySearch(x.keys, t); ok {
+		x.keys = slices.Delete(x.keys, at, at+1)
+	}
+}
+
+// ready tells whether every partition that has leaves has told all it has for
+// tick t, or is silent and need not be waited for any longer.
+func (c *Combiner) ready(x *combining, t, first record.Millis) bool {
+	plan := x.at(t)
+	passed := false
+	for p, needed := range plan.from {
+		if !needed {
+			continue
+		}
+		if x.begin[p] == always {
+			return false
+		}
+		if c.heard[p].closed >= t {
+			continue
+		}
+		h := &c.heard[p]
+		if h.idle == 0 || t > h.idle-record.Millis(c.timing.Grace+c.timing.Idle) {
+			return false
+		}
+		silent := int64(h.idle - h.stored)
+		if int64(first-t) <= c.timing.Live {
+			if silent < c.timing.Idle {
+				return false
+			}
+		} else if int64(h.idle-max(h.stored, first)) < c.timing.Patience {
+			return false
+		}
+		passed = true
+	}
+	if passed {
+		c.waited++
+	}
+	return true
+}
+
+// emitTick rolls the groups up and hands the tick on.
+func (c *Combiner) emitTick(x *combining, t record.Millis, s *sums) {
+	l := x.at(t).Layout
+	n := len(l.Groups)
+	k := record.Tick{
+		Time: t, Sum: make([]float64, n), Min: make([]float64, n), Max: make([]float64, n),
+		Count: make([]uint32, n), Total: make([]uint32, n), Meter: make([]float64, n), Unaccounted: make([]float64, n),
+	}
+	out := record.Ticks{Hierarchy: string(x.id), Revision: x.at(t).Revision, Groups: make([]string, n)}
+	null := math.NaN()
+	for i := n - 1; i >= 0; i-- { // children before parents
+		g, o := &l.Groups[i], &s.group[i]
+		out.Groups[i] = string(g.ID)
+		k.Count[i], k.Total[i] = o.count, g.Total
+		k.Sum[i], k.Min[i], k.Max[i], k.Meter[i], k.Unaccounted[i] = null, null, null, null, null
+		if o.count > 0 {
+			k.Sum[i], k.Min[i], k.Max[i] = o.sum.Float64(), o.min, o.max
+		}
+		if o.metered {
+			k.Meter[i] = o.meter
+			if o.count > 0 {
+				var rest Sum
+				rest.Add(o.meter)
+				rest.AddSum(o.sum, -1)
+				k.Unaccounted[i] = rest.Float64()
+			}
+		}
+		if g.Parent >= 0 {
+			up := &s.group[g.Parent]
+			if g.Meter >= 0 {
+				up.leaf(o.meter, o.metered, g.Sign)
+			} else {
+				up.child(o, g.Sign)
+			}
+		}
+	}
+	out.Ticks = []record.Tick{k}
+	c.emit(&out)
+}
+
+// leaf adds the meter of a child group.
+func (g *groupSum) leaf(v float64, there bool, sign int8) {
+	if !there {
+		return
+	}
+	if sign < 0 {
+		v = 0 - v
+	}
+	g.sum.Add(v)
+	g.min, g.max = min(g.min, v), max(g.max, v)
+	g.count++
+}
+
+// child adds a child group without meter.
+func (g *groupSum) child(o *groupSum, sign int8) {
+	if o.count == 0 {
+		return
+	}
+	g.sum.AddSum(o.sum, sign)
+	low, high := o.min, o.max
+	if sign < 0 {
+		low, high = 0-o.max, 0-o.min
+	}
+	g.min, g.max = min(g.min, low), max(g.max, high)
+	g.count += o.count
+}

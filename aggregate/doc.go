@@ -1,0 +1,25 @@
+// Package aggregate sums sensors up the tree of groups, tick by tick.
+//
+// It is a combiner tree, not a shuffle. Each partition keeps the last reading
+// of its own sensors and gives, per hierarchy and tick, one partial result per
+// group ([Engine]). A second stage adds the partials of all partitions and
+// rolls them up from group to parent ([Combiner]); it runs in the same way in
+// one process as in many, so that growing changes nothing.
+//
+// What a tick means: a leaf's value at tick t is its last reading at or before
+// t, if that is not older than the sensor's max age. A partition closes t when
+// its watermark passes t: the largest event time seen (but never ahead of the
+// time its message was stored), less the grace. A partition that falls silent
+// is advanced by the time the bus stores messages at, so a replay of the same
+// stream closes the same ticks on the same readings.
+//
+// Guarantees: sums are exact (a 192-bit fixed-point accumulator, rounded to
+// float64 once), so they do not depend on order of arrival, on the number of
+// partitions or on restarts, to the bit. A closed tick never changes. A record
+// that comes after its tick was closed is counted as late, still goes to
+// history, and is used for later ticks if it is the sensor's newest. A change
+// of the model takes effect at one tick in all partitions.
+//
+// Engine and Combiner are pure step functions without clock, goroutines or
+// I/O; only [Service] has those.
+package aggregate

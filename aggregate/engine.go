@@ -1,0 +1,563 @@
+package aggregate
+
+import (
+	"math"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// Timing are the rules of event time, all in milliseconds. Every instance of
+// one deployment must use the same.
+type Timing struct {
+	Base     int64 // the finest tick; every hierarchy's tick is a multiple of it
+	Grace    int64 // how long a tick waits for readings of before it
+	Idle     int64 // a live partition silent for this long is advanced by the clock
+	Patience int64 // how long others wait for a silent partition while catching up
+	Live     int64 // a partition whose newest reading was this fresh when stored is live
+}
+
+// DefaultTiming is a tick of 1 s and a grace of 2 s.
+func DefaultTiming() Timing {
+	return Timing{Base: 1000, Grace: 2000, Idle: 1000, Patience: 10_000, Live: 60_000}
+}
+
+// catchUpIdle: a partition that is catching up moves on by the clock only
+// after this many times Patience, and only when it is not years behind.
+const (
+	catchUpIdle = 6
+	catchUpMost = 3_600_000
+)
+
+const (
+	never  record.Millis = -1 << 62
+	always record.Millis = 1 << 62
+)
+
+// Plan is the layout of one hierarchy from an effective time on. The layout is
+// nil when the hierarchy ends there.
+type Plan struct {
+	Hierarchy model.HierarchyID
+	Revision  uint64        // the model revision that brought it
+	Effective record.Millis // the first tick it may apply to; the first plan of a hierarchy applies to earlier ones too
+	Layout    *model.Layout
+}
+
+// Engine keeps one partition's last readings and evaluates its part of every
+// hierarchy. Not safe for concurrent use.
+type Engine struct {
+	timing     Timing
+	partition  int
+	partitions int
+
+	slots   map[record.SensorID]uint32
+	names   []record.SensorID
+	last    []reading // per slot; at most as new as closed
+	columns *record.Columns[uint32]
+
+	bins    map[record.Millis]*bin // readings after closed, by the base tick that takes them in
+	keys    []record.Millis        // of bins, ascending
+	spare   []*bin
+	closed  record.Millis // every base tick up to here is closed
+	newest  record.Millis // largest event time seen, never ahead of its storing
+	stored  record.Millis // when the last message was stored; never: none yet
+	courses []*course
+
+	late, refused uint64
+
+	emit    func(*Report)
+	report  Report
+	entries int // in report
+}
+
+// reading is a sensor's value at a time; at == never: none.
+type reading struct {
+	at    record.Millis
+	value float64
+}
+
+// bin holds readings in order of arrival.
+type bin struct {
+	slot  []uint32
+	at    []record.Millis
+	value []float64
+}
+
+// course is one hierarchy's way through time in this partition.
+type course struct {
+	id    model.HierarchyID
+	plans []*plan       // by Effective, oldest first
+	next  record.Millis // the next tick to evaluate; never: with the first reading
+	floor record.Millis // the first tick not evaluated yet; next is not before it
+	alive bool          // there may be a leaf with a value at next
+	entry record.Millis // the newest tick that had a value
+	begin record.Millis // ticks before were closed before the hierarchy was known
+	part  int           // position+1 in the report under way
+}
+
+// plan is a Plan cut down to the leaves of this partition.
+type plan struct {
+	Plan
+	tick   int64
+	slot   []uint32
+	sign   []int8
+	maxAge []int64
+	runs   []run
+}
+
+// run is the leaves of one group in this partition, or its own meter.
+type run struct {
+	group    uint32
+	from, to int32
+	meter    bool
+}
+
+// NewEngine makes the engine of one partition of so many. It hands what it has
+// evaluated to emit, which must be done with it when it returns.
+func NewEngine(t Timing, partition, partitions int, emit func(*Report)) *Engine {
+	return &Engine{
+		timing: t, partition: partition, partitions: partitions, emit: emit,
+		slots: make(map[record.SensorID]uint32), columns: record.NewColumns[uint32](256 << 20),
+		bins: make(map[record.Millis]*bin), closed: never, newest: never, stored: never,
+	}
+}
+
+// Late is how many records came after their tick was closed; Refused how many
+// were not valid samples. Both only grow.
+func (e *Engine) Late() uint64    { return e.late }
+func (e *Engine) Refused() uint64 { return e.refused }
+
+// Closed is the newest base tick that is closed.
+func (e *Engine) Closed() record.Millis { return e.closed }
+
+// Leaves tells whether any hierarchy has leaves in this partition.
+func (e *Engine) Leaves() bool {
+	for _, c := range e.courses {
+		for _, p := range c.plans {
+			if len(p.slot) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// SetPlan adds the plan of a hierarchy. Plans of a hierarchy come in order of
+// revision, and none is effective before an earlier one.
+func (e *Engine) SetPlan(p Plan) {
+	c := e.course(p.Hierarchy)
+	if n := len(c.plans); n > 0 {
+		p.Effective = max(p.Effective, c.plans[n-1].Effective)
+	}
+	if p.Layout == nil && len(c.plans) == 0 {
+		return
+	}
+	c.plans = append(c.plans, e.localise(p))
+	if e.closed != never {
+		c.wake(e.closed)
+	}
+	e.flush()
+}
+
+// wake has the first tick after t evaluated, or an earlier one that is due.
+func (c *course) wake(t record.Millis) {
+	if next := max(c.floor, c.after(t)); !c.alive || next < c.next {
+		c.alive, c.next = true, next
+	}
+}
+
+// after is the first tick after t, by the plans in force.
+func (c *course) after(t record.Millis) record.Millis {
+	for i, p := range c.plans {
+		from := t + 1
+		if i > 0 {
+			from = max(from, p.Effective)
+		}
+		if p.Layout == nil {
+			continue
+		}
+		n := gridUp(from, p.tick)
+		if i+1 == len(c.plans) || n < c.plans[i+1].Effective {
+			return n
+		}
+	}
+	return always
+}
+
+func (e *Engine) course(id model.HierarchyID) *course {
+	for _, c := range e.courses {
+		if c.id == id {
+			return c
+		}
+	}
+	c := &course{id: id, next: never, floor: never, entry: never, begin: never}
+	if e.closed != never {
+		c.begin = e.closed + 1
+	}
+	e.courses = append(e.courses, c)
+	return c
+}
+
+// gridUp is the first multiple of tick at or after t, gridAfter after it.
+func gridUp(t record.Millis, tick int64) record.Millis {
+	q := int64(t) / tick
+	if int64(t)%tick > 0 {
+		q++
+	}
+	return record.Millis(q * tick)
+}
+
+func gridDown(t record.Millis, tick int64) record.Millis {
+	q := int64(t) / tick
+	if int64(t)%tick < 0 {
+		q--
+	}
+	return record.Millis(q * tick)
+}
+
+func (e *Engine) localise(p Plan) *plan {
+	l := &plan{Plan: p}
+	if p.Layout == nil {
+		return l
+	}
+	l.tick = int64(gridUp(record.Millis(max(1, p.Layout.Tick.Milliseconds())), e.timing.Base))
+	var mine []int32
+	for i := range p.Layout.Leaves {
+		if e.partitions == 1 || record.Partition(p.Layout.Leaves[i].Sensor, e.partitions) == e.partition {
+			mine = append(mine, int32(i))
+		}
+	}
+	// By group, a meter in a run of its own, so that a run is one sum.
+	slices.SortStableFunc(mine, func(a, b int32) int {
+		x, y := &p.Layout.Leaves[a], &p.Layout.Leaves[b]
+		if x.Group != y.Group {
+			return int(x.Group) - int(y.Group)
+		}
+		switch {
+		case x.Meter == y.Meter:
+			return 0
+		case x.Meter:
+			return -1
+		}
+		return 1
+	})
+	for i, at := range mine {
+		leaf := &p.Layout.Leaves[at]
+		n := len(l.runs)
+		if n == 0 || l.runs[n-1].group != uint32(leaf.Group) || l.runs[n-1].meter != leaf.Meter {
+			l.runs = append(l.runs, run{group: uint32(leaf.Group), from: int32(i), meter: leaf.Meter})
+			n++
+		}
+		l.runs[n-1].to = int32(i) + 1
+		l.slot = append(l.slot, e.slot(leaf.Sensor))
+		l.sign = append(l.sign, leaf.Sign)
+		age := leaf.MaxAge
+		if age < 0 {
+			age = math.MaxInt64
+		}
+		l.maxAge = append(l.maxAge, age)
+	}
+	return l
+}
+
+func (e *Engine) slot(id record.SensorID) uint32 {
+	s, ok := e.slots[id]
+	if !ok {
+		s = uint32(len(e.last))
+		e.slots[id] = s
+		e.names = append(e.names, id)
+		e.last = append(e.last, reading{at: never})
+	}
+	return s
+}
+
+// Step takes one message of the partition's stream: when it was stored and
+// what it says. Ticks after known are not closed, because the model that holds
+// for them may not be known yet. The batch may be reused afterwards.
+func (e *Engine) Step(stored record.Millis, b *record.Batch, known record.Millis) {
+	e.clock(stored, known)
+	slots := e.columns.Get(b.SensorColumn(), func() []uint32 {
+		refs := make([]uint32, 0, b.SensorCount())
+		for _, id := range b.Names() {
+			refs = append(refs, e.slot(id))
+		}
+		return refs
+	})
+	newest := e.newest
+	base := e.timing.Base
+	var open *bin
+	lo, hi := always, never // the times that open takes: lo < t <= hi
+	for i, v := range b.Values {
+		s := uint32(i)
+		if len(b.Index) > 0 {
+			s = b.Index[i]
+		}
+		s = slots[s]
+		t := b.Times[i]
+		if !(math.Abs(v) <= record.MaxValue) || t < record.MinTime || t > record.MaxTime {
+			e.refused++
+			continue
+		}
+		if t <= lo || t > hi {
+			if t <= e.closed {
+				e.late++
+				e.take(s, t, v)
+				continue
+			}
+			hi = gridUp(t, base)
+			lo = max(hi-record.Millis(base), e.closed)
+			open = e.bin(hi)
+			newest = max(newest, t)
+		} else if t > newest {
+			newest = t
+		}
+		open.slot = append(open.slot, s)
+		open.at = append(open.at, t)
+		open.value = append(open.value, v)
+	}
+	e.newest = max(e.newest, min(newest, stored))
+	e.stored = max(e.stored, stored)
+	if e.newest != never {
+		e.close(min(e.newest-record.Millis(e.timing.Grace), known), true)
+	}
+}
+
+// take makes a reading the sensor's last one if it is newer; of two for the
+// same time the first stays.
+func (e *Engine) take(s uint32, t record.Millis, v float64) {
+	if l := &e.last[s]; t > l.at {
+		l.at, l.value = t, v+0 // +0 turns -0 into 0
+	}
+}
+
+func (e *Engine) bin(key record.Millis) *bin {
+	if b := e.bins[key]; b != nil {
+		return b
+	}
+	var b *bin
+	if n := len(e.spare); n > 0 {
+		b, e.spare = e.spare[n-1], e.spare[:n-1]
+	} else {
+		b = new(bin)
+	}
+	e.bins[key] = b
+	at, _ := slices.BinarySearch(e.keys, key)
+	e.keys = slices.Insert(e.keys, at, key)
+	return b
+}
+
+// Clock says that nothing was stored in the partition up to now that Step has
+// not been given.
+func (e *Engine) Clock(now, known record.Millis) {
+	e.clock(now, known)
+	if e.newest != never { // ticks that only waited for the model
+		e.close(min(e.newest-record.Millis(e.timing.Grace), known), true)
+	}
+}
+
+// clock advances a silent partition. It depends on nothing but the times that
+// messages were stored at, so a replay does the same.
+func (e *Engine) clock(now, known record.Millis) {
+	if e.stored == never {
+		return
+	}
+	behind := int64(e.stored - e.newest)
+	idle := e.timing.Idle
+	if behind > e.timing.Live {
+		if behind > catchUpMost {
+			return
+		}
+		idle = catchUpIdle * e.timing.Patience
+	}
+	if int64(now-e.stored) < idle {
+		return
+	}
+	e.close(min(now-record.Millis(e.timing.Grace+e.timing.Idle), known), false)
+}
+
+// Live tells whether the partition's readings were fresh when stored.
+func (e *Engine) Live() bool {
+	return e.stored == never || int64(e.stored-e.newest) <= e.timing.Live
+}
+
+// close closes every tick up to limit. By event time all of them count as
+// closed; by the clock only as far as there was anything to close, so that a
+// partition without values stays open for what may be delivered late.
+func (e *Engine) close(limit record.Millis, byEvent bool) {
+	limit = gridDown(limit, e.timing.Base)
+	if limit <= e.closed {
+		return
+	}
+	for {
+		key, next := always, always
+		if len(e.keys) > 0 {
+			key = e.keys[0]
+		}
+		for _, c := range e.courses {
+			if c.alive {
+				next = min(next, c.next)
+			}
+		}
+		if min(key, next) > limit {
+			break
+		}
+		if key <= next {
+			e.apply(key)
+			e.closed = max(e.closed, key-1)
+			continue
+		}
+		for _, c := range e.courses {
+			if c.alive && c.next == next {
+				e.evaluate(c)
+			}
+		}
+		e.closed = max(e.closed, next)
+		if e.entries >= maxEntries {
+			e.flush()
+		}
+	}
+	if byEvent || len(e.keys) > 0 || e.awake() {
+		e.closed = limit
+	}
+	e.flush()
+}
+
+// flush emits what was evaluated and how far.
+func (e *Engine) flush() {
+	for _, c := range e.courses {
+		if c.part == 0 && len(c.plans) > 0 {
+			e.report.Partials = append(e.report.Partials, Partial{Hierarchy: c.id, Begin: c.begin})
+		}
+	}
+	e.report.Partition, e.report.Closed, e.report.Stored = e.partition, e.closed, e.stored
+	e.emit(&e.report)
+	e.report, e.entries = Report{}, 0
+	for _, c := range e.courses {
+		c.part = 0
+	}
+}
+
+// split emits a part of tick t, which is therefore not closed yet.
+func (e *Engine) split(t record.Millis) {
+	closed := e.closed
+	e.closed = min(closed, t-1)
+	e.flush()
+	e.closed = closed
+}
+
+// Idle emits that nothing stored up to now is left to be taken.
+func (e *Engine) Idle(now record.Millis) {
+	e.report.IdleAt = now
+	e.flush()
+}
+
+func (e *Engine) awake() bool {
+	for _, c := range e.courses {
+		if c.alive {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) apply(key record.Millis) {
+	b := e.bins[key]
+	for i, s := range b.slot {
+		if l := &e.last[s]; b.at[i] > l.at {
+			l.at, l.value = b.at[i], b.value[i]+0
+		}
+	}
+	delete(e.bins, key)
+	e.keys = e.keys[:copy(e.keys, e.keys[1:])]
+	b.slot, b.at, b.value = b.slot[:0], b.at[:0], b.value[:0]
+	if len(e.spare) < 8 {
+		e.spare = append(e.spare, b)
+	}
+	for _, c := range e.courses {
+		if len(c.plans) > 0 {
+			c.wake(key - 1)
+		}
+	}
+}
+
+// at is the plan for a tick: the newest in force, else the first there was.
+func (c *course) at(t record.Millis) *plan {
+	for i := len(c.plans) - 1; i > 0; i-- {
+		if c.plans[i].Effective <= t {
+			c.plans = c.plans[i:] // older ones are never asked for again
+			return c.plans[0]
+		}
+	}
+	return c.plans[0]
+}
+
+func (e *Engine) evaluate(c *course) {
+	t := c.next
+	p := c.at(t)
+	tick := PartialTick{Time: t}
+	had := false
+	for _, r := range p.runs {
+		var sum Sum
+		low, high := math.Inf(1), math.Inf(-1)
+		n := uint32(0)
+		for i := r.from; i < r.to; i++ {
+			l := &e.last[p.slot[i]]
+			if l.at == never || int64(t-l.at) > p.maxAge[i] {
+				continue
+			}
+			v := l.value
+			if p.sign[i] < 0 {
+				v = 0 - v
+			}
+			sum.Add(v)
+			low, high = min(low, v), max(high, v)
+			n++
+		}
+		switch {
+		case n == 0:
+			continue
+		case r.meter:
+			tick.MeterGroup = append(tick.MeterGroup, r.group)
+			tick.Meter = append(tick.Meter, low)
+		default:
+			tick.Group = append(tick.Group, r.group)
+			tick.Sum = append(tick.Sum, sum)
+			tick.Min = append(tick.Min, low)
+			tick.Max = append(tick.Max, high)
+			tick.Count = append(tick.Count, n)
+		}
+		if had = true; tick.entries() >= maxEntries {
+			e.put(c, p, tick)
+			e.split(t)
+			tick = PartialTick{Time: t, Part: tick.Part + 1}
+		}
+	}
+	c.floor = c.after(t)
+	c.next = c.floor
+	if had {
+		c.entry = t
+		e.put(c, p, tick)
+		return
+	}
+	// Asleep until a reading or the next plan wakes it.
+	c.alive = false
+	for _, q := range c.plans {
+		if q.Effective > t {
+			c.wake(q.Effective - 1)
+			break
+		}
+	}
+}
+
+// put adds a tick to the report under way.
+func (e *Engine) put(c *course, p *plan, tick PartialTick) {
+	ps := e.report.Partials
+	if c.part == 0 || ps[c.part-1].Revision != p.Revision {
+		ps = append(ps, Partial{Hierarchy: c.id, Revision: p.Revision, Begin: c.begin})
+		c.part = len(ps)
+		e.report.Partials = ps
+	}
+	ps[c.part-1].Ticks = append(ps[c.part-1].Ticks, tick)
+	e.entries += tick.entries()
+}

@@ -1,0 +1,255 @@
+package aggregate
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// maxEntries bounds a report: one entry is at most about 60 bytes on the wire.
+const maxEntries = 30_000
+
+// Report is what a partition tells the combiners: partial results and how far
+// it has come. It is the message on partials.<q>.
+type Report struct {
+	Partition int
+	Closed    record.Millis // every tick up to here is in this report or an earlier one
+	Stored    record.Millis // when the partition's newest message was stored
+	IdleAt    record.Millis // not 0: up to this time nothing was stored that is not in
+	Partials  []Partial
+}
+
+// Partial is the part one partition has in one hierarchy.
+type Partial struct {
+	Hierarchy model.HierarchyID
+	Revision  uint64        // of the plan that numbers the groups; 0 without ticks
+	Begin     record.Millis // the partition can tell nothing about ticks before
+	Ticks     []PartialTick
+}
+
+// PartialTick holds, as columns, the groups that have leaves with a value in
+// the partition; only direct leaves, without what child groups contribute.
+type PartialTick struct {
+	Time record.Millis
+	Part uint32 // a tick too large for one message comes in parts 0, 1, …
+
+	Group []uint32 // position in the layout
+	Sum   []Sum
+	Min   []float64
+	Max   []float64
+	Count []uint32
+
+	MeterGroup []uint32 // groups whose own meter has a value
+	Meter      []float64
+}
+
+func (t *PartialTick) entries() int { return len(t.Group) + len(t.MeterGroup) }
+
+// Encode appends the report to dst: protobuf, fields as numbered below.
+func (r *Report) Encode(dst []byte) []byte {
+	dst = appendInt(dst, 1, int64(r.Partition))
+	dst = appendInt(dst, 2, int64(r.Closed))
+	dst = appendInt(dst, 3, int64(r.Stored))
+	dst = appendInt(dst, 4, int64(r.IdleAt))
+	var inner, tick []byte
+	for i := range r.Partials {
+		p := &r.Partials[i]
+		inner = protowire.AppendTag(inner[:0], 1, protowire.BytesType)
+		inner = protowire.AppendString(inner, string(p.Hierarchy))
+		inner = appendInt(inner, 2, int64(p.Revision))
+		inner = appendInt(inner, 4, int64(p.Begin))
+		for j := range p.Ticks {
+			tick = p.Ticks[j].encode(tick[:0])
+			inner = protowire.AppendTag(inner, 3, protowire.BytesType)
+			inner = protowire.AppendBytes(inner, tick)
+		}
+		dst = protowire.AppendTag(dst, 5, protowire.BytesType)
+		dst = protowire.AppendBytes(dst, inner)
+	}
+	return dst
+}
+
+func (t *PartialTick) encode(dst []byte) []byte {
+	dst = appendInt(dst, 1, int64(t.Time))
+	dst = appendInt(dst, 2, int64(t.Part))
+	dst = appendColumn(dst, 3, len(t.Group), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.Group[i])) })
+	dst = appendColumn(dst, 4, len(t.Sum), func(b []byte, i int) []byte { return t.Sum[i].append(b) })
+	dst = appendColumn(dst, 5, len(t.Min), func(b []byte, i int) []byte { return appendFloat(b, t.Min[i]) })
+	dst = appendColumn(dst, 6, len(t.Max), func(b []byte, i int) []byte { return appendFloat(b, t.Max[i]) })
+	dst = appendColumn(dst, 7, len(t.Count), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.Count[i])) })
+	dst = appendColumn(dst, 8, len(t.MeterGroup), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.MeterGroup[i])) })
+	return appendColumn(dst, 9, len(t.Meter), func(b []byte, i int) []byte { return appendFloat(b, t.Meter[i]) })
+}
+
+func appendInt(dst []byte, field protowire.Number, v int64) []byte {
+	if v == 0 {
+		return dst
+	}
+	dst = protowire.AppendTag(dst, field, protowire.VarintType)
+	return protowire.AppendVarint(dst, protowire.EncodeZigZag(v))
+}
+
+func appendFloat(dst []byte, v float64) []byte {
+	return binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+}
+
+func appendColumn(dst []byte, field protowire.Number, n int, one func([]byte, int) []byte) []byte {
+	if n == 0 {
+		return dst
+	}
+	dst = protowire.AppendTag(dst, field, protowire.BytesType)
+	// The length is written as five bytes and filled in, so that nothing is
+	// encoded twice.
+	at := len(dst)
+	dst = append(dst, 0x80, 0x80, 0x80, 0x80, 0)
+	for i := range n {
+		dst = one(dst, i)
+	}
+	size := len(dst) - at - 5
+	for i := range 4 {
+		dst[at+i] |= byte(size>>(7*i)) & 0x7f
+	}
+	dst[at+4] = byte(size >> 28)
+	return dst
+}
+
+// Decode reads a report. Errors wrap [record.ErrWire].
+func (r *Report) Decode(data []byte) error {
+	*r = Report{}
+	return fields(data, func(num protowire.Number, v int64, b []byte) error {
+		switch num {
+		case 1:
+			r.Partition = int(v)
+		case 2:
+			r.Closed = record.Millis(v)
+		case 3:
+			r.Stored = record.Millis(v)
+		case 4:
+			r.IdleAt = record.Millis(v)
+		case 5:
+			var p Partial
+			if err := p.decode(b); err != nil {
+				return err
+			}
+			r.Partials = append(r.Partials, p)
+		}
+		return nil
+	})
+}
+
+func (p *Partial) decode(data []byte) error {
+	return fields(data, func(num protowire.Number, v int64, b []byte) error {
+		switch num {
+		case 1:
+			p.Hierarchy = model.HierarchyID(b)
+		case 2:
+			p.Revision = uint64(v)
+		case 4:
+			p.Begin = record.Millis(v)
+		case 3:
+			var t PartialTick
+			if err := t.decode(b); err != nil {
+				return err
+			}
+			p.Ticks = append(p.Ticks, t)
+		}
+		return nil
+	})
+}
+
+func (t *PartialTick) decode(data []byte) error {
+	err := fields(data, func(num protowire.Number, v int64, b []byte) (err error) {
+		switch num {
+		case 1:
+			t.Time = record.Millis(v)
+		case 2:
+			t.Part = uint32(v)
+		case 3:
+			t.Group, err = varints(b)
+		case 4:
+			if len(b)%sumBytes != 0 {
+				return fmt.Errorf("%w: sums of %d bytes", record.ErrWire, len(b))
+			}
+			t.Sum = make([]Sum, len(b)/sumBytes)
+			for i := range t.Sum {
+				t.Sum[i] = sumOf(b[i*sumBytes:])
+			}
+		case 5:
+			t.Min, err = floats(b)
+		case 6:
+			t.Max, err = floats(b)
+		case 7:
+			t.Count, err = varints(b)
+		case 8:
+			t.MeterGroup, err = varints(b)
+		case 9:
+			t.Meter, err = floats(b)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	n := len(t.Group)
+	if len(t.Sum) != n || len(t.Min) != n || len(t.Max) != n || len(t.Count) != n || len(t.Meter) != len(t.MeterGroup) {
+		return fmt.Errorf("%w: columns of unequal length", record.ErrWire)
+	}
+	return nil
+}
+
+func fields(data []byte, take func(num protowire.Number, v int64, b []byte) error) error {
+	for len(data) > 0 {
+		num, typ, n := protowire.ConsumeTag(data)
+		if n < 0 {
+			return fmt.Errorf("%w: bad tag", record.ErrWire)
+		}
+		data = data[n:]
+		m := protowire.ConsumeFieldValue(num, typ, data)
+		if m < 0 {
+			return fmt.Errorf("%w: bad field %d", record.ErrWire, num)
+		}
+		var v int64
+		var b []byte
+		switch typ {
+		case protowire.VarintType:
+			u, _ := protowire.ConsumeVarint(data)
+			v = protowire.DecodeZigZag(u)
+		case protowire.BytesType:
+			b, _ = protowire.ConsumeBytes(data)
+		}
+		if err := take(num, v, b); err != nil {
+			return err
+		}
+		data = data[m:]
+	}
+	return nil
+}
+
+func varints(b []byte) ([]uint32, error) {
+	out := make([]uint32, 0, len(b))
+	for len(b) > 0 {
+		v, m := protowire.ConsumeVarint(b)
+		if m < 0 || v > math.MaxUint32 {
+			return nil, fmt.Errorf("%w: bad number column", record.ErrWire)
+		}
+		out = append(out, uint32(v))
+		b = b[m:]
+	}
+	return out, nil
+}
+
+func floats(b []byte) ([]float64, error) {
+	if len(b)%8 != 0 {
+		return nil, fmt.Errorf("%w: column of %d bytes", record.ErrWire, len(b))
+	}
+	out := make([]float64, len(b)/8)
+	for i := range out {
+		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[i*8:]))
+	}
+	return out, nil
+}

@@ -1,0 +1,138 @@
+package aggregate
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
+
+// Sum adds float64 values exactly. It is a 192-bit two's complement number in
+// units of 2^-64, so adding and subtracting are associative: any order, any
+// grouping gives the same bits. A value is taken exactly when it is a multiple
+// of 2^-64, which every float64 of magnitude 2^-12 (0.24 mW) or more and
+// every integer is; a finer one is rounded to that grid, half to even.
+//
+// Magnitudes up to [record.MaxValue] may be added 2^66 times before it could
+// overflow. The zero value is zero.
+type Sum struct{ lo, mid, hi uint64 }
+
+// fixed converts a value to sign and 128-bit magnitude in units of 2^-64.
+func fixed(x float64) (lo, mid uint64, neg bool) {
+	b := math.Float64bits(x)
+	neg = b>>63 != 0
+	exp := int(b>>52) & 0x7ff
+	mant := b&(1<<52-1) | 1<<52
+	shift := exp - 1011 // value = mant * 2^(exp-1075), in units of 2^-64
+	switch {
+	case shift >= 64:
+		// |x| <= MaxValue < 2^60 keeps shift-64 below 8, mant below 2^61.
+		return 0, mant << ((shift - 64) & 63), neg
+	case shift > 0:
+		return mant << shift, mant >> (64 - shift), neg
+	case shift == 0:
+		return mant, 0, neg
+	case shift < -53:
+		return 0, 0, neg // below half a unit: rounds to nothing (and x == 0)
+	}
+	s := uint(-shift)
+	lo = mant >> s
+	rest := mant & (1<<s - 1)
+	half := uint64(1) << (s - 1)
+	if rest > half || rest == half && lo&1 == 1 {
+		lo++
+	}
+	return lo, 0, neg
+}
+
+// Add adds a finite value of at most [record.MaxValue] in magnitude.
+func (s *Sum) Add(x float64) {
+	lo, mid, neg := fixed(x)
+	if neg {
+		s.sub3(lo, mid, 0)
+	} else {
+		s.add3(lo, mid, 0)
+	}
+}
+
+// Sub subtracts a value, under the conditions of Add.
+func (s *Sum) Sub(x float64) { s.Add(-x) }
+
+// AddSum adds another sum, or subtracts it when sign is negative.
+func (s *Sum) AddSum(o Sum, sign int8) {
+	if sign < 0 {
+		s.sub3(o.lo, o.mid, o.hi)
+	} else {
+		s.add3(o.lo, o.mid, o.hi)
+	}
+}
+
+func (s *Sum) add3(lo, mid, hi uint64) {
+	var c uint64
+	s.lo, c = bits.Add64(s.lo, lo, 0)
+	s.mid, c = bits.Add64(s.mid, mid, c)
+	s.hi, _ = bits.Add64(s.hi, hi, c)
+}
+
+func (s *Sum) sub3(lo, mid, hi uint64) {
+	var c uint64
+	s.lo, c = bits.Sub64(s.lo, lo, 0)
+	s.mid, c = bits.Sub64(s.mid, mid, c)
+	s.hi, _ = bits.Sub64(s.hi, hi, c)
+}
+
+// Float64 is the sum rounded to the nearest float64, half to even.
+func (s Sum) Float64() float64 {
+	neg := s.hi>>63 != 0
+	if neg {
+		n := Sum{}
+		n.sub3(s.lo, s.mid, s.hi)
+		s = n
+	}
+	// Normalise: bring the top set bit to bit 63 of w, count the exponent.
+	w, below, exp := s.hi, s.mid, 128+63
+	sticky := s.lo
+	if w == 0 {
+		w, below, sticky, exp = s.mid, s.lo, 0, 64+63
+	}
+	if w == 0 {
+		w, below, exp = s.lo, 0, 63
+	}
+	if w == 0 {
+		return 0
+	}
+	z := bits.LeadingZeros64(w)
+	exp -= z
+	top := w << z
+	if z > 0 {
+		top |= below >> (64 - z)
+		sticky |= below << z
+	} else {
+		sticky |= below
+	}
+	mant := top >> 11
+	rest := top & (1<<11 - 1)
+	const half = 1 << 10
+	if rest > half || rest == half && (sticky != 0 || mant&1 == 1) {
+		mant++
+	}
+	v := math.Ldexp(float64(mant), exp-52-64)
+	if neg {
+		return -v
+	}
+	return v
+}
+
+// IsZero tells whether the sum is exactly nothing.
+func (s Sum) IsZero() bool { return s == Sum{} }
+
+const sumBytes = 24
+
+func (s Sum) append(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, s.lo)
+	dst = binary.LittleEndian.AppendUint64(dst, s.mid)
+	return binary.LittleEndian.AppendUint64(dst, s.hi)
+}
+
+func sumOf(b []byte) Sum {
+	return Sum{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])}
+}
