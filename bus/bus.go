@@ -215,12 +215,13 @@ func (b *Bus) createStreams(ctx context.Context) error {
 	}
 	for _, c := range []jetstream.StreamConfig{
 		{
-			Name: partialsStream, Subjects: []string{"partials.*"}, MaxAge: time.Hour,
-			Description: "Partial sums per partition, hierarchy and tick; derived, so not synced.",
+			Name: partialsStream, Subjects: []string{"partials.*"}, MaxBytes: 512 << 20, Discard: jetstream.DiscardNew,
+			Storage:     jetstream.MemoryStorage,
+			Description: "Partial sums per partition, hierarchy and tick; derived, so kept in memory only.",
 		},
 		{
-			Name: aggregatesStream, Subjects: []string{"aggregates.*"}, MaxAge: 24 * time.Hour,
-			Description: "Ticks of every hierarchy.",
+			Name: aggregatesStream, Subjects: []string{"aggregates.*"}, Discard: jetstream.DiscardNew,
+			Description: "Ticks of every hierarchy; trimmed when history has them.",
 		},
 		{
 			Name: deadStream, Subjects: []string{"dead.*"}, MaxAge: 90 * 24 * time.Hour, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
@@ -235,7 +236,6 @@ func (b *Bus) createStreams(ctx context.Context) error {
 }
 
 func (b *Bus) stream(ctx context.Context, c jetstream.StreamConfig) error {
-	c.Storage = jetstream.FileStorage
 	c.Replicas = b.opts.Replicas
 	c.AllowDirect = true
 	c.MaxMsgSize = MaxPayload

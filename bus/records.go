@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -25,9 +26,16 @@ func recordsStream(p int) string { return fmt.Sprintf("RECORDS-%04d", p) }
 // RecordsSubject is where the batches of partition p are published.
 func RecordsSubject(p int) string { return "records." + strconv.Itoa(p) }
 
-// PartialsSubject and AggregatesSubject are where combiner q reads and writes.
-func PartialsSubject(q int) string   { return "partials." + strconv.Itoa(q) }
-func AggregatesSubject(q int) string { return "aggregates." + strconv.Itoa(q) }
+// PartialsSubject is where combiner q reads.
+func PartialsSubject(q int) string { return "partials." + strconv.Itoa(q) }
+
+// AggregatesSubject is where the ticks of a hierarchy are written. Names may
+// be any text, so the subject carries a hash of it.
+func AggregatesSubject(hierarchy string) string {
+	h := fnv.New64a()
+	h.Write([]byte(hierarchy))
+	return "aggregates." + strconv.FormatUint(h.Sum64(), 16)
+}
 
 // Message is one stored message of a stream.
 type Message struct {
@@ -44,16 +52,65 @@ func (b *Bus) PublishRecords(ctx context.Context, p int, batch []byte) (uint64, 
 	return b.publish(ctx, RecordsSubject(p), batch)
 }
 
-// PublishPartials stores partial sums for combiner q.
+// PublishPartials hands partial sums to combiner q. They are kept in memory
+// until read, and made again from the records after a restart.
 func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) error {
-	_, err := b.publish(ctx, PartialsSubject(q), data)
+	if _, err := b.js.Publish(ctx, PartialsSubject(q), data); err != nil {
+		return b.explain(PartialsSubject(q), err)
+	}
+	return nil
+}
+
+// PublishAggregates stores ticks of a hierarchy.
+func (b *Bus) PublishAggregates(ctx context.Context, hierarchy string, data []byte) error {
+	_, err := b.publish(ctx, AggregatesSubject(hierarchy), data)
 	return err
 }
 
-// PublishAggregates stores ticks of combiner q.
-func (b *Bus) PublishAggregates(ctx context.Context, q int, data []byte) error {
-	_, err := b.publish(ctx, AggregatesSubject(q), data)
-	return err
+// LastAggregates gives the newest stored message of a hierarchy, nil when
+// there is none, and its position.
+func (b *Bus) LastAggregates(ctx context.Context, hierarchy string) ([]byte, uint64, error) {
+	s, err := b.js.Stream(ctx, aggregatesStream)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read aggregates: %w", err)
+	}
+	m, err := s.GetLastMsgForSubject(ctx, AggregatesSubject(hierarchy))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil, 0, nil
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("read aggregates: %w", err)
+	}
+	return m.Data, m.Sequence, nil
+}
+
+// TrimAggregates removes the ticks of a hierarchy up to position seq, but
+// never the newest message, which says how far the hierarchy has come.
+func (b *Bus) TrimAggregates(ctx context.Context, hierarchy string, seq uint64) error {
+	_, last, err := b.LastAggregates(ctx, hierarchy)
+	if err != nil {
+		return err
+	}
+	return b.trim(ctx, aggregatesStream, AggregatesSubject(hierarchy), min(last, seq+1))
+}
+
+// TrimPartials removes what combiner q has read up to position seq.
+func (b *Bus) TrimPartials(ctx context.Context, q int, seq uint64) error {
+	return b.trim(ctx, partialsStream, PartialsSubject(q), seq+1)
+}
+
+func (b *Bus) trim(ctx context.Context, stream, subject string, before uint64) error {
+	if before <= 1 {
+		return nil
+	}
+	s, err := b.js.Stream(ctx, stream)
+	if err == nil {
+		err = s.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(before))
+	}
+	if err != nil {
+		return fmt.Errorf("trim %s: %w", stream, err)
+	}
+	return nil
 }
 
 func (b *Bus) publish(ctx context.Context, subject string, data []byte) (uint64, error) {
@@ -147,6 +204,7 @@ type Extent struct {
 	LastStored  time.Time // when the last one was stored
 	Created     time.Time // when the stream was created
 	Bytes       uint64
+	At          time.Time // when this was so, by the server's clock
 }
 
 // RecordsExtent asks what partition p holds at this moment.
@@ -168,7 +226,7 @@ func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 	info := s.CachedInfo()
 	return Extent{
 		First: info.State.FirstSeq, Last: info.State.LastSeq, LastStored: info.State.LastTime,
-		Created: info.Created, Bytes: info.State.Bytes,
+		Created: info.Created, Bytes: info.State.Bytes, At: info.TimeStamp,
 	}, nil
 }
 
