@@ -255,7 +255,7 @@ func TestRecordsOfAskedSensors(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range r.T {
-			got[fmt.Sprint(r.Sensor[i], "@", r.T[i])] = r.Value[i]
+			got[fmt.Sprint(r.Sensor[i], "@", int64(r.T[i]))] = r.Value[i]
 		}
 	}
 	if diff := cmp.Diff(map[string]float64{"s,1@1": 1.5, "s2@2": -2, "s,1@3": 3}, got); diff != "" {
