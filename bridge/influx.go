@@ -76,6 +76,8 @@ type influxLine struct {
 	fields      []influxField
 	at          record.Millis
 	series      string // measurement and tags, made when first needed
+	text        []byte // every name and tag of the line, so that they are one string
+	cuts        []int  // where each ends in text
 }
 
 type influxTag struct{ key, value string }
@@ -146,11 +148,13 @@ func influxLines(m *Message) iter.Seq2[*influxLine, error] {
 
 func (l *influxLine) decode(dec *lineprotocol.Decoder, unit int64) error {
 	l.tags, l.fields, l.series, l.at = l.tags[:0], l.fields[:0], "", Arrival
+	l.text, l.cuts = l.text[:0], l.cuts[:0]
 	name, err := dec.Measurement()
 	if err != nil {
 		return err
 	}
-	l.measurement = string(name)
+	l.keep(name)
+	tags := 0
 	for {
 		key, value, err := dec.NextTag()
 		if err != nil {
@@ -159,7 +163,9 @@ func (l *influxLine) decode(dec *lineprotocol.Decoder, unit int64) error {
 		if key == nil {
 			break
 		}
-		l.tags = append(l.tags, influxTag{string(key), string(value)})
+		l.keep(key)
+		l.keep(value)
+		tags++
 	}
 	for {
 		key, value, err := dec.NextField()
@@ -169,7 +175,8 @@ func (l *influxLine) decode(dec *lineprotocol.Decoder, unit int64) error {
 		if key == nil {
 			break
 		}
-		f := influxField{line: l, key: string(key), kind: value.Kind()}
+		l.keep(key)
+		f := influxField{line: l, kind: value.Kind()}
 		switch f.kind {
 		case lineprotocol.Float:
 			f.value = value.FloatV()
@@ -189,8 +196,26 @@ func (l *influxLine) decode(dec *lineprotocol.Decoder, unit int64) error {
 			return err
 		}
 	}
+	all, from, next := string(l.text), 0, 0
+	cut := func() string {
+		s := all[from:l.cuts[next]]
+		from, next = l.cuts[next], next+1
+		return s
+	}
+	l.measurement = cut()
+	for range tags {
+		l.tags = append(l.tags, influxTag{cut(), cut()})
+	}
+	for i := range l.fields {
+		l.fields[i].key = cut()
+	}
 	slices.SortFunc(l.tags, func(a, b influxTag) int { return strings.Compare(a.key, b.key) })
 	return nil
+}
+
+func (l *influxLine) keep(part []byte) {
+	l.text = append(l.text, part...)
+	l.cuts = append(l.cuts, len(l.text))
 }
 
 // influxTime reads a timestamp without the overflow that a far time in a

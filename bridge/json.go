@@ -132,6 +132,16 @@ func JSON(m Mapping) Bridge {
 type jsonItem struct {
 	root, item any
 	key        string
+	raw        []byte // the whole message, when that is the item
+}
+
+// part is the item as JSON, for dead letters.
+func (it jsonItem) part() []byte {
+	if it.raw != nil {
+		return it.raw
+	}
+	part, _ := json.Marshal(it.item) // it came from JSON
+	return part
 }
 
 // documents reads the JSON values of a message. Without a path to the items,
@@ -208,7 +218,7 @@ func (c *mapping) split(_ *Message, raw json.RawMessage) iter.Seq2[jsonItem, err
 			return
 		}
 		if c.items == nil {
-			yield(jsonItem{root: root, item: root}, nil)
+			yield(jsonItem{root: root, item: root, raw: raw}, nil)
 			return
 		}
 		if n := spread(root, root, c.items, "", yield); n == 0 {
@@ -221,7 +231,7 @@ func (c *mapping) split(_ *Message, raw json.RawMessage) iter.Seq2[jsonItem, err
 // yield wanted no more.
 func spread(root, v any, path []string, key string, yield func(jsonItem, error) bool) int {
 	if len(path) == 0 {
-		if !yield(jsonItem{root, v, key}, nil) {
+		if !yield(jsonItem{root: root, item: v, key: key}, nil) {
 			return -1
 		}
 		return 1
@@ -298,9 +308,8 @@ func (it jsonItem) text(path []string) string {
 
 func (c *mapping) readings(m *Message, it jsonItem) iter.Seq2[Reading, error] {
 	return func(yield func(Reading, error) bool) {
-		part, _ := json.Marshal(it.item)
 		refuse := func(format string, args ...any) bool {
-			return yield(Reading{}, Refuse(part, format, args...))
+			return yield(Reading{}, Refuse(it.part(), format, args...))
 		}
 		sensor, err := c.sensor.Expand(func(name string) (string, bool) {
 			v := ""
@@ -330,16 +339,16 @@ func (c *mapping) readings(m *Message, it jsonItem) iter.Seq2[Reading, error] {
 			}
 		}
 		for i := range c.values {
-			if !c.values[i].reading(it, part, sensor, at, yield) {
+			if !c.values[i].reading(it, sensor, at, yield) {
 				return
 			}
 		}
 	}
 }
 
-func (v *valueMapping) reading(it jsonItem, part []byte, sensor string, at record.Millis, yield func(Reading, error) bool) bool {
+func (v *valueMapping) reading(it jsonItem, sensor string, at record.Millis, yield func(Reading, error) bool) bool {
 	refuse := func(format string, args ...any) bool {
-		r := Refuse(part, format, args...)
+		r := Refuse(it.part(), format, args...)
 		r.Sensor = record.SensorID(sensor)
 		return yield(Reading{}, r)
 	}
@@ -355,7 +364,7 @@ func (v *valueMapping) reading(it jsonItem, part []byte, sensor string, at recor
 	if err != nil && !errors.Is(err, strconv.ErrRange) || text == "" {
 		return refuse("the value is not a number but %.60v", raw)
 	}
-	r := Reading{Sensor: sensor + v.Suffix, Time: at, Value: value, Unit: v.Unit, Quantity: v.Quantity}
+	r := Reading{Sensor: sensor + v.Suffix, Time: at, Value: value, Unit: v.Unit, Quantity: v.Quantity, Part: it.raw}
 	if u := it.text(v.unit); v.unit != nil && u != "" {
 		r.Unit = u
 	}

@@ -19,6 +19,7 @@ type Reading struct {
 	Value    float64         // in Unit
 	Unit     string          // any common spelling, "kW"; empty: the coherent unit of the quantity
 	Quantity record.Quantity // a hint for sensors nobody knows yet; empty: as the unit says
+	Part     []byte          // what it was read from, for the dead letter if it is refused; may be nil
 }
 
 // Message is one delivery of a source, with everything that is known before

@@ -221,7 +221,11 @@ type drain struct {
 func (d *drain) take(m *Message, r Reading) bool {
 	rec, seen, err := d.check(m, r)
 	if err != nil {
-		ref := &Refusal{Reason: err, Sensor: record.SensorID(r.Sensor)}
+		ref := &Refusal{Reason: err, Sensor: record.SensorID(r.Sensor), Sample: r.Part}
+		if r.Part == nil {
+			// Sensor, time and value say it all; the beginning of the message would mislead.
+			ref.Sample = []byte{}
+		}
 		if r.Time != Arrival {
 			ref.Time = r.Time
 		}
@@ -304,9 +308,7 @@ func (d *drain) refuse(m *Message, err error) bool {
 	sample := m.Body
 	var r *Refusal
 	if errors.As(err, &r) {
-		if len(r.Sensor) <= 2*record.MaxIDBytes {
-			letter.Sensor = r.Sensor
-		}
+		letter.Sensor = r.Sensor[:min(len(r.Sensor), 2*record.MaxIDBytes)]
 		letter.Time, letter.Value = r.Time, r.Value
 		if r.Sample != nil {
 			sample = r.Sample
