@@ -126,7 +126,7 @@ func ticks(hierarchy string, revision uint64, times ...record.Millis) record.Tic
 
 func (w *world) publish(t *testing.T, k record.Ticks) {
 	t.Helper()
-	if err := w.bus.PublishAggregates(t.Context(), 0, k.Encode(nil)); err != nil {
+	if err := w.bus.PublishAggregates(t.Context(), k.Hierarchy, k.Encode(nil)); err != nil {
 		t.Fatal(err)
 	}
 }
