@@ -1,0 +1,104 @@
+package web
+
+import (
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/wattwerk/wattwerk/internal/problem"
+)
+
+func get(h http.Handler, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for _, x := range headers {
+		k, v, _ := strings.Cut(x, ": ")
+		r.Header.Set(k, v)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestFiles(t *testing.T) {
+	h, err := newSite(fstest.MapFS{
+		"index.html":             {Data: []byte("<!doctype html>")},
+		"favicon.svg":            {Data: []byte("<svg/>")},
+		"assets/main-1a2b.js":    {Data: []byte("plain")},
+		"assets/main-1a2b.js.br": {Data: []byte("brotli")},
+		"assets/main-1a2b.js.gz": {Data: []byte("gzip")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, accept, kind, cache, encoding, body string }{
+		{"/", "gzip", "text/html; charset=utf-8", "no-cache", "", "<!doctype html>"},
+		{"/favicon.svg", "", "image/svg+xml", "no-cache", "", "<svg/>"},
+		{"/assets/main-1a2b.js", "gzip, deflate, br", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "br", "brotli"},
+		{"/assets/main-1a2b.js", "gzip, br;q=0", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "gzip", "gzip"},
+		{"/assets/main-1a2b.js", "", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "", "plain"},
+	} {
+		w := get(h, c.path, "Accept-Encoding: "+c.accept)
+		hd := w.Header()
+		if w.Code != 200 || hd.Get("Content-Type") != c.kind || hd.Get("Cache-Control") != c.cache || hd.Get("Content-Encoding") != c.encoding || w.Body.String() != c.body {
+			t.Errorf("%s for %q answered %d %v %s", c.path, c.accept, w.Code, hd, w.Body)
+		}
+		if again := get(h, c.path, "Accept-Encoding: "+c.accept, "If-None-Match: "+hd.Get("ETag")); again.Code != http.StatusNotModified {
+			t.Errorf("%s again answered %d", c.path, again.Code)
+		}
+	}
+	for _, p := range []string{"/nothing", "/assets/", "/assets/main-1a2b.js.br", "/../web.go"} {
+		if w := get(h, p); w.Code != 404 || w.Header().Get("Content-Type") != problem.ContentType {
+			t.Errorf("%s answered %d", p, w.Code)
+		}
+	}
+}
+
+func TestStubIsThere(t *testing.T) {
+	files, err := fs.Sub(embedded, stub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := newSite(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := get(h, "/"); !strings.Contains(w.Body.String(), "make build") {
+		t.Errorf("the stub is %s", w.Body)
+	}
+}
+
+func TestPagesLoadNothingFromElsewhere(t *testing.T) {
+	h, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := get(h, "/").Body.String()
+	for _, bad := range []string{`src="http`, `href="http`, `src="/`, `href="/`, "<script>"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("the page contains %s", bad)
+		}
+	}
+}
+
+func TestDev(t *testing.T) {
+	vite := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = w.Write([]byte("vite " + r.URL.Path))
+	}))
+	h, err := New(Options{Dev: vite.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := get(h, "/src/main.tsx"); w.Body.String() != "vite /src/main.tsx" {
+		t.Errorf("answered %s", w.Body)
+	}
+	vite.Close()
+	if w := get(h, "/"); w.Code != http.StatusBadGateway || w.Header().Get("Content-Type") != problem.ContentType {
+		t.Errorf("without Vite: %d %v", w.Code, w.Header())
+	}
+	if _, err := New(Options{Dev: "5173"}); err == nil {
+		t.Error("a bad URL was taken")
+	}
+}
