@@ -1,0 +1,314 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/prometheus/promql"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// Names under which the service keeps its stream positions on the bus.
+const (
+	Reader           = "history"            // of the records, per partition
+	AggregatesReader = "history-aggregates" // of the aggregates, partition 0
+)
+
+// Options are what a service needs. Bus and Store must be set.
+type Options struct {
+	Bus          *bus.Bus
+	Catalog      *catalog.Catalog // knows max ages, units and groups; nil: nothing is known
+	Store        Store            // stays open when the service ends
+	FlushEvery   time.Duration    // default 2 h
+	FlushSamples uint64           // flush when so many samples are in memory; default 150 million
+	MaxFuture    time.Duration    // records further ahead of their arrival are refused; default 24 h
+	QueryTimeout time.Duration    // of one PromQL query; default 30 s
+	QuerySamples int              // one PromQL query may hold in memory; default 20 million
+	Log          *slog.Logger
+	Registerer   prometheus.Registerer // may be nil
+}
+
+// Service reads records and ticks from the bus into a store, and answers
+// questions about them.
+type Service struct {
+	opts      Options
+	log       *slog.Logger
+	engine    *promql.Engine
+	model     func() *model.Model // may give nil
+	now       func() time.Time
+	positions []atomic.Uint64 // per partition, everything up to here is appended
+	ticks     atomic.Uint64   // the same of the aggregates
+	saved     []uint64        // per partition, and last of the aggregates; owned by flush
+	flushing  sync.Mutex
+	appended  atomic.Uint64
+	refused   *prometheus.CounterVec
+	flushed   *prometheus.HistogramVec
+}
+
+// New checks the options and makes a service.
+func New(o Options) (*Service, error) {
+	if o.Bus == nil || o.Store == nil {
+		return nil, errors.New("make history: bus and store are needed")
+	}
+	if o.FlushEvery == 0 {
+		o.FlushEvery = 2 * time.Hour
+	}
+	if o.FlushSamples == 0 {
+		o.FlushSamples = 150_000_000
+	}
+	if o.MaxFuture == 0 {
+		o.MaxFuture = 24 * time.Hour
+	}
+	if o.QueryTimeout == 0 {
+		o.QueryTimeout = 30 * time.Second
+	}
+	if o.QuerySamples == 0 {
+		o.QuerySamples = 20_000_000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Service{
+		opts: o, log: o.Log, now: time.Now,
+		model:     func() *model.Model { return nil },
+		positions: make([]atomic.Uint64, o.Bus.Partitions()),
+		saved:     make([]uint64, o.Bus.Partitions()+1),
+	}
+	if o.Catalog != nil {
+		s.model = func() *model.Model { return o.Catalog.State().Model }
+	}
+	s.engine = newEngine(o)
+	if err := s.register(o.Registerer); err != nil {
+		return nil, fmt.Errorf("make history: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Service) register(r prometheus.Registerer) error {
+	s.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wattwerk_history_refused_total", Help: "Records and ticks that were not stored, by reason.",
+	}, []string{"reason"})
+	s.flushed = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "wattwerk_history_flush_seconds", Help: "Duration of flushes of the history to disk.", Buckets: prometheus.ExponentialBuckets(.01, 4, 8),
+	}, []string{"result"})
+	if r == nil {
+		return nil
+	}
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	all := []prometheus.Collector{
+		s.refused, s.flushed,
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "wattwerk_history_appended_total", Help: "Records read from the bus and stored or refused."},
+			func() float64 { return float64(s.appended.Load()) }),
+		gauge("wattwerk_history_unflushed_samples", "Samples that are not yet on disk in the history; the bus holds them.",
+			func() float64 { return float64(s.opts.Store.Stats().Unflushed) }),
+		gauge("wattwerk_history_bytes", "Size of the history on disk.", func() float64 { return float64(s.opts.Store.Stats().Bytes) }),
+		gauge("wattwerk_history_newest_seconds", "Time of the newest sample, since 1970.",
+			func() float64 { return float64(s.opts.Store.Stats().Newest) / 1000 }),
+	}
+	for p := range s.positions {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "wattwerk_history_position", Help: "Position in the records stream up to which everything is in the history.",
+			ConstLabels: prometheus.Labels{"partition": fmt.Sprint(p)},
+		}, func() float64 { return float64(s.positions[p].Load()) }))
+	}
+	for _, c := range all {
+		if err := r.Register(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Positions gives for each partition the position up to which every message is
+// in the store, durable or not.
+func (s *Service) Positions() []uint64 {
+	out := make([]uint64, len(s.positions))
+	for p := range out {
+		out[p] = s.positions[p].Load()
+	}
+	return out
+}
+
+// AggregatesPosition gives the same for the aggregates stream.
+func (s *Service) AggregatesPosition() uint64 { return s.ticks.Load() }
+
+// Appended is how many records were read from the bus and stored, found to be
+// there already, or refused, since the service was made.
+func (s *Service) Appended() uint64 { return s.appended.Load() }
+
+const (
+	again     = 500 * time.Millisecond // before something is tried once more
+	lookEvery = time.Second            // how often it is asked whether a flush is due
+	lastFlush = 2 * time.Minute        // the flush on a clean stop may take so long
+)
+
+// Run reads from the bus until ctx ends, then flushes. It returns an error only
+// when the store is broken; what the bus cannot do now is tried again.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.recall(ctx); err != nil {
+		return fmt.Errorf("run history: %w", err)
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for p := range s.positions {
+		g.Go(func() error { return s.follow(gctx, &s.positions[p], s.records(gctx, p)) })
+	}
+	g.Go(func() error { return s.follow(gctx, &s.ticks, s.aggregates(gctx)) })
+	g.Go(func() error { return s.flushLoop(gctx) })
+	err := g.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
+	defer cancel()
+	if ferr := s.Flush(last); ferr != nil {
+		// Nothing is lost: the bus still has it.
+		s.log.Warn("history not flushed at the end", "error", ferr)
+	}
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("run history: %w", err)
+	}
+	return nil
+}
+
+// recall finds where to go on.
+func (s *Service) recall(ctx context.Context) error {
+	for p := range s.positions {
+		at, err := s.opts.Bus.Position(ctx, Reader, p)
+		if err != nil {
+			return err
+		}
+		x, err := s.opts.Bus.RecordsExtent(ctx, p)
+		if err != nil {
+			return err
+		}
+		s.saved[p] = s.plausible(at, x, "records", p)
+		s.positions[p].Store(s.saved[p])
+	}
+	at, err := s.opts.Bus.Position(ctx, AggregatesReader, 0)
+	if err != nil {
+		return err
+	}
+	x, err := s.opts.Bus.AggregatesExtent(ctx)
+	if err != nil {
+		return err
+	}
+	at = s.plausible(at, x, "aggregates", 0)
+	s.saved[len(s.positions)] = at
+	s.ticks.Store(at)
+	return nil
+}
+
+// plausible guards against a stream that was made anew: reading it all is
+// harmless, skipping it is not.
+func (s *Service) plausible(at uint64, x bus.Extent, stream string, p int) uint64 {
+	if at <= x.Last {
+		return at
+	}
+	s.log.Warn("position behind the end of the stream, reading all of it", "stream", stream, "partition", p, "position", at, "last", x.Last)
+	return 0
+}
+
+// reader reads from a position on and hands on messages until ctx ends.
+type reader func(from uint64) error
+
+// errFatal marks what trying again does not mend.
+var errFatal = errors.New("the store cannot go on")
+
+// follow keeps reading, from behind the position.
+func (s *Service) follow(ctx context.Context, position *atomic.Uint64, read reader) error {
+	for {
+		err := read(position.Load() + 1)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if errors.Is(err, errFatal) {
+			return err
+		}
+		s.log.Warn("history reads again", "error", err)
+		if !pause(ctx, again) {
+			return nil
+		}
+	}
+}
+
+// pause waits and tells whether ctx is still on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// Flush makes everything durable that is appended, and notes on the bus up to
+// where that is. In this order: a position is never ahead of the disk.
+func (s *Service) Flush(ctx context.Context) error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	at, ticks := s.Positions(), s.ticks.Load()
+	began := time.Now()
+	if err := s.opts.Store.Flush(ctx); err != nil {
+		s.flushed.WithLabelValues("error").Observe(time.Since(began).Seconds())
+		return err
+	}
+	s.flushed.WithLabelValues("ok").Observe(time.Since(began).Seconds())
+	for p, seq := range at {
+		if seq <= s.saved[p] {
+			continue
+		}
+		if err := s.opts.Bus.SavePosition(ctx, Reader, p, seq); err != nil {
+			return err
+		}
+		s.saved[p] = seq
+	}
+	if ticks > s.saved[len(at)] {
+		if err := s.opts.Bus.SavePosition(ctx, AggregatesReader, 0, ticks); err != nil {
+			return err
+		}
+		s.saved[len(at)] = ticks
+	}
+	return nil
+}
+
+// flushLoop flushes when it is time or when much is in memory.
+func (s *Service) flushLoop(ctx context.Context) error {
+	last := time.Now()
+	for pause(ctx, lookEvery) {
+		if time.Since(last) < s.opts.FlushEvery && s.opts.Store.Stats().Unflushed < s.opts.FlushSamples {
+			continue
+		}
+		if err := s.Flush(ctx); err != nil {
+			s.log.Warn("history not flushed, trying again", "error", err)
+			if !pause(ctx, 10*again) {
+				return nil
+			}
+			continue
+		}
+		last = time.Now()
+	}
+	return nil
+}
+
+// sensorAge gives how long a reading of the sensor holds, in ms; -1: for ever.
+// Of a sensor nobody knows, known is false.
+func (s *Service) sensorAge(id record.SensorID) (age int64, known bool) {
+	if m := s.model(); m != nil {
+		if x, ok := m.Sensor(id); ok {
+			return x.Age(), true
+		}
+	}
+	return 0, false
+}
