@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -33,13 +34,17 @@ func (e apiError) err() error {
 	return errors.New(e.Error.Description)
 }
 
-// Streams lists all streams, those behind buckets and objects too.
+// Streams lists all streams that are kept on disk, those behind buckets and
+// objects too, by name. What is in memory only can be had again from them.
 func (b *Bus) Streams(ctx context.Context) ([]string, error) {
 	var names []string
-	l := b.js.StreamNames(ctx)
-	for name := range l.Name() {
-		names = append(names, name)
+	l := b.js.ListStreams(ctx)
+	for info := range l.Info() {
+		if info.Config.Storage == jetstream.FileStorage {
+			names = append(names, info.Config.Name)
+		}
 	}
+	slices.Sort(names)
 	if err := l.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
 		return nil, fmt.Errorf("list streams: %w", err)
 	}
@@ -49,11 +54,11 @@ func (b *Bus) Streams(ctx context.Context) ([]string, error) {
 // chunkBytes is how much of a snapshot travels in one message.
 const chunkBytes = 512 << 10
 
-// Snapshot hands a consistent copy of the stream to chunk, piece by piece, and
-// says what it is a copy of. Writers go on meanwhile; positions are kept. The
-// bytes are valid until chunk returns.
-func (b *Bus) Snapshot(ctx context.Context, stream string, chunk func([]byte) error) (Snapshot, error) {
-	fail := func(err error) (Snapshot, error) { return Snapshot{}, fmt.Errorf("copy stream %s: %w", stream, err) }
+// Snapshot makes a consistent copy of the stream: begin is told what it is,
+// then chunk gets it piece by piece. Writers go on meanwhile; positions are
+// kept. The bytes are valid until chunk returns.
+func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) error, chunk func([]byte) error) error {
+	fail := func(err error) error { return fmt.Errorf("copy stream %s: %w", stream, err) }
 	inbox := b.conn.NewRespInbox()
 	sub, err := b.conn.SubscribeSync(inbox)
 	if err != nil {
@@ -82,6 +87,9 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, chunk func([]byte) er
 		return fail(err)
 	}
 	info.Stream = stream
+	if err := begin(info.Snapshot); err != nil {
+		return fail(err)
+	}
 	for {
 		m, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
@@ -92,7 +100,7 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, chunk func([]byte) er
 			if s := m.Header.Get("Status"); s != "" && s != "204" {
 				return fail(fmt.Errorf("%s %s", s, m.Header.Get("Description")))
 			}
-			return info.Snapshot, nil
+			return nil
 		}
 		if err := chunk(m.Data); err != nil {
 			return fail(err)

@@ -40,7 +40,10 @@ func TestSnapshotAndRestoreKeepPositions(t *testing.T) {
 	defer to.Close()
 	for _, name := range names {
 		var chunks [][]byte
-		s, err := from.Snapshot(t.Context(), name, func(c []byte) error { chunks = append(chunks, bytes.Clone(c)); return nil })
+		var s Snapshot
+		err := from.Snapshot(t.Context(), name,
+			func(begin Snapshot) error { s = begin; return nil },
+			func(c []byte) error { chunks = append(chunks, bytes.Clone(c)); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +90,7 @@ func TestSnapshotOfNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Close()
-	if _, err := b.Snapshot(t.Context(), "NONE", func([]byte) error { return nil }); err == nil {
+	if err := b.Snapshot(t.Context(), "NONE", func(Snapshot) error { return nil }, func([]byte) error { return nil }); err == nil {
 		t.Error("no error for a stream that is not there")
 	}
 }
