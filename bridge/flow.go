@@ -89,6 +89,19 @@ func FlatMap[A, B any](f Flow[A], split func(*Message, A) iter.Seq2[B, error]) F
 	}}
 }
 
+// Choose runs each message through the flow that pick chooses for it. A message
+// for which it chooses none is counted as filtered.
+func Choose[T any](pick func(*Message) (Flow[T], bool)) Flow[T] {
+	return Flow[T]{func(m *Message, t *tally, next func(T) bool) bool {
+		f, ok := pick(m)
+		if !ok {
+			t.filtered++
+			return true
+		}
+		return f.run(m, t, next)
+	}}
+}
+
 func each[T any](m *Message, t *tally, seq iter.Seq2[T, error], next func(T) bool) bool {
 	for v, err := range seq {
 		if err != nil {

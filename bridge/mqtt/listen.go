@@ -1,0 +1,137 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// How nats-server keeps what MQTT clients publish (its server/mqtt.go): a
+// message with QoS 1 or 2 is stored in this stream before it is acknowledged,
+// under the prefix and the subject its topic stands for, and stays until every
+// consumer that was there has acknowledged it. It is also published on the
+// plain subject, as messages with QoS 0 only are; the header tells them apart.
+const (
+	msgsStream   = "$MQTT_msgs"
+	msgsPrefix   = "$MQTT.msgs."
+	qosHeader    = "Nmqtt-Pub"
+	consumerName = "wattwerk-bridge"
+)
+
+// Prepare makes the stream and the consumer that keep what is published, if
+// they are missing. Run does it too; whoever opens the listener calls it as
+// soon as the bus is open, so that on a fresh directory nothing that is
+// published before Run is missed.
+func (s *Service) Prepare(ctx context.Context) error {
+	_, err := s.prepare(ctx)
+	return err
+}
+
+func (s *Service) prepare(ctx context.Context) (jetstream.Consumer, error) {
+	js := s.opts.Bus.JetStream()
+	// The server makes it when the first client comes; a consumer needs it before.
+	_, err := js.Stream(ctx, msgsStream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		_, err = js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: msgsStream, Subjects: []string{msgsPrefix + ">"}, Storage: jetstream.FileStorage,
+			Retention: jetstream.InterestPolicy, Replicas: s.opts.Bus.Replicas(),
+		})
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("prepare the MQTT listener: %w", err)
+	}
+	c, err := js.CreateOrUpdateConsumer(ctx, msgsStream, jetstream.ConsumerConfig{
+		Durable: consumerName, Description: "Readings published by MQTT, until their records are stored.",
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 4 * batchSize,
+		FilterSubject: msgsPrefix + ">",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare the MQTT listener: %w", err)
+	}
+	return c, nil
+}
+
+// listen takes what is published at our listener.
+func (s *Service) listen(ctx context.Context) error {
+	c, err := s.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	work := make(chan delivery, batchSize)
+	offer := func(d delivery) {
+		select {
+		case work <- d:
+		case <-ctx.Done():
+		}
+	}
+	stored, err := c.Consume(func(m jetstream.Msg) {
+		d := delivery{done: func() error { return m.Ack() }}
+		d.Message = bridge.Message{Topic: topicOf(strings.TrimPrefix(m.Subject(), msgsPrefix)), Body: m.Data()}
+		// The time it was stored is the same when it comes again.
+		if meta, err := m.Metadata(); err == nil {
+			d.At = record.MillisOf(meta.Timestamp)
+		}
+		offer(d)
+	}, jetstream.PullMaxMessages(batchSize), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		s.log.Warn("reading MQTT messages has to wait", "error", err)
+	}))
+	if err != nil {
+		return fmt.Errorf("read MQTT messages: %w", err)
+	}
+	defer stored.Stop()
+	for i, t := range s.topics {
+		sub, err := s.opts.Bus.Conn().Subscribe(subjectOf(t.Topic.Topic), func(m *nats.Msg) {
+			topic := topicOf(m.Subject)
+			// Only what MQTT clients sent with QoS 0, and once where patterns overlap.
+			if m.Header.Get(qosHeader) == "0" && s.topics.find(topic) == i {
+				offer(delivery{Message: bridge.Message{Topic: topic, Body: m.Data, At: record.MillisOf(s.now())}})
+			}
+		})
+		if err != nil {
+			return fmt.Errorf("subscribe to MQTT topic %s: %w", t.Topic.Topic, err)
+		}
+		defer func() { _ = sub.Unsubscribe() }()
+	}
+	return s.pump(ctx, s.topics.bridge("mqtt"), work)
+}
+
+// subjectOf and topicOf convert as nats-server does: levels are separated by
+// "." instead of "/", an empty level is "/", a "." in a level is "//".
+func subjectOf(filter string) string {
+	levels := strings.Split(filter, "/")
+	for i, l := range levels {
+		switch l {
+		case "":
+			levels[i] = "/"
+		case "+":
+			levels[i] = "*"
+		case "#":
+			levels[i] = ">"
+		default:
+			levels[i] = strings.ReplaceAll(l, ".", "//")
+		}
+	}
+	return strings.Join(levels, ".")
+}
+
+func topicOf(subject string) string {
+	levels := strings.Split(subject, ".")
+	for i, l := range levels {
+		if l == "/" {
+			levels[i] = ""
+		} else {
+			levels[i] = strings.ReplaceAll(l, "//", ".")
+		}
+	}
+	return strings.Join(levels, "/")
+}

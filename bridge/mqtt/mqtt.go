@@ -1,0 +1,248 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/paho"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+const (
+	batchSize = 1000             // messages stored at once
+	ackWait   = 60 * time.Second // after which the bus hands a message out again
+	session   = 7 * 24 * 3600    // seconds a broker is asked to keep what comes while we are away
+)
+
+// Options of a [Service].
+type Options struct {
+	Bridge *bridge.Service
+	Bus    *bus.Bus // for the listener
+	Listen bool     // take what is published at the listener of the bus
+	Config Config
+	Retry  time.Duration // pause before trying again what the bus or a broker refused; default 1 s
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Service takes readings by MQTT.
+type Service struct {
+	opts    Options
+	topics  topics
+	brokers []broker
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+type broker struct {
+	Broker
+	url      *url.URL
+	password []byte
+	topics   topics
+}
+
+// New checks the options and reads the password files. Nothing runs yet.
+func New(o Options) (*Service, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Retry == 0 {
+		o.Retry = time.Second
+	}
+	if o.Bridge == nil || o.Listen && o.Bus == nil {
+		return nil, errors.New("make MQTT: no bridge or no bus")
+	}
+	if err := o.Config.Validate(); err != nil {
+		return nil, fmt.Errorf("make MQTT: %w", err)
+	}
+	s := &Service{opts: o, now: o.Now, log: o.Log}
+	var err error
+	if s.topics, err = compile(o.Config.Topics); err != nil {
+		return nil, fmt.Errorf("make MQTT: %w", err)
+	}
+	for _, c := range o.Config.Brokers {
+		b := broker{Broker: c}
+		if b.ClientID == "" {
+			b.ClientID = "wattwerk-" + b.Name
+		}
+		if b.url, err = url.Parse(b.URL); err != nil {
+			return nil, fmt.Errorf("make MQTT: %w", err)
+		}
+		if b.password, err = b.Broker.password(); err != nil {
+			return nil, err
+		}
+		list := c.Topics
+		if len(list) == 0 {
+			list = o.Config.Topics
+		}
+		if b.topics, err = compile(list); err != nil {
+			return nil, fmt.Errorf("make MQTT: %w", err)
+		}
+		s.brokers = append(s.brokers, b)
+	}
+	return s, nil
+}
+
+// Run takes messages until ctx ends, or something fails that trying again does
+// not mend. A broker that cannot be reached is tried again.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if s.opts.Listen {
+		g.Go(func() error { return s.listen(ctx) })
+	}
+	for i := range s.brokers {
+		g.Go(func() error { return s.follow(ctx, &s.brokers[i]) })
+	}
+	g.Go(func() error { <-ctx.Done(); return nil })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// delivery is a message and how to tell its sender that it is stored.
+type delivery struct {
+	bridge.Message
+	done func() error // nil: nobody waits
+}
+
+// pump takes deliveries in batches, in order, and tells when they are stored.
+// While the bus takes nothing it holds on to them, so that senders wait.
+func (s *Service) pump(ctx context.Context, b bridge.Bridge, work <-chan delivery) error {
+	batch := make([]delivery, 0, batchSize)
+	messages := make([]*bridge.Message, 0, batchSize)
+	for {
+		batch, messages = batch[:0], messages[:0]
+		select {
+		case <-ctx.Done():
+			return nil
+		case d := <-work:
+			batch = append(batch, d)
+		}
+		for more := true; more && len(batch) < batchSize; {
+			select {
+			case d := <-work:
+				batch = append(batch, d)
+			default:
+				more = false
+			}
+		}
+		for i := range batch {
+			messages = append(messages, &batch[i].Message)
+		}
+		for {
+			_, err := s.opts.Bridge.Take(ctx, b, messages...)
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil {
+				return nil
+			}
+			s.log.Warn("MQTT messages have to wait", "bridge", b.Name, "messages", len(messages), "error", err)
+			if !pause(ctx, s.opts.Retry) {
+				return nil
+			}
+		}
+		for i := range batch {
+			if batch[i].done == nil {
+				continue
+			}
+			// It then comes again, and is one record all the same.
+			if err := batch[i].done(); err != nil {
+				s.log.Debug("MQTT message not acknowledged", "bridge", b.Name, "error", err)
+			}
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// follow takes what is published at a broker of others.
+func (s *Service) follow(ctx context.Context, b *broker) error {
+	work := make(chan delivery, batchSize)
+	log := s.log.With("broker", b.Name)
+	subscribe := &paho.Subscribe{}
+	for _, t := range b.topics {
+		subscribe.Subscriptions = append(subscribe.Subscriptions, paho.SubscribeOptions{
+			// A retained message is of a time nobody knows: do not send it.
+			Topic: t.Topic.Topic, QoS: 1, RetainHandling: 2,
+		})
+	}
+	var most uint16 = batchSize
+	cfg := autopaho.ClientConfig{
+		ServerUrls:            []*url.URL{b.url},
+		KeepAlive:             30,
+		SessionExpiryInterval: session,
+		ReconnectBackoff:      autopaho.NewExponentialBackoff(s.opts.Retry, time.Minute, 2*s.opts.Retry, 1.5),
+		ConnectUsername:       b.User,
+		ConnectPassword:       b.password,
+		ConnectPacketBuilder: func(c *paho.Connect, _ *url.URL) (*paho.Connect, error) {
+			if c.Properties == nil {
+				c.Properties = &paho.ConnectProperties{}
+			}
+			c.Properties.ReceiveMaximum = &most
+			return c, nil
+		},
+		OnConnectionUp: func(c *autopaho.ConnectionManager, _ *paho.Connack) {
+			log.Info("MQTT broker reached")
+			// It must not block the connection's own work.
+			go func() {
+				if _, err := c.Subscribe(ctx, subscribe); err != nil && ctx.Err() == nil {
+					log.Warn("subscribing at the MQTT broker went wrong", "error", err)
+				}
+			}()
+		},
+		OnConnectError: func(err error) { log.Warn("MQTT broker not reached, trying again", "error", err) },
+		ClientConfig: paho.ClientConfig{
+			ClientID:                   b.ClientID,
+			EnableManualAcknowledgment: true,
+			SendAcksInterval:           50 * time.Millisecond,
+			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
+				d := delivery{done: func() error {
+					select {
+					case <-p.Client.Done():
+						// On the next connection its number may stand for another message.
+						return errors.New("the connection is gone")
+					default:
+						return p.Client.Ack(p.Packet)
+					}
+				}}
+				d.Message = bridge.Message{Topic: p.Packet.Topic, Body: p.Packet.Payload, At: record.MillisOf(s.now())}
+				select {
+				case work <- d:
+				case <-ctx.Done():
+				}
+				return true, nil
+			}},
+		},
+	}
+	conn, err := autopaho.NewConnection(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("follow MQTT broker %s: %w", b.Name, err)
+	}
+	err = s.pump(ctx, b.topics.bridge("mqtt-"+b.Name), work)
+	<-conn.Done()
+	return err
+}
