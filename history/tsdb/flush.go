@@ -42,8 +42,8 @@ func (s *Store) Flush(ctx context.Context) error {
 }
 
 func (s *Store) flush(ctx context.Context) (err error) {
-	s.gate.Lock()
-	defer s.gate.Unlock()
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
 	defer s.catch(&err)
 	if err := s.broken.Load(); err != nil {
 		return fmt.Errorf("flush history: %w", *err)
@@ -56,31 +56,40 @@ func (s *Store) flush(ctx context.Context) (err error) {
 		return fmt.Errorf("flush history: %w: %d bytes are needed", history.ErrNoRoom, need)
 	}
 	began := time.Now()
-	if err := s.writeHead(ctx); err != nil {
+	written, err := s.writeHead(ctx)
+	if err != nil {
 		return fmt.Errorf("flush history: %w", err)
 	}
-	s.log.Debug("history flushed", "samples", s.unflushed.Load(), "took", time.Since(began))
-	s.unflushed.Store(0)
+	s.unflushed.Add(-written)
+	s.log.Debug("history flushed", "samples", written, "took", time.Since(began))
 	s.requestCompaction()
 	return nil
 }
 
-// writeHead writes all of the head into blocks. Late samples first: should the
-// rest fail, what is read from the bus again is no later than it was then.
-func (s *Store) writeHead(ctx context.Context) error {
-	if err := s.db.CompactOOOHead(ctx); err != nil {
-		return err
-	}
+// writeHead writes all that is in the head at this moment into blocks, while
+// more is appended. Late samples come first: should the rest fail, what is
+// read from the bus again is no later than it was then.
+func (s *Store) writeHead(ctx context.Context) (written uint64, err error) {
 	head := s.db.Head()
-	if from, to := head.MinTime(), head.MaxTime(); head.NumSeries() > 0 && from <= to {
+	// Nobody appends at this moment. From here on the TSDB takes only newer
+	// samples in order, others as late ones, so that what is written stays as
+	// it is and can be let go of afterwards.
+	s.gate.Lock()
+	written = s.unflushed.Load()
+	from, to := head.MinTime(), head.MaxTime()
+	if from <= to {
+		head.SetMinValidTime(to + 1)
+	}
+	s.gate.Unlock()
+	if err := s.db.CompactOOOHead(ctx); err != nil {
+		return 0, err
+	}
+	if from <= to {
 		if err := s.db.CompactHead(prom.NewRangeHead(head, from, to)); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	for _, m := range s.db.BlockMetas() {
-		s.raiseFloor(m.MaxTime - 1)
-	}
-	return nil
+	return written, nil
 }
 
 func (s *Store) requestCompaction() {

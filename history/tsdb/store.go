@@ -50,8 +50,8 @@ type Store struct {
 	locker *tsdbutil.DirLocker
 	db     *prom.DB
 
-	// gate is held for reading while samples are appended and exclusively
-	// while the head is flushed or blocks are written beside it.
+	// gate is held for reading while samples are appended, and exclusively when
+	// a flush begins or blocks are written beside the head.
 	gate sync.RWMutex
 	// cells guards the contents of cells: appenders, who own different cells,
 	// hold it for reading, those who look at other people's cells exclusively.
@@ -65,11 +65,12 @@ type Store struct {
 	pages   atomic.Pointer[[]*page]
 
 	newest    atomic.Int64 // of all samples taken; MinInt64: none
-	floor     atomic.Int64 // nothing newer is in blocks of series without a cell
+	floor     atomic.Int64 // of a series without a cell nothing newer is stored
 	unflushed atomic.Uint64
 	room      roomGauge
 	broken    atomic.Pointer[error]
 
+	flushing   sync.Mutex // one flush at a time
 	compact    chan struct{}
 	stop       context.CancelFunc
 	stopped    context.Context
