@@ -1,0 +1,466 @@
+package app
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/model"
+)
+
+// A backup is a tar file compressed with zstd. Its entries, in this order:
+//
+//	backup.json              what it is
+//	wattwerk.db              users, sessions, tokens
+//	model.yaml               the model, for people
+//	bus/STREAM/snapshot.json settings and state of a stream, then
+//	bus/STREAM/000001 …      its content as NATS makes it
+//	history/BLOCK/…          blocks of the history
+//	end.json                 how much there was; a file without it was cut off
+//
+// The streams are copied before the blocks, and nothing is removed from the
+// bus meanwhile: so every record that was accepted before the backup began is
+// in a stream or in a block, or in both, which is harmless.
+const (
+	backupFormat = 1
+	headEntry    = "backup.json"
+	endEntry     = "end.json"
+	modelEntry   = "model.yaml"
+	busEntries   = "bus/"
+	historyDir   = "history"
+)
+
+type backupHead struct {
+	Format     int       `json:"format"`
+	Version    string    `json:"version"`
+	Created    time.Time `json:"created"`
+	Partitions int       `json:"partitions"`
+}
+
+type backupEnd struct {
+	Entries int   `json:"entries"` // before this one
+	Bytes   int64 `json:"bytes"`   // of their content
+}
+
+// backupSource is what there is to copy. Nil parts are left out.
+type backupSource struct {
+	dir   string // the data directory
+	bus   *bus.Bus
+	users *access.Store
+	model *model.Model
+	flush func(context.Context) error // writes the history to disk
+}
+
+// archive writes entries and counts them.
+type archive struct {
+	tar *tar.Writer
+	end backupEnd
+	now time.Time
+}
+
+func (a *archive) add(name string, size int64, content io.Reader) error {
+	err := a.tar.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o600, ModTime: a.now, Format: tar.FormatPAX})
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(a.tar, content)
+	a.end.Entries, a.end.Bytes = a.end.Entries+1, a.end.Bytes+n
+	return err
+}
+
+func (a *archive) addBytes(name string, data []byte) error {
+	return a.add(name, int64(len(data)), bytes.NewReader(data))
+}
+
+func (a *archive) addJSON(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return a.addBytes(name, data)
+}
+
+func (a *archive) addFile(name, path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // only read
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return a.add(name, st.Size(), f)
+}
+
+// write copies everything to w.
+func (s backupSource) write(ctx context.Context, w io.Writer) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("write backup: %w", err)
+		}
+	}()
+	// The smaller the part that is only on the bus, the smaller the backup.
+	if s.flush != nil {
+		if err := s.flush(ctx); err != nil {
+			return err
+		}
+	}
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	a := &archive{tar: tar.NewWriter(z), now: time.Now().UTC().Truncate(time.Second)}
+	head := backupHead{Format: backupFormat, Version: Version(), Created: a.now, Partitions: s.bus.Partitions()}
+	for _, step := range []func() error{
+		func() error { return a.addJSON(headEntry, head) },
+		func() error { return s.writeUsers(ctx, a) },
+		func() error { return s.writeModel(a) },
+		func() error { return s.writeBus(ctx, a) },
+		func() error { return s.writeHistory(ctx, a) },
+		func() error { return a.addJSON(endEntry, a.end) },
+		a.tar.Close, z.Close,
+	} {
+		if err := errors.Join(ctx.Err(), step()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s backupSource) writeUsers(ctx context.Context, a *archive) error {
+	if s.users == nil {
+		return nil
+	}
+	tmp, err := os.MkdirTemp(s.dir, "backup-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover does no harm
+	path := filepath.Join(tmp, access.FileName)
+	if err := s.users.CopyTo(ctx, path); err != nil {
+		return err
+	}
+	return a.addFile(access.FileName, path)
+}
+
+func (s backupSource) writeModel(a *archive) error {
+	if s.model == nil {
+		return nil
+	}
+	var b bytes.Buffer
+	if err := s.model.Document().WriteYAML(&b); err != nil {
+		return err
+	}
+	return a.addBytes(modelEntry, b.Bytes())
+}
+
+func (s backupSource) writeBus(ctx context.Context, a *archive) error {
+	names, err := s.bus.Streams(ctx)
+	if err != nil {
+		return err
+	}
+	// What remembers positions in other streams comes before those streams, so
+	// that no position points behind their end.
+	slices.SortStableFunc(names, func(x, y string) int { return rank(x) - rank(y) })
+	for _, name := range names {
+		n := 0
+		err := s.bus.Snapshot(ctx, name,
+			func(h bus.Snapshot) error { return a.addJSON(busEntries+name+"/snapshot.json", h) },
+			func(chunk []byte) error {
+				n++
+				return a.addBytes(fmt.Sprintf("%s%s/%06d", busEntries, name, n), chunk)
+			})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func rank(stream string) int {
+	switch {
+	case strings.HasPrefix(stream, "RECORDS-"):
+		return 3
+	case strings.HasPrefix(stream, "KV_"), strings.HasPrefix(stream, "OBJ_"):
+		return 1
+	}
+	return 2
+}
+
+// writeHistory copies the blocks. They never change once they are there, but
+// they are merged into larger ones, so they are held by hard links first.
+func (s backupSource) writeHistory(ctx context.Context, a *archive) error {
+	from := filepath.Join(s.dir, historyDir)
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	held, err := os.MkdirTemp(s.dir, "backup-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(held) //nolint:errcheck // a leftover does no harm
+	if err := holdBlocks(from, held); err != nil {
+		return err
+	}
+	return filepath.WalkDir(held, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		below, err := filepath.Rel(held, path)
+		if err != nil {
+			return err
+		}
+		return a.addFile(historyDir+"/"+filepath.ToSlash(below), path)
+	})
+}
+
+// holdBlocks links all blocks of one moment into another directory. When a
+// block goes away while it is being linked its data is in a new one, so then
+// it begins again.
+func holdBlocks(from, to string) error {
+	for {
+		blocks, err := filepath.Glob(filepath.Join(from, "*", "meta.json"))
+		if err != nil {
+			return err
+		}
+		gone := false
+		for _, meta := range blocks {
+			block := filepath.Dir(meta)
+			if strings.Contains(filepath.Base(block), ".") { // still being written
+				continue
+			}
+			err := linkTree(block, filepath.Join(to, filepath.Base(block)))
+			if errors.Is(err, fs.ErrNotExist) {
+				gone = true
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if !gone {
+			return nil
+		}
+		if err := os.RemoveAll(to); err != nil {
+			return err
+		}
+	}
+}
+
+func linkTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		below, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, below), 0o700)
+		}
+		return os.Link(path, filepath.Join(to, below))
+	})
+}
+
+// ErrNotEmpty says that there is something where a backup was to be restored.
+var ErrNotEmpty = errors.New("a backup is restored into an empty directory only")
+
+// restore makes a data directory from a backup. When it fails it leaves the
+// directory as empty as it was.
+func restore(ctx context.Context, r io.Reader, path string) (err error) {
+	empty, err := datadir.Empty(path)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if !empty {
+		return fmt.Errorf("restore: %w, and %s is not empty", ErrNotEmpty, path)
+	}
+	dir, err := datadir.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		dir.Close()
+		if err == nil {
+			return
+		}
+		err = fmt.Errorf("restore: %w", err)
+		if entries, rerr := os.ReadDir(path); rerr == nil {
+			for _, e := range entries {
+				err = errors.Join(err, os.RemoveAll(filepath.Join(path, e.Name())))
+			}
+		}
+	}()
+	z, err := zstd.NewReader(r)
+	if err != nil {
+		return err
+	}
+	defer z.Close()
+	in := &restorer{tar: tar.NewReader(z), dir: dir.Path()}
+	defer func() {
+		if in.bus != nil {
+			in.bus.Close()
+		}
+	}()
+	return in.run(ctx)
+}
+
+// restorer reads a backup from front to back.
+type restorer struct {
+	tar  *tar.Reader
+	dir  string
+	head backupHead
+	bus  *bus.Bus
+	seen backupEnd
+	next *tar.Header // read ahead, not used yet
+}
+
+var errCutOff = errors.New("the file ends too early; it was cut off, and nothing of it is used")
+
+// advance moves to the next entry; nil at the end of the file.
+func (r *restorer) advance() (*tar.Header, error) {
+	if h := r.next; h != nil {
+		r.next = nil
+		return h, nil
+	}
+	h, err := r.tar.Next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, errCutOff
+	case err != nil:
+		return nil, fmt.Errorf("this is no backup, or it is damaged: %w", err)
+	case h.Typeflag != tar.TypeReg || !fs.ValidPath(h.Name):
+		return nil, fmt.Errorf("entry %q does not belong into a backup", h.Name)
+	}
+	return h, nil
+}
+
+func (r *restorer) run(ctx context.Context) error {
+	first, err := r.advance()
+	if err != nil {
+		return err
+	}
+	if first == nil || first.Name != headEntry {
+		return errors.New("this is no backup of wattwerk")
+	}
+	if err := r.json(&r.head); err != nil {
+		return err
+	}
+	if r.head.Format != backupFormat {
+		return fmt.Errorf("the backup has format %d, this version reads %d; restore it with wattwerk %s", r.head.Format, backupFormat, r.head.Version)
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		h, err := r.advance()
+		if err != nil {
+			return err
+		}
+		if h == nil {
+			return errCutOff
+		}
+		switch {
+		case h.Name == endEntry:
+			want := r.seen
+			var end backupEnd
+			if err := r.json(&end); err != nil {
+				return err
+			}
+			if end != want {
+				return fmt.Errorf("%d entries with %d bytes were written, %d with %d are there", end.Entries, end.Bytes, want.Entries, want.Bytes)
+			}
+			return nil
+		case h.Name == access.FileName, strings.HasPrefix(h.Name, historyDir+"/"):
+			err = r.file(h.Name)
+		case h.Name == modelEntry: // for people; the bus has the model
+			_, err = r.bytes()
+		case strings.HasPrefix(h.Name, busEntries) && strings.HasSuffix(h.Name, "/snapshot.json"):
+			err = r.stream(ctx)
+		default:
+			err = fmt.Errorf("entry %q does not belong into a backup", h.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *restorer) bytes() ([]byte, error) {
+	data, err := io.ReadAll(r.tar)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, errCutOff
+	}
+	r.seen.Entries, r.seen.Bytes = r.seen.Entries+1, r.seen.Bytes+int64(len(data))
+	return data, err
+}
+
+func (r *restorer) json(v any) error {
+	data, err := r.bytes()
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}
+
+func (r *restorer) file(name string) error {
+	path := filepath.Join(r.dir, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	n, err := io.Copy(f, r.tar)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errCutOff
+	}
+	r.seen.Entries, r.seen.Bytes = r.seen.Entries+1, r.seen.Bytes+n
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// stream restores one stream; the current entry is its head.
+func (r *restorer) stream(ctx context.Context) error {
+	var s bus.Snapshot
+	if err := r.json(&s); err != nil {
+		return err
+	}
+	if r.bus == nil {
+		var err error
+		if r.bus, err = bus.Open(ctx, bus.Options{Dir: r.dir, Partitions: r.head.Partitions}); err != nil {
+			return err
+		}
+	}
+	prefix := busEntries + s.Stream + "/"
+	return r.bus.Restore(ctx, s, func() ([]byte, error) {
+		h, err := r.advance()
+		if err != nil || h == nil {
+			return nil, errors.Join(err, errCutOff)
+		}
+		if !strings.HasPrefix(h.Name, prefix) {
+			r.next = h
+			return nil, nil
+		}
+		return r.bytes()
+	})
+}

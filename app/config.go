@@ -1,0 +1,194 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/internal/config"
+)
+
+// EnvPrefix begins the environment variables that are settings.
+const EnvPrefix = "WATTWERK_"
+
+// Config is all settings of a process.
+type Config struct {
+	Data    string   `koanf:"data" doc:"The directory in which this process keeps everything."`
+	Addr    string   `koanf:"addr" doc:"Host and port of the web page and of all HTTP interfaces. An address that others can reach is refused unless sign-in is on."`
+	Modules []string `koanf:"modules" doc:"The modules to run; empty: all. 'wattwerk modules' explains them."`
+	Demo    bool     `koanf:"demo" doc:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
+
+	Log       LogConfig       `koanf:"log" doc:"What the process writes to standard error."`
+	Bus       BusConfig       `koanf:"bus" doc:"The backbone between the modules: NATS JetStream, embedded or somewhere else."`
+	Gateway   GatewayConfig   `koanf:"gateway" doc:"The one port for people and programs, and who may come in."`
+	Bridge    BridgeConfig    `koanf:"bridge" doc:"What takes readings in."`
+	Aggregate AggregateConfig `koanf:"aggregate" doc:"What sums sensors up to groups."`
+	History   HistoryConfig   `koanf:"history" doc:"What keeps every reading."`
+}
+
+// LogConfig is how the process talks to its operator.
+type LogConfig struct {
+	Level  string `koanf:"level" doc:"debug, info, warn or error."`
+	Format string `koanf:"format" doc:"text for people, json for log collectors."`
+}
+
+// BusConfig is how the bus is reached.
+type BusConfig struct {
+	NATS       string          `koanf:"nats" doc:"URL of an external NATS with JetStream, as nats://host:4222; empty: embed one."`
+	CredsFile  string          `koanf:"creds_file" doc:"Credentials file for the external NATS."`
+	Partitions int             `koanf:"partitions" doc:"Into how many parts the records are split, 1 to 1024. Fixed when the streams are first made; later changes do nothing."`
+	Replicas   int             `koanf:"replicas" doc:"Copies of every stream on an external cluster: 1, 3 or 5."`
+	Sync       bool            `koanf:"sync" doc:"Wait for the disk (fsync) before a reading counts as accepted. Without it a power cut loses accepted readings of some seconds."`
+	MinFree    config.Bytes    `koanf:"min_free" doc:"Refuse readings while less than this is free on the disk of the data directory."`
+	Keep       config.Duration `koanf:"keep" doc:"Keep records on the bus at least this long, though every module has them safely; 0: no longer than needed."`
+	Readers    []string        `koanf:"readers" doc:"Who must have a record safely before it is removed from the bus. A deployment that runs no such module anywhere takes it off the list, or its disk fills."`
+	Listen     string          `koanf:"listen" doc:"Host and port on which the embedded NATS serves other processes; empty: none."`
+	MQTT       string          `koanf:"mqtt" doc:"Host and port on which sensors publish by MQTT; 'off': none. With 'auto' 127.0.0.1:1883 is used if it is free, and the process goes on without when it is not; an address that is written out must be free."`
+}
+
+// DefaultMQTT is what 'auto' tries.
+const DefaultMQTT = "127.0.0.1:1883"
+
+// AggregateConfig is how groups are evaluated.
+type AggregateConfig struct {
+	Grace config.Duration `koanf:"grace" doc:"How long after its time a reading may arrive and still count in its tick."`
+}
+
+// HistoryConfig is what is kept, and how long.
+type HistoryConfig struct {
+	Retention  config.Duration `koanf:"retention" doc:"How long raw readings are kept; 0: for ever."`
+	FlushEvery config.Duration `koanf:"flush_every" doc:"How often what is in memory is written to disk. Until then the bus keeps it; longer takes memory and makes better blocks."`
+	Late       config.Duration `koanf:"late" doc:"How old a reading may be when it arrives. Older ones come in by 'wattwerk import'."`
+}
+
+// DefaultConfig is what a process does when told nothing.
+func DefaultConfig() Config {
+	return Config{
+		Data:      "data",
+		Addr:      "127.0.0.1:8080",
+		Log:       LogConfig{Level: "info", Format: "text"},
+		Bus:       BusConfig{Partitions: 16, Replicas: 1, Sync: true, MinFree: 256 << 20, MQTT: "auto", Readers: []string{history.Reader, aggregate.Reader}},
+		Gateway:   DefaultGatewayConfig(),
+		Bridge:    DefaultBridgeConfig(),
+		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
+		History:   HistoryConfig{FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour)},
+	}
+}
+
+// Validate gives everything that cannot work, one sentence each.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, a ...any) { errs = append(errs, fmt.Errorf(format, a...)) }
+	if c.Data == "" {
+		bad("data is empty; name a directory")
+	}
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		bad("addr %q is not HOST:PORT, as 127.0.0.1:8080", c.Addr)
+	}
+	for _, name := range c.Modules {
+		if findModule(name) == nil {
+			bad("there is no module %q; there are %s", name, strings.Join(moduleNames(), ", "))
+		}
+	}
+	if _, err := c.Log.level(); err != nil {
+		bad("log.level %q is none of debug, info, warn, error", c.Log.Level)
+	}
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		bad("log.format %q is neither text nor json", c.Log.Format)
+	}
+	errs = append(errs, c.Bus.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate())
+	return errors.Join(errs...)
+}
+
+// Validate gives what cannot work.
+func (c *BusConfig) Validate() error {
+	var errs []error
+	if c.Partitions < 1 || c.Partitions > 1024 {
+		errs = append(errs, fmt.Errorf("bus.partitions is %d; between 1 and 1024 are possible", c.Partitions))
+	}
+	if c.Replicas < 1 || c.Replicas > 5 || c.Replicas%2 == 0 {
+		errs = append(errs, fmt.Errorf("bus.replicas is %d; 1, 3 and 5 are possible", c.Replicas))
+	}
+	if c.NATS == "" && c.Replicas > 1 {
+		errs = append(errs, errors.New("bus.replicas is larger than 1, but the embedded NATS is alone; name a cluster in bus.nats"))
+	}
+	if c.MQTT != "auto" && c.MQTT != "off" {
+		if _, _, err := net.SplitHostPort(c.MQTT); err != nil {
+			errs = append(errs, fmt.Errorf("bus.mqtt %q is not HOST:PORT, auto or off", c.MQTT))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Validate gives what cannot work.
+func (c *AggregateConfig) Validate() error {
+	if c.Grace < 0 || time.Duration(c.Grace) > time.Hour {
+		return fmt.Errorf("aggregate.grace is %v; between 0 and 1h are possible", c.Grace)
+	}
+	return nil
+}
+
+// Validate gives what cannot work.
+func (c *HistoryConfig) Validate() error {
+	if c.Retention < 0 || c.Late < 0 {
+		return errors.New("history.retention and history.late cannot be negative")
+	}
+	return nil
+}
+
+// Warnings are sentences about settings that work and may not be meant.
+func (c *Config) Warnings() []string {
+	var out []string
+	warn := func(when bool, sentence string) {
+		if when {
+			out = append(out, sentence)
+		}
+	}
+	host, _, _ := net.SplitHostPort(c.Addr)
+	mqttHost, _, _ := net.SplitHostPort(c.Bus.MQTT)
+	natsHost, _, _ := net.SplitHostPort(c.Bus.Listen)
+	day := config.Duration(24 * time.Hour)
+	warn(!c.Bus.Sync && c.Bus.NATS == "", "bus.sync is off: readings are accepted before they are on the disk, and a power cut loses some seconds of them.")
+	warn(c.Bus.MQTT != "auto" && c.Bus.MQTT != "off" && !loopback(mqttHost), "bus.mqtt can be reached from other machines, and MQTT clients need no sign-in: whoever reaches it can publish readings.")
+	warn(c.Bus.Listen != "" && !loopback(natsHost), "bus.listen can be reached from other machines, and gives whoever reaches it all streams without sign-in. Keep it inside a network of your own.")
+	warn(c.Bus.MinFree < 64<<20, "bus.min_free is below 64MiB: the disk may be full before intake stops, and a database that finds no room can stop the process.")
+	warn(c.History.Retention > 0 && c.History.Retention < day, "history.retention is less than a day: yesterday's readings will be gone.")
+	warn(c.History.Retention > 0 && c.History.Retention < c.History.Late, "history.retention is shorter than history.late: readings can arrive that are removed at once.")
+	warn(c.Aggregate.Grace == 0, "aggregate.grace is 0: readings that arrive a moment after a tick has closed do not count in it.")
+	warn(!loopback(host) && c.Gateway.TLSCertFile == "" && !strings.HasPrefix(c.Gateway.PublicURL, "https:"), "addr can be reached from other machines without TLS: passwords and tokens can be read on the way. Set gateway.tls_cert_file, or gateway.public_url when a proxy does it.")
+	warn(!c.Gateway.SignIn, "gateway.sign_in is off: every program and every person on this machine may do everything.")
+	warn(len(c.Modules) > 0 && !c.has("gateway") && c.Bus.NATS == "" && c.Bus.Listen == "", "modules are left out while the bus is embedded and serves no other process: nothing outside can reach the modules that run.")
+	return out
+}
+
+// loopback tells whether only this machine reaches the host.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func (c LogConfig) level() (slog.Level, error) {
+	var l slog.Level
+	err := l.UnmarshalText([]byte(c.Level))
+	return l, err
+}
+
+// LoadConfig reads the settings of a process; flags are by dotted key.
+func LoadConfig(file string, environ []string, flags map[string]any) (Config, error) {
+	c := DefaultConfig()
+	if err := config.Load(&c, config.Sources{File: file, Environ: environ, Prefix: EnvPrefix, Flags: flags}); err != nil {
+		return c, err
+	}
+	if err := c.Validate(); err != nil {
+		return c, fmt.Errorf("settings: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,133 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/wattwerk/wattwerk/internal/run"
+)
+
+// module is one row of the table. start builds the module and registers its
+// HTTP face; what it returns is run until the process ends.
+type module struct {
+	name  string
+	does  string
+	needs []string
+	when  string // "always", "" (can be chosen), or the flag that asks for it
+	start func(context.Context, *process) (running, error)
+}
+
+// running is a module that has been started; either may be nil.
+type running struct {
+	run  func(context.Context) error
+	stop func(context.Context) error
+}
+
+// modules is what a process consists of. It is the only place that says what
+// there is, what needs what, and what a mode of the process starts.
+var modules = []module{
+	{name: "bus", when: "always", does: "carries records between modules and keeps them until all have them", start: startBus},
+	{name: "catalog", when: "always", does: "follows the model of sites, sensors and groups", needs: []string{"bus"}, start: startCatalog},
+	{name: "registry", does: "changes the model, keeps its revisions, lists sensors nobody has placed", needs: []string{"catalog"}, start: startRegistry},
+	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog"}, start: startHistory},
+	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog"}, start: startAggregate},
+	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog"}, start: startBridge},
+	{name: "gateway", does: "serves the web page and live events", needs: []string{"bus"}, start: startGateway},
+	{
+		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
+		needs: []string{"registry", "history", "aggregate", "bridge", "gateway"}, start: startHTTP,
+	},
+}
+
+func findModule(name string) *module {
+	for i := range modules {
+		if modules[i].name == name {
+			return &modules[i]
+		}
+	}
+	return nil
+}
+
+// moduleNames are the modules that can be chosen.
+func moduleNames() []string {
+	var names []string
+	for _, m := range modules {
+		if m.when == "" {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
+// has tells whether these settings run the module.
+func (c *Config) has(name string) bool {
+	m := findModule(name)
+	switch {
+	case m == nil:
+		return false
+	case m.when == "always":
+		return true
+	case m.when == "--demo":
+		return c.Demo
+	}
+	return len(c.Modules) == 0 || slices.Contains(c.Modules, name)
+}
+
+// services turns the chosen rows into services. Needs that are not chosen are
+// left out: the other side of the bus, or another process, has them.
+func (p *process) services() []run.Service {
+	var out []run.Service
+	for _, m := range modules {
+		if !p.config.has(m.name) {
+			continue
+		}
+		var r running
+		s := run.Service{Name: m.name}
+		for _, n := range m.needs {
+			if p.config.has(n) {
+				s.Needs = append(s.Needs, n)
+			}
+		}
+		s.Start = func(ctx context.Context) error {
+			var err error
+			r, err = m.start(ctx, p)
+			return err
+		}
+		s.Run = func(ctx context.Context) error {
+			if r.run == nil {
+				<-ctx.Done()
+				return nil
+			}
+			return r.run(ctx)
+		}
+		s.Stop = func(ctx context.Context) error {
+			if r.stop == nil {
+				return nil
+			}
+			return r.stop(ctx)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// PrintModules writes the table for people.
+func PrintModules(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "MODULE\tRUNS\tNEEDS\tWHAT IT DOES") //nolint:errcheck // Flush reports
+	for _, m := range modules {
+		when, needs := "by default", "-"
+		if m.when != "" {
+			when = m.when
+		}
+		if len(m.needs) > 0 {
+			needs = strings.Join(m.needs, ", ")
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", m.name, when, needs, m.does) //nolint:errcheck // Flush reports
+	}
+	return t.Flush()
+}

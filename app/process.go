@@ -1,0 +1,225 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/gateway"
+	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/web"
+)
+
+// process is what the modules of one process share. Fields are filled by the
+// start functions in the order of their needs.
+type process struct {
+	config  Config
+	log     *slog.Logger
+	out     io.Writer // for people
+	began   time.Time
+	dir     *datadir.Dir
+	users   *access.Store
+	gateway *gateway.Service
+	metrics *prometheus.Registry
+	group   *run.Group
+
+	bus     *bus.Bus
+	mqtt    string // where MQTT is spoken; empty: nowhere
+	noMQTT  string // why it is not, when it was meant to
+	catalog *catalog.Catalog
+	history *history.Service // nil: not in this process
+	bridge  *bridge.Service  // nil: not in this process
+
+	trimming sync.Mutex // held while nothing may be removed from the bus
+}
+
+// stopDeadline is how long each module may take to stop. The history writes
+// out what it has in memory; if it cannot, the bus still holds it.
+const stopDeadline = 150 * time.Second
+
+// localToken names the token with which commands on this machine talk to the
+// process; each start makes a new one.
+const localToken = "commands on this machine"
+
+// Run runs a process until ctx ends or a module fails. What people should
+// read goes to out, everything else to log.
+func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
+	p := &process{config: c, log: log, out: out, began: time.Now()}
+	if p.dir, err = datadir.Open(c.Data); err != nil {
+		return err
+	}
+	defer p.dir.Close()
+	if p.users, err = access.Open(ctx, p.dir.Path()); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.users.Close()) }()
+	p.metrics = prometheus.NewRegistry()
+	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := p.open(); err != nil {
+		return err
+	}
+	if p.group, err = run.New(log, stopDeadline, p.services()...); err != nil {
+		return errors.Join(err, p.gateway.Close())
+	}
+	// Run has freed the port already if it came to that; then this does nothing.
+	defer p.gateway.Close() //nolint:errcheck // see above
+	return p.group.Run(ctx)
+}
+
+// open takes the port, before anything is started that would have to stop
+// again when it is taken already.
+func (p *process) open() error {
+	c := p.config.Gateway
+	oidc, err := c.OIDC.provider()
+	if err != nil {
+		return err
+	}
+	pages, err := p.pages()
+	if err != nil {
+		return err
+	}
+	o := gateway.Options{
+		Addr: p.config.Addr, Access: p.users, NoSignIn: !c.SignIn, NoPasswords: !c.Passwords, AnonymousIngest: c.AnonymousIngest,
+		OIDC: oidc, BasePath: c.BasePath, PublicURL: c.PublicURL, TLSCert: c.TLSCertFile, TLSKey: c.TLSKeyFile,
+		Version: Version(), Metrics: p.metrics, Log: p.logger("http"), Web: pages,
+		Ready: []gateway.Check{
+			{Name: "modules", Ask: func(context.Context) error { return p.group.Ready() }},
+			{Name: "disk", Ask: func(context.Context) error {
+				if p.bus != nil && p.bus.Full() {
+					return bus.ErrFull
+				}
+				return nil
+			}},
+		},
+	}
+	if p.gateway, err = gateway.New(o); err != nil {
+		return explainAddr(p.config.Addr, err)
+	}
+	return nil
+}
+
+// announce makes the process findable for commands on this machine and tells
+// people where to go.
+func (p *process) announce(ctx context.Context) error {
+	secret, err := p.newLocalToken(ctx)
+	if err != nil {
+		return err
+	}
+	in := datadir.Instance{URL: p.localURL(), Secret: secret, PID: os.Getpid(), Version: Version(), Started: p.began}
+	if err := p.dir.Announce(in); err != nil {
+		return err
+	}
+	say := func(format string, a ...any) { fmt.Fprintf(p.out, format+"\n", a...) } //nolint:errcheck // nobody listens, then
+	say("Wattwerk %s, data in %s", Version(), p.dir.Path())
+	say("  page and API  %s", p.gateway.URL())
+	switch {
+	case p.mqtt != "":
+		say("  MQTT          %s", p.mqtt)
+	case p.noMQTT != "":
+		say("  MQTT          none: %s", p.noMQTT)
+	}
+	if !p.config.Gateway.SignIn {
+		return nil
+	}
+	// Made here and not sooner: a start that fails must not use up the one time it is shown.
+	user, password, err := p.users.FirstStart(ctx)
+	if err != nil {
+		return err
+	}
+	if password != "" {
+		say("\nThis is the first start. Keep this, it is shown only now:\n  user      %s\n  password  %s", user.Name, password)
+	}
+	if !p.config.Gateway.Passwords {
+		return nil
+	}
+	link, err := p.link(ctx)
+	if err != nil {
+		return err
+	}
+	say("\nThis link signs you in, once, within %d minutes:\n  %s\n", int(access.LinkLife.Minutes()), link)
+	return nil
+}
+
+// localURL is where programs on this machine find the process.
+func (p *process) localURL() string {
+	host, port, err := net.SplitHostPort(p.gateway.Addr())
+	if err != nil {
+		return p.gateway.URL()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	scheme := "http"
+	if p.config.Gateway.TLSCertFile != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+func (p *process) newLocalToken(ctx context.Context) (string, error) {
+	old, err := p.users.Tokens(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, t := range old { // of a run that was killed
+		if t.Name == localToken {
+			if err := p.users.RevokeToken(ctx, t.ID); err != nil && !errors.Is(err, access.ErrNotFound) {
+				return "", err
+			}
+		}
+	}
+	secret, _, err := p.users.CreateToken(ctx, access.TokenSpec{Name: localToken, Role: access.Administrator, By: "wattwerk"})
+	return secret, err
+}
+
+// link signs an administrator in.
+func (p *process) link(ctx context.Context) (string, error) {
+	users, err := p.users.Users(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, u := range users {
+		if u.Role == access.Administrator {
+			return p.gateway.SignInURL(ctx, u.ID)
+		}
+	}
+	return "", errors.New("there is no administrator; 'wattwerk user password' cannot help, restore a backup")
+}
+
+// pages are the web pages, when this process serves any.
+func (p *process) pages() (http.Handler, error) {
+	if !p.config.has("gateway") {
+		return nil, nil
+	}
+	return web.New(web.Options{Dev: p.config.Gateway.Vite})
+}
+
+// explainAddr adds what to do.
+func explainAddr(addr string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w: another program listens on %s; stop it, or choose another address with --addr", err, addr)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%w: ports below 1024 need a privilege; choose another with --addr", err)
+	}
+	return err
+}
+
+func (p *process) logger(module string) *slog.Logger { return p.log.With("component", module) }

@@ -1,0 +1,221 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/gateway"
+	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/history/tsdb"
+	"github.com/wattwerk/wattwerk/live"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/registry"
+)
+
+func startBus(ctx context.Context, p *process) (running, error) {
+	c := p.config.Bus
+	mqtt, err := mqttAddress(c, p)
+	if err != nil {
+		return running{}, err
+	}
+	b, err := bus.Open(ctx, bus.Options{
+		URL: c.NATS, Creds: c.CredsFile, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
+		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
+		Log: p.logger("bus"),
+	})
+	if err != nil {
+		return running{}, err
+	}
+	p.bus, p.mqtt = b, mqtt
+	return running{
+		run:  p.trim,
+		stop: func(context.Context) error { b.Close(); return nil },
+	}, nil
+}
+
+// trimEvery is how often what every reader has is removed from the bus.
+const trimEvery = 30 * time.Second
+
+// trim removes from the bus what all readers have safely. It belongs here,
+// because only the deployment knows who the readers are.
+func (p *process) trim(ctx context.Context) error {
+	tick := time.NewTicker(trimEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		p.trimming.Lock()
+		err := p.bus.TrimRecords(ctx, p.config.Bus.Readers...)
+		p.trimming.Unlock()
+		if err != nil && ctx.Err() == nil {
+			p.logger("bus").Warn("bus not trimmed", "error", err)
+		}
+	}
+}
+
+// mqttAddress decides where sensors publish. The embedded server would only
+// log that its port is taken, so that is found out here. Debian starts a
+// mosquitto on that very port when its package is installed; a first try of
+// wattwerk should not fail for that, a written-out wish should.
+func mqttAddress(c BusConfig, p *process) (string, error) {
+	if c.MQTT == "off" || c.NATS != "" {
+		return "", nil
+	}
+	addr := c.MQTT
+	if addr == "auto" {
+		addr = DefaultMQTT
+	}
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		return addr, l.Close()
+	}
+	if c.MQTT == "auto" {
+		p.noMQTT = addr + " is taken by another program; choose another address with --mqtt"
+		p.logger("bus").Warn("mqtt port is taken, going on without", "addr", addr, "error", err)
+		return "", nil
+	}
+	return "", fmt.Errorf("listen for MQTT on %s: %w; choose another address with --mqtt HOST:PORT, or --mqtt off", addr, err)
+}
+
+func startCatalog(ctx context.Context, p *process) (running, error) {
+	p.catalog = catalog.New(p.bus, p.logger("catalog"))
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	result := make(chan error, 1)
+	go func() { result <- p.catalog.Run(own) }()
+	// It is part of having started that the model is known.
+	select {
+	case <-p.catalog.Ready():
+	case <-ctx.Done():
+		cancel()
+		<-result
+		return running{}, ctx.Err()
+	case err := <-result:
+		cancel()
+		return running{}, errors.Join(errors.New("the model could not be followed"), err)
+	}
+	return running{run: func(told context.Context) error {
+		defer cancel()
+		select {
+		case <-told.Done():
+			cancel()
+			return <-result
+		case err := <-result:
+			return err
+		}
+	}}, nil
+}
+
+func startRegistry(_ context.Context, p *process) (running, error) {
+	s, err := registry.New(registry.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger("registry"), Actor: actor})
+	if err != nil {
+		return running{}, err
+	}
+	s.Register(p.gateway.API())
+	return running{run: s.Run}, nil
+}
+
+// actor names who makes a request, for revisions.
+func actor(ctx context.Context) string {
+	if who, ok := access.From(ctx); ok && who.Name != "" {
+		return who.Name
+	}
+	return "unknown"
+}
+
+func startHistory(ctx context.Context, p *process) (running, error) {
+	c, log := p.config.History, p.logger("history")
+	store, err := tsdb.Open(tsdb.Options{
+		Dir: p.dir.Join("history"), Retention: c.Retention.Std(), Window: c.Late.Std(), MinFree: int64(p.config.Bus.MinFree) / 2,
+		Log: log, Registerer: p.metrics,
+	})
+	if err != nil {
+		return running{}, err
+	}
+	s, err := history.New(history.Options{
+		Bus: p.bus, Catalog: p.catalog, Store: store, FlushEvery: c.FlushEvery.Std(), Log: log, Registerer: p.metrics,
+	})
+	if err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	if face, ok := any(s).(interface{ Register(huma.API) }); ok {
+		face.Register(p.gateway.API())
+	}
+	p.history = s
+	return running{run: s.Run, stop: func(context.Context) error { return store.Close() }}, nil
+}
+
+func startAggregate(_ context.Context, p *process) (running, error) {
+	timing := aggregate.DefaultTiming()
+	timing.Grace = p.config.Aggregate.Grace.Std().Milliseconds()
+	o := aggregate.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger("aggregate"), Registerer: p.metrics, Timing: timing}
+	if slices.Contains(p.config.Bus.Readers, history.Reader) {
+		o.HistoryReader = history.AggregatesReader
+	}
+	s, err := aggregate.New(o)
+	if err != nil {
+		return running{}, err
+	}
+	s.Register(p.gateway.API())
+	return running{run: s.Run}, nil
+}
+
+func startBridge(_ context.Context, p *process) (running, error) {
+	mappings, err := p.config.Bridge.mappings()
+	if err != nil {
+		return running{}, err
+	}
+	s, err := bridge.New(bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: mappings, Log: p.logger("bridge")})
+	if err != nil {
+		return running{}, err
+	}
+	s.Register(p.gateway.API())
+	h := gateway.Require(access.Ingest, s.Handler())
+	for _, pattern := range bridge.Patterns() {
+		p.gateway.Handle(pattern, h)
+	}
+	p.bridge = s
+	return running{run: s.Run}, nil
+}
+
+// sensors answers what bridges ask about the model.
+type sensors struct{ *catalog.Catalog }
+
+func (s sensors) Quantity(id record.SensorID) (record.Quantity, bool) {
+	sensor, ok := s.State().Model.Sensor(id)
+	if !ok {
+		return "", false
+	}
+	return sensor.Quantity, true
+}
+
+func startGateway(_ context.Context, p *process) (running, error) {
+	s, err := live.New(live.Options{Bus: p.bus, Log: p.logger("live")})
+	if err != nil {
+		return running{}, err
+	}
+	s.Register(p.gateway.API())
+	return running{run: s.Run}, nil
+}
+
+// startHTTP is last: from here on everything that was registered is answered.
+func startHTTP(ctx context.Context, p *process) (running, error) {
+	p.register(p.gateway.API())
+	if err := p.announce(ctx); err != nil {
+		return running{}, err
+	}
+	return running{run: p.gateway.Run}, nil
+}

@@ -1,0 +1,207 @@
+package archtest
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module   = "github.com/wattwerk/wattwerk"
+	root     = "../.."
+	maxLines = 700
+	// maxPackage is how many lines a package has, without tests.
+	maxPackage = 2500
+)
+
+// larger are packages that are larger on purpose, with the reason.
+var larger = map[string]string{}
+
+// forbidden are package names that say nothing about what is inside.
+var forbidden = []string{"util", "utils", "common", "helper", "helpers", "misc", "base", "shared", "types", "core", "lib", "pkg"}
+
+// clients are third-party packages that stay inside those that drive them.
+var clients = []struct {
+	prefix string
+	inside []string
+	why    string
+}{
+	{"github.com/nats-io/nats-server", []string{"bus"}, "the bus embeds the server"},
+	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "live"}, "services see JetStream through package bus"},
+	{"github.com/prometheus/prometheus/tsdb", []string{"history/*"}, "the embedded store is a driver of history.Store"},
+	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge"}, "PromQL belongs to the history, remote write to the bridge"},
+	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt"}, "bridge/mqtt is the MQTT client"},
+	{"github.com/uptrace/bun", []string{"access"}, "SQL stays with the package that owns the tables"},
+	{"modernc.org/sqlite", []string{"access"}, "SQL stays with the package that owns the tables"},
+	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
+	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
+	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
+	{"github.com/parquet-go", []string{"history", "history/*", "app"}, "export belongs to the history"},
+}
+
+// pkg is what 'go list' says of a package.
+type pkg struct {
+	ImportPath, Dir, Name string
+	Imports               []string
+	GoFiles               []string
+	TestGoFiles           []string
+	XTestGoFiles          []string
+}
+
+func (p pkg) short() string { return strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/") }
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Dir,Name,Imports,GoFiles,TestGoFiles,XTestGoFiles", "./...")
+	cmd.Dir = root
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []pkg
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestTheMapIsTrue(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := parseMap(string(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	imports := make(map[string][]string)
+	for _, p := range list(t) {
+		imports[p.short()] = nil
+		for _, i := range p.Imports {
+			if to, ours := strings.CutPrefix(i, module+"/"); ours {
+				imports[p.short()] = append(imports[p.short()], to)
+			}
+		}
+	}
+	for _, sentence := range a.check(imports) {
+		t.Error(sentence)
+	}
+}
+
+func TestEveryPackageSaysWhatItIs(t *testing.T) {
+	for _, p := range list(t) {
+		files := p.GoFiles
+		if len(files) == 0 {
+			files = slices.Concat(p.TestGoFiles, p.XTestGoFiles)
+		}
+		said := 0
+		for _, f := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, f), nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Errorf("%s: %v", f, err)
+				continue
+			}
+			if parsed.Doc != nil {
+				said++
+			}
+		}
+		if said != 1 {
+			t.Errorf("Package %s has %d package comments; one, in doc.go, should state what it guarantees.", p.short(), said)
+		}
+	}
+}
+
+func TestPackageNamesSaySomething(t *testing.T) {
+	for _, p := range list(t) {
+		if slices.Contains(forbidden, p.Name) || slices.Contains(forbidden, path.Base(p.short())) {
+			t.Errorf("Package %s has a name that says nothing; name it after what it knows about.", p.short())
+		}
+	}
+}
+
+func TestFilesAndPackagesStayReadable(t *testing.T) {
+	for _, p := range list(t) {
+		total := 0
+		for _, f := range slices.Concat(p.GoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			n := lines(t, filepath.Join(p.Dir, f))
+			if n > maxLines {
+				t.Errorf("%s/%s has %d lines; divide it where the subject divides, at %d at the latest.", p.short(), f, n, maxLines)
+			}
+			if !strings.HasSuffix(f, "_test.go") {
+				total += n
+			}
+		}
+		if total > maxPackage && larger[p.short()] == "" {
+			t.Errorf("Package %s has %d lines; divide it, or write the reason down in this test.", p.short(), total)
+		}
+		if total <= maxPackage && larger[p.short()] != "" {
+			t.Errorf("Package %s has only %d lines now; its exception in this test can go.", p.short(), total)
+		}
+	}
+}
+
+func lines(t *testing.T, file string) int {
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	n := 0
+	for s := bufio.NewScanner(f); s.Scan(); {
+		n++
+	}
+	return n
+}
+
+func TestClientsStayInsideTheirDrivers(t *testing.T) {
+	for _, p := range list(t) {
+		if p.short() == "internal/deps" {
+			continue
+		}
+		for _, i := range p.Imports {
+			for _, c := range clients {
+				if !strings.HasPrefix(i, c.prefix) {
+					continue
+				}
+				if !slices.ContainsFunc(c.inside, func(in string) bool { return fits(in, p.short()) }) {
+					t.Errorf("Package %s imports %s: %s.", p.short(), i, c.why)
+				}
+				break
+			}
+		}
+	}
+}
+
+// TestNobodyRegistersHimself looks for what makes the order of imports matter.
+func TestNobodyRegistersHimself(t *testing.T) {
+	for _, p := range list(t) {
+		for _, f := range p.GoFiles {
+			data, err := os.ReadFile(filepath.Join(p.Dir, f))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(data), "\nfunc init()") {
+				t.Errorf("%s/%s has an init function; give the value to whoever needs it.", p.short(), f)
+			}
+			if strings.Contains(string(data), "slog.SetDefault") || strings.Contains(string(data), "slog.Default()") {
+				t.Errorf("%s/%s uses the global logger; take a *slog.Logger in the options.", p.short(), f)
+			}
+		}
+	}
+}
