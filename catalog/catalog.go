@@ -3,12 +3,25 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
+)
+
+// Names on the bus.
+const (
+	modelStream  = "MODEL"
+	modelSubject = "model.events"
+	modelObjects = "model"
 )
 
 // State is the model as of one revision.
@@ -21,51 +34,320 @@ type State struct {
 	Changed   []model.HierarchyID // hierarchies whose layout may have changed, removed ones included
 }
 
+// How much of the past is kept for watchers that begin.
+const (
+	keepFor    = time.Hour
+	keepStates = 2000 // at most, however many changes an hour had
+)
+
 // Catalog is a live copy of the model.
 type Catalog struct {
-	bus *bus.Bus
-	log *slog.Logger
+	bus   *bus.Bus
+	log   *slog.Logger
+	ready chan struct{}
+
+	mu      sync.Mutex
+	objects jetstream.ObjectStore
+	oldest  *link
+	newest  *link
+	length  int              // from oldest to newest
+	mine    map[string]*mine // events this catalog stored and has not read back yet
+
+	ended   chan struct{} // closed when Run returned
+	known   atomic.Int64  // ms
+	pace    pace
+	written chan struct{} // something was committed here
+}
+
+// link is a state in a list that watchers walk at their own pace; what nobody
+// walks any more is collected.
+type link struct {
+	state State
+	next  *link
+	more  chan struct{} // closed when next is set
+}
+
+type mine struct {
+	base  uint64
+	model *model.Model
 }
 
 // New makes a catalog. It does nothing before Run.
-func New(b *bus.Bus, log *slog.Logger) *Catalog { return &Catalog{bus: b, log: log} }
+func New(b *bus.Bus, log *slog.Logger) *Catalog {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	empty, err := model.New(model.Document{})
+	if err != nil {
+		panic(err) // an empty document is a valid one
+	}
+	first := &link{state: State{Model: empty}, more: make(chan struct{})}
+	return &Catalog{
+		bus: b, log: log, ready: make(chan struct{}), ended: make(chan struct{}), oldest: first, newest: first, length: 1,
+		mine: make(map[string]*mine), written: make(chan struct{}, 1),
+	}
+}
 
 // Run follows the model until ctx ends, or something fails that trying again
-// does not mend.
-func (c *Catalog) Run(ctx context.Context) error { return errors.ErrUnsupported }
+// does not mend. It is run once.
+func (c *Catalog) Run(ctx context.Context) error {
+	defer close(c.ended)
+	if err := c.prepare(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	last, err := c.bus.Extent(ctx, modelStream)
+	if err != nil {
+		return fmt.Errorf("follow model: %w", err)
+	}
+	if last.Last <= c.State().Revision {
+		close(c.ready)
+		last.Last = 0
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.follow(ctx, last.Last) })
+	g.Go(func() error { c.fence(ctx); return nil })
+	g.Go(func() error { c.snapshots(ctx); return nil })
+	return g.Wait()
+}
+
+// prepare makes the stream where it is missing and loads a snapshot.
+func (c *Catalog) prepare(ctx context.Context) error {
+	js := c.bus.JetStream()
+	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: modelStream, Subjects: []string{modelSubject}, Description: "Revisions of the model, for ever.",
+		Discard: jetstream.DiscardNew, DenyDelete: true, AllowDirect: true, MaxMsgSize: bus.MaxPayload,
+		Storage: jetstream.FileStorage, Replicas: c.bus.Replicas(),
+	}); err != nil {
+		return fmt.Errorf("create stream %s: %w", modelStream, err)
+	}
+	objects, err := c.bus.Objects(ctx, modelObjects)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.objects = objects
+	c.mu.Unlock()
+	return c.loadSnapshot(ctx)
+}
+
+// fatal marks an error of the events themselves.
+type fatal struct{ error }
+
+func (f fatal) Unwrap() error { return f.error }
+
+// follow reads events until ctx ends. At revision last the catalog is ready.
+func (c *Catalog) follow(ctx context.Context, last uint64) error {
+	for {
+		err := c.bus.Read(ctx, modelStream, "", c.State().Revision+1, func(m bus.Message) error {
+			if err := c.take(ctx, m); err != nil {
+				return err
+			}
+			if m.Seq == last {
+				close(c.ready)
+			}
+			return nil
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if f, ok := errors.AsType[fatal](err); ok {
+			return f
+		}
+		c.log.Warn("reading the model failed, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// take applies one event.
+func (c *Catalog) take(ctx context.Context, m bus.Message) error {
+	was := c.State()
+	if m.Seq <= was.Revision {
+		return nil
+	}
+	if m.Seq != was.Revision+1 {
+		return fatal{fmt.Errorf("follow model: revision %d follows %d", m.Seq, was.Revision)}
+	}
+	var e event
+	if err := unpack(m.Data, &e); err != nil {
+		return fatal{fmt.Errorf("follow model: revision %d: %w", m.Seq, err)}
+	}
+	c.mu.Lock()
+	own := c.mine[e.Key]
+	delete(c.mine, e.Key)
+	c.mu.Unlock()
+	s := State{Revision: m.Seq, Effective: e.effective(m.Stored), At: m.Stored.UTC(), Who: e.Who, Note: e.Note}
+	if own != nil && own.base == was.Revision {
+		s.Model = own.model
+	} else {
+		p, err := c.patchesOf(ctx, &e)
+		if err != nil {
+			return err
+		}
+		if s.Model, _, err = was.Model.Apply(p.Patch); err != nil {
+			return fatal{fmt.Errorf("follow model: revision %d: %w", m.Seq, err)}
+		}
+	}
+	s.Changed = model.Changed(was.Model, s.Model)
+	c.append(s)
+	c.pace.add(len(m.Data))
+	return nil
+}
+
+func (c *Catalog) patchesOf(ctx context.Context, e *event) (*patches, error) {
+	if e.Object == "" {
+		if e.Patches == nil {
+			return nil, fatal{fmt.Errorf("follow model: %w: no patch", errEvent)}
+		}
+		return e.Patches, nil
+	}
+	data, err := c.store().GetBytes(ctx, e.Object)
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", e.Object, err)
+	}
+	p := new(patches)
+	if err := unpack(data, p); err != nil {
+		return nil, fatal{fmt.Errorf("read object %s: %w", e.Object, err)}
+	}
+	return p, nil
+}
+
+func (c *Catalog) store() jetstream.ObjectStore {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.objects
+}
+
+func (c *Catalog) append(s State) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := &link{state: s, more: make(chan struct{})}
+	c.newest.next = l
+	close(c.newest.more)
+	c.newest = l
+	c.length++
+	c.forget()
+}
+
+// forget drops states that were not in force any more an hour ago.
+func (c *Catalog) forget() {
+	before := record.MillisOf(time.Now().Add(-keepFor))
+	for c.oldest.next != nil && (c.oldest.next.state.Effective <= before || c.oldest.state.Revision == 0 || c.length > keepStates) {
+		c.oldest = c.oldest.next
+		c.length--
+	}
+}
 
 // Ready is closed when everything that was stored when Run began is in State.
-func (c *Catalog) Ready() <-chan struct{} { return nil }
+func (c *Catalog) Ready() <-chan struct{} { return c.ready }
 
 // State is the newest state. Before Ready it may be old; its model is never nil.
-func (c *Catalog) State() State { return State{} }
+func (c *Catalog) State() State {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.newest.state
+}
 
 // Watch hands every revision, in order and none skipped, to f: first the
 // oldest kept, which was in force an hour ago, with all hierarchies as changed,
-// then those after it, then new ones as they come. Revision 0 is not handed
-// over. It returns nil when ctx ends, or the error of f. f may take its time;
-// it holds nobody up.
-func (c *Catalog) Watch(ctx context.Context, f func(State) error) error { return errors.ErrUnsupported }
+// then those after it, then new ones as they come. It waits for Ready before
+// the first. Revision 0 is not handed over. It returns nil when ctx ends, or
+// the error of f. f may take its time; it holds nobody up.
+func (c *Catalog) Watch(ctx context.Context, f func(State) error) error {
+	select {
+	case <-c.ready:
+	case <-ctx.Done():
+		return nil
+	}
+	c.mu.Lock()
+	at := c.oldest
+	c.mu.Unlock()
+	first := at.state
+	first.Changed = first.Model.Hierarchies()
+	for {
+		s := at.state
+		if at.state.Revision == first.Revision {
+			s = first
+		}
+		if s.Revision > 0 {
+			if err := f(s); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-at.more:
+			c.mu.Lock()
+			at = at.next
+			c.mu.Unlock()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// fenceEvery is how often the stream is asked for its last revision.
+const fenceEvery = 150 * time.Millisecond
+
+// fence moves Known on.
+func (c *Catalog) fence(ctx context.Context) {
+	tick := time.NewTicker(fenceEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		now := time.Now()
+		x, err := c.bus.Extent(ctx, modelStream)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil != failing {
+			failing = !failing
+			c.log.Warn("asking for the last revision changed", "failing", failing, "error", err)
+		}
+		if err == nil {
+			if !c.await(ctx, x.Last) {
+				return
+			}
+			c.known.Store(max(c.known.Load(), now.UnixMilli()))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			c.mu.Lock()
+			c.forget()
+			c.mu.Unlock()
+		}
+	}
+}
+
+// await waits until the state has a revision; false when ctx or Run ended first.
+func (c *Catalog) await(ctx context.Context, revision uint64) bool {
+	for {
+		c.mu.Lock()
+		at, more := c.newest.state.Revision, c.newest.more
+		c.mu.Unlock()
+		if at >= revision {
+			return true
+		}
+		select {
+		case <-more:
+		case <-c.ended:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
 
 // Known says up to when the model is certain: every revision, of whomever,
 // whose Effective is at or before this time is in State. While Run works and
-// the bus answers it is less than 250 ms behind the clock.
-func (c *Catalog) Known() time.Time { return time.Time{} }
-
-// Change is what is to be stored as a revision.
-type Change struct {
-	Base      uint64        // the revision Patch was made for
-	Patch     model.Patch   // must be applicable to the model of Base
-	Who, Note string        // who did it; what was done, in a sentence
-	Effective record.Millis // in force not before this time; 0: as soon as possible
-}
-
-// ErrConflict is returned by Commit when somebody else was first.
-var ErrConflict = errors.New("the model was changed by somebody else in the meantime")
-
-// Commit validates and stores a change and returns the state it led to, which
-// then is in State of this catalog too. Errors: ErrConflict, a *[model.Faults],
-// bus.ErrFull, or what the bus says.
-func (c *Catalog) Commit(ctx context.Context, ch Change) (State, error) {
-	return State{}, errors.ErrUnsupported
-}
+// the bus answers it is less than 250 ms behind the clock. It holds across
+// machines whose clocks differ by less than a second. It never goes back; it is
+// 1970 before Run has got that far.
+func (c *Catalog) Known() time.Time { return time.UnixMilli(c.known.Load()).UTC() }

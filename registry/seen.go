@@ -2,10 +2,10 @@ package registry
 
 import "github.com/wattwerk/wattwerk/record"
 
-// SeenStream is the stream on which bridges announce sensors that are in no
-// model; the subjects are "seen." and the name of the bridge. A message is a
+// seenStream is the stream on which bridges announce sensors that are in no
+// model; the subjects are "seen." and the name of the bridge, a message is a
 // JSON array of [Seen].
-const SeenStream = "SEEN"
+const seenStream = "SEEN"
 
 // Seen is a sensor that sent something and is not in the model.
 type Seen struct {
