@@ -1,0 +1,25 @@
+package demo
+
+import (
+	"testing"
+
+	"github.com/wattwerk/wattwerk/model"
+)
+
+func TestTheModelIsValid(t *testing.T) {
+	d, err := Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := m.Layout("place")
+	if total := l.Groups[0].Total; total != 16+1+1 {
+		t.Errorf("%d leaves count; 16 servers, the household's meter and the steel works' should", total)
+	}
+	if got := len(m.Layout("use").Leaves); got != 16 {
+		t.Errorf("%d servers by use, 16 are there", got)
+	}
+}
