@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -155,15 +154,6 @@ func (f settingsFlags) load(sys IO, more map[string]any) (Config, error) {
 		return c, usageError{err}
 	}
 	return c, nil
-}
-
-func (c LogConfig) logger(w io.Writer) *slog.Logger {
-	level, _ := c.level() // checked by Validate
-	o := &slog.HandlerOptions{Level: level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }
 
 // RunCmd is "wattwerk run".

@@ -3,7 +3,6 @@ package app
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -173,12 +172,6 @@ func loopback(host string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
-}
-
-func (c LogConfig) level() (slog.Level, error) {
-	var l slog.Level
-	err := l.UnmarshalText([]byte(c.Level))
-	return l, err
 }
 
 // LoadConfig reads the settings of a process; flags are by dotted key.

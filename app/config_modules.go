@@ -11,6 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/mqtt"
 	"github.com/wattwerk/wattwerk/gateway"
 )
 
@@ -105,7 +106,7 @@ func (c *OIDCConfig) provider() (*gateway.OIDC, error) {
 
 // BridgeConfig is what takes readings in.
 type BridgeConfig struct {
-	MappingsFile string `koanf:"mappings_file" doc:"File (YAML) that says what messages mean where they do not say so themselves: JSON mappings, names for InfluxDB and remote write. docs/bridges.md explains it; empty: built-in rules."`
+	MappingsFile string `koanf:"mappings_file" doc:"File (YAML) that says what messages mean where they do not say so themselves: JSON mappings, MQTT topics and brokers, names for InfluxDB and remote write. docs/bridges.md explains it; empty: built-in rules."`
 }
 
 // DefaultBridgeConfig has the built-in bridges only.
@@ -117,9 +118,16 @@ func (c *BridgeConfig) Validate() error {
 	return err
 }
 
+// mappings is what the file holds.
+type mappings struct {
+	bridge.Config `yaml:",inline"`
+
+	MQTT mqtt.Config `yaml:"mqtt"`
+}
+
 // mappings reads the file.
-func (c *BridgeConfig) mappings() (bridge.Config, error) {
-	out := bridge.DefaultConfig()
+func (c *BridgeConfig) mappings() (mappings, error) {
+	out := mappings{bridge.DefaultConfig(), mqtt.DefaultConfig()}
 	if c.MappingsFile == "" {
 		return out, nil
 	}
@@ -130,7 +138,7 @@ func (c *BridgeConfig) mappings() (bridge.Config, error) {
 	if err := yaml.UnmarshalWithOptions(data, &out, yaml.Strict()); err != nil {
 		return out, fmt.Errorf("read mappings %s: %s", c.MappingsFile, yaml.FormatError(err, false, true))
 	}
-	if err := out.Validate(); err != nil {
+	if err := errors.Join(out.Validate(), out.MQTT.Validate()); err != nil {
 		return out, fmt.Errorf("mappings %s: %w", c.MappingsFile, err)
 	}
 	return out, nil

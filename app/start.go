@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/mqtt"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/gateway"
@@ -138,9 +141,11 @@ func actor(ctx context.Context) string {
 
 func startHistory(ctx context.Context, p *process) (running, error) {
 	c, log := p.config.History, p.logger("history")
+	// The TSDB tells of every block it writes.
+	quiet := slog.New(atLeast{log.Handler(), slog.LevelWarn})
 	store, err := tsdb.Open(tsdb.Options{
 		Dir: p.dir.Join("history"), Retention: c.Retention.Std(), Window: c.Late.Std(), MinFree: int64(p.config.Bus.MinFree) / 2,
-		Log: log, Registerer: p.metrics,
+		Log: quiet, Registerer: p.metrics,
 	})
 	if err != nil {
 		return running{}, err
@@ -173,14 +178,23 @@ func startAggregate(_ context.Context, p *process) (running, error) {
 	return running{run: s.Run}, nil
 }
 
-func startBridge(_ context.Context, p *process) (running, error) {
-	mappings, err := p.config.Bridge.mappings()
+func startBridge(ctx context.Context, p *process) (running, error) {
+	what, err := p.config.Bridge.mappings()
 	if err != nil {
 		return running{}, err
 	}
-	s, err := bridge.New(bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: mappings, Log: p.logger("bridge")})
+	s, err := bridge.New(bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: what.Config, Log: p.logger("bridge")})
 	if err != nil {
 		return running{}, err
+	}
+	m, err := mqtt.New(mqtt.Options{Bridge: s, Bus: p.bus, Listen: p.mqtt != "", Config: what.MQTT, Log: p.logger("bridge")})
+	if err != nil {
+		return running{}, err
+	}
+	if p.mqtt != "" {
+		if err := m.Prepare(ctx); err != nil {
+			return running{}, err
+		}
 	}
 	s.Register(p.gateway.API())
 	h := gateway.Require(access.Ingest, s.Handler())
@@ -188,7 +202,12 @@ func startBridge(_ context.Context, p *process) (running, error) {
 		p.gateway.Handle(pattern, h)
 	}
 	p.bridge = s
-	return running{run: s.Run}, nil
+	return running{run: func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return s.Run(ctx) })
+		g.Go(func() error { return m.Run(ctx) })
+		return g.Wait()
+	}}, nil
 }
 
 // sensors answers what bridges ask about the model.
