@@ -59,15 +59,13 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 			b.Reset()
 		}
 	}
-	put := func(s uint32, t record.Millis, v float64) {
-		b.Append(record.Record{Sensor: e.names[s], Time: t, Value: v})
+	for s := range e.last { // one record a sensor: no index, no look-up
+		if e.last[s].at == never {
+			continue
+		}
+		b.Sensors, b.Times, b.Values = append(b.Sensors, e.names[s]), append(b.Times, e.last[s].at), append(b.Values, e.last[s].value)
 		if b.Len() == checkpointBatch {
 			flush()
-		}
-	}
-	for s := range e.last {
-		if e.last[s].at != never {
-			put(uint32(s), e.last[s].at, e.last[s].value)
 		}
 	}
 	flush()
@@ -75,7 +73,10 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	for _, k := range e.keys {
 		bin := e.bins[k]
 		for i, s := range bin.slot {
-			put(s, bin.at[i], bin.value[i])
+			b.Append(record.Record{Sensor: e.names[s], Time: bin.at[i], Value: bin.value[i]})
+			if b.Len() == checkpointBatch {
+				flush()
+			}
 		}
 	}
 	flush()

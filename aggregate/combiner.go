@@ -17,6 +17,7 @@ type Combiner struct {
 	emit       func(*record.Ticks)
 	heard      []heard // per partition
 	courses    []*combining
+	revision   uint64 // the newest model revision whose plans are set
 	dropped    uint64
 	waited     uint64
 }
@@ -127,12 +128,14 @@ func (c *Combiner) course(id model.HierarchyID) *combining {
 	return x
 }
 
+// SetRevision says that all plans up to a model revision are set.
+func (c *Combiner) SetRevision(r uint64) { c.revision = max(c.revision, r) }
+
 // Knows tells whether the combiner has every plan the report speaks of; a
 // caller that gets false must set more plans before Add.
 func (c *Combiner) Knows(r *Report) bool {
 	for i := range r.Partials {
-		p := &r.Partials[i]
-		if c.fresh(p) && c.plan(p.Hierarchy, p.Revision) == nil {
+		if r.Partials[i].Revision > c.revision {
 			return false
 		}
 	}
@@ -145,10 +148,13 @@ func (c *Combiner) fresh(p *Partial) bool {
 	return n > 0 && p.Ticks[n-1].Time > c.course(p.Hierarchy).emitted
 }
 
+// plan is the one that was in force at a revision. A process that started
+// later counts an unchanged plan from a later revision.
 func (c *Combiner) plan(h model.HierarchyID, revision uint64) *expected {
-	for _, p := range c.course(h).plans {
-		if p.Revision == revision {
-			return p
+	plans := c.course(h).plans
+	for i := len(plans) - 1; i >= 0; i-- {
+		if plans[i].Revision <= revision || i == 0 {
+			return plans[i]
 		}
 	}
 	return nil

@@ -351,7 +351,12 @@ func (e *Engine) bin(key record.Millis) *bin {
 // not been given.
 func (e *Engine) Clock(now, known record.Millis) {
 	e.clock(now, known)
-	if e.newest != never { // ticks that only waited for the model
+	e.Advance(known)
+}
+
+// Advance closes ticks that only waited for the model to be known.
+func (e *Engine) Advance(known record.Millis) {
+	if e.newest != never {
 		e.close(min(e.newest-record.Millis(e.timing.Grace), known), true)
 	}
 }
