@@ -1,0 +1,34 @@
+// One tile per hierarchy: its name and what it takes now.
+
+import { useGroup } from '../api/live'
+import type { Hierarchy } from '../api/types'
+import { scaled } from '../lib/format'
+import type { Index } from '../lib/tree'
+import classes from './Tiles.module.css'
+
+function Tile({ index, h, selected, onSelect }: { index: Index; h: Hierarchy; selected: boolean; onSelect: () => void }) {
+  const v = useGroup(h.id, h.root)
+  const s = scaled(v?.power, 'W')
+  const site = h.site === undefined ? undefined : (index.sites.get(h.site)?.name ?? h.site)
+  return (
+    <button type="button" className={classes.tile} aria-pressed={selected} onClick={onSelect}>
+      <span className={classes.name}>{index.hierarchyName(h)}</span>
+      <span className={classes.value}>
+        <span className="ww-number">{s.value}</span> <small>{s.unit}</small>
+      </span>
+      <span className={classes.site}>{site ?? '\u00a0'}</span>
+    </button>
+  )
+}
+
+export function Tiles({ index, selected, onSelect }: { index: Index; selected: string; onSelect: (h: Hierarchy) => void }) {
+  const hs = index.model.hierarchies ?? []
+  if (hs.length < 2) return null
+  return (
+    <div className={classes.strip} role="group" aria-label="Hierarchies">
+      {hs.map((h) => (
+        <Tile key={h.id} index={index} h={h} selected={h.id === selected} onSelect={() => onSelect(h)} />
+      ))}
+    </div>
+  )
+}

@@ -1,0 +1,59 @@
+// The three arrows: the last hour, day and week against the one before.
+
+import { Skeleton } from '@mantine/core'
+import { IconArrowRight, IconMinus } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { api } from '../api/client'
+import { power, signedPercent } from '../lib/format'
+import classes from './Trends.module.css'
+
+const spans = [
+  { span: '1h', name: 'Hour', before: 'the hour before' },
+  { span: '1d', name: 'Day', before: 'the day before' },
+  { span: '1w', name: 'Week', before: 'the week before' },
+] as const
+
+/** Steep from 20 percent on. */
+function angle(change: number): number {
+  return -Math.max(-1, Math.min(1, change / 0.2)) * 60
+}
+
+function Arrow({ group, span, name, before }: { group: string } & (typeof spans)[number]) {
+  const q = useQuery({
+    queryKey: ['trend', group, span],
+    queryFn: ({ signal }) => api.trend({ kind: 'groups', id: group }, span, signal),
+    refetchInterval: 60_000,
+    retry: 1,
+  })
+  const change = q.data?.change ?? null
+  const flat = change === null || Math.abs(change) < 0.005
+  const colour = flat ? 'var(--ww-dim)' : change > 0 ? 'var(--ww-up)' : 'var(--ww-down)'
+  const said = change === null ? 'not known yet' : `${signedPercent(change)} against ${before}: ${power(q.data?.now)} after ${power(q.data?.before)}`
+  return (
+    <div className={classes.arrow} title={said}>
+      <dt>{name}</dt>
+      <dd>
+        {q.isPending ? (
+          <Skeleton height={22} width={64} />
+        ) : (
+          <>
+            <span style={{ color: colour }} className={classes.icon} aria-hidden="true">
+              {change === null ? <IconMinus size={20} /> : <IconArrowRight size={20} stroke={2.4} style={{ transform: `rotate(${angle(change)}deg)` }} />}
+            </span>
+            <span className="ww-number">{signedPercent(change)}</span>
+          </>
+        )}
+      </dd>
+    </div>
+  )
+}
+
+export function Trends({ group }: { group: string }) {
+  return (
+    <dl className={classes.row} aria-label="Mean power against the same time before">
+      {spans.map((s) => (
+        <Arrow key={s.span} group={group} {...s} />
+      ))}
+    </dl>
+  )
+}

@@ -1,0 +1,124 @@
+// What the dashboard shows, from the server and the live stream together.
+
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo, useState } from 'react'
+import { api, type Subject } from '../api/client'
+import { live } from '../api/live'
+import { Meter, nothing, Series, type Columns } from '../lib/series'
+import { Index } from '../lib/tree'
+import { knownZone, startOfDay } from '../lib/zone'
+
+/** The model, fetched again now and then; the stream says when it has changed. */
+export function useModel() {
+  const q = useQuery({ queryKey: ['model'], queryFn: ({ signal }) => api.model(signal), staleTime: 10_000, refetchInterval: 30_000 })
+  const index = useMemo(() => (q.data ? new Index(q.data) : undefined), [q.data])
+  return { ...q, index }
+}
+
+export const hour = 3_600_000
+const points = 720
+const step = hour / points
+
+export interface History {
+  columns: Columns
+  from: number
+  to: number
+  loading: boolean
+  error: Error | null
+}
+
+/** The last hour of a group, going on by itself. */
+export function useLastHour(hierarchy: string, group: string, tick: number): History {
+  const subject: Subject = { kind: 'groups', id: group }
+  const q = useQuery({
+    queryKey: ['last-hour', hierarchy, group],
+    queryFn: async ({ signal }) => {
+      const to = Date.now()
+      return { range: await api.range(subject, to - hour, to, points, signal), to }
+    },
+    staleTime: Infinity,
+    gcTime: 0,
+    retry: 1,
+  })
+  const [shown, setShown] = useState(() => ({ columns: nothing, to: Date.now() }))
+
+  useEffect(() => {
+    const s = new Series(step, Math.max(4 * step, 4 * tick))
+    if (q.data) s.load(q.data.range)
+    const take = () => {
+      const v = live.group(hierarchy, group)
+      if (v) {
+        s.add(v.t, v.power)
+        s.drop(v.t - hour - step)
+      }
+      setShown({ columns: s.columns(), to: Math.max(v?.t ?? 0, s.last, q.data?.to ?? 0) })
+    }
+    take()
+    return live.subscribe(`h\n${hierarchy}`, take)
+  }, [q.data, hierarchy, group, tick])
+
+  return { columns: shown.columns, from: shown.to - hour, to: shown.to, loading: q.isPending, error: q.error }
+}
+
+/** Energy since midnight in the zone, Wh, going on by itself; null when nothing is known. */
+export function useEnergyToday(hierarchy: string, group: string, zoneName: string | undefined): { wh: number | null; loading: boolean; since: number } {
+  const zone = knownZone(zoneName)
+  const [day, setDay] = useState(() => startOfDay(Date.now(), zone))
+  const q = useQuery({
+    queryKey: ['energy-today', group, day],
+    queryFn: async ({ signal }) => {
+      const to = Date.now()
+      return { ...(await api.energy({ kind: 'groups', id: group }, day, to, signal)), to }
+    },
+    refetchInterval: 300_000,
+    placeholderData: keepPreviousData,
+    retry: 1,
+  })
+  const [wh, setWh] = useState<number | null>(null)
+
+  useEffect(() => {
+    if (!q.data || q.isPlaceholderData) return
+    const meter = new Meter(q.data.energy, q.data.to, 60_000)
+    const take = () => {
+      const v = live.group(hierarchy, group)
+      if (v) meter.add(v.t, v.power)
+      setWh(meter.energy)
+      const today = startOfDay(Date.now(), zone)
+      if (today !== day) setDay(today)
+    }
+    take()
+    return live.subscribe(`h\n${hierarchy}`, take)
+  }, [q.data, q.isPlaceholderData, hierarchy, group, day, zone])
+
+  return { wh: q.isPending ? null : wh, loading: q.isPending, since: day }
+}
+
+/** Makes sure the stream brings these sensors, and fetches what they said last. */
+export function useSensors(ids: string[]): void {
+  const key = ids.join('\n')
+  const [settled, setSettled] = useState(key)
+  useEffect(() => {
+    const t = setTimeout(() => setSettled(key), 250)
+    return () => clearTimeout(t)
+  }, [key])
+  useEffect(() => {
+    const wanted = settled === '' ? [] : settled.split('\n')
+    if (wanted.length === 0) return
+    live.want(wanted)
+    const stop = new AbortController()
+    const ask = async () => {
+      for (let i = 0; i < wanted.length; i += 50) {
+        const latest = await api.latest(wanted.slice(i, i + 50), stop.signal)
+        latest.sensor.id.forEach((id, j) => {
+          const t = latest.sensor.t[j]
+          const v = latest.sensor.value[j]
+          if (t !== null && t !== undefined && v !== null && v !== undefined) live.seed(id, t, v)
+        })
+      }
+    }
+    ask().catch(() => {
+      // Only a first picture; the stream brings the values when they come.
+    })
+    return () => stop.abort()
+  }, [settled])
+}

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { ago, kilowattHours, percent, power, scaled, signedPercent, text } from './format'
+
+describe('power', () => {
+  it.each([
+    [0, '0.0 W'],
+    [-0.04, '0.0 W'],
+    [7.25, '7.3 W'],
+    [847.4, '847 W'],
+    [1000, '1.00 kW'],
+    [12_470, '12.47 kW'],
+    [-12_470, '-12.47 kW'],
+    [123_456, '123.5 kW'],
+    [4_200_000, '4.20 MW'],
+    [7.5e9, '7.50 GW'],
+  ])('%d', (v, want) => expect(power(v, 'en')).toBe(want.replace(' ', '\u00a0')))
+
+  it('shows null as a dash, not as 0', () => {
+    expect(power(null)).toBe('–')
+    expect(power(undefined)).toBe('–')
+    expect(power(Number.NaN)).toBe('–')
+  })
+
+  it('follows the locale', () => expect(scaled(12_470, 'W', 'de').value).toBe('12,47'))
+})
+
+describe('kilowattHours', () => {
+  it.each([
+    [0, '0.000', 'kWh'],
+    [1234, '1.234', 'kWh'],
+    [123_456, '123.46', 'kWh'],
+    [1_234_567, '1,234.6', 'kWh'],
+    [12_345_678, '12,346', 'kWh'],
+    [123_456_789, '123.46', 'MWh'],
+    [null, '–', 'kWh'],
+  ])('%s', (v, value, unit) => expect(kilowattHours(v, 'en')).toEqual({ value, unit }))
+})
+
+it('says how much something changed', () => {
+  expect(signedPercent(0.034, 'en')).toBe('+3.4\u00a0%')
+  expect(signedPercent(-0.5, 'en')).toBe('−50\u00a0%')
+  expect(signedPercent(0.0001, 'en')).toBe('±0.0\u00a0%')
+  expect(signedPercent(null)).toBe('–')
+  expect(percent(0.256, 0, 'en')).toBe('26\u00a0%')
+})
+
+it('says how long ago', () => {
+  expect(ago(5000, 'en')).toBe('5 sec. ago')
+  expect(ago(5 * 60_000, 'en')).toBe('5 min. ago')
+  expect(ago(5 * 3_600_000, 'en')).toBe('5 hr. ago')
+  expect(ago(50 * 3_600_000, 'en')).toBe('2 days ago')
+})
+
+it('leaves out the unit of nothing', () => expect(text(null, 'V')).toBe('–'))

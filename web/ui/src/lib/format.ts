@@ -1,0 +1,122 @@
+// Numbers as people read them, in their own locale. Values come in coherent
+// units (W, Wh, V, …); null is shown as a dash and never as 0.
+
+export const DASH = '–'
+
+const cache = new Map<string, Intl.NumberFormat>()
+
+function number(digits: number, locale?: string): Intl.NumberFormat {
+  const key = `${locale ?? ''} ${digits}`
+  let f = cache.get(key)
+  if (!f) {
+    f = new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits })
+    cache.set(key, f)
+  }
+  return f
+}
+
+export interface Shown {
+  value: string
+  unit: string
+}
+
+const steps = [
+  { at: 1e9, prefix: 'G' },
+  { at: 1e6, prefix: 'M' },
+  { at: 1e3, prefix: 'k' },
+  { at: 0, prefix: '' },
+] as const
+
+/** Splits a value into digits and a unit with a prefix; of the 4 or so digits that matter. */
+export function scaled(v: number | null | undefined, unit: string, locale?: string): Shown {
+  if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit }
+  const a = Math.abs(v)
+  const step = steps.find((s) => a >= s.at) ?? steps[3]
+  const scale = step.at === 0 ? 1 : step.at
+  const x = v / scale
+  const digits = Math.abs(x) >= 100 ? 1 : 2
+  // Watts and watt hours below a thousand are whole or nearly.
+  const shown = step.prefix === '' ? (a >= 100 ? 0 : 1) : digits
+  // -0.04 would be shown as -0.0.
+  const rounded = Number(x.toFixed(shown)) === 0 ? 0 : x
+  return { value: number(shown, locale).format(rounded), unit: step.prefix + unit }
+}
+
+export function text(v: number | null | undefined, unit: string, locale?: string): string {
+  const s = scaled(v, unit, locale)
+  return s.value === DASH ? DASH : `${s.value}\u00a0${s.unit}`
+}
+
+export function power(v: number | null | undefined, locale?: string): string {
+  return text(v, 'W', locale)
+}
+
+/** Energy in kWh, with enough digits that it visibly moves. */
+export function kilowattHours(wh: number | null | undefined, locale?: string): Shown {
+  if (wh === null || wh === undefined || !Number.isFinite(wh)) return { value: DASH, unit: 'kWh' }
+  const k = wh / 1000
+  if (Math.abs(k) >= 1e5) return { value: number(2, locale).format(k / 1000), unit: 'MWh' }
+  const digits = Math.abs(k) >= 10_000 ? 0 : Math.abs(k) >= 1000 ? 1 : Math.abs(k) >= 100 ? 2 : 3
+  return { value: number(digits, locale).format(k), unit: 'kWh' }
+}
+
+/** A share from 0 to 1 as percent. */
+export function percent(v: number | null | undefined, digits = 0, locale?: string): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return DASH
+  return `${number(digits, locale).format(v * 100)}\u00a0%`
+}
+
+/** A change as percent with its sign. */
+export function signedPercent(v: number | null | undefined, locale?: string): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return DASH
+  const digits = Math.abs(v) < 0.1 ? 1 : 0
+  const x = Number((v * 100).toFixed(digits))
+  const sign = x > 0 ? '+' : x < 0 ? '−' : '±'
+  return `${sign}${number(digits, locale).format(Math.abs(x))}\u00a0%`
+}
+
+/** How long ago, in one unit. */
+export function ago(ms: number, locale?: string): string {
+  const f = new Intl.RelativeTimeFormat(locale, { numeric: 'always', style: 'short' })
+  const s = Math.max(0, Math.round(ms / 1000))
+  if (s < 90) return f.format(-s, 'second')
+  if (s < 90 * 60) return f.format(-Math.round(s / 60), 'minute')
+  if (s < 36 * 3600) return f.format(-Math.round(s / 3600), 'hour')
+  return f.format(-Math.round(s / 86400), 'day')
+}
+
+/** The unit of a quantity, as record's quantities name it. */
+export function unitOf(quantity: string | undefined): string {
+  switch (quantity) {
+    case undefined:
+    case '':
+    case 'active_power':
+      return 'W'
+    case 'energy':
+      return 'Wh'
+    case 'reactive_power':
+      return 'var'
+    case 'apparent_power':
+      return 'VA'
+    case 'reactive_energy':
+      return 'varh'
+    case 'apparent_energy':
+      return 'VAh'
+    case 'voltage':
+      return 'V'
+    case 'current':
+      return 'A'
+    case 'frequency':
+      return 'Hz'
+    case 'temperature':
+      return '°C'
+    case 'humidity':
+      return '%'
+    case 'volume':
+      return 'm³'
+    case 'phase_angle':
+      return '°'
+    default:
+      return ''
+  }
+}

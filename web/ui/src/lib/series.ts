@@ -1,0 +1,147 @@
+// A stretch of a time series in columns, with buckets of equal width: what the
+// server sent, and live ticks folded in behind it.
+
+import type { Range } from '../api/types'
+
+type Column = (number | null)[]
+
+/** Columns as the chart draws them: times in ms; where nothing is known, null. */
+export interface Columns {
+  t: number[]
+  min: Column
+  avg: Column
+  max: Column
+}
+
+export const nothing: Columns = { t: [], min: [], avg: [], max: [] }
+
+export class Series {
+  private t: number[] = []
+  private min: Column = []
+  private avg: Column = []
+  private max: Column = []
+  /** How many live ticks the last bucket has; 0 when it came from the server. */
+  private inLast = 0
+
+  constructor(
+    readonly step: number,
+    readonly gap: number,
+  ) {}
+
+  load(r: Range): void {
+    this.t = [...r.t]
+    this.min = [...r.min]
+    this.avg = [...r.avg]
+    this.max = [...r.max]
+    this.inLast = 0
+  }
+
+  get last(): number {
+    return this.t.at(-1) ?? 0
+  }
+
+  /** Takes a live tick. Older ones than what is there are the server's business. */
+  add(t: number, v: number | null): void {
+    if (v === null) return
+    const bucket = Math.floor(t / this.step) * this.step
+    const i = this.t.length - 1
+    if (i >= 0 && t < this.last) return
+    if (i >= 0 && bucket <= this.last) {
+      const min = this.min[i]
+      const max = this.max[i]
+      const avg = this.avg[i]
+      this.min[i] = min === null || min === undefined ? v : Math.min(min, v)
+      this.max[i] = max === null || max === undefined ? v : Math.max(max, v)
+      if (avg === null || avg === undefined) {
+        this.avg[i] = v
+        this.inLast = 1
+      } else if (this.inLast > 0) {
+        this.avg[i] = avg + (v - avg) / ++this.inLast
+      }
+      return
+    }
+    this.t.push(bucket)
+    this.min.push(v)
+    this.avg.push(v)
+    this.max.push(v)
+    this.inLast = 1
+  }
+
+  /** Forgets what is older. */
+  drop(before: number): void {
+    let n = 0
+    while (n < this.t.length && (this.t[n] ?? 0) < before) n++
+    if (n === 0) return
+    for (const c of [this.t, this.min, this.avg, this.max]) c.splice(0, n)
+  }
+
+  /** What to draw: a null between points further apart than the gap, so that no line bridges it. */
+  columns(): Columns {
+    const out: Columns = { t: [], min: [], avg: [], max: [] }
+    for (let i = 0; i < this.t.length; i++) {
+      const t = this.t[i] ?? 0
+      const before = this.t[i - 1]
+      if (before !== undefined && t - before > this.gap) {
+        out.t.push(before + this.step)
+        out.min.push(null)
+        out.avg.push(null)
+        out.max.push(null)
+      }
+      out.t.push(t)
+      out.min.push(this.min[i] ?? null)
+      out.avg.push(this.avg[i] ?? null)
+      out.max.push(this.max[i] ?? null)
+    }
+    return out
+  }
+}
+
+/** Energy that goes on: a known amount up to a moment, and ticks after it. */
+export class Meter {
+  private wh: number | null
+  private at: number
+  private power: number | null = null
+
+  /** `longest` is the longest distance of two ticks that is bridged, ms. */
+  constructor(
+    wh: number | null,
+    at: number,
+    private readonly longest: number,
+  ) {
+    this.wh = wh
+    this.at = at
+  }
+
+  /** Takes a tick; the trapezoid between two counts, gaps do not. */
+  add(t: number, power: number | null): void {
+    if (t <= this.at) {
+      this.power = power
+      return
+    }
+    if (power !== null && t - this.at <= this.longest) {
+      const mean = this.power === null ? power : (power + this.power) / 2
+      this.wh = (this.wh ?? 0) + (mean * (t - this.at)) / 3_600_000
+    }
+    this.at = t
+    this.power = power
+  }
+
+  get energy(): number | null {
+    return this.wh
+  }
+}
+
+/** The least, greatest and newest value of a stretch. */
+export function summary(c: Columns): { min: number | null; max: number | null; last: number | null } {
+  let min: number | null = null
+  let max: number | null = null
+  let last: number | null = null
+  for (let i = 0; i < c.t.length; i++) {
+    const lo = c.min[i] ?? null
+    const hi = c.max[i] ?? null
+    if (lo !== null && (min === null || lo < min)) min = lo
+    if (hi !== null && (max === null || hi > max)) max = hi
+    last = c.avg[i] ?? last
+  }
+  return { min, max, last }
+}

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import type { Model } from '../api/types'
+import { duration, Index, maxAge, rows } from './tree'
+
+const model: Model = {
+  sites: [{ id: 'kiel', name: 'Kiel', zone: 'Europe/Berlin' }, { id: 'home' }],
+  sensors: [{ id: 's1', name: 'Server 1' }, { id: 's2' }, { id: 'main' }],
+  groups: [
+    { id: 'dc', name: 'Data centre', members: [{ group: 'rack' }, { sensor: 'main', meter: true }] },
+    { id: 'rack', members: [{ sensor: 's1' }, { sensor: 's2', sign: -1 }] },
+    { id: 'house', members: [{ sensor: 's1' }] },
+  ],
+  hierarchies: [{ id: 'place', name: 'By place', site: 'kiel', root: 'dc' }, { id: 'house', site: 'home', root: 'house' }],
+}
+
+const shape = (rs: ReturnType<typeof rows>) => rs.map((r) => `${' '.repeat(r.level)}${r.kind} ${r.label} ${r.position}/${r.siblings}`)
+
+describe('rows', () => {
+  it('shows everything unfolded', () => {
+    expect(shape(rows(new Index(model), () => true))).toEqual([
+      ' site Kiel 1/2',
+      '  group By place 1/1',
+      '   group rack 1/3',
+      '    sensor Server 1 1/2',
+      '    sensor s2 2/2',
+      '   sensor main 2/3',
+      '   unaccounted Unaccounted 3/3',
+      ' site home 2/2',
+      '  group house 1/1',
+      '   sensor Server 1 1/1',
+    ])
+  })
+
+  it('leaves the sites out when there is one', () => {
+    const one = { ...model, hierarchies: model.hierarchies?.slice(0, 1) ?? [] }
+    expect(shape(rows(new Index(one), () => false))).toEqual([' group By place 1/1'])
+  })
+
+  it('has keys that differ', () => {
+    const keys = rows(new Index(model), () => true).map((r) => r.key)
+    expect(new Set(keys).size).toBe(keys.length)
+  })
+
+  it('survives a model that is none', () => {
+    const loop: Model = { groups: [{ id: 'a', members: [{ group: 'a' }, {}] }], hierarchies: [{ id: 'h', root: 'a' }, { id: 'i', root: 'gone' }] }
+    expect(rows(new Index(loop), () => true).length).toBeLessThan(10)
+    expect(rows(new Index({}), () => true)).toEqual([])
+    expect(new Index(loop).path('h', 'b')).toEqual([])
+  })
+
+  it('finds the way', () => {
+    expect(new Index(model).path('place', 'rack')).toEqual(['dc', 'rack'])
+    expect(new Index(model).path('house', 'rack')).toEqual([])
+  })
+})
+
+it('reads durations', () => {
+  expect(duration('1m30s')).toBe(90_000)
+  expect(duration('1.5h')).toBe(5_400_000)
+  expect(duration('soon')).toBeUndefined()
+  expect(maxAge({ id: 'x' })).toBe(180_000)
+  expect(maxAge({ id: 'x', interval: '1s' })).toBe(3000)
+  expect(maxAge({ id: 'x', maxAge: 'unlimited' })).toBe(Infinity)
+})

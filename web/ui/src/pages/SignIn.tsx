@@ -1,0 +1,92 @@
+import { Alert, Button, Divider, PasswordInput, Skeleton, TextInput } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useNavigate, useSearch } from '@tanstack/react-router'
+import { useState } from 'react'
+import { api, ApiError } from '../api/client'
+import { Logo } from '../shell/Logo'
+import classes from './SignIn.module.css'
+
+const reasons: Partial<Record<string, string>> = {
+  link: 'This sign-in link was used already or has expired. Each works once, for 15 minutes.',
+  denied: 'The provider knows you, but you are in no group that may come in.',
+  provider: 'The sign-in provider did not answer as it should. Try again in a moment.',
+  error: 'Signing in went wrong. The log of the program says more.',
+  session: 'Your session has ended.',
+}
+
+export function SignIn() {
+  const { why } = useSearch({ from: '/sign-in' })
+  const navigate = useNavigate()
+  const client = useQueryClient()
+  const [name, setName] = useState('')
+  const [password, setPassword] = useState('')
+  const ways = useQuery({ queryKey: ['ways'], queryFn: ({ signal }) => api.signInWays(signal) })
+  const login = useMutation({
+    mutationFn: () => api.login(name, password),
+    onSuccess: async (me) => {
+      client.clear()
+      client.setQueryData(['me'], me)
+      await navigate({ to: '/' })
+    },
+  })
+  const reason = login.error
+    ? login.error instanceof ApiError && login.error.status === 401
+      ? 'The name or the password is wrong.'
+      : login.error.message
+    : ways.error
+      ? `The server does not answer: ${ways.error.message}`
+      : why === undefined
+        ? undefined
+        : reasons[why]
+
+  return (
+    <main className={classes.page}>
+      <div className={`ww-card ${classes.card ?? ''}`}>
+        <div className={classes.brand}>
+          <Logo size={44} />
+          <h1>Wattwerk</h1>
+        </div>
+        <p className={classes.claim}>Where the power goes, while it goes there.</p>
+        <div aria-live="polite" className={classes.reason}>
+          {reason !== undefined && (
+            <Alert color={login.error || ways.error ? 'red' : 'yellow'} variant="light" icon={<IconAlertTriangle />}>
+              {reason}
+            </Alert>
+          )}
+        </div>
+        {ways.isPending ? (
+          <Skeleton height={190} />
+        ) : (
+          <>
+            {(ways.data?.passwords ?? true) && (
+              <form
+                onSubmit={(e) => {
+                  e.preventDefault()
+                  login.mutate()
+                }}
+              >
+                <TextInput label="Name" name="username" autoComplete="username" required withAsterisk={false} value={name} onChange={(e) => setName(e.currentTarget.value)} size="md" autoFocus />
+                <PasswordInput label="Password" name="password" autoComplete="current-password" required withAsterisk={false} value={password} onChange={(e) => setPassword(e.currentTarget.value)} size="md" mt="sm" />
+                <Button type="submit" fullWidth size="md" mt="lg" loading={login.isPending}>
+                  Sign in
+                </Button>
+              </form>
+            )}
+            {ways.data?.provider && (
+              <>
+                {ways.data.passwords && <Divider label="or" my="md" />}
+                <Button component="a" href={ways.data.provider.path} fullWidth size="md" variant="default">
+                  Continue with {ways.data.provider.name}
+                </Button>
+              </>
+            )}
+          </>
+        )}
+        <p className={classes.hint}>
+          On the first start the program prints a password and a link that signs in. A new link: <code>wattwerk link</code> on the machine.
+        </p>
+      </div>
+    </main>
+  )
+}

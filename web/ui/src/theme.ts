@@ -1,0 +1,20 @@
+// The tokens everything is drawn with. Charts read the same ones from CSS
+// variables (tokens.css), because a canvas inherits nothing.
+
+import { createTheme, type MantineColorsTuple } from '@mantine/core'
+
+const current: MantineColorsTuple = [
+  '#e6f7fa', '#cfecf2', '#9fd8e4', '#6bc3d5', '#43b1c8', '#2aa6c0', '#1597b3', '#0b7285', '#075a6b', '#04414e',
+]
+
+export const theme = createTheme({
+  primaryColor: 'current',
+  primaryShade: { light: 7, dark: 5 },
+  colors: { current },
+  autoContrast: true,
+  defaultRadius: 'md',
+  cursorType: 'pointer',
+  fontFamily: 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace',
+  headings: { fontWeight: '650' },
+})

@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vitest/config'
+import type { Plugin } from 'vite'
+
+// The Go server sends these instead of the plain files, so that it need not
+// compress anything itself.
+function compressed(): Plugin {
+  return {
+    name: 'compressed',
+    apply: 'build',
+    writeBundle(options) {
+      const dir = join(options.dir ?? 'dist', 'assets')
+      for (const name of readdirSync(dir)) {
+        if (!/\.(js|css|svg)$/.test(name)) continue
+        const path = join(dir, name)
+        const data = readFileSync(path)
+        if (data.length < 1024) continue
+        writeFileSync(path + '.gz', gzipSync(data, { level: 9 }))
+        writeFileSync(path + '.br', brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: data.length } }))
+      }
+    },
+  }
+}
+
+// Where `npm run dev` finds the program; it serves the API, Vite the pages.
+const server = process.env.WATTWERK ?? 'http://127.0.0.1:8080'
+
+export default defineConfig({
+  base: './', // all addresses relative: the pages work under any path
+  plugins: [react(), compressed()],
+  build: {
+    target: 'es2022',
+    chunkSizeWarningLimit: 700,
+    rollupOptions: { output: { manualChunks: (id) => (id.includes('node_modules/@mantine') ? 'mantine' : undefined) } },
+  },
+  server: {
+    proxy: Object.fromEntries(
+      ['/api', '/auth', '/login', '/openapi.json', '/openapi.yaml', '/docs', '/metrics', '/healthz', '/readyz', '/prometheus', '/write'].map((path) => [path, { target: server }]),
+    ),
+  },
+  test: { environment: 'node', include: ['src/**/*.test.ts'] },
+})
