@@ -9,7 +9,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -153,16 +152,4 @@ func (s *Service) publishSeen(ctx context.Context, waiting []Seen) ([]Seen, erro
 		waiting = waiting[n:]
 	}
 	return nil, nil
-}
-
-// FromCatalog asks the live model.
-func FromCatalog(c *catalog.Catalog) Model { return catalogModel{c} }
-
-type catalogModel struct{ *catalog.Catalog }
-
-func (c catalogModel) Quantity(id record.SensorID) (record.Quantity, bool) {
-	if s, ok := c.State().Model.Sensor(id); ok {
-		return s.Quantity, true
-	}
-	return "", false
 }
