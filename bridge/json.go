@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/wattwerk/wattwerk/bridge/clock"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -28,7 +29,7 @@ type Mapping struct {
 	Items  string         `yaml:"items,omitempty" json:"items,omitempty"`   // path to the items, "*" is each element of an array or member of an object; empty: the message, or each element if it is an array
 	Sensor string         `yaml:"sensor" json:"sensor"`                     // template of paths: "plant1.{meter.id}"; {key} is the member name that the last * of Items met, {topic.2} a level of an MQTT topic, {param.x} a query parameter
 	Time   string         `yaml:"time,omitempty" json:"time,omitempty"`     // path; empty, or nothing there: when the message arrived
-	Format string         `yaml:"format,omitempty" json:"format,omitempty"` // of times, see TimeFormat
+	Format string         `yaml:"format,omitempty" json:"format,omitempty"` // of times, see clock.Format
 	Zone   string         `yaml:"zone,omitempty" json:"zone,omitempty"`     // of times without offset; default UTC
 	Values []ValueMapping `yaml:"values" json:"values"`
 }
@@ -62,7 +63,7 @@ type mapping struct {
 	items  []string
 	sensor Template
 	time   []string
-	parser TimeParser
+	parser clock.Parser
 	values []valueMapping
 }
 
@@ -77,7 +78,7 @@ func (m *Mapping) compile() (*mapping, error) {
 	if c.sensor, err = ParseTemplate(m.Sensor); err != nil {
 		return nil, fmt.Errorf("json mapping %q: sensor: %w", m.Name, err)
 	}
-	if c.parser, err = NewTimeParser(TimeFormat{m.Format, m.Zone}); err != nil {
+	if c.parser, err = clock.NewParser(clock.Format{m.Format, m.Zone}); err != nil {
 		return nil, fmt.Errorf("json mapping %q: %w", m.Name, err)
 	}
 	if len(m.Values) == 0 {

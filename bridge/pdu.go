@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/wattwerk/wattwerk/bridge/clock"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -68,7 +69,7 @@ func pduSamples(_ *Message, p pduMessage) iter.Seq2[pduSample, error] {
 				}
 				continue
 			}
-			at, err := fromEpoch(row.Timestamp, "s", "")
+			at, err := clock.FromEpoch(row.Timestamp, "s", "")
 			if err != nil {
 				if !yield(pduSample{}, fmt.Errorf("row %d: %w", i+1, err)) {
 					return

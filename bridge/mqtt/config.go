@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/clock"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -139,7 +140,7 @@ func (t Topic) flow() (bridge.Flow[bridge.Reading], error) {
 	if _, ok := record.LookupUnit(t.Unit); t.Unit != "" && !ok {
 		return none, fmt.Errorf("unit %q is unknown", t.Unit)
 	}
-	parser, err := bridge.NewTimeParser(bridge.TimeFormat{Zone: t.Zone})
+	parser, err := clock.NewParser(clock.Format{Zone: t.Zone})
 	if err != nil {
 		return none, err
 	}

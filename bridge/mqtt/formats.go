@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/clock"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -78,7 +79,7 @@ var tasmotaKeys = map[string]meaning{
 // tasmota takes the tele/…/SENSOR messages of Tasmota: power and energy of
 // every object; other keys are filtered. Objects other than ENERGY become part
 // of the identifier, channels are numbered from 1.
-func tasmota(sensor bridge.Template, clock bridge.TimeParser) bridge.Flow[bridge.Reading] {
+func tasmota(sensor bridge.Template, times clock.Parser) bridge.Flow[bridge.Reading] {
 	all := bridge.FromEach(func(m *bridge.Message) iter.Seq2[measured, error] {
 		return func(yield func(measured, error) bool) {
 			name, err := base(sensor, m)
@@ -91,7 +92,7 @@ func tasmota(sensor bridge.Template, clock bridge.TimeParser) bridge.Flow[bridge
 			at := bridge.Arrival
 			var text string
 			if raw, ok := objects["Time"]; ok && err == nil && json.Unmarshal(raw, &text) == nil {
-				if at, err = clock.Parse(text); err == nil {
+				if at, err = times.Parse(text); err == nil {
 					at = set(at)
 				}
 			}

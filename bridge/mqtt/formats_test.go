@@ -15,7 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-var clock = time.Date(2024, 6, 1, 12, 0, 0, 0, time.UTC)
+var noon = time.Date(2024, 6, 1, 12, 0, 0, 0, time.UTC)
 
 // plant is a bus with its bridges.
 type plant struct {
@@ -35,7 +35,7 @@ func newPlant(t testing.TB, o bus.Options) *plant {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	s, err := bridge.New(bridge.Options{Bus: b, Now: func() time.Time { return clock }})
+	s, err := bridge.New(bridge.Options{Bus: b, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func (k *keep) take(t testing.TB, list topics, topic, body string) bridge.Answer
 		for i := range b.Len() {
 			r := b.At(i)
 			at := r.Time.String()
-			if r.Time.Time().Equal(clock) {
+			if r.Time.Time().Equal(noon) {
 				at = "now"
 			}
 			k.records = append(k.records, fmt.Sprintf("%s %s %v", r.Sensor, at, r.Value))

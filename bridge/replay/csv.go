@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/clock"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -21,7 +22,7 @@ import (
 type Mapping struct {
 	Name     string        `yaml:"name" json:"name"`
 	Time     string        `yaml:"time" json:"time"`                             // column of the time
-	Format   string        `yaml:"format,omitempty" json:"format"`               // of times, see bridge.TimeFormat
+	Format   string        `yaml:"format,omitempty" json:"format"`               // of times, see clock.Format
 	Zone     string        `yaml:"zone,omitempty" json:"zone"`                   // of times without offset; default UTC
 	Comma    string        `yaml:"comma,omitempty" json:"comma"`                 // between columns; default ","
 	Decimal  string        `yaml:"decimal,omitempty" json:"decimal"`             // "," in numbers; default "."
@@ -83,7 +84,7 @@ type Row struct {
 
 type compiled struct {
 	*Mapping
-	parser bridge.TimeParser
+	parser clock.Parser
 	zone   *time.Location
 	comma  rune
 }
@@ -91,7 +92,7 @@ type compiled struct {
 func (m *Mapping) compile() (*compiled, error) {
 	c := &compiled{Mapping: m, comma: ','}
 	var err error
-	if c.parser, err = bridge.NewTimeParser(bridge.TimeFormat{Format: m.Format, Zone: m.Zone}); err != nil {
+	if c.parser, err = clock.NewParser(clock.Format{Format: m.Format, Zone: m.Zone}); err != nil {
 		return nil, fmt.Errorf("csv mapping %s: %w", m.Name, err)
 	}
 	if c.zone, err = time.LoadLocation(m.Zone); err != nil {

@@ -1,4 +1,4 @@
-package bridge
+package clock
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// LocalTime finds the instant of what a clock on the wall of the zone showed.
+// Local finds the instant of what a clock on the wall of the zone showed.
 // Only the date and time of wall count, not its own zone.
 //
 // Where clocks are put back, a time shows twice: it is taken as the earlier of
@@ -18,7 +18,7 @@ import (
 // time never shows: it is taken as if the clock had not been changed yet, so
 // 02:30 becomes what the changed clock shows as 03:30. Both rules keep the
 // order of times within an hour and need no memory.
-func LocalTime(wall time.Time, zone *time.Location) (at time.Time, again bool) {
+func Local(wall time.Time, zone *time.Location) (at time.Time, again bool) {
 	w := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), time.UTC)
 	_, before := w.Add(-24 * time.Hour).In(zone).Zone()
 	_, after := w.Add(24 * time.Hour).In(zone).Zone()
@@ -39,25 +39,25 @@ func LocalTime(wall time.Time, zone *time.Location) (at time.Time, again bool) {
 	}
 }
 
-// TimeFormat says how times are written. The zero value is FormatAuto in UTC.
-type TimeFormat struct {
+// Format says how times are written. The zero value is FormatAuto in UTC.
+type Format struct {
 	Format string // auto, rfc3339, s, ms, us, ns, or a layout of Go's time package
 	Zone   string // IANA zone of times that state no offset; default UTC
 }
 
-// TimeParser reads times as a [TimeFormat] says.
-type TimeParser struct {
+// Parser reads times as a [Format] says.
+type Parser struct {
 	format string
 	zone   *time.Location
 }
 
-// NewTimeParser checks the format.
-func NewTimeParser(f TimeFormat) (TimeParser, error) {
+// NewParser checks the format.
+func NewParser(f Format) (Parser, error) {
 	zone, err := time.LoadLocation(f.Zone)
 	if err != nil || f.Zone == "Local" {
-		return TimeParser{}, fmt.Errorf("time zone %q is unknown", f.Zone)
+		return Parser{}, fmt.Errorf("time zone %q is unknown", f.Zone)
 	}
-	p := TimeParser{format: f.Format, zone: zone}
+	p := Parser{format: f.Format, zone: zone}
 	switch f.Format {
 	case "":
 		p.format = "auto"
@@ -77,17 +77,17 @@ func NewTimeParser(f TimeFormat) (TimeParser, error) {
 // RFC 3339 with or without offset, and a number is taken by its size: below
 // 10^11 seconds, below 10^14 milliseconds, below 10^17 microseconds, else
 // nanoseconds, since 1970.
-func (p TimeParser) Parse(s string) (record.Millis, error) {
+func (p Parser) Parse(s string) (record.Millis, error) {
 	t, _, err := p.ParseAgain(s)
 	return t, err
 }
 
 // ParseAgain is Parse, and tells whether it was a local time that shows twice.
-func (p TimeParser) ParseAgain(s string) (at record.Millis, again bool, err error) {
+func (p Parser) ParseAgain(s string) (at record.Millis, again bool, err error) {
 	switch p.format {
 	case "auto":
 		if v, ok := number64(s); ok {
-			at, err = fromEpoch(v, autoUnit(v), s)
+			at, err = FromEpoch(v, autoUnit(v), s)
 			return at, false, err
 		}
 		return p.rfc3339(s)
@@ -98,7 +98,7 @@ func (p TimeParser) ParseAgain(s string) (at record.Millis, again bool, err erro
 		if !ok {
 			return 0, false, fmt.Errorf("time %.60q is not a number", s)
 		}
-		at, err = fromEpoch(v, p.format, s)
+		at, err = FromEpoch(v, p.format, s)
 		return at, false, err
 	}
 	t, err := time.Parse(p.format, strings.TrimSpace(s))
@@ -108,11 +108,11 @@ func (p TimeParser) ParseAgain(s string) (at record.Millis, again bool, err erro
 	if strings.Contains(p.format, "Z07") || strings.Contains(p.format, "-07") {
 		return record.MillisOf(t), false, nil
 	}
-	t, again = LocalTime(t, p.zone)
+	t, again = Local(t, p.zone)
 	return record.MillisOf(t), again, nil
 }
 
-func (p TimeParser) rfc3339(s string) (record.Millis, bool, error) {
+func (p Parser) rfc3339(s string) (record.Millis, bool, error) {
 	s = strings.TrimSpace(s)
 	if len(s) > 10 && (s[10] == ' ' || s[10] == 't') {
 		s = s[:10] + "T" + s[11:]
@@ -122,7 +122,7 @@ func (p TimeParser) rfc3339(s string) (record.Millis, bool, error) {
 	}
 	for _, layout := range []string{"2006-01-02T15:04:05", "2006-01-02T15:04"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			t, again := LocalTime(t, p.zone)
+			t, again := Local(t, p.zone)
 			return record.MillisOf(t), again, nil
 		}
 	}
@@ -146,7 +146,9 @@ func autoUnit(v float64) string {
 	return "ns"
 }
 
-func fromEpoch(v float64, unit, s string) (record.Millis, error) {
+// FromEpoch reads a number of s, ms, us or ns since 1970 UTC; text is what it is
+// called in the error.
+func FromEpoch(v float64, unit, text string) (record.Millis, error) {
 	var ms float64
 	switch unit {
 	case "s":
@@ -161,7 +163,7 @@ func fromEpoch(v float64, unit, s string) (record.Millis, error) {
 	// Round: 1631266595.44 s must not become 439 ms.
 	ms = math.Round(ms*1e3) / 1e3
 	if math.Abs(ms) > 1e15 {
-		return 0, fmt.Errorf("%w: %.60s", record.ErrTimeBounds, s)
+		return 0, fmt.Errorf("%w: %.60s", record.ErrTimeBounds, text)
 	}
 	return record.Millis(math.Floor(ms)), nil
 }
