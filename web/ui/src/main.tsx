@@ -2,6 +2,7 @@ import { MantineProvider, localStorageColorSchemeManager } from '@mantine/core'
 import '@mantine/core/styles.css'
 import { Notifications } from '@mantine/notifications'
 import '@mantine/notifications/styles.css'
+import './tokens.css'
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { createHashHistory, createRootRoute, createRoute, createRouter, Outlet, RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
@@ -11,7 +12,6 @@ import { Dashboard } from './pages/Dashboard'
 import { SignIn } from './pages/SignIn'
 import { Shell } from './shell/Shell'
 import { theme } from './theme'
-import './tokens.css'
 
 function recheck(e: unknown, key?: readonly unknown[]): void {
   if (e instanceof ApiError && e.status === 401 && key?.[0] !== 'me') void client.invalidateQueries({ queryKey: ['me'] })

@@ -35,7 +35,6 @@ function draw(host: HTMLElement, p: TimeChartProps, hooks: { cursor: (i: number 
   const grid = token('--ww-grid')
   const line = token('--ww-power')
   const font = `12px ${getComputedStyle(document.body).fontFamily}`
-  let scaling = false
   const chart = new uPlot(
     {
       width: host.clientWidth,
@@ -67,28 +66,18 @@ function draw(host: HTMLElement, p: TimeChartProps, hooks: { cursor: (i: number 
         {},
         { label: 'max', stroke: 'transparent', width: 0, points: { show: false } },
         { label: 'min', stroke: 'transparent', width: 0, points: { show: false } },
-        { label: 'avg', stroke: line, width: 2, points: { show: false }, spanGaps: false },
+        { label: 'avg', stroke: line, width: 1.75, points: { show: false }, spanGaps: false },
       ],
       bands: [{ series: [1, 2], fill: token('--ww-band') }],
       hooks: {
         setCursor: [(u) => hooks.cursor(u.cursor.idx ?? null)],
         setSelect: [(u) => u.select.width > 0 && hooks.zoom(true)],
-        setScale: [
-          (u, key) => {
-            // A double click puts the scale back to all the data: follow again.
-            if (key !== 'x' || scaling || u.select.width > 0) return
-          },
-        ],
       },
     },
     [[], [], [], []],
     host,
   )
-  chart.over.addEventListener('dblclick', () => {
-    scaling = true
-    hooks.zoom(false)
-    scaling = false
-  })
+  chart.over.addEventListener('dblclick', () => hooks.zoom(false))
   return chart
 }
 

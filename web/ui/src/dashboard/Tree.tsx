@@ -26,6 +26,7 @@ interface Props {
 }
 
 function Share({ part, whole }: { part: number | null | undefined; whole: number | null | undefined }) {
+  if (whole === undefined) return <span className={classes.share} />
   const share = part !== null && part !== undefined && whole ? part / whole : null
   return (
     <span className={classes.share}>
@@ -43,7 +44,7 @@ function GroupCells({ row }: { row: GroupRow }) {
   const partial = v !== undefined && v.count < v.total
   return (
     <>
-      <Share part={v?.power === null || v?.power === undefined ? null : v.power * row.sign} whole={row.within === undefined ? null : whole?.power} />
+      <Share part={v?.power === null || v?.power === undefined ? null : v.power * row.sign} whole={row.within === undefined ? undefined : (whole?.power ?? null)} />
       <span className={`${classes.note ?? ''} ${partial ? (classes.warn ?? '') : ''}`}>
         {v && (
           <>
@@ -71,7 +72,7 @@ function SensorCells({ row }: { row: SensorRow }) {
   const unit = unitOf(row.sensor.quantity)
   return (
     <>
-      <Share part={unit !== 'W' || !v || stale ? null : v.value * row.sign} whole={row.meter ? null : whole?.power} />
+      <Share part={unit !== 'W' || !v || stale ? null : v.value * row.sign} whole={row.meter || unit !== 'W' ? undefined : (whole?.power ?? null)} />
       <span className={`${classes.note ?? ''} ${stale ? (classes.warn ?? '') : ''}`}>
         {stale ? (
           <>
@@ -96,7 +97,7 @@ function UnaccountedCells({ row }: { row: UnaccountedRow }) {
   const negative = u !== null && u !== undefined && v?.power ? u < -0.02 * Math.abs(v.power) : false
   return (
     <>
-      <Share part={u} whole={v?.power} />
+      <Share part={u} whole={v?.power ?? null} />
       <span className={`${classes.note ?? ''} ${negative ? (classes.warn ?? '') : ''}`}>
         {negative && (
           <>
@@ -246,6 +247,7 @@ export function Tree({ index, hierarchy, group, onSelect }: Props) {
                     <Icon row={r} />
                   </span>
                   <span className={classes.label}>{r.label}</span>
+                  {r.kind === 'group' && r.site !== undefined && <span className={classes.site}>{r.site}</span>}
                 </span>
                 {r.kind === 'group' && <GroupCells row={r} />}
                 {r.kind === 'sensor' && <SensorCells row={r} />}

@@ -50,7 +50,8 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
                   <Tooltip label={`Add to ${name}`}>
                     <Button
                       size="compact-sm"
-                      variant="light"
+                      variant="default"
+                      className={classes.add}
                       leftSection={<IconPlus size={14} aria-hidden="true" />}
                       loading={assign.isPending && assign.variables === s.sensor}
                       onClick={() => assign.mutate(s.sensor)}

@@ -10,7 +10,7 @@ const model: Model = {
     { id: 'rack', members: [{ sensor: 's1' }, { sensor: 's2', sign: -1 }] },
     { id: 'house', members: [{ sensor: 's1' }] },
   ],
-  hierarchies: [{ id: 'place', name: 'By place', site: 'kiel', root: 'dc' }, { id: 'house', site: 'home', root: 'house' }],
+  hierarchies: [{ id: 'place', name: 'By place', site: 'kiel', root: 'dc' }, { id: 'cost', site: 'kiel', root: 'rack' }, { id: 'house', site: 'home', root: 'house' }],
 }
 
 const shape = (rs: ReturnType<typeof rows>) => rs.map((r) => `${' '.repeat(r.level)}${r.kind} ${r.label} ${r.position}/${r.siblings}`)
@@ -19,21 +19,28 @@ describe('rows', () => {
   it('shows everything unfolded', () => {
     expect(shape(rows(new Index(model), () => true))).toEqual([
       ' site Kiel 1/2',
-      '  group By place 1/1',
+      '  group By place 1/2',
       '   group rack 1/3',
       '    sensor Server 1 1/2',
       '    sensor s2 2/2',
       '   sensor main 2/3',
       '   unaccounted Unaccounted 3/3',
+      '  group rack 2/2',
+      '   sensor Server 1 1/2',
+      '   sensor s2 2/2',
       ' site home 2/2',
       '  group house 1/1',
       '   sensor Server 1 1/1',
     ])
   })
 
-  it('leaves the sites out when there is one', () => {
+  it('has rows for sites only where they help', () => {
     const one = { ...model, hierarchies: model.hierarchies?.slice(0, 1) ?? [] }
     expect(shape(rows(new Index(one), () => false))).toEqual([' group By place 1/1'])
+    const each = { ...model, hierarchies: model.hierarchies?.filter((h) => h.id !== 'cost') ?? [] }
+    const got = rows(new Index(each), () => false)
+    expect(shape(got)).toEqual([' group By place 1/2', ' group house 2/2'])
+    expect(got[0]).toMatchObject({ site: 'Kiel' })
   })
 
   it('has keys that differ', () => {

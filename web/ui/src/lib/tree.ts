@@ -28,6 +28,8 @@ export interface GroupRow extends Base {
   /** The group it is a part of, for its share. */
   within: string | undefined
   sign: number
+  /** The name of its site, where no row of its own says it. */
+  site: string | undefined
 }
 
 export interface SensorRow extends Base {
@@ -94,7 +96,8 @@ export function rows(index: Index, isOpen: (key: string, level: number) => boole
   const out: Row[] = []
   const hierarchies = index.model.hierarchies ?? []
   const used = new Set(hierarchies.map((h) => h.site ?? ''))
-  const withSites = used.size > 1
+  // A row for each site helps when a site has several hierarchies; else it is one more to unfold.
+  const withSites = used.size > 1 && used.size < hierarchies.length
 
   const walk = (h: Hierarchy, id: string, at: Omit<GroupRow, 'kind' | 'hierarchy' | 'group' | 'open' | 'folds'>, above: Set<string>) => {
     const members = index.groups.get(id)?.members ?? []
@@ -105,7 +108,7 @@ export function rows(index: Index, isOpen: (key: string, level: number) => boole
     const siblings = members.length + (metered ? 1 : 0)
     const inside = new Set(above).add(id)
     members.forEach((m: Member, i) => {
-      const base = { parent: at.key, level: at.level + 1, position: i + 1, siblings, within: id, sign: m.sign === -1 ? -1 : 1 }
+      const base = { parent: at.key, level: at.level + 1, position: i + 1, siblings, within: id, sign: m.sign === -1 ? -1 : 1, site: undefined }
       if (m.group !== undefined) {
         walk(h, m.group, { ...base, key: `${at.key}/${encodeURIComponent(m.group)}`, label: index.groupName(m.group) }, inside)
       } else if (m.sensor !== undefined) {
@@ -128,6 +131,7 @@ export function rows(index: Index, isOpen: (key: string, level: number) => boole
     hs.forEach((h, i) => {
       walk(h, h.root, {
         key: `${parent}/${encodeURIComponent(h.id)}`, parent, label: index.hierarchyName(h), level, position: i + 1, siblings: hs.length, within: undefined, sign: 1,
+        site: withSites || h.site === undefined ? undefined : (index.sites.get(h.site)?.name ?? h.site),
       }, new Set())
     })
   }

@@ -115,7 +115,7 @@ export function Shell() {
           </Menu>
         )}
       </AppShell.Header>
-      <AppShell.Navbar p="sm" className={classes.navbar} aria-label="Main">
+      <AppShell.Navbar p="sm" className={classes.navbar} aria-label="Main" data-open={open}>
         <NavLink component={Link} to="/" label="Dashboard" leftSection={<IconLayoutDashboard size={18} />} active={path === '/'} onClick={close} />
         <NavLink href="docs" label="API" leftSection={<IconApi size={18} />} />
       </AppShell.Navbar>
