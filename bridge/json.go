@@ -78,7 +78,7 @@ func (m *Mapping) compile() (*mapping, error) {
 	if c.sensor, err = ParseTemplate(m.Sensor); err != nil {
 		return nil, fmt.Errorf("json mapping %q: sensor: %w", m.Name, err)
 	}
-	if c.parser, err = clock.NewParser(clock.Format{m.Format, m.Zone}); err != nil {
+	if c.parser, err = clock.NewParser(clock.Format{Format: m.Format, Zone: m.Zone}); err != nil {
 		return nil, fmt.Errorf("json mapping %q: %w", m.Name, err)
 	}
 	if len(m.Values) == 0 {
