@@ -3,12 +3,12 @@ package catalog
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
@@ -62,7 +62,7 @@ func (c *Catalog) Commit(ctx context.Context, ch Change) (State, error) {
 		return State{}, bus.ErrFull
 	}
 	e := event{
-		Key: nuid.Next(), Who: ch.Who, Note: ch.Note,
+		Key: rand.Text(), Who: ch.Who, Note: ch.Note,
 		Effective: max(ch.Effective, was.Effective), First: was.Revision == 0,
 		Patches: &patches{Patch: ch.Patch, Inverse: inverse},
 	}

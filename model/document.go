@@ -25,7 +25,7 @@ type Document struct {
 
 // Site is a place.
 type Site struct {
-	ID   SiteID `json:"id" yaml:"id" doc:"Identifier" example:"kiel" minLength:"1" maxLength:"200"`
+	ID   SiteID `json:"id" yaml:"id" required:"false" doc:"Identifier" example:"kiel" maxLength:"200"`
 	Name string `json:"name,omitempty" yaml:"name,omitempty" doc:"As people call it" maxLength:"500"`
 	Zone string `json:"zone,omitempty" yaml:"zone,omitempty" doc:"IANA time zone; UTC when empty" example:"Europe/Berlin"`
 }
@@ -47,7 +47,7 @@ const DefaultInterval = Duration(time.Minute)
 // Sensor is a measuring point. It keeps its identity and its history when the
 // device behind it is replaced.
 type Sensor struct {
-	ID       record.SensorID `json:"id" yaml:"id" doc:"Identifier, for ever" example:"server1" minLength:"1" maxLength:"200"`
+	ID       record.SensorID `json:"id" yaml:"id" required:"false" doc:"Identifier, for ever" example:"server1" maxLength:"200"`
 	Name     string          `json:"name,omitempty" yaml:"name,omitempty" doc:"As people call it" maxLength:"500"`
 	Site     SiteID          `json:"site,omitempty" yaml:"site,omitempty" doc:"Where it is"`
 	Quantity record.Quantity `json:"quantity" yaml:"quantity" doc:"What it measures" example:"active_power"`
@@ -85,7 +85,7 @@ type Device struct {
 // Group is a node of a hierarchy, the papers' aggregated sensor. It may stand
 // in no hierarchy; then it is kept and not evaluated.
 type Group struct {
-	ID      GroupID  `json:"id" yaml:"id" doc:"Identifier" example:"rack1" minLength:"1" maxLength:"200"`
+	ID      GroupID  `json:"id" yaml:"id" required:"false" doc:"Identifier" example:"rack1" maxLength:"200"`
 	Name    string   `json:"name,omitempty" yaml:"name,omitempty" doc:"As people call it" maxLength:"500"`
 	Members []Member `json:"members,omitempty" yaml:"members,omitempty" doc:"What it consists of, in the order to show"`
 }
@@ -103,7 +103,7 @@ const DefaultTick = Duration(time.Second)
 
 // Hierarchy is a tree of groups that is evaluated at every tick.
 type Hierarchy struct {
-	ID   HierarchyID `json:"id" yaml:"id" doc:"Identifier" example:"place" minLength:"1" maxLength:"200"`
+	ID   HierarchyID `json:"id" yaml:"id" required:"false" doc:"Identifier" example:"place" maxLength:"200"`
 	Name string      `json:"name,omitempty" yaml:"name,omitempty" doc:"As people call it" maxLength:"500"`
 	Site SiteID      `json:"site,omitempty" yaml:"site,omitempty" doc:"Whose time zone its days are in"`
 	Root GroupID     `json:"root" yaml:"root" doc:"The group at the top"`

@@ -3,10 +3,12 @@ package registry
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/model"
 )
 
 // Actor tells who makes a request.
@@ -15,18 +17,94 @@ type Actor func(context.Context) string
 // Options of a registry.
 type Options struct {
 	Bus     *bus.Bus
-	Catalog *catalog.Catalog // running; the caller runs it
+	Catalog *catalog.Catalog // the caller runs it
 	Actor   Actor            // nil: everybody is "unknown"
 	Log     *slog.Logger
 }
 
 // Service is the registry.
 type Service struct {
-	o Options
+	o    Options
+	log  *slog.Logger
+	seen seen
 }
 
-// New makes a registry.
-func New(o Options) (*Service, error) { return &Service{o: o}, nil }
+// New makes a registry. It answers requests as soon as the catalog is ready;
+// unassigned sensors are listed while Run works.
+func New(o Options) (*Service, error) {
+	if o.Bus == nil || o.Catalog == nil {
+		return nil, errors.New("open registry: it needs a bus and a catalog")
+	}
+	if o.Actor == nil {
+		o.Actor = func(context.Context) string { return "unknown" }
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{o: o, log: o.Log, seen: newSeen()}, nil
+}
 
 // Run follows what sensors were seen until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return errors.ErrUnsupported }
+func (s *Service) Run(ctx context.Context) error { return s.followSeen(ctx) }
+
+// Reasons a change cannot be made, beside those of catalog and model.
+var (
+	errMatch   = errors.New("the model is not of that revision any more; read it again")
+	errNothing = errors.New("no such thing")
+	errLater   = errors.New("changed again since")
+)
+
+// anyRevision stands for no If-Match, and for "*".
+const anyRevision = -1
+
+// change builds a patch on the newest state and commits it. Without a revision
+// to match it is built again when somebody else was first, so that two changes
+// at once both come to be; who names a revision is told.
+func (s *Service) change(ctx context.Context, match int64, build func(catalog.State) (model.Patch, string, error)) (catalog.State, error) {
+	select {
+	case <-s.o.Catalog.Ready():
+	case <-ctx.Done():
+		return catalog.State{}, fmt.Errorf("change model: %w", ctx.Err())
+	}
+	for {
+		st := s.o.Catalog.State()
+		if match != anyRevision && uint64(match) != st.Revision {
+			return st, errMatch
+		}
+		p, note, err := build(st)
+		if err != nil {
+			return st, err
+		}
+		if note == "" {
+			note = summary(st.Model, p)
+		}
+		next, err := s.o.Catalog.Commit(ctx, catalog.Change{Base: st.Revision, Patch: p, Who: s.o.Actor(ctx), Note: note})
+		switch {
+		case errors.Is(err, catalog.ErrConflict) && match != anyRevision:
+			return st, errMatch
+		case errors.Is(err, catalog.ErrConflict):
+			if ctx.Err() != nil {
+				return st, fmt.Errorf("change model: %w", ctx.Err())
+			}
+			s.behind(ctx, st)
+			continue
+		}
+		return next, err
+	}
+}
+
+// behind waits a moment for the catalog to have what somebody else stored.
+func (s *Service) behind(ctx context.Context, st catalog.State) {
+	ctx, cancel := context.WithTimeout(ctx, conflictPause)
+	defer cancel()
+	moved := errors.New("moved on")
+	// Watch begins in the past; the first state after st ends it.
+	if err := s.o.Catalog.Watch(ctx, func(n catalog.State) error {
+		if n.Revision > st.Revision {
+			return moved
+		}
+		return nil
+	}); err != nil && !errors.Is(err, moved) {
+		s.log.Warn("waiting for the model failed", "error", err)
+	}
+}

@@ -1,17 +1,226 @@
 package registry
 
-import "github.com/wattwerk/wattwerk/record"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
 
 // seenStream is the stream on which bridges announce sensors that are in no
 // model; the subjects are "seen." and the name of the bridge, a message is a
-// JSON array of [Seen].
-const seenStream = "SEEN"
+// JSON array of announcements.
+const (
+	seenStream = "SEEN"
+	seenMost   = 2_000_000 // sensors remembered
+	seenBytes  = 1 << 30   // of the stream
+)
 
-// Seen is a sensor that sent something and is not in the model.
-type Seen struct {
-	Sensor   record.SensorID `json:"sensor" doc:"Its identifier"`
+// announcement is a sensor that sent something and is not in the model.
+type announcement struct {
+	Sensor   record.SensorID `json:"sensor"`
+	Source   string          `json:"source"`
+	Quantity record.Quantity `json:"quantity,omitempty"`
+	Unit     string          `json:"unit,omitempty"`
+	At       record.Millis   `json:"at"`
+}
+
+// sighting is what is known of such a sensor.
+type sighting struct {
+	source      string
+	quantity    record.Quantity
+	unit        string
+	first, last record.Millis
+}
+
+type seen struct {
+	mu   sync.RWMutex
+	of   map[record.SensorID]*sighting
+	lost int // announcements there was no room for
+}
+
+func newSeen() seen { return seen{of: make(map[record.SensorID]*sighting)} }
+
+// followSeen reads announcements until ctx ends.
+func (s *Service) followSeen(ctx context.Context) error {
+	if _, err := s.o.Bus.JetStream().CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: seenStream, Subjects: []string{"seen.>"}, Description: "Sensors that sent something and are in no model.",
+		Storage: jetstream.FileStorage, Replicas: s.o.Bus.Replicas(), Discard: jetstream.DiscardOld, MaxBytes: seenBytes,
+		AllowDirect: true, MaxMsgSize: bus.MaxPayload,
+	}); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("create stream %s: %w", seenStream, err)
+	}
+	var from uint64
+	for {
+		err := s.o.Bus.Read(ctx, seenStream, "", from, func(m bus.Message) error {
+			from = m.Seq + 1
+			lost, err := s.seen.take(m.Data)
+			if err != nil {
+				s.log.Warn("an announcement of sensors is not readable", "subject", m.Subject, "position", m.Seq, "error", err)
+			}
+			if lost > 0 {
+				s.log.Warn("there is no room for more unassigned sensors", "left_out", lost)
+			}
+			return nil
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.log.Warn("reading announcements failed, trying again", "error", err)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// take notes what a message says and how much of it found no room. Names and
+// units that break the rules are left out: nobody could assign them.
+func (s *seen) take(data []byte) (lost int, err error) {
+	var list []announcement
+	if err := json.Unmarshal(data, &list); err != nil {
+		return 0, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range list {
+		if a.Sensor.Validate() != nil {
+			continue
+		}
+		if a.Quantity.Validate() != nil {
+			a.Quantity = ""
+		}
+		if u, ok := record.LookupUnit(a.Unit); ok && a.Quantity == "" {
+			a.Quantity = u.Quantity
+		}
+		if _, ok := a.Quantity.LookupUnit(a.Unit); !ok {
+			a.Unit = ""
+		}
+		was, ok := s.of[a.Sensor]
+		if !ok {
+			if len(s.of) >= seenMost {
+				lost++
+				continue
+			}
+			s.of[a.Sensor] = &sighting{source: cut(a.Source, 100), quantity: a.Quantity, unit: a.Unit, first: a.At, last: a.At}
+			continue
+		}
+		was.first, was.last = min(was.first, a.At), max(was.last, a.At)
+		if was.quantity == "" {
+			was.quantity, was.unit = a.Quantity, a.Unit
+		}
+	}
+	s.lost += lost
+	return lost, nil
+}
+
+func cut(s string, n int) string {
+	if len(s) > n {
+		return strings.ToValidUTF8(s[:n], "")
+	}
+	return s
+}
+
+func (s *seen) get(id record.SensorID) (sighting, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	x, ok := s.of[id]
+	if !ok {
+		return sighting{}, false
+	}
+	return *x, true
+}
+
+// Unassigned is a sensor that was seen and is in no model.
+type Unassigned struct {
+	Sensor   record.SensorID `json:"sensor" doc:"Its identifier" example:"server17"`
 	Source   string          `json:"source" doc:"The bridge it came by" example:"influx"`
 	Quantity record.Quantity `json:"quantity,omitempty" doc:"What it measures, when known"`
 	Unit     string          `json:"unit,omitempty" doc:"The unit it was sent in, when known"`
-	At       record.Millis   `json:"at" doc:"When it was seen, in ms since 1970 UTC"`
+	First    time.Time       `json:"first" doc:"When it was first announced"`
+	Last     time.Time       `json:"last" doc:"When it was last announced; a running bridge announces a sensor once"`
+}
+
+// unassigned lists what is in no model, in order of the identifiers.
+func (s *seen) unassigned(m *model.Model, query, after string, limit int) (out []Unassigned, next string, total int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	p := newPage[record.SensorID](after, limit)
+	for id := range s.of {
+		if _, known := m.Sensor(id); known || !matches(query, string(id)) {
+			continue
+		}
+		total++
+		p.offer(id)
+	}
+	ids, next := p.done()
+	for _, id := range ids {
+		x := s.of[id]
+		out = append(out, Unassigned{
+			Sensor: id, Source: x.source, Quantity: x.quantity, Unit: x.unit, First: x.first.Time(), Last: x.last.Time(),
+		})
+	}
+	return out, next, total
+}
+
+// page collects the first identifiers behind a given one, from any order.
+type page[K ~string] struct {
+	after K
+	limit int
+	ids   []K
+}
+
+func newPage[K ~string](after string, limit int) *page[K] {
+	return &page[K]{after: K(after), limit: limit}
+}
+
+func (p *page[K]) offer(id K) {
+	if id <= p.after {
+		return
+	}
+	p.ids = append(p.ids, id)
+	if len(p.ids) > 4*p.limit+100 {
+		p.trim()
+	}
+}
+
+func (p *page[K]) trim() {
+	slices.Sort(p.ids)
+	p.ids = p.ids[:min(len(p.ids), p.limit+1)]
+}
+
+// done gives the page, and where the next one begins, "" after the last.
+func (p *page[K]) done() ([]K, string) {
+	p.trim()
+	if len(p.ids) > p.limit {
+		p.ids = p.ids[:p.limit]
+		return p.ids, string(p.ids[p.limit-1])
+	}
+	return p.ids, ""
+}
+
+// matches tells whether any of the texts contains the query, whatever the case.
+func matches(query string, texts ...string) bool {
+	if query == "" {
+		return true
+	}
+	for _, t := range texts {
+		if strings.Contains(strings.ToLower(t), strings.ToLower(query)) {
+			return true
+		}
+	}
+	return false
 }
