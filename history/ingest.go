@@ -86,7 +86,7 @@ func (s *Service) sift(ctx context.Context, b *record.Batch, limit record.Millis
 		}
 		err := record.ValidateSample(b.Times[i], b.Values[i])
 		if err == nil && b.Times[i] > limit {
-			err = errFuture
+			err = ErrFuture
 		}
 		if err != nil {
 			bad = append(bad, letter{name: string(names[at]), time: b.Times[i], value: b.Values[i], reason: err})
@@ -99,8 +99,6 @@ func (s *Service) sift(ctx context.Context, b *record.Batch, limit record.Millis
 	b.Times, b.Values, b.Index = b.Times[:kept], b.Values[:kept], index
 	return s.buryAll(ctx, bad)
 }
-
-var errFuture = errors.New("the time is too far in the future")
 
 // append stores columns, waiting while there is no room, and buries what is
 // refused. name gives whose sample is at a position.
@@ -129,6 +127,23 @@ func (s *Service) append(ctx context.Context, refs []Ref, index []uint32, times 
 		}
 		return s.buryAll(ctx, bad)
 	}
+}
+
+// Refused is a sample of a sensor that was not stored.
+type Refused struct {
+	Sensor record.SensorID
+	Sample Sample
+	Refusal
+}
+
+// BuryRefused writes dead letters about samples that somebody else offered to
+// the store.
+func (s *Service) BuryRefused(ctx context.Context, all []Refused) error {
+	bad := make([]letter, len(all))
+	for i, x := range all {
+		bad[i] = letter{name: string(x.Sensor), time: x.Sample.Time, value: x.Sample.Value, stored: x.Stored, reason: x.Reason}
+	}
+	return s.buryAll(ctx, bad)
 }
 
 // letter is one sample that was refused.
@@ -196,7 +211,7 @@ func label(reason error) string {
 		return "contradiction"
 	case errors.Is(reason, ErrTooOld):
 		return "too_old"
-	case errors.Is(reason, errFuture):
+	case errors.Is(reason, ErrFuture):
 		return "future"
 	}
 	return "invalid"

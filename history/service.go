@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/prometheus/promql"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
@@ -33,8 +32,6 @@ type Options struct {
 	FlushEvery   time.Duration    // default 2 h
 	FlushSamples uint64           // flush when so many samples are in memory; default 150 million
 	MaxFuture    time.Duration    // records further ahead of their arrival are refused; default 24 h
-	QueryTimeout time.Duration    // of one PromQL query; default 30 s
-	QuerySamples int              // one PromQL query may hold in memory; default 20 million
 	Log          *slog.Logger
 	Registerer   prometheus.Registerer // may be nil
 }
@@ -44,7 +41,6 @@ type Options struct {
 type Service struct {
 	opts      Options
 	log       *slog.Logger
-	engine    *promql.Engine
 	model     func() *model.Model // may give nil
 	now       func() time.Time
 	positions []atomic.Uint64 // per partition, everything up to here is appended
@@ -70,12 +66,6 @@ func New(o Options) (*Service, error) {
 	if o.MaxFuture == 0 {
 		o.MaxFuture = 24 * time.Hour
 	}
-	if o.QueryTimeout == 0 {
-		o.QueryTimeout = 30 * time.Second
-	}
-	if o.QuerySamples == 0 {
-		o.QuerySamples = 20_000_000
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -88,7 +78,6 @@ func New(o Options) (*Service, error) {
 	if o.Catalog != nil {
 		s.model = func() *model.Model { return o.Catalog.State().Model }
 	}
-	s.engine = newEngine(o)
 	if err := s.register(o.Registerer); err != nil {
 		return nil, fmt.Errorf("make history: %w", err)
 	}

@@ -101,6 +101,7 @@ var Null = math.Float64frombits(value.StaleNaN)
 var (
 	ErrContradiction = errors.New("another value is stored for this sensor and time, and the first one stays")
 	ErrTooOld        = errors.New("too far behind the newest record; use `wattwerk import` for old data")
+	ErrFuture        = errors.New("the time is too far in the future")
 	ErrExpired       = errors.New("older than the retention of this deployment")
 )
 

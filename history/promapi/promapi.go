@@ -1,10 +1,11 @@
-package history
+package promapi
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"runtime"
@@ -19,6 +20,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/wattwerk/wattwerk/history"
 )
 
 // Bounds of the query API.
@@ -30,23 +33,45 @@ const (
 	lookback     = 5 * time.Minute
 )
 
-func newEngine(o Options) *promql.Engine {
-	return promql.NewEngine(promql.EngineOpts{
-		Logger: o.Log, Reg: nil,
-		MaxSamples: o.QuerySamples, Timeout: o.QueryTimeout, LookbackDelta: lookback,
-		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
-		EnableAtModifier:         true, EnableNegativeOffset: true,
-		Parser: parser.NewParser(parser.Options{}),
-	})
+// Options say what is asked and how much a query may take. Store must be set.
+type Options struct {
+	Store   history.Store
+	Timeout time.Duration // of one query; default 30 s
+	Samples int           // one query may hold in memory; default 20 million
+	Log     *slog.Logger
+	Now     func() time.Time // default time.Now
 }
 
-// PrometheusHandler answers the query part of the Prometheus HTTP API under
+// Handler answers the query part of the Prometheus HTTP API under
 // /prometheus/api/v1, enough for Grafana's data source. Responses have
 // Prometheus' own format, errors included.
-func (s *Service) PrometheusHandler() http.Handler {
-	a := &promAPI{service: s, parser: parser.NewParser(parser.Options{}), slots: make(chan struct{}, maxQueries)}
+func Handler(o Options) http.Handler {
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.Samples == 0 {
+		o.Samples = 20_000_000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p := parser.NewParser(parser.Options{})
+	a := &promAPI{
+		opts: o, parser: p, slots: make(chan struct{}, maxQueries),
+		engine: promql.NewEngine(promql.EngineOpts{
+			Logger: o.Log, MaxSamples: o.Samples, Timeout: o.Timeout, LookbackDelta: lookback,
+			NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
+			EnableAtModifier:         true, EnableNegativeOffset: true, Parser: p,
+		}),
+	}
+	nothing := func(data any) answer {
+		return func(*http.Request) (any, annotations.Annotations, error) { return data, nil, nil }
+	}
 	mux := http.NewServeMux()
-	for path, f := range map[string]func(*http.Request) (any, annotations.Annotations, error){
+	for path, f := range map[string]answer{
 		"query":               a.query,
 		"query_range":         a.queryRange,
 		"format_query":        a.formatQuery,
@@ -54,27 +79,28 @@ func (s *Service) PrometheusHandler() http.Handler {
 		"label/{name}/values": a.labelValues,
 		"series":              a.series,
 		"metadata":            a.metadata,
-		"query_exemplars":     func(*http.Request) (any, annotations.Annotations, error) { return []string{}, nil, nil },
-		"rules": func(*http.Request) (any, annotations.Annotations, error) {
-			return map[string]any{"groups": []string{}}, nil, nil
-		},
-		"alerts": func(*http.Request) (any, annotations.Annotations, error) {
-			return map[string]any{"alerts": []string{}}, nil, nil
-		},
-		"status/buildinfo": a.buildInfo,
+		"status/buildinfo":    a.buildInfo,
+		// Grafana asks for them; there are none.
+		"query_exemplars": nothing([]string{}),
+		"rules":           nothing(map[string][]string{"groups": {}}),
+		"alerts":          nothing(map[string][]string{"alerts": {}}),
 	} {
 		mux.HandleFunc("/prometheus/api/v1/"+path, a.handle(f))
 	}
-	mux.HandleFunc("/prometheus/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/prometheus/", func(w http.ResponseWriter, _ *http.Request) {
 		respondError(w, promError{http.StatusNotFound, "not_found", errors.New("there is no such endpoint")})
 	})
 	return mux
 }
 
+// answer gives the data of a response.
+type answer func(*http.Request) (any, annotations.Annotations, error)
+
 type promAPI struct {
-	service *Service
-	parser  parser.Parser
-	slots   chan struct{}
+	opts   Options
+	parser parser.Parser
+	engine *promql.Engine
+	slots  chan struct{}
 }
 
 // promError is an error with its kind in Prometheus' words.
@@ -109,7 +135,7 @@ func classify(err error) promError {
 	return promError{http.StatusUnprocessableEntity, "execution", err}
 }
 
-func (a *promAPI) handle(f func(*http.Request) (any, annotations.Annotations, error)) http.HandlerFunc {
+func (a *promAPI) handle(f answer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodPost {
 			w.Header().Set("Allow", "GET, POST")
@@ -121,7 +147,7 @@ func (a *promAPI) handle(f func(*http.Request) (any, annotations.Annotations, er
 			respondError(w, promError{http.StatusBadRequest, "bad_data", fmt.Errorf("error parsing form values: %w", err)})
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), a.service.opts.QueryTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), a.opts.Timeout)
 		defer cancel()
 		if to := r.FormValue("timeout"); to != "" {
 			d, err := promDuration(to)
@@ -191,7 +217,7 @@ func (a *promAPI) queryOpts(r *http.Request) (promql.QueryOpts, error) {
 }
 
 func (a *promAPI) query(r *http.Request) (any, annotations.Annotations, error) {
-	at, err := promTime(r, "time", a.service.now())
+	at, err := promTime(r, "time", a.opts.Now())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -199,7 +225,7 @@ func (a *promAPI) query(r *http.Request) (any, annotations.Annotations, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	q, err := a.service.engine.NewInstantQuery(r.Context(), a.service.opts.Store.Queryable(), opts, r.FormValue("query"), at)
+	q, err := a.engine.NewInstantQuery(r.Context(), a.opts.Store.Queryable(), opts, r.FormValue("query"), at)
 	if err != nil {
 		return nil, nil, badData("query", err)
 	}
@@ -232,7 +258,7 @@ func (a *promAPI) queryRange(r *http.Request) (any, annotations.Annotations, err
 	if err != nil {
 		return nil, nil, err
 	}
-	q, err := a.service.engine.NewRangeQuery(r.Context(), a.service.opts.Store.Queryable(), opts, r.FormValue("query"), start, end, step)
+	q, err := a.engine.NewRangeQuery(r.Context(), a.opts.Store.Queryable(), opts, r.FormValue("query"), start, end, step)
 	if err != nil {
 		return nil, nil, badData("query", err)
 	}
@@ -373,7 +399,7 @@ func (a *promAPI) selection(r *http.Request) (q storage.Querier, sets [][]*label
 	if sets, err = a.parser.ParseMetricSelectors(r.Form["match[]"]); err != nil {
 		return nil, nil, 0, badData("match[]", err)
 	}
-	q, err = a.service.opts.Store.Queryable().Querier(from.UnixMilli(), to.UnixMilli())
+	q, err = a.opts.Store.Queryable().Querier(from.UnixMilli(), to.UnixMilli())
 	return q, sets, limit, err
 }
 
@@ -463,15 +489,15 @@ func (a *promAPI) metadata(r *http.Request) (any, annotations.Annotations, error
 		Help string `json:"help"`
 		Unit string `json:"unit"`
 	}
-	help := [metrics]string{
-		"Readings of a sensor, in the coherent unit of its quantity.",
-		"Sum of a group's members.", "Least value in a group.", "Greatest value in a group.",
-		"Members of a group that had a value.", "Members of a group.",
-		"A group's own meter.", "A group's meter less the sum of its members.",
+	help := map[history.Metric]string{
+		history.Record: "Readings of a sensor, in the coherent unit of its quantity.",
+		history.Sum:    "Sum of a group's members.", history.Min: "Least value in a group.", history.Max: "Greatest value in a group.",
+		history.Count: "Members of a group that had a value.", history.Total: "Members of a group.",
+		history.Meter: "A group's own meter.", history.Unaccounted: "A group's meter less the sum of its members.",
 	}
 	out := make(map[string][]entry)
 	for m, h := range help {
-		if name := Metric(m).String(); r.FormValue("metric") == "" || r.FormValue("metric") == name {
+		if name := m.String(); r.FormValue("metric") == "" || r.FormValue("metric") == name {
 			out[name] = []entry{{Type: "gauge", Help: h}}
 		}
 	}
