@@ -1,0 +1,24 @@
+package app
+
+import (
+	"os"
+	"runtime/pprof"
+)
+
+// profile writes a CPU profile to a file until stop; an empty name does nothing.
+func profile(name string) (stop func(), err error) {
+	if name == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}
