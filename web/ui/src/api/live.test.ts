@@ -45,8 +45,11 @@ describe('LiveStore', () => {
     expect(store.group('h', 'g')).toMatchObject({ t: 1000, power: 5, count: 1, total: 2 })
     sources[0]?.say('aggregates', tick(2000, null))
     expect(store.group('h', 'g')?.power).toBeNull()
+    store.setMetered(new Set(['g']))
     sources[0]?.say('aggregates', tick(3000, 5, 7))
     expect(store.group('h', 'g')?.power).toBe(7)
+    sources[0]?.say('aggregates', tick(3000, 5, null))
+    expect(store.group('h', 'g')?.power).toBeNull()
     expect(store.newest).toBe(3000)
   })
 

@@ -15,7 +15,7 @@ export interface GroupValue {
   total: number
   meter: number | null
   unaccounted: number | null
-  /** What counts: the group's own meter if it has one, else the sum. */
+  /** What counts: of a group with a meter that meter, else the sum. One never stands in for the other. */
   power: number | null
 }
 
@@ -39,6 +39,7 @@ export class LiveStore {
   private groups = new Map<string, GroupValue>()
   private sensors = new Map<string, SensorValue>()
   private listeners = new Map<string, Set<Listener>>()
+  private metered: ReadonlySet<string> = new Set()
   private wanted: string[] = []
   private source: EventSource | undefined
   private retry = retryFirst
@@ -74,6 +75,11 @@ export class LiveStore {
     if (sensors.every((s) => have.has(s))) return
     this.wanted = sensors
     if (this.source) this.connect()
+  }
+
+  /** Says which groups have a meter of their own, as the model has it. */
+  setMetered(groups: ReadonlySet<string>): void {
+    this.metered = groups
   }
 
   group(hierarchy: string, group: string): GroupValue | undefined {
@@ -149,8 +155,10 @@ export class LiveStore {
     for (let i = 0; i < a.group.length; i++) {
       const meter = a.meter[i] ?? null
       const sum = a.sum[i] ?? null
-      this.groups.set(`${a.hierarchy}\n${a.group[i] ?? ''}`, {
-        t: a.t, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null, power: meter ?? sum,
+      const group = a.group[i] ?? ''
+      this.groups.set(`${a.hierarchy}\n${group}`, {
+        t: a.t, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null,
+        power: this.metered.has(group) ? meter : sum,
       })
     }
     this.newest = Math.max(this.newest, a.t)

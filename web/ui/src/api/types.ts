@@ -63,37 +63,55 @@ export interface Model {
 
 export interface UnassignedSensor {
   sensor: string
-  source?: string
+  source: string
   quantity?: string
   unit?: string
-  at?: number
+  /** When it was first and last announced; a running bridge announces a sensor once. */
+  first: string
+  last: string
 }
 
 export interface Unassigned {
   items: UnassignedSensor[]
+  total: number
 }
 
+/** Reduced on the server: one entry per bucket, null where a gap begins. */
 export interface Range {
+  unit: string
   t: number[]
-  min: (number | null)[]
-  avg: (number | null)[]
-  max: (number | null)[]
+  min?: (number | null)[]
+  avg?: (number | null)[]
+  max?: (number | null)[]
 }
 
 export interface Trend {
-  now: number | null
+  current: number | null
   before: number | null
-  change: number | null
+  ratio: number | null
 }
 
-export interface Energy {
-  energy: number | null
-  to: number
+export interface EnergyAmount {
+  value: number | null
   completeness: number
 }
 
+export interface GroupEnergy {
+  unit: string
+  sum: EnergyAmount
+  meter?: EnergyAmount
+  unaccounted?: EnergyAmount
+}
+
+export interface SensorLatest {
+  sensor: string
+  time: string | null
+  value: number | null
+  stale: boolean
+}
+
 export interface Latest {
-  sensor: { id: string[]; t: (number | null)[]; value: (number | null)[] }
+  sensors: SensorLatest[]
 }
 
 /** Event "aggregates" of the stream. */

@@ -19,8 +19,9 @@ export function Hero({ index, h, group, onSelect }: { index: Index; h: Hierarchy
   const v = useGroup(h.id, group)
   const site = h.site === undefined ? undefined : index.sites.get(h.site)
   const zone = knownZone(site?.zone)
-  const history = useLastHour(h.id, group, duration(h.tick) ?? 1000)
-  const energy = useEnergyToday(h.id, group, site?.zone)
+  const column = index.metered.has(group) ? 'meter' : 'sum'
+  const history = useLastHour(h.id, group, column, duration(h.tick) ?? 1000)
+  const energy = useEnergyToday(h.id, group, column, site?.zone)
   const path = index.path(h.id, group)
   const name = group === h.root ? index.hierarchyName(h) : index.groupName(group)
   const now = scaled(v?.power, 'W')
@@ -70,7 +71,7 @@ export function Hero({ index, h, group, onSelect }: { index: Index; h: Hierarchy
             )}
           </dd>
         </dl>
-        <Trends group={group} />
+        <Trends group={group} column={column} />
       </div>
       <div className={classes.right}>
         <h3 className={classes.chartTitle}>Last hour</h3>

@@ -3,7 +3,7 @@
 import { Skeleton } from '@mantine/core'
 import { IconArrowRight, IconMinus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
-import { api } from '../api/client'
+import { api, type Column } from '../api/client'
 import { power, signedPercent } from '../lib/format'
 import classes from './Trends.module.css'
 
@@ -18,17 +18,18 @@ function angle(change: number): number {
   return -Math.max(-1, Math.min(1, change / 0.2)) * 60
 }
 
-function Arrow({ group, span, name, before }: { group: string } & (typeof spans)[number]) {
+function Arrow({ group, column, span, name, before }: { group: string; column: Column } & (typeof spans)[number]) {
   const q = useQuery({
-    queryKey: ['trend', group, span],
-    queryFn: ({ signal }) => api.trend({ kind: 'groups', id: group }, span, signal),
+    queryKey: ['trend', group, column, span],
+    queryFn: ({ signal }) => api.trend(group, column, span, signal),
     refetchInterval: 60_000,
     retry: 1,
   })
-  const change = q.data?.change ?? null
+  const ratio = q.data?.ratio ?? null
+  const change = ratio === null ? null : ratio - 1
   const flat = change === null || Math.abs(change) < 0.005
   const colour = flat ? 'var(--ww-dim)' : change > 0 ? 'var(--ww-up)' : 'var(--ww-down)'
-  const said = change === null ? 'not known yet' : `${signedPercent(change)} against ${before}: ${power(q.data?.now)} after ${power(q.data?.before)}`
+  const said = change === null ? 'not known yet' : `${signedPercent(change)} against ${before}: ${power(q.data?.current)} after ${power(q.data?.before)}`
   return (
     <div className={classes.arrow} title={said}>
       <dt>{name}</dt>
@@ -48,11 +49,11 @@ function Arrow({ group, span, name, before }: { group: string } & (typeof spans)
   )
 }
 
-export function Trends({ group }: { group: string }) {
+export function Trends({ group, column }: { group: string; column: Column }) {
   return (
     <dl className={classes.row} aria-label="Mean power against the same time before">
       {spans.map((s) => (
-        <Arrow key={s.span} group={group} {...s} />
+        <Arrow key={s.span} group={group} column={column} {...s} />
       ))}
     </dl>
   )

@@ -9,22 +9,31 @@ import { api } from '../api/client'
 import { ago } from '../lib/format'
 import classes from './Unassigned.module.css'
 
-const most = 50
+/** What is made when there is nothing yet to put a sensor into. */
+const first = { id: 'all', name: 'Everything' }
 
 export function Unassigned({ group, name, may }: { group: string | undefined; name: string; may: boolean }) {
   const client = useQueryClient()
   const q = useQuery({ queryKey: ['unassigned'], queryFn: ({ signal }) => api.unassigned(signal), refetchInterval: 5000 })
+  const target = group === undefined ? first.name : name
   const assign = useMutation({
-    mutationFn: (sensor: string) => api.assign(sensor, group ?? ''),
-    onSuccess: (_r, sensor) => notifications.show({ color: 'teal', icon: <IconCheck size={18} />, title: 'Assigned', message: `${sensor} counts for ${name} now` }),
+    mutationFn: async (sensor: string) => {
+      if (group === undefined) {
+        await api.putGroup({ id: first.id, name: first.name })
+        await api.putHierarchy({ id: first.id, name: first.name, root: first.id })
+      }
+      return api.assign(sensor, group ?? first.id)
+    },
+    onSuccess: (_r, sensor) => notifications.show({ color: 'teal', icon: <IconCheck size={18} />, title: 'Assigned', message: `${sensor} counts for ${target} now` }),
     onError: (e, sensor) => notifications.show({ color: 'red', title: `${sensor} was not assigned`, message: e.message }),
     onSettled: () => Promise.all([client.invalidateQueries({ queryKey: ['unassigned'] }), client.invalidateQueries({ queryKey: ['model'] })]),
   })
   const items = q.data?.items ?? []
+  const total = q.data?.total ?? items.length
   return (
     <section className={`ww-card ${classes.card ?? ''}`} aria-labelledby="unassigned-title">
       <h2 id="unassigned-title">
-        Unassigned sensors {items.length > 0 && <span className={classes.count}>{items.length}</span>}
+        Unassigned sensors {total > 0 && <span className={classes.count}>{total}</span>}
       </h2>
       {q.isPending ? (
         <Skeleton height={44} />
@@ -36,18 +45,18 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
         <p className={classes.quiet}>Every sensor that sends stands in a hierarchy. New ones appear here with their first reading, and nothing they send is lost meanwhile.</p>
       ) : (
         <>
-          <p className={classes.quiet}>{group === undefined ? 'They send, but stand in no hierarchy.' : `They send, but stand in no hierarchy. Add them to ${name}:`}</p>
+          <p className={classes.quiet}>They send, but stand in no hierarchy.{may && ` Add them to ${target}:`}</p>
           <ul className={classes.list}>
-            {items.slice(0, most).map((s) => (
+            {items.map((s) => (
               <li key={s.sensor}>
                 <span className={classes.who}>
                   <span className={classes.id}>{s.sensor}</span>
                   <span className={classes.from}>
-                    {[s.source, s.at === undefined ? undefined : ago(q.dataUpdatedAt - s.at)].filter(Boolean).join(', ')}
+                    by {s.source}, first seen {ago(q.dataUpdatedAt - Date.parse(s.first))}
                   </span>
                 </span>
-                {may && group !== undefined && (
-                  <Tooltip label={`Add to ${name}`}>
+                {may && (
+                  <Tooltip label={`Add to ${target}`}>
                     <Button
                       size="compact-sm"
                       variant="default"
@@ -55,7 +64,7 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
                       leftSection={<IconPlus size={14} aria-hidden="true" />}
                       loading={assign.isPending && assign.variables === s.sensor}
                       onClick={() => assign.mutate(s.sensor)}
-                      aria-label={`Add ${s.sensor} to ${name}`}
+                      aria-label={`Add ${s.sensor} to ${target}`}
                     >
                       Add
                     </Button>
@@ -64,7 +73,7 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
               </li>
             ))}
           </ul>
-          {items.length > most && <p className={classes.quiet}>and {items.length - most} more</p>}
+          {total > items.length && <p className={classes.quiet}>and {total - items.length} more</p>}
         </>
       )}
     </section>

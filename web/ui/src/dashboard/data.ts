@@ -2,7 +2,7 @@
 
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
-import { api, type Subject } from '../api/client'
+import { api, type Column } from '../api/client'
 import { live } from '../api/live'
 import { Meter, nothing, Series, type Columns } from '../lib/series'
 import { Index } from '../lib/tree'
@@ -12,6 +12,9 @@ import { knownZone, startOfDay } from '../lib/zone'
 export function useModel() {
   const q = useQuery({ queryKey: ['model'], queryFn: ({ signal }) => api.model(signal), staleTime: 10_000, refetchInterval: 30_000 })
   const index = useMemo(() => (q.data ? new Index(q.data) : undefined), [q.data])
+  useEffect(() => {
+    if (index) live.setMetered(index.metered)
+  }, [index])
   return { ...q, index }
 }
 
@@ -28,13 +31,12 @@ export interface History {
 }
 
 /** The last hour of a group, going on by itself. */
-export function useLastHour(hierarchy: string, group: string, tick: number): History {
-  const subject: Subject = { kind: 'groups', id: group }
+export function useLastHour(hierarchy: string, group: string, column: Column, tick: number): History {
   const q = useQuery({
-    queryKey: ['last-hour', hierarchy, group],
+    queryKey: ['last-hour', hierarchy, group, column],
     queryFn: async ({ signal }) => {
       const to = Date.now()
-      return { range: await api.range(subject, to - hour, to, points, signal), to }
+      return { range: await api.range(group, column, to - hour, to, points, signal), to }
     },
     staleTime: Infinity,
     gcTime: 0,
@@ -61,14 +63,16 @@ export function useLastHour(hierarchy: string, group: string, tick: number): His
 }
 
 /** Energy since midnight in the zone, Wh, going on by itself; null when nothing is known. */
-export function useEnergyToday(hierarchy: string, group: string, zoneName: string | undefined): { wh: number | null; loading: boolean; since: number } {
+export function useEnergyToday(hierarchy: string, group: string, column: Column, zoneName: string | undefined): { wh: number | null; loading: boolean; since: number } {
   const zone = knownZone(zoneName)
   const [day, setDay] = useState(() => startOfDay(Date.now(), zone))
   const q = useQuery({
-    queryKey: ['energy-today', group, day],
+    queryKey: ['energy-today', group, column, day],
     queryFn: async ({ signal }) => {
-      const to = Date.now()
-      return { ...(await api.energy({ kind: 'groups', id: group }, day, to, signal)), to }
+      // Up to the newest tick: what comes after it is added as it comes.
+      const to = live.newest > day ? live.newest : Date.now()
+      const e = await api.energy(group, day, to, signal)
+      return { wh: (column === 'meter' ? e.meter : e.sum)?.value ?? null, to }
     },
     refetchInterval: 300_000,
     placeholderData: keepPreviousData,
@@ -78,7 +82,7 @@ export function useEnergyToday(hierarchy: string, group: string, zoneName: strin
 
   useEffect(() => {
     if (!q.data || q.isPlaceholderData) return
-    const meter = new Meter(q.data.energy, q.data.to, 60_000)
+    const meter = new Meter(q.data.wh, q.data.to, 60_000)
     const take = () => {
       const v = live.group(hierarchy, group)
       if (v) meter.add(v.t, v.power)
@@ -109,11 +113,9 @@ export function useSensors(ids: string[]): void {
     const ask = async () => {
       for (let i = 0; i < wanted.length; i += 50) {
         const latest = await api.latest(wanted.slice(i, i + 50), stop.signal)
-        latest.sensor.id.forEach((id, j) => {
-          const t = latest.sensor.t[j]
-          const v = latest.sensor.value[j]
-          if (t !== null && t !== undefined && v !== null && v !== undefined) live.seed(id, t, v)
-        })
+        for (const s of latest.sensors) {
+          if (s.time !== null && s.value !== null) live.seed(s.sensor, Date.parse(s.time), s.value)
+        }
       }
     }
     ask().catch(() => {

@@ -30,9 +30,9 @@ export class Series {
 
   load(r: Range): void {
     this.t = [...r.t]
-    this.min = [...r.min]
-    this.avg = [...r.avg]
-    this.max = [...r.max]
+    this.min = [...(r.min ?? [])]
+    this.avg = [...(r.avg ?? [])]
+    this.max = [...(r.max ?? [])]
     this.inLast = 0
   }
 

@@ -53,10 +53,13 @@ export class Index {
   readonly groups
   readonly sensors
   readonly sites
+  /** The groups that have a meter of their own. */
+  readonly metered
   constructor(readonly model: Model) {
     this.groups = new Map((model.groups ?? []).map((g) => [g.id, g]))
     this.sensors = new Map((model.sensors ?? []).map((s) => [s.id, s]))
     this.sites = new Map((model.sites ?? []).map((s) => [s.id, s]))
+    this.metered = new Set((model.groups ?? []).filter((g) => g.members?.some((m) => m.meter)).map((g) => g.id))
   }
 
   groupName(id: string): string {
@@ -104,7 +107,7 @@ export function rows(index: Index, isOpen: (key: string, level: number) => boole
     const open = members.length > 0 && isOpen(at.key, at.level)
     out.push({ ...at, kind: 'group', hierarchy: h.id, group: id, open, folds: members.length > 0 })
     if (!open || above.has(id)) return
-    const metered = members.some((m) => m.meter)
+    const metered = index.metered.has(id)
     const siblings = members.length + (metered ? 1 : 0)
     const inside = new Set(above).add(id)
     members.forEach((m: Member, i) => {

@@ -84,7 +84,7 @@ export function SignIn() {
           </>
         )}
         <p className={classes.hint}>
-          On the first start the program prints a password and a link that signs in. A new link: <code>wattwerk link</code> on the machine.
+          On the first start the program prints a password and a link that signs in. A new link: <code>wattwerk user link</code> on the machine.
         </p>
       </div>
     </main>
