@@ -85,25 +85,46 @@ func (b *Batch) Encode(dst []byte) []byte {
 		dst = protowire.AppendVarint(dst, uint64(len(s)))
 		dst = append(dst, s...)
 	}
+	if len(b.Sensors) != len(b.Values) && identity(b.Index) {
+		// Without an index there must be one record per sensor.
+		return encodeTimes(encodeIndex(dst, b.Index), b.Times, b.Values)
+	}
 	return EncodeColumns(dst, b.Index, b.Times, b.Values)
 }
 
 // EncodeColumns appends the columns that follow the sensor names.
 // The lengths of times and values are equal; index is nil or of that length.
+// An index that counts up from 0 is left out: it must then name as many
+// sensors as there are records.
 func EncodeColumns(dst []byte, index []uint32, times []Millis, values []float64) []byte {
 	if len(values) == 0 {
 		return dst
 	}
 	if !identity(index) {
-		n := 0
-		for _, x := range index {
-			n += protowire.SizeVarint(uint64(x))
-		}
-		dst = append(dst, 2<<3|2)
-		dst = protowire.AppendVarint(dst, uint64(n))
-		for _, x := range index {
-			dst = protowire.AppendVarint(dst, uint64(x))
-		}
+		dst = encodeIndex(dst, index)
+	}
+	return encodeTimes(dst, times, values)
+}
+
+func encodeIndex(dst []byte, index []uint32) []byte {
+	if len(index) == 0 {
+		return dst
+	}
+	n := 0
+	for _, x := range index {
+		n += protowire.SizeVarint(uint64(x))
+	}
+	dst = append(dst, 2<<3|2)
+	dst = protowire.AppendVarint(dst, uint64(n))
+	for _, x := range index {
+		dst = protowire.AppendVarint(dst, uint64(x))
+	}
+	return dst
+}
+
+func encodeTimes(dst []byte, times []Millis, values []float64) []byte {
+	if len(values) == 0 {
+		return dst
 	}
 	if times[0] != 0 {
 		dst = append(dst, 3<<3|0)
@@ -152,7 +173,9 @@ func appendDoubles(dst []byte, field byte, values []float64) []byte {
 // Decode reads the wire form. The batch aliases data. The names are read by
 // [Batch.Names], because most readers know the column already.
 //
-// Errors wrap [ErrWire]. The sensor names themselves are not validated.
+// Errors wrap [ErrWire]. The sensor names themselves are not validated. A column
+// in another form than [Batch.Encode] gives it, unpacked or in parts, is an
+// error: passing over it would give records to the wrong sensor.
 func (b *Batch) Decode(data []byte) error {
 	b.Sensors, b.Index, b.Times, b.Values = b.Sensors[:0], b.Index[:0], b.Times[:0], b.Values[:0]
 	b.column, b.number = nil, 0
@@ -193,7 +216,7 @@ func (b *Batch) Decode(data []byte) error {
 			}
 		case num == 2 && typ == protowire.BytesType:
 			v, m := protowire.ConsumeBytes(rest)
-			if m < 0 {
+			if m < 0 || index != nil {
 				return fmt.Errorf("%w: bad index column", ErrWire)
 			}
 			index, rest = v, rest[m:]
@@ -205,23 +228,22 @@ func (b *Batch) Decode(data []byte) error {
 			base, rest = protowire.DecodeZigZag(v), rest[m:]
 		case num == 4 && typ == protowire.BytesType:
 			v, m := protowire.ConsumeBytes(rest)
-			if m < 0 {
+			if m < 0 || steps != nil {
 				return fmt.Errorf("%w: bad step column", ErrWire)
 			}
 			steps, rest = v, rest[m:]
 		case num == 5 && typ == protowire.BytesType:
 			v, m := protowire.ConsumeBytes(rest)
-			if m < 0 || len(v)%8 != 0 || len(v)/8 > MaxBatch {
+			if m < 0 || len(v)%8 != 0 || len(v)/8 > MaxBatch || len(b.Values) > 0 {
 				return fmt.Errorf("%w: bad value column", ErrWire)
 			}
 			rest = rest[m:]
-			b.Values = b.Values[:0]
 			for i := 0; i < len(v); i += 8 {
 				b.Values = append(b.Values, math.Float64frombits(binary.LittleEndian.Uint64(v[i:])))
 			}
 		default:
 			m := protowire.ConsumeFieldValue(num, typ, rest)
-			if m < 0 {
+			if m < 0 || num <= 5 {
 				return fmt.Errorf("%w: bad field %d", ErrWire, num)
 			}
 			rest = rest[m:]
@@ -254,7 +276,7 @@ func (b *Batch) expand(base int64, steps, index []byte) error {
 		}
 	}
 	if index == nil {
-		if n != b.number {
+		if n != b.number && n != 0 {
 			return fmt.Errorf("%w: %d records of %d sensors without an index", ErrWire, n, b.number)
 		}
 		return nil

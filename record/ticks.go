@@ -156,19 +156,19 @@ func (t *Tick) decode(rest []byte) error {
 			var err error
 			switch num {
 			case 2:
-				t.Sum, err = doubles(col)
+				err = doubles(&t.Sum, col)
 			case 3:
-				t.Min, err = doubles(col)
+				err = doubles(&t.Min, col)
 			case 4:
-				t.Max, err = doubles(col)
+				err = doubles(&t.Max, col)
 			case 5:
-				t.Count, err = uints(col)
+				err = uints(&t.Count, col)
 			case 6:
-				t.Total, err = uints(col)
+				err = uints(&t.Total, col)
 			case 7:
-				t.Meter, err = doubles(col)
+				err = doubles(&t.Meter, col)
 			case 8:
-				t.Unaccounted, err = doubles(col)
+				err = doubles(&t.Unaccounted, col)
 			}
 			if err != nil {
 				return err
@@ -179,26 +179,32 @@ func (t *Tick) decode(rest []byte) error {
 	return nil
 }
 
-func doubles(col []byte) ([]float64, error) {
-	if len(col)%8 != 0 {
-		return nil, fmt.Errorf("%w: double column of %d bytes", ErrWire, len(col))
+// doubles reads a column that comes once and whole.
+func doubles(to *[]float64, col []byte) error {
+	if len(col)%8 != 0 || *to != nil {
+		return fmt.Errorf("%w: double column of %d bytes", ErrWire, len(col))
 	}
 	out := make([]float64, len(col)/8)
 	for i := range out {
 		out[i] = math.Float64frombits(binary.LittleEndian.Uint64(col[i*8:]))
 	}
-	return out, nil
+	*to = out
+	return nil
 }
 
-func uints(col []byte) ([]uint32, error) {
+func uints(to *[]uint32, col []byte) error {
+	if *to != nil {
+		return fmt.Errorf("%w: number column in parts", ErrWire)
+	}
 	out := make([]uint32, 0, len(col))
 	for len(col) > 0 {
 		v, m := protowire.ConsumeVarint(col)
 		if m < 0 || v > math.MaxUint32 {
-			return nil, fmt.Errorf("%w: bad number column", ErrWire)
+			return fmt.Errorf("%w: bad number column", ErrWire)
 		}
 		out = append(out, uint32(v))
 		col = col[m:]
 	}
-	return out, nil
+	*to = out
+	return nil
 }
