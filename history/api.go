@@ -16,11 +16,8 @@ import (
 
 // Bounds of the API.
 const (
-	defaultPoints = 1000
-	mostPoints    = 20_000
-	mostRaw       = 1_000_000
-	mostBuckets   = 10_000
-	mostLatest    = 20_000
+	mostRaw    = 1_000_000 // values of a raw range
+	mostLatest = 20_000    // sensors and groups asked for at once
 )
 
 // Register adds the routes.
@@ -37,115 +34,124 @@ func (s *Service) Register(api huma.API) {
 	huma.Register(api, op("sensor-range", "sensors/{id}/range", "Values of a sensor over time, reduced to a number of points or raw"),
 		func(ctx context.Context, in *sensorRangeInput) (*rangeOutput, error) {
 			x, err := s.sensor(ctx, in.ID)
-			return s.getRange(ctx, x, err, in.rangeInput)
+			return s.getRange(ctx, x, err, in.RangeInput)
 		})
 	huma.Register(api, op("group-range", "groups/{id}/range", "Ticks of a group over time, reduced to a number of points or raw"),
 		func(ctx context.Context, in *groupRangeInput) (*rangeOutput, error) {
 			x, err := s.groupOf(ctx, in.ID, in.Hierarchy, in.metric())
-			return s.getRange(ctx, x, err, in.rangeInput)
+			return s.getRange(ctx, x, err, in.RangeInput)
 		})
 	huma.Register(api, op("sensor-count", "sensors/{id}/count", "How many values of a sensor there are"),
 		func(ctx context.Context, in *sensorSpanInput) (*countOutput, error) {
 			x, err := s.sensor(ctx, in.ID)
-			return s.getCount(ctx, x, err, in.spanInput)
+			return s.getCount(ctx, x, err, in.SpanInput)
 		})
 	huma.Register(api, op("group-count", "groups/{id}/count", "How many ticks of a group have a value"),
 		func(ctx context.Context, in *groupSpanInput) (*countOutput, error) {
 			x, err := s.groupOf(ctx, in.ID, in.Hierarchy, in.metric())
-			return s.getCount(ctx, x, err, in.spanInput)
+			return s.getCount(ctx, x, err, in.SpanInput)
 		})
 	huma.Register(api, op("sensor-trend", "sensors/{id}/trend", "Mean of the last hour, day or week against the one before"),
 		func(ctx context.Context, in *sensorTrendInput) (*trendOutput, error) {
 			x, err := s.sensor(ctx, in.ID)
-			return s.getTrend(ctx, x, err, in.trendInput)
+			return s.getTrend(ctx, x, err, in.TrendInput)
 		})
 	huma.Register(api, op("group-trend", "groups/{id}/trend", "Mean of the last hour, day or week against the one before"),
 		func(ctx context.Context, in *groupTrendInput) (*trendOutput, error) {
 			x, err := s.groupOf(ctx, in.ID, in.Hierarchy, in.metric())
-			return s.getTrend(ctx, x, err, in.trendInput)
+			return s.getTrend(ctx, x, err, in.TrendInput)
 		})
 	huma.Register(api, op("sensor-distribution", "sensors/{id}/distribution", "Histogram of the values of a sensor"),
 		func(ctx context.Context, in *sensorDistributionInput) (*distributionOutput, error) {
 			x, err := s.sensor(ctx, in.ID)
-			return s.getDistribution(ctx, x, err, in.distributionInput)
+			return s.getDistribution(ctx, x, err, in.DistributionInput)
 		})
 	huma.Register(api, op("group-distribution", "groups/{id}/distribution", "Histogram of the ticks of a group"),
 		func(ctx context.Context, in *groupDistributionInput) (*distributionOutput, error) {
 			x, err := s.groupOf(ctx, in.ID, in.Hierarchy, in.metric())
-			return s.getDistribution(ctx, x, err, in.distributionInput)
+			return s.getDistribution(ctx, x, err, in.DistributionInput)
 		})
 	huma.Register(api, op("sensor-energy", "sensors/{id}/energy", "Energy a sensor measured in a span of time"), s.getSensorEnergy)
 	huma.Register(api, op("group-energy", "groups/{id}/energy", "Energy of a group in a span of time"), s.getGroupEnergy)
 	huma.Register(api, op("group-composition", "groups/{id}/composition", "Share of each member of a group at a time"), s.getComposition)
 }
 
+// What the operations take. The typed API reads embedded structs only when
+// their names are exported.
 type (
-	sensorPath struct {
+	// SensorPath names a sensor in the path.
+	SensorPath struct {
 		ID record.SensorID `path:"id" doc:"Sensor"`
 	}
-	groupPath struct {
+	// GroupPath names a group in the path.
+	GroupPath struct {
 		ID        model.GroupID     `path:"id" doc:"Group"`
 		Hierarchy model.HierarchyID `query:"hierarchy" doc:"Hierarchy of a group that is no longer in the model, when its name stood in several"`
 	}
-	groupColumn struct {
+	// GroupColumn chooses a column of ticks.
+	GroupColumn struct {
 		Column string `query:"column" enum:"sum,min,max,count,total,meter,unaccounted" default:"sum" doc:"Which column of the ticks"`
 	}
-	spanInput struct {
+	// SpanInput is a span of time.
+	SpanInput struct {
 		From string `query:"from" doc:"Begin, inclusive: RFC 3339, milliseconds since 1970 UTC, or like now-1h. Default: now-1h" example:"now-1h"`
 		To   string `query:"to" doc:"End, inclusive. Default: now" example:"now"`
 	}
-	rangeInput struct {
-		spanInput
+	// RangeInput says how values over time are wanted.
+	RangeInput struct {
+		SpanInput
 		Points int  `query:"points" minimum:"1" maximum:"20000" default:"1000" doc:"At most so many points"`
 		Raw    bool `query:"raw" doc:"Every value as it is stored, at most 1,000,000"`
 	}
-	trendInput struct {
+	// TrendInput says what is compared.
+	TrendInput struct {
 		Span string `query:"span" default:"1h" doc:"Length of what is compared: 1h, 1d, 1w, or any other" example:"1d"`
 		At   string `query:"at" doc:"End of the last span. Default: now"`
 	}
-	distributionInput struct {
-		spanInput
+	// DistributionInput says which histogram is wanted.
+	DistributionInput struct {
+		SpanInput
 		Buckets int `query:"buckets" minimum:"1" maximum:"10000" default:"4" doc:"Number of bars"`
 	}
 	sensorRangeInput struct {
-		sensorPath
-		rangeInput
+		SensorPath
+		RangeInput
 	}
 	groupRangeInput struct {
-		groupPath
-		groupColumn
-		rangeInput
+		GroupPath
+		GroupColumn
+		RangeInput
 	}
 	sensorSpanInput struct {
-		sensorPath
-		spanInput
+		SensorPath
+		SpanInput
 	}
 	groupSpanInput struct {
-		groupPath
-		groupColumn
-		spanInput
+		GroupPath
+		GroupColumn
+		SpanInput
 	}
 	sensorTrendInput struct {
-		sensorPath
-		trendInput
+		SensorPath
+		TrendInput
 	}
 	groupTrendInput struct {
-		groupPath
-		groupColumn
-		trendInput
+		GroupPath
+		GroupColumn
+		TrendInput
 	}
 	sensorDistributionInput struct {
-		sensorPath
-		distributionInput
+		SensorPath
+		DistributionInput
 	}
 	groupDistributionInput struct {
-		groupPath
-		groupColumn
-		distributionInput
+		GroupPath
+		GroupColumn
+		DistributionInput
 	}
 )
 
-func (g groupColumn) metric() Metric {
+func (g GroupColumn) metric() Metric {
 	for _, m := range tickColumns {
 		if strings.TrimPrefix(m.String(), "wattwerk_group_") == g.Column {
 			return m
@@ -154,7 +160,7 @@ func (g groupColumn) metric() Metric {
 	return Sum
 }
 
-func (s *Service) bounds(in spanInput) (from, to record.Millis, err error) {
+func (s *Service) bounds(in SpanInput) (from, to record.Millis, err error) {
 	return s.Span(in.From, in.To)
 }
 
@@ -183,24 +189,24 @@ func (s *Service) Span(begin, end string) (from, to record.Millis, err error) {
 
 type rangeOutput struct {
 	Body struct {
-		Unit  string   `json:"unit" doc:"Unit of the values; empty when unknown or for counts" example:"W"`
-		From  int64    `json:"from" doc:"Begin of the span, ms since 1970 UTC"`
-		To    int64    `json:"to" doc:"End of the span, inclusive"`
-		Step  int64    `json:"step,omitempty" doc:"Width of a bucket in ms; absent for raw values"`
-		T     []int64  `json:"t" doc:"Begin of each bucket, or time of each value, ms since 1970 UTC"`
-		Value Floats   `json:"value,omitempty" doc:"With raw: the values; null where a gap begins"`
-		Min   Floats   `json:"min,omitempty" doc:"Least value of the bucket; null where a gap begins"`
-		Avg   Floats   `json:"avg,omitempty" doc:"Mean of the values of the bucket"`
-		Max   Floats   `json:"max,omitempty" doc:"Greatest value of the bucket"`
-		Count []uint32 `json:"count,omitempty" doc:"Number of values in the bucket; 0 where a gap begins"`
+		Unit  string    `json:"unit" doc:"Unit of the values; empty when unknown or for counts" example:"W"`
+		From  int64     `json:"from" doc:"Begin of the span, ms since 1970 UTC"`
+		To    int64     `json:"to" doc:"End of the span, inclusive"`
+		Step  int64     `json:"step,omitempty" doc:"Width of a bucket in ms; absent for raw values"`
+		T     []int64   `json:"t" doc:"Begin of each bucket, or time of each value, ms since 1970 UTC"`
+		Value *Floats   `json:"value,omitempty" doc:"With raw: the values; null where a gap begins"`
+		Min   *Floats   `json:"min,omitempty" doc:"Least value of the bucket; null where a gap begins"`
+		Avg   *Floats   `json:"avg,omitempty" doc:"Mean of the values of the bucket"`
+		Max   *Floats   `json:"max,omitempty" doc:"Greatest value of the bucket"`
+		Count *[]uint32 `json:"count,omitempty" doc:"Number of values in the bucket; 0 where a gap begins"`
 	}
 }
 
-func (s *Service) getRange(ctx context.Context, x subject, err error, in rangeInput) (*rangeOutput, error) {
+func (s *Service) getRange(ctx context.Context, x subject, err error, in RangeInput) (*rangeOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to, err := s.bounds(in.spanInput)
+	from, to, err := s.bounds(in.SpanInput)
 	if err != nil {
 		return nil, err
 	}
@@ -212,20 +218,23 @@ func (s *Service) getRange(ctx context.Context, x subject, err error, in rangeIn
 		if err != nil {
 			return nil, err
 		}
-		b.Step, b.T, b.Min, b.Avg, b.Max, b.Count = step, p.t, p.min, p.avg, p.max, p.count
-		if b.T == nil {
-			b.T, b.Min, b.Avg, b.Max, b.Count = []int64{}, Floats{}, Floats{}, Floats{}, []uint32{}
+		// Empty columns are columns too.
+		if b.Step, b.T = step, p.t; b.T == nil {
+			b.T, p.min, p.avg, p.max, p.count = []int64{}, Floats{}, Floats{}, Floats{}, []uint32{}
 		}
+		b.Min, b.Avg, b.Max, b.Count = (*Floats)(&p.min), (*Floats)(&p.avg), (*Floats)(&p.max), &p.count
 		return out, nil
 	}
-	b.T, b.Value = []int64{}, Floats{}
+	b.T = []int64{}
+	values := Floats{}
 	err = s.opts.Store.Scan(ctx, x.series, from, to, func(ts []int64, vs []float64) error {
-		b.T, b.Value = append(b.T, ts...), append(b.Value, vs...)
+		b.T, values = append(b.T, ts...), append(values, vs...)
 		if len(b.T) > mostRaw {
 			return huma.Error422UnprocessableEntity(fmt.Sprintf("more than %d values in this span; ask for less, or use export", mostRaw))
 		}
 		return nil
 	})
+	b.Value = &values
 	return out, err
 }
 
@@ -235,7 +244,7 @@ type countOutput struct {
 	}
 }
 
-func (s *Service) getCount(ctx context.Context, x subject, err error, in spanInput) (*countOutput, error) {
+func (s *Service) getCount(ctx context.Context, x subject, err error, in SpanInput) (*countOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +281,7 @@ type trendOutput struct {
 // steadyWithin is the relative change below which nobody would draw an arrow.
 const steadyWithin = 0.01
 
-func (s *Service) getTrend(ctx context.Context, x subject, err error, in trendInput) (*trendOutput, error) {
+func (s *Service) getTrend(ctx context.Context, x subject, err error, in TrendInput) (*trendOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -324,11 +333,11 @@ type distributionOutput struct {
 	Body []Bin
 }
 
-func (s *Service) getDistribution(ctx context.Context, x subject, err error, in distributionInput) (*distributionOutput, error) {
+func (s *Service) getDistribution(ctx context.Context, x subject, err error, in DistributionInput) (*distributionOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, to, err := s.bounds(in.spanInput)
+	from, to, err := s.bounds(in.SpanInput)
 	if err != nil {
 		return nil, err
 	}

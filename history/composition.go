@@ -42,7 +42,7 @@ func (s *Service) getSensorEnergy(ctx context.Context, in *sensorSpanInput) (*se
 	if err != nil {
 		return nil, err
 	}
-	from, to, err := s.bounds(in.spanInput)
+	from, to, err := s.bounds(in.SpanInput)
 	if err != nil {
 		return nil, err
 	}
@@ -85,14 +85,14 @@ type groupEnergyOutput struct {
 }
 
 func (s *Service) getGroupEnergy(ctx context.Context, in *struct {
-	groupPath
-	spanInput
+	GroupPath
+	SpanInput
 }) (*groupEnergyOutput, error) {
 	x, err := s.groupOf(ctx, in.ID, in.Hierarchy, Sum)
 	if err != nil {
 		return nil, err
 	}
-	from, to, err := s.bounds(in.spanInput)
+	from, to, err := s.bounds(in.SpanInput)
 	if err != nil {
 		return nil, err
 	}

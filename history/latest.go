@@ -174,7 +174,7 @@ func (s *Service) groupUnit(m *model.Model, h model.HierarchyID) string {
 
 type sensorLatestOutput struct{ Body SensorLatest }
 
-func (s *Service) getSensorLatest(ctx context.Context, in *sensorPath) (*sensorLatestOutput, error) {
+func (s *Service) getSensorLatest(ctx context.Context, in *SensorPath) (*sensorLatestOutput, error) {
 	if _, err := s.sensor(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (s *Service) getSensorLatest(ctx context.Context, in *sensorPath) (*sensorL
 
 type groupLatestOutput struct{ Body GroupLatest }
 
-func (s *Service) getGroupLatest(ctx context.Context, in *groupPath) (*groupLatestOutput, error) {
+func (s *Service) getGroupLatest(ctx context.Context, in *GroupPath) (*groupLatestOutput, error) {
 	x, err := s.groupOf(ctx, in.ID, in.Hierarchy, Sum)
 	if err != nil {
 		return nil, err

@@ -148,6 +148,9 @@ const (
 // when the store is broken; what the bus cannot do now is tried again.
 func (s *Service) Run(ctx context.Context) error {
 	if err := s.recall(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("run history: %w", err)
 	}
 	g, gctx := errgroup.WithContext(ctx)

@@ -41,7 +41,8 @@ type face struct {
 	log *slog.Logger
 }
 
-type exportInput struct {
+// ExportInput says what is wanted.
+type ExportInput struct {
 	From   string `query:"from" doc:"Begin, inclusive: RFC 3339, milliseconds since 1970 UTC, or like now-1h. Default: now-1h" example:"now-1h"`
 	To     string `query:"to" doc:"End, inclusive. Default: now" example:"now"`
 	Format string `query:"format" enum:"csv,ndjson,parquet" default:"csv" doc:"File format"`
@@ -49,32 +50,32 @@ type exportInput struct {
 
 func (a *face) exportSensor(ctx context.Context, in *struct {
 	ID record.SensorID `path:"id" doc:"Sensor"`
-	exportInput
+	ExportInput
 }) (*huma.StreamResponse, error) {
 	k, unit, err := a.svc.SensorSeries(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return a.export(k, unit, in.exportInput)
+	return a.export(k, unit, in.ExportInput)
 }
 
 func (a *face) exportGroup(ctx context.Context, in *struct {
 	ID        string `path:"id" doc:"Group"`
 	Hierarchy string `query:"hierarchy" doc:"Hierarchy of a group that is no longer in the model, when its name stood in several"`
-	exportInput
+	ExportInput
 }) (*huma.StreamResponse, error) {
 	k, unit, err := a.svc.GroupSeries(ctx, in.ID, in.Hierarchy)
 	if err != nil {
 		return nil, err
 	}
-	return a.export(k, unit, in.exportInput)
+	return a.export(k, unit, in.ExportInput)
 }
 
 var contentTypes = map[string]string{
 	"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson", "parquet": "application/vnd.apache.parquet",
 }
 
-func (a *face) export(k history.Series, unit string, in exportInput) (*huma.StreamResponse, error) {
+func (a *face) export(k history.Series, unit string, in ExportInput) (*huma.StreamResponse, error) {
 	from, to, err := a.svc.Span(in.From, in.To)
 	if err != nil {
 		return nil, err
