@@ -94,6 +94,9 @@ func (c *Config) Validate() error {
 			bad("there is no module %q; there are %s", name, strings.Join(moduleNames(), ", "))
 		}
 	}
+	if c.Demo && !c.has("bridge") {
+		bad("demo needs the module bridge in the same process")
+	}
 	if _, err := c.Log.level(); err != nil {
 		bad("log.level %q is none of debug, info, warn, error", c.Log.Level)
 	}

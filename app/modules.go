@@ -41,6 +41,7 @@ var modules = []module{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
 		needs: []string{"registry", "history", "aggregate", "bridge", "gateway"}, start: startHTTP,
 	},
+	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge", "http"}, start: startDemo},
 }
 
 func findModule(name string) *module {

@@ -37,6 +37,7 @@ type process struct {
 	dir     *datadir.Dir
 	users   *access.Store
 	gateway *gateway.Service
+	secret  string // the token of commands on this machine
 	metrics *prometheus.Registry
 	group   *run.Group
 
@@ -122,6 +123,7 @@ func (p *process) announce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.secret = secret
 	in := datadir.Instance{URL: p.localURL(), Secret: secret, PID: os.Getpid(), Version: Version(), Started: p.began}
 	if err := p.dir.Announce(in); err != nil {
 		return err
