@@ -70,12 +70,20 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	}
 	flush()
 	out = appendBlock(out, nil) // between what is closed and what is open
+	// Open readings repeat sensors; where says which have a place in the batch.
+	where := make([]uint32, len(e.names))
 	for _, k := range e.keys {
 		bin := e.bins[k]
 		for i, s := range bin.slot {
-			b.Append(record.Record{Sensor: e.names[s], Time: bin.at[i], Value: bin.value[i]})
+			if where[s] == 0 {
+				b.Sensors = append(b.Sensors, e.names[s])
+				where[s] = uint32(len(b.Sensors))
+			}
+			b.Index = append(b.Index, where[s]-1)
+			b.Times, b.Values = append(b.Times, bin.at[i]), append(b.Values, bin.value[i])
 			if b.Len() == checkpointBatch {
 				flush()
+				clear(where)
 			}
 		}
 	}

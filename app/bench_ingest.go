@@ -35,6 +35,7 @@ type BenchIngestCmd struct {
 	Rate       float64       `default:"0" help:"Readings a second of each sensor; 0: as fast as they are taken."`
 	NoSync     bool          `help:"Do not fsync; not how it should be run, only to see what that costs."`
 	Profile    string        `help:"Write a CPU profile of the measured time to this file." type:"path"`
+	Heap       string        `help:"Write a heap profile of the end of the measured time to this file." type:"path"`
 }
 
 // backlog is how many records may be on the bus and not yet in the history:
@@ -154,6 +155,11 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	}
 	took, used, n := time.Since(begun), usage()-cpu, run.published.Load()
 	stopProfile()
+	if c.Heap != "" {
+		if err := heapProfile(c.Heap); err != nil {
+			return err
+		}
+	}
 	stored := e.history.Appended() - before
 	_ = n
 	exact, all, err := run.check(ctx, ticks)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"runtime/pprof"
 )
@@ -21,4 +22,13 @@ func profile(name string) (stop func(), err error) {
 		pprof.StopCPUProfile()
 		_ = f.Close()
 	}, nil
+}
+
+// heapProfile writes what the heap holds.
+func heapProfile(name string) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(pprof.WriteHeapProfile(f), f.Close())
 }

@@ -155,6 +155,12 @@ func (b *Bus) Read(ctx context.Context, stream, filter string, from uint64, hand
 	return b.read(ctx, stream, filter, from, handle)
 }
 
+// What a reader has under way, at most.
+const (
+	pullMessages = 500
+	pullBytes    = 8 << 20
+)
+
 func (b *Bus) read(ctx context.Context, stream, filter string, from uint64, handle func(Message) error) error {
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	if filter != "" {
@@ -171,7 +177,7 @@ func (b *Bus) read(ctx context.Context, stream, filter string, from uint64, hand
 		}
 		return fmt.Errorf("read %s: %w", stream, err)
 	}
-	it, err := c.Messages(jetstream.PullMaxBytes(8<<20), jetstream.PullExpiry(30*time.Second))
+	it, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes), jetstream.PullExpiry(30*time.Second))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", stream, err)
 	}
