@@ -1,14 +1,20 @@
 package history_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +57,10 @@ var document = model.Document{
 		{ID: "main", Quantity: record.ActivePower},
 		{ID: "count", Quantity: record.Energy},
 		{ID: "temp", Quantity: record.Temperature},
+		// What was measured in a minute says nothing of the next one.
+		{ID: "kitchen", Quantity: record.ActivePower, MaxAge: ptr(model.Duration(time.Minute))},
+		{ID: "laundry", Quantity: record.ActivePower, MaxAge: ptr(model.Duration(time.Minute))},
+		{ID: "heater", Quantity: record.ActivePower, MaxAge: ptr(model.Duration(time.Minute))},
 		{ID: "kept", Quantity: record.ActivePower, MaxAge: ptr(model.Unlimited)},
 	},
 	Groups: []model.Group{
@@ -516,4 +526,106 @@ func TestPositionsSurvive(t *testing.T) {
 	p.write(p.rec("s1", 20, 20))
 	p.body("/api/v1/sensors/s1/count", `{"count":21}`)
 	p.body("/api/v1/sensors/s2/count", `{"count":20}`)
+}
+
+// TestEnergyIsWhatTheFileSays imports a real house over HTTP and asks for the
+// energy of its sub-meters, which the file states as Wh per minute.
+func TestEnergyIsWhatTheFileSays(t *testing.T) {
+	p := start(t)
+	packed, err := os.Open("../demo/data/household_1min.csv.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer packed.Close()
+	unpack, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(unpack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sums [3]float64
+	var first, last time.Time
+	rows := 0
+	for _, line := range strings.Split(string(data), "\n")[1:] {
+		fields := strings.Split(strings.TrimSpace(line), ",")
+		if len(fields) != 8 || fields[5] == "" { // two minutes are missing
+			continue
+		}
+		if last, err = time.ParseInLocation("2/1/2006 15:04:05", fields[0], zone); err != nil {
+			t.Fatal(err)
+		}
+		if rows++; rows == 1 {
+			first = last
+		}
+		for i := range sums {
+			v, err := strconv.ParseFloat(fields[5+i], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sums[i] += v
+		}
+	}
+	q := url.Values{"layout": {"2/1/2006 15:04:05"}, "zone": {"Europe/Paris"}, "column": {"Sub_metering_1=kitchen:Wh/1m", "Sub_metering_2=laundry:Wh/1m", "Sub_metering_3=heater:Wh/1m"}}
+	post := func() (res transfer.ImportResult) {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/import?"+q.Encode(), bytes.NewReader(data))
+		r.Header.Set("Content-Type", "text/csv")
+		w := httptest.NewRecorder()
+		p.mux.ServeHTTP(w, r)
+		if err := json.Unmarshal(w.Body.Bytes(), &res); err != nil || w.Code != http.StatusOK {
+			t.Fatal(w.Code, w.Body, err)
+		}
+		return res
+	}
+	if res := post(); int(res.Stored) != 3*rows {
+		t.Errorf("%+v of %d rows", res, rows)
+	}
+	if res := post(); res.Stored != 0 || int(res.Duplicates) != 3*rows {
+		t.Errorf("again: %+v", res)
+	}
+	for i, id := range []string{"kitchen", "laundry", "heater"} {
+		var e struct{ history.Energy }
+		p.get(fmt.Sprintf("/api/v1/sensors/%s/energy?from=%d&to=%d", id, first.UnixMilli(), last.Add(time.Minute).UnixMilli()), &e)
+		if want := float64(rows) / (last.Sub(first).Minutes() + 1); *e.Value != sums[i] || e.Completeness != want {
+			t.Errorf("%s: %v Wh, completeness %v; the file says %v Wh", id, *e.Value, e.Completeness, sums[i])
+		}
+	}
+	// A form works as well, and what cannot be read is told.
+	q.Set("layout", "unix")
+	var form bytes.Buffer
+	mw := multipart.NewWriter(&form)
+	part, err := mw.CreateFormFile("file", "house.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	part.Write(data[:400])
+	mw.Close()
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/import?"+q.Encode(), &form)
+	r.Header.Set("Content-Type", mw.FormDataContentType())
+	w := httptest.NewRecorder()
+	p.mux.ServeHTTP(w, r)
+	var res transfer.ImportResult
+	if err := json.Unmarshal(w.Body.Bytes(), &res); err != nil || res.Rows == 0 || res.Refused != res.Rows {
+		t.Error(w.Body, err)
+	}
+	r = httptest.NewRequest(http.MethodPost, "/api/v1/import?column=nothing", bytes.NewReader(data))
+	w = httptest.NewRecorder()
+	if p.mux.ServeHTTP(w, r); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "there is no column") {
+		t.Error(w.Code, w.Body)
+	}
+}
+
+func TestExportOverHTTP(t *testing.T) {
+	p := start(t)
+	p.write(p.rec("s1", 0, 1.5), p.rec("s1", 1, 2))
+	w := p.get(fmt.Sprintf("/api/v1/sensors/s1/export?from=%d", p.t0), nil)
+	want := fmt.Sprintf("time,s1 [W]\r\n%s,1.5\r\n%s,2\r\n", p.at(0), p.at(1))
+	if w.Body.String() != want || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/csv") || w.Header().Get("Content-Disposition") != "attachment; filename*=UTF-8''s1.csv" {
+		t.Errorf("%v\n%s", w.Header(), w.Body)
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/record"
 )
 
 // Bounds of the query API.
@@ -384,39 +385,44 @@ func (a *promAPI) formatQuery(r *http.Request) (any, annotations.Annotations, er
 }
 
 // selection is what labels, label values and series have in common.
-func (a *promAPI) selection(r *http.Request) (q storage.Querier, sets [][]*labels.Matcher, limit int, err error) {
-	if limit, err = promLimit(r, maxListed); err != nil {
-		return nil, nil, 0, err
+type selection struct {
+	storage.Querier
+	from, to time.Time
+	sets     [][]*labels.Matcher
+	limit    int
+}
+
+func (a *promAPI) selection(r *http.Request) (s selection, err error) {
+	if s.limit, err = promLimit(r, maxListed); err != nil {
+		return s, err
 	}
-	from, err := promTime(r, "start", time.UnixMilli(math.MinInt64/2))
-	if err != nil {
-		return nil, nil, 0, err
+	if s.from, err = promTime(r, "start", record.MinTime.Time()); err != nil {
+		return s, err
 	}
-	to, err := promTime(r, "end", time.UnixMilli(math.MaxInt64/2))
-	if err != nil {
-		return nil, nil, 0, err
+	if s.to, err = promTime(r, "end", record.MaxTime.Time()); err != nil {
+		return s, err
 	}
-	if sets, err = a.parser.ParseMetricSelectors(r.Form["match[]"]); err != nil {
-		return nil, nil, 0, badData("match[]", err)
+	if s.sets, err = a.parser.ParseMetricSelectors(r.Form["match[]"]); err != nil {
+		return s, badData("match[]", err)
 	}
-	q, err = a.opts.Store.Queryable().Querier(from.UnixMilli(), to.UnixMilli())
-	return q, sets, limit, err
+	s.Querier, err = a.opts.Store.Queryable().Querier(s.from.UnixMilli(), s.to.UnixMilli())
+	return s, err
 }
 
 // listed collects strings of several selections, sorted and without doubles.
 func (a *promAPI) listed(r *http.Request, get func(storage.Querier, *storage.LabelHints, ...*labels.Matcher) ([]string, annotations.Annotations, error)) (any, annotations.Annotations, error) {
-	q, sets, limit, err := a.selection(r)
+	q, err := a.selection(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer q.Close()
-	if len(sets) == 0 {
-		sets = [][]*labels.Matcher{nil}
+	if len(q.sets) == 0 {
+		q.sets = [][]*labels.Matcher{nil}
 	}
 	all := []string{}
 	var notes annotations.Annotations
-	for _, ms := range sets {
-		vs, more, err := get(q, &storage.LabelHints{Limit: limit + 1}, ms...)
+	for _, ms := range q.sets {
+		vs, more, err := get(q, &storage.LabelHints{Limit: q.limit + 1}, ms...)
 		notes.Merge(more)
 		if err != nil {
 			return nil, notes, err
@@ -427,8 +433,8 @@ func (a *promAPI) listed(r *http.Request, get func(storage.Querier, *storage.Lab
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	if len(all) > limit {
-		all = all[:limit]
+	if len(all) > q.limit {
+		all = all[:q.limit]
 		notes = notes.Add(errors.New("results truncated due to limit"))
 	}
 	return all, notes, nil
@@ -457,20 +463,22 @@ func (a *promAPI) series(r *http.Request) (any, annotations.Annotations, error) 
 	if len(r.Form["match[]"]) == 0 {
 		return nil, nil, promError{http.StatusBadRequest, "bad_data", errors.New("no match[] parameter provided")}
 	}
-	q, sets, limit, err := a.selection(r)
+	q, err := a.selection(r)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer q.Close()
 	var all []storage.SeriesSet
-	for _, ms := range sets {
-		all = append(all, q.Select(r.Context(), true, &storage.SelectHints{Func: "series", Limit: limit + 1}, ms...))
+	for _, ms := range q.sets {
+		all = append(all, q.Select(r.Context(), true, &storage.SelectHints{
+			Start: q.from.UnixMilli(), End: q.to.UnixMilli(), Func: "series", Limit: q.limit + 1,
+		}, ms...))
 	}
 	set := storage.NewMergeSeriesSet(all, 0, storage.ChainedSeriesMerge)
 	out := []byte("[")
 	notes := set.Warnings()
 	for n := 0; set.Next(); n++ {
-		if n == limit {
+		if n == q.limit {
 			notes = notes.Add(errors.New("results truncated due to limit"))
 			break
 		}
