@@ -36,7 +36,7 @@ const minute = record.Millis(60_000)
 
 // plant is a whole history with its bus, and a small model.
 type plant struct {
-	t     *testing.T
+	t     testing.TB
 	dir   string
 	bus   *bus.Bus
 	cat   *catalog.Catalog
@@ -70,7 +70,7 @@ var document = model.Document{
 	Hierarchies: []model.Hierarchy{{ID: "place", Root: "root", Tick: model.Duration(time.Minute)}},
 }
 
-func start(t *testing.T) *plant {
+func start(t testing.TB) *plant {
 	p := &plant{t: t, dir: t.TempDir(), t0: record.MillisOf(time.Now().Add(-time.Hour).Truncate(time.Minute))}
 	b, err := bus.Open(t.Context(), bus.Options{Dir: p.dir, Partitions: 2, MinFree: 1})
 	if err != nil {
