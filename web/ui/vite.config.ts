@@ -26,7 +26,7 @@ function compressed(): Plugin {
 }
 
 // Where `npm run dev` finds the program; it serves the API, Vite the pages.
-const server = process.env.WATTWERK ?? 'http://127.0.0.1:8080'
+const server = process.env.BACKEND ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   base: './', // all addresses relative: the pages work under any path

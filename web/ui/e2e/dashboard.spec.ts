@@ -1,0 +1,140 @@
+import { accessible, expect, quiet, signIn, test } from './wattwerk'
+import type { Page } from '@playwright/test'
+
+const shots = 'test-results'
+
+/** The numbers of all groups in sight, by group; only those that have one. */
+async function powers(page: Page): Promise<Map<string, string>> {
+  const cells = await page.getByTestId('group-power').evaluateAll((es) => es.map((e) => [e.getAttribute('data-group') ?? '', e.textContent] as const))
+  return new Map(cells.filter(([, v]) => /\d/.test(v)))
+}
+
+async function groups(page: Page): Promise<string[]> {
+  return page.getByTestId('group-power').evaluateAll((es) => es.map((e) => e.getAttribute('data-group') ?? ''))
+}
+
+// Must be the first: it looks at the time since the start.
+test('the printed link signs in, and within ten seconds every group shows live power that moves', async ({ page, demo }) => {
+  const complaints = quiet(page)
+  await page.goto(demo.link)
+  const tree = page.getByRole('tree', { name: 'Where it goes' })
+  await expect(tree).toBeVisible()
+  // Fold the sensors away, so that every group is in sight.
+  await page.setViewportSize({ width: 1400, height: 3000 })
+  const left = () => Math.max(1000, 10_000 - (Date.now() - demo.began))
+  await expect.poll(async () => (await groups(page)).length, { timeout: left() }).toBeGreaterThanOrEqual(3)
+  await expect.poll(async () => (await groups(page)).length - (await powers(page)).size, { timeout: left(), message: 'groups without power' }).toBe(0)
+  await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+
+  const before = await powers(page)
+  await expect.poll(async () => [...(await powers(page))].some(([g, v]) => before.get(g) !== v), { message: 'nothing moves' }).toBe(true)
+  const energy = await page.getByTestId('energy-today').textContent()
+  await expect.poll(() => page.getByTestId('energy-today').textContent(), { message: 'energy stands still', timeout: 30_000 }).not.toBe(energy)
+  complaints()
+})
+
+test('a link works once', async ({ page, demo }) => {
+  const link = /http:\/\/\S+once=\w+/.exec(await demo.run('user', 'link'))?.[0] ?? ''
+  await page.goto(link)
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+  await page.context().clearCookies()
+  await page.goto(link)
+  await expect(page.getByText('was used already or has expired')).toBeVisible()
+})
+
+test('the chart has the last hour, and other groups can be chosen', async ({ page, demo }) => {
+  const complaints = quiet(page)
+  await signIn(page, demo)
+  const chart = page.getByTestId('chart')
+  await expect.poll(async () => Number(await chart.getAttribute('data-points'))).toBeGreaterThan(2)
+  await expect(chart.locator('canvas')).toBeVisible()
+  await expect(chart).toHaveAccessibleName(/over the last hour: now [\d.,]+/)
+
+  const rows = page.getByRole('treeitem', { level: 2 }).filter({ has: page.getByTestId('group-power') })
+  const name = (await rows.first().locator('[class*=label]').textContent()) ?? ''
+  await rows.first().click()
+  await expect(page.getByRole('heading', { level: 2, name, exact: true })).toBeVisible()
+  await expect(rows.first()).toHaveAttribute('aria-selected', 'true')
+  await expect(chart).toHaveAccessibleName(new RegExp(`Power of ${name}`))
+  // The choice stands in the address.
+  await page.reload()
+  await expect(page.getByRole('heading', { level: 2, name, exact: true })).toBeVisible()
+  complaints()
+})
+
+test('the tree can be used by the keyboard alone', async ({ page, demo }) => {
+  await signIn(page, demo)
+  const tree = page.getByRole('tree', { name: 'Where it goes' })
+  const items = tree.getByRole('treeitem')
+  await items.first().focus()
+  const shown = await items.count()
+  await page.keyboard.press('ArrowLeft')
+  await expect(items.first()).toHaveAttribute('aria-expanded', 'false')
+  await expect.poll(() => items.count()).toBeLessThan(shown)
+  await page.keyboard.press('ArrowRight')
+  await expect(items.first()).toHaveAttribute('aria-expanded', 'true')
+  await page.keyboard.press('ArrowDown')
+  await expect(items.nth(1)).toBeFocused()
+  await page.keyboard.press('Home')
+  await page.keyboard.press('Enter')
+  await expect(items.first()).toHaveAttribute('aria-selected', 'true')
+})
+
+test('light, dark and phone look right', async ({ browser, demo }) => {
+  for (const [name, options] of [
+    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
+    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
+    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+    ['phone-dark', { colorScheme: 'dark', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+  ] as const) {
+    const context = await browser.newContext({ ...options, locale: 'en-GB' })
+    const page = await context.newPage()
+    const complaints = quiet(page)
+    await signIn(page, demo)
+    await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+    await expect.poll(async () => Number(await page.getByTestId('chart').getAttribute('data-points'))).toBeGreaterThan(2)
+    await accessible(page)
+    // Nothing sticks out sideways.
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await page.screenshot({ path: `${shots}/${name}.png`, fullPage: name.startsWith('phone') })
+    if (name === 'phone') {
+      const nav = page.getByRole('navigation', { name: 'Main' })
+      await expect(nav).toBeHidden()
+      await page.getByRole('button', { name: 'Open the navigation' }).click()
+      await expect(nav).toBeVisible()
+      await accessible(page)
+      await page.screenshot({ path: `${shots}/phone-navigation.png` })
+    }
+    complaints()
+    await context.close()
+  }
+})
+
+test('says when the stream breaks off, and when it is back', async ({ page, demo, context }) => {
+  await signIn(page, demo)
+  await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+  const value = await page.getByTestId('live-power').textContent()
+  await page.route('**/api/v1/stream*', (r) => r.abort())
+  await context.setOffline(true)
+  // A stream that is open stays open; a new one cannot be had.
+  await page.reload().catch(() => undefined)
+  await context.setOffline(false)
+  await page.goto(demo.url)
+  await expect(page.getByTestId('connection')).toHaveText(/Reconnecting|Offline/)
+  await page.unroute('**/api/v1/stream*')
+  await expect(page.getByTestId('connection')).toHaveText('Live', { timeout: 30_000 })
+  await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+  expect(value).toMatch(/\d/)
+})
+
+test('the documentation of the API is there', async ({ page, demo }) => {
+  const complaints = quiet(page)
+  await page.goto(`${demo.url}/docs`)
+  await expect(page.getByRole('heading', { level: 1, name: /Wattwerk API/ })).toBeVisible()
+  await page.getByRole('searchbox').fill('stream')
+  await page.locator('summary', { hasText: '/api/v1/stream' }).click()
+  await expect(page.getByText('text/event-stream')).toBeVisible()
+  await accessible(page)
+  complaints()
+})

@@ -1,0 +1,137 @@
+// Starts the program as a person would, and reads the link it prints.
+
+import { AxeBuilder } from '@axe-core/playwright'
+import { test as base, expect, type Page } from '@playwright/test'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+
+export interface Program {
+  url: string
+  link: string
+  password: string
+  /** When it was started, ms. */
+  began: number
+  /** The command line of the program, for the same data. */
+  run: (...args: string[]) => Promise<string>
+}
+
+const binary = process.env.PROGRAM ?? resolve(import.meta.dirname, '../../../bin/wattwerk')
+
+interface Running {
+  program: Program
+  stop: () => Promise<void>
+}
+
+function output(child: ChildProcess, done: (text: string) => boolean): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    const timer = setTimeout(() => reject(new Error(`the program did not say where it is within 30 s:\n${text}`)), 30_000)
+    const take = (b: Buffer) => {
+      text += b.toString()
+      if (done(text)) {
+        clearTimeout(timer)
+        resolve(text)
+      }
+    }
+    child.stdout?.on('data', take)
+    child.stderr?.on('data', take)
+    child.on('error', (e) => {
+      clearTimeout(timer)
+      reject(e)
+    })
+    child.on('exit', (code) => {
+      clearTimeout(timer)
+      reject(new Error(`the program ended with ${code ?? 'a signal'}:\n${text}`))
+    })
+  })
+}
+
+export async function start(...args: string[]): Promise<Running> {
+  const data = mkdtempSync(join(tmpdir(), 'wattwerk-e2e-'))
+  const began = Date.now()
+  const child = spawn(binary, ['run', '--data', data, '--addr', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const said = await output(child, (t) => /once=\w+/.test(t))
+  const link = /http:\/\/\S+once=\w+/.exec(said)?.[0] ?? ''
+  const password = /password\s+(\S+)/.exec(said)?.[1] ?? ''
+  child.removeAllListeners('exit')
+  child.stdout.resume()
+  child.stderr.resume()
+  return {
+    program: {
+      url: link.replace(/\/login.*/, ''),
+      link,
+      password,
+      began,
+      run: (...more) =>
+        new Promise((resolve, reject) => {
+          const c = spawn(binary, [...more, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] })
+          let out = ''
+          let err = ''
+          c.stdout.on('data', (b: Buffer) => (out += b.toString()))
+          c.stderr.on('data', (b: Buffer) => (err += b.toString()))
+          c.on('close', (code) => (code === 0 ? resolve(out.trim()) : reject(new Error(err))))
+        }),
+    },
+    stop: () =>
+      new Promise((resolve) => {
+        child.on('exit', () => {
+          rmSync(data, { recursive: true, force: true })
+          resolve()
+        })
+        child.kill('SIGTERM')
+      }),
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the type of "nothing more"
+export const test = base.extend<{}, { demo: Program; empty: Program }>({
+  // One program for all tests of a file; each context signs in anew.
+  demo: [
+    // eslint-disable-next-line no-empty-pattern -- Playwright reads the names from here
+    async ({}, use) => {
+      const r = await start('--demo')
+      await use(r.program)
+      await r.stop()
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+  empty: [
+    // eslint-disable-next-line no-empty-pattern -- as above
+    async ({}, use) => {
+      const r = await start()
+      await use(r.program)
+      await r.stop()
+    },
+    { scope: 'worker', timeout: 60_000 },
+  ],
+})
+
+export async function signIn(page: Page, p: Program): Promise<void> {
+  await page.goto(p.url)
+  await page.getByLabel('Name').fill('admin')
+  await page.getByLabel('Password', { exact: true }).fill(p.password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+}
+
+/** No finding of axe that hinders anybody. */
+export async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze()
+  const bad = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
+  expect(bad.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([])
+}
+
+/** Fails the test when the page complains in the console. */
+export function quiet(page: Page): () => void {
+  const said: string[] = []
+  page.on('console', (m) => {
+    // Being asked to sign in is no fault.
+    if (m.type() === 'error' && !m.text().includes('401')) said.push(`${m.text()} ${m.location().url}`)
+  })
+  page.on('pageerror', (e) => said.push(e.message))
+  return () => expect(said).toEqual([])
+}
+
+export { expect }
