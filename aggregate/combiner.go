@@ -213,9 +213,14 @@ func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record
 		return nil
 	}
 	s.seen[part] = struct{}{}
+	return s.add(t)
+}
+
+// add takes one partition's part.
+func (s *sums) add(t *PartialTick) error {
 	for i, g := range t.Group {
 		if int(g) >= len(s.group) {
-			return fmt.Errorf("combine: group %d of %d in %q", g, len(s.group), x.id)
+			return fmt.Errorf("combine: group %d of %d", g, len(s.group))
 		}
 		o := &s.group[g]
 		o.sum.AddSum(t.Sum[i], 1)
@@ -224,7 +229,7 @@ func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record
 	}
 	for i, g := range t.MeterGroup {
 		if int(g) >= len(s.group) {
-			return fmt.Errorf("combine: group %d of %d in %q", g, len(s.group), x.id)
+			return fmt.Errorf("combine: group %d of %d", g, len(s.group))
 		}
 		s.group[g].metered, s.group[g].meter = true, t.Meter[i]
 	}
@@ -236,19 +241,25 @@ func (x *combining) open(t record.Millis, plan *expected, now record.Millis) *su
 	if n := len(x.spare); n > 0 {
 		s, x.spare = x.spare[n-1], x.spare[:n-1]
 	}
-	if s.seen == nil {
-		s.seen = make(map[uint64]struct{})
-	}
-	clear(s.seen)
-	s.revision, s.first = plan.Revision, now
-	s.group = slices.Grow(s.group[:0], len(plan.Layout.Groups))[:len(plan.Layout.Groups)]
-	for i := range s.group {
-		s.group[i] = groupSum{min: math.Inf(1), max: math.Inf(-1)}
-	}
+	s.reset(plan)
+	s.first = now
 	x.ticks[t] = s
 	at, _ := slices.BinarySearch(x.keys, t)
 	x.keys = slices.Insert(x.keys, at, t)
 	return s
+}
+
+// reset empties the sums for the groups of a plan.
+func (s *sums) reset(plan *expected) {
+	if s.seen == nil {
+		s.seen = make(map[uint64]struct{})
+	}
+	clear(s.seen)
+	s.revision = plan.Revision
+	s.group = slices.Grow(s.group[:0], len(plan.Layout.Groups))[:len(plan.Layout.Groups)]
+	for i := range s.group {
+		s.group[i] = groupSum{min: math.Inf(1), max: math.Inf(-1)}
+	}
 }
 
 // at is the plan for a tick, as in [Engine].
@@ -374,16 +385,22 @@ func (c *Combiner) ready(x *combining, t, first record.Millis) bool {
 
 // emitTick rolls the groups up and hands the tick on.
 func (c *Combiner) emitTick(x *combining, t record.Millis, s *sums) {
-	l := x.at(t).Layout
+	c.emit(rollUp(x.at(t), t, s.group))
+}
+
+// rollUp adds every group to its parent and makes a tick of them all. It works
+// in place on the groups' own sums.
+func rollUp(plan *expected, t record.Millis, group []groupSum) *record.Ticks {
+	l := plan.Layout
 	n := len(l.Groups)
 	k := record.Tick{
 		Time: t, Sum: make([]float64, n), Min: make([]float64, n), Max: make([]float64, n),
 		Count: make([]uint32, n), Total: make([]uint32, n), Meter: make([]float64, n), Unaccounted: make([]float64, n),
 	}
-	out := record.Ticks{Hierarchy: string(x.id), Revision: x.at(t).Revision, Groups: make([]string, n)}
+	out := record.Ticks{Hierarchy: string(plan.Hierarchy), Revision: plan.Revision, Groups: make([]string, n)}
 	null := math.NaN()
 	for i := n - 1; i >= 0; i-- { // children before parents
-		g, o := &l.Groups[i], &s.group[i]
+		g, o := &l.Groups[i], &group[i]
 		out.Groups[i] = string(g.ID)
 		k.Count[i], k.Total[i] = o.count, g.Total
 		k.Sum[i], k.Min[i], k.Max[i], k.Meter[i], k.Unaccounted[i] = null, null, null, null, null
@@ -400,7 +417,7 @@ func (c *Combiner) emitTick(x *combining, t record.Millis, s *sums) {
 			}
 		}
 		if g.Parent >= 0 {
-			up := &s.group[g.Parent]
+			up := &group[g.Parent]
 			if g.Meter >= 0 {
 				up.leaf(o.meter, o.metered, g.Sign)
 			} else {
@@ -409,7 +426,7 @@ func (c *Combiner) emitTick(x *combining, t record.Millis, s *sums) {
 		}
 	}
 	out.Ticks = []record.Tick{k}
-	c.emit(&out)
+	return &out
 }
 
 // leaf adds the meter of a child group.

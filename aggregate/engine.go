@@ -54,6 +54,7 @@ type Engine struct {
 	slots   map[record.SensorID]uint32
 	names   []record.SensorID
 	last    []reading // per slot; at most as new as closed
+	view    []reading // last and what is open, for a preview
 	columns *record.Columns[uint32]
 
 	bins    map[record.Millis]*bin // readings after closed, by the base tick that takes them in
@@ -500,6 +501,31 @@ func (c *course) at(t record.Millis) *plan {
 func (e *Engine) evaluate(c *course) {
 	t := c.next
 	p := c.at(t)
+	had := p.sum(e.last, t, func(tick PartialTick, more bool) {
+		e.put(c, p, tick)
+		if more {
+			e.split(t)
+		}
+	})
+	c.floor = c.after(t)
+	c.next = c.floor
+	if had {
+		c.entry = t
+		return
+	}
+	// Asleep until a reading or the next plan wakes it.
+	c.alive = false
+	for _, q := range c.plans {
+		if q.Effective > t {
+			c.wake(q.Effective - 1)
+			break
+		}
+	}
+}
+
+// sum evaluates the plan's leaves at tick t and hands over the groups that have
+// a value, in parts if there are very many; it tells whether there were any.
+func (p *plan) sum(last []reading, t record.Millis, put func(tick PartialTick, more bool)) bool {
 	tick := PartialTick{Time: t}
 	had := false
 	for _, r := range p.runs {
@@ -507,7 +533,7 @@ func (e *Engine) evaluate(c *course) {
 		low, high := math.Inf(1), math.Inf(-1)
 		n := uint32(0)
 		for i := r.from; i < r.to; i++ {
-			l := &e.last[p.slot[i]]
+			l := &last[p.slot[i]]
 			if l.at == never || int64(t-l.at) > p.maxAge[i] {
 				continue
 			}
@@ -519,40 +545,32 @@ func (e *Engine) evaluate(c *course) {
 			low, high = min(low, v), max(high, v)
 			n++
 		}
-		switch {
-		case n == 0:
+		if n == 0 {
 			continue
-		case r.meter:
-			tick.MeterGroup = append(tick.MeterGroup, r.group)
-			tick.Meter = append(tick.Meter, low)
-		default:
-			tick.Group = append(tick.Group, r.group)
-			tick.Sum = append(tick.Sum, sum)
-			tick.Min = append(tick.Min, low)
-			tick.Max = append(tick.Max, high)
-			tick.Count = append(tick.Count, n)
 		}
-		if had = true; tick.entries() >= maxEntries {
-			e.put(c, p, tick)
-			e.split(t)
+		if tick.entries() >= maxEntries {
+			put(tick, true)
 			tick = PartialTick{Time: t, Part: tick.Part + 1}
 		}
-	}
-	c.floor = c.after(t)
-	c.next = c.floor
-	if had {
-		c.entry = t
-		e.put(c, p, tick)
-		return
-	}
-	// Asleep until a reading or the next plan wakes it.
-	c.alive = false
-	for _, q := range c.plans {
-		if q.Effective > t {
-			c.wake(q.Effective - 1)
-			break
+		had = true
+		if r.meter {
+			tick.MeterGroup = append(tick.MeterGroup, r.group)
+			tick.Meter = append(tick.Meter, low)
+			continue
 		}
+		if tick.Group == nil {
+			tick.grow(min(len(p.runs), maxEntries))
+		}
+		tick.Group = append(tick.Group, r.group)
+		tick.Sum = append(tick.Sum, sum)
+		tick.Min = append(tick.Min, low)
+		tick.Max = append(tick.Max, high)
+		tick.Count = append(tick.Count, n)
 	}
+	if had {
+		put(tick, false)
+	}
+	return had
 }
 
 // put adds a tick to the report under way.

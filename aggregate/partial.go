@@ -50,6 +50,12 @@ type PartialTick struct {
 
 func (t *PartialTick) entries() int { return len(t.Group) + len(t.MeterGroup) }
 
+// grow makes room for n groups.
+func (t *PartialTick) grow(n int) {
+	t.Group, t.Sum, t.Count = make([]uint32, 0, n), make([]Sum, 0, n), make([]uint32, 0, n)
+	t.Min, t.Max = make([]float64, 0, n), make([]float64, 0, n)
+}
+
 // Encode appends the report to dst: protobuf, fields as numbered below.
 func (r *Report) Encode(dst []byte) []byte {
 	dst = appendInt(dst, 1, int64(r.Partition))

@@ -79,11 +79,12 @@ type candidate struct {
 
 // stage is a combiner and what stands around it.
 type stage struct {
-	mu       sync.Mutex
-	combiner *Combiner
-	number   int
-	out      []*record.Ticks
-	changed  chan struct{} // closed when the revision changes
+	mu        sync.Mutex
+	combiner  *Combiner
+	previewer *Previewer
+	number    int
+	out       []*record.Ticks
+	changed   chan struct{} // closed when the revision changes
 }
 
 // New makes the service; it does nothing before Run.
@@ -112,6 +113,7 @@ func New(o Options) (*Service, error) {
 	for q := range combiners {
 		x := &stage{number: q, changed: make(chan struct{})}
 		x.combiner = NewCombiner(o.Timing, o.Bus.Partitions(), func(t *record.Ticks) { x.out = append(x.out, t) })
+		x.previewer = NewPreviewer(x.combiner)
 		s.comb = append(s.comb, x)
 	}
 	if o.Registerer != nil {
@@ -169,6 +171,7 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Go(func() error { return ended(ctx, s.read(ctx, p)) })
 	}
 	g.Go(func() error { return ended(ctx, s.clock(ctx)) })
+	g.Go(func() error { return ended(ctx, s.previews(ctx)) })
 	g.Go(func() error { return ended(ctx, s.checkpoints(ctx, objects)) })
 	return g.Wait()
 }
@@ -279,19 +282,25 @@ func (s *Service) tell(p *part, r *Report) {
 	if p.ctx == nil {
 		return // plans are being set before Run has begun
 	}
-	split := [combiners][]Partial{}
+	r.divide(func(q int, part *Report) {
+		p.buf = part.Encode(p.buf[:0])
+		s.insist(p.ctx, "partials", func() error { return s.opts.Bus.PublishPartials(p.ctx, q, p.buf) })
+	})
+}
+
+// divide gives every combiner that has hierarchies in the report its part.
+func (r *Report) divide(give func(q int, part *Report)) {
+	var split [combiners][]Partial
 	for _, x := range r.Partials {
 		q := combinerOf(x.Hierarchy)
 		split[q] = append(split[q], x)
 	}
 	for q, partials := range split {
-		if partials == nil {
-			continue
+		if partials != nil {
+			part := *r
+			part.Partials = partials
+			give(q, &part)
 		}
-		part := *r
-		part.Partials = partials
-		p.buf = part.Encode(p.buf[:0])
-		s.insist(p.ctx, "partials", func() error { return s.opts.Bus.PublishPartials(p.ctx, q, p.buf) })
 	}
 }
 

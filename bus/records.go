@@ -31,10 +31,18 @@ func PartialsSubject(q int) string { return "partials." + strconv.Itoa(q) }
 
 // AggregatesSubject is where the ticks of a hierarchy are written. Names may
 // be any text, so the subject carries a hash of it.
-func AggregatesSubject(hierarchy string) string {
+func AggregatesSubject(hierarchy string) string { return "aggregates." + token(hierarchy) }
+
+// PreviewsSubject is where previews of a hierarchy's ticks are told, live
+// only: nothing of it is stored. PreviewPartsSubject is where combiner q hears
+// the partitions' parts of them.
+func PreviewsSubject(hierarchy string) string { return "previews." + token(hierarchy) }
+func PreviewPartsSubject(q int) string        { return "previewparts." + strconv.Itoa(q) }
+
+func token(name string) string {
 	h := fnv.New64a()
-	h.Write([]byte(hierarchy))
-	return "aggregates." + strconv.FormatUint(h.Sum64(), 16)
+	h.Write([]byte(name))
+	return strconv.FormatUint(h.Sum64(), 16)
 }
 
 // Message is one stored message of a stream.

@@ -1,0 +1,62 @@
+package aggregate
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/wattwerk/wattwerk/record"
+)
+
+func FuzzReport(f *testing.F) {
+	r := Report{Partition: 3, Closed: 1_700_000_000_000, Stored: -1, IdleAt: 7, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
+		Time: 1_700_000_000_000, Part: 1, Group: []uint32{0, 5}, Sum: []Sum{{1, 2, 3}, {}}, Min: []float64{1, 2}, Max: []float64{3, 4}, Count: []uint32{1, 9},
+		MeterGroup: []uint32{4}, Meter: []float64{5},
+	}}}}}
+	f.Add(r.Encode(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var a, b Report
+		if a.Decode(data) != nil {
+			return
+		}
+		if err := b.Decode(a.Encode(nil)); err != nil {
+			t.Fatal(err)
+		}
+		c := NewCombiner(DefaultTiming(), 2, func(*record.Ticks) {})
+		_ = c.Add(&a, 5)
+		_, _ = NewPreviewer(c).Add(&a)
+		if len(a.Partials) != len(b.Partials) || a.Closed != b.Closed {
+			t.Fatal("a report changes on the way")
+		}
+	})
+}
+
+func TestReportComesBackAsItWas(t *testing.T) {
+	a := Report{Partition: 3, Closed: 5, Stored: 6, IdleAt: 7, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
+		Time: 9, Part: 1, Group: []uint32{0, 500}, Sum: []Sum{{1, 2, 3}, {}}, Min: []float64{1, 2}, Max: []float64{3, 4}, Count: []uint32{1, 9},
+		MeterGroup: []uint32{4}, Meter: []float64{5},
+	}}}}}
+	var b Report
+	if err := b.Decode(a.Encode(nil)); err != nil || !reflect.DeepEqual(a, b) {
+		t.Fatalf("%+v became %+v, %v", a, b, err)
+	}
+}
+
+func FuzzRestore(f *testing.F) {
+	e := NewEngine(DefaultTiming(), 0, 1, func(*Report) {})
+	var b, in record.Batch
+	b.Append(record.Record{Sensor: "a", Time: 1000, Value: 2})
+	b.Append(record.Record{Sensor: "a", Time: 9000, Value: 2})
+	if err := in.Decode(b.Encode(nil)); err != nil {
+		f.Fatal(err)
+	}
+	e.Step(9000, &in, always)
+	data, err := e.Checkpoint(1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		e := NewEngine(DefaultTiming(), 0, 1, func(*Report) {})
+		_, _ = e.Restore(data)
+	})
+}
