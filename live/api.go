@@ -25,6 +25,7 @@ type streamIn struct {
 	Hierarchy []string `query:"hierarchy,explode" maxItems:"2000" doc:"Only these hierarchies; repeatable. Without: all"`
 	Group     []string `query:"group,explode" maxItems:"2000" doc:"Only these groups; repeatable. Without: the first of each hierarchy, depth first, up to limit"`
 	Sensor    []string `query:"sensor,explode" maxItems:"2000" doc:"Also the records of these sensors; repeatable"`
+	Preview   bool     `query:"preview" doc:"Also what each tick looks like when it is reached, as events preview; the tick itself follows when late readings had their chance, and may differ"`
 	Limit     int      `query:"limit" minimum:"0" maximum:"20000" default:"2000" doc:"At most this many groups of a hierarchy in an event; 0: none"`
 }
 
@@ -44,6 +45,7 @@ func (s *Service) Register(api huma.API) {
 		Summary:  "Ticks and records while they happen, as server-sent events",
 		Description: "Event aggregates: one per hierarchy and tick. It begins with the last tick of each hierarchy. Whoever reads too slowly gets the newest " +
 			"tick of each hierarchy and misses those between. Event records: what the named sensors measured. A comment comes every 15 s. " +
+			"Event preview, if asked for: a tick at the moment it is reached, in the form of aggregates; it is not stored. " +
 			"A hierarchy with more groups than limit sends the first ones, depth first, and says in groups how many there are; name the groups to get others.",
 		Responses: map[string]*huma.Response{
 			"200": {Description: "A stream without end", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: events}}},
@@ -58,6 +60,7 @@ func (s *Service) open(_ context.Context, in *streamIn) (*huma.StreamResponse, e
 		sensors[i] = record.SensorID(id)
 	}
 	c := newClient(in.Hierarchy, in.Group, sensors, in.Limit)
+	c.preview = in.Preview
 	if err := s.join(c); errors.Is(err, errTooMany) {
 		return nil, huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"10"}})
 	} else if err != nil {
@@ -104,7 +107,11 @@ func (s *Service) serve(ctx context.Context, c *client, w io.Writer) error {
 				if c.limit == 0 && len(c.groups) == 0 {
 					continue
 				}
-				buf = appendEvent(buf, "aggregates", t.wanted(c))
+				name := "aggregates"
+				if t.preview {
+					name = "preview"
+				}
+				buf = appendEvent(buf, name, t.wanted(c))
 			}
 		case <-later:
 			later, buf = nil, buf[:0]

@@ -13,12 +13,13 @@ type client struct {
 	groups      []string // empty: the first limit
 	limit       int
 	sensors     []record.SensorID
+	preview     bool // also ticks that are not final
 
 	wake chan struct{} // has room for one: something waits
 
 	mu     sync.Mutex
-	ticks  map[string][]*tick
-	order  []string // hierarchies with ticks waiting, the longest waiting first
+	ticks  map[course][]*tick
+	order  []course // with ticks waiting, the longest waiting first
 	values map[record.SensorID]*series
 	asked  []record.SensorID // sensors with values waiting, the longest waiting first
 }
@@ -31,7 +32,7 @@ type series struct {
 func newClient(hierarchies, groups []string, sensors []record.SensorID, limit int) *client {
 	return &client{
 		hierarchies: hierarchies, groups: groups, limit: limit, sensors: sensors, wake: make(chan struct{}, 1),
-		ticks: make(map[string][]*tick), values: make(map[record.SensorID]*series),
+		ticks: make(map[course][]*tick), values: make(map[record.SensorID]*series),
 	}
 }
 
@@ -45,18 +46,22 @@ func (c *client) ring() {
 // offer never blocks.
 func (c *client) offer(t *tick) {
 	h := t.layout.hierarchy
+	if t.preview && !c.preview {
+		return
+	}
 	if len(c.hierarchies) > 0 && !slices.Contains(c.hierarchies, h) {
 		return
 	}
+	way := course{h, t.preview}
 	c.mu.Lock()
-	waiting := c.ticks[h]
+	waiting := c.ticks[way]
 	if len(waiting) == 0 {
-		c.order = append(c.order, h)
+		c.order = append(c.order, way)
 	}
 	if len(waiting) >= waitingTicks {
 		waiting = waiting[:0]
 	}
-	c.ticks[h] = append(waiting, t)
+	c.ticks[way] = append(waiting, t)
 	c.mu.Unlock()
 	c.ring()
 }

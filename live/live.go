@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,7 +46,7 @@ type Service struct {
 	mu      sync.Mutex
 	running bool
 	done    chan struct{} // closed when Run ends
-	last    map[string]*tick
+	last    map[course]*tick
 	clients map[*client]struct{}
 	lanes   map[int]*lane // per partition that somebody asks sensors of
 }
@@ -58,7 +60,8 @@ type lane struct {
 
 // tick is one tick, shared by all clients.
 type tick struct {
-	layout *layout
+	layout  *layout
+	preview bool
 	record.Tick
 	seen time.Time
 
@@ -96,7 +99,7 @@ func New(o Options) (*Service, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Service{
-		bus: o.Bus, log: o.Log, done: make(chan struct{}), last: make(map[string]*tick),
+		bus: o.Bus, log: o.Log, done: make(chan struct{}), last: make(map[course]*tick),
 		clients: make(map[*client]struct{}), lanes: make(map[int]*lane),
 	}, nil
 }
@@ -104,13 +107,17 @@ func New(o Options) (*Service, error) {
 // Run follows the bus until the context ends, then ends all streams. It is
 // called once.
 func (s *Service) Run(ctx context.Context) error {
-	sub, err := s.bus.Conn().Subscribe("aggregates.*", func(m *nats.Msg) { s.aggregates(m.Data, time.Now()) })
-	if err != nil {
-		return fmt.Errorf("follow the aggregates: %w", err)
-	}
-	// Live is worth nothing late: a few seconds of messages, then drop.
-	if err := sub.SetPendingLimits(10_000, 256<<20); err != nil {
-		return fmt.Errorf("follow the aggregates: %w", err)
+	var subs []*nats.Subscription
+	for subject, preview := range map[string]bool{"aggregates.*": false, "previews.*": true} {
+		sub, err := s.bus.Conn().Subscribe(subject, func(m *nats.Msg) { s.aggregates(m.Data, preview, time.Now()) })
+		if err != nil {
+			return fmt.Errorf("follow the aggregates: %w", err)
+		}
+		// Live is worth nothing late: a few seconds of messages, then drop.
+		if err := sub.SetPendingLimits(10_000, 256<<20); err != nil {
+			return fmt.Errorf("follow the aggregates: %w", err)
+		}
+		subs = append(subs, sub)
 	}
 	s.mu.Lock()
 	s.running = true
@@ -124,7 +131,9 @@ func (s *Service) Run(ctx context.Context) error {
 	s.running = false
 	close(s.done)
 	// The connection may be gone before us; then so are the subscriptions.
-	_ = sub.Unsubscribe()
+	for _, sub := range subs {
+		_ = sub.Unsubscribe()
+	}
 	for _, l := range s.lanes {
 		if l.sub != nil {
 			_ = l.sub.Unsubscribe()
@@ -133,8 +142,14 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// aggregates takes one message of the aggregates stream.
-func (s *Service) aggregates(data []byte, now time.Time) {
+// course tells ticks of one hierarchy from their previews, which run ahead.
+type course struct {
+	hierarchy string
+	preview   bool
+}
+
+// aggregates takes one message of the aggregates stream, or previews.
+func (s *Service) aggregates(data []byte, preview bool, now time.Time) {
 	var t record.Ticks
 	if err := t.Decode(data); err != nil {
 		s.log.Warn("aggregate not understood", "error", err)
@@ -147,7 +162,8 @@ func (s *Service) aggregates(data []byte, now time.Time) {
 			delete(s.last, h)
 		}
 	}
-	before := s.last[t.Hierarchy]
+	way := course{t.Hierarchy, preview}
+	before := s.last[way]
 	var l *layout
 	if before != nil && before.layout.revision == t.Revision && string(before.layout.column) == string(t.GroupColumn()) {
 		l = before.layout
@@ -159,14 +175,14 @@ func (s *Service) aggregates(data []byte, now time.Time) {
 		if before != nil && k.Time <= before.Time && now.Sub(before.seen) < stalledAfter {
 			continue
 		}
-		next := &tick{layout: l, Tick: k, seen: now}
+		next := &tick{layout: l, preview: preview, Tick: k, seen: now}
 		for c := range s.clients {
 			c.offer(next)
 		}
 		before = next
 	}
 	if before != nil {
-		s.last[t.Hierarchy] = before
+		s.last[way] = before
 	}
 }
 
@@ -250,13 +266,11 @@ func (s *Service) join(c *client) error {
 		l.wanted[id][c] = struct{}{}
 		s.follow(p)
 	}
-	names := make([]string, 0, len(s.last))
-	for h := range s.last {
-		names = append(names, h)
-	}
-	slices.Sort(names)
-	for _, h := range names {
-		c.offer(s.last[h])
+	ways := slices.SortedFunc(maps.Keys(s.last), func(a, b course) int { return strings.Compare(a.hierarchy, b.hierarchy) })
+	for _, way := range ways {
+		if !way.preview { // a preview of before is worth nothing
+			c.offer(s.last[way])
+		}
 	}
 	return nil
 }
