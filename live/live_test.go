@@ -198,7 +198,7 @@ func TestTicksNeverGoBack(t *testing.T) {
 	}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	say := func(k record.Ticks) (times []record.Millis) {
-		s.aggregates(k.Encode(nil), now)
+		s.aggregates(k.Encode(nil), false, now)
 		for _, k := range c.takeTicks() {
 			times = append(times, k.Time)
 		}
