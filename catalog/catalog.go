@@ -1,9 +1,11 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -92,14 +94,15 @@ func New(b *bus.Bus, log *slog.Logger) *Catalog {
 // does not mend. It is run once.
 func (c *Catalog) Run(ctx context.Context) error {
 	defer close(c.ended)
-	if err := c.prepare(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+	err := c.prepare(ctx)
+	var last bus.Extent
+	if err == nil {
+		last, err = c.bus.Extent(ctx, modelStream)
 	}
-	last, err := c.bus.Extent(ctx, modelStream)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return fmt.Errorf("follow model: %w", err)
 	}
 	if last.Last <= c.State().Revision {
@@ -187,7 +190,10 @@ func (c *Catalog) take(ctx context.Context, m bus.Message) error {
 		s.Model = own.model
 	} else {
 		p, err := c.patchesOf(ctx, &e)
-		if err != nil {
+		switch {
+		case errors.Is(err, errEvent):
+			return fatal{fmt.Errorf("follow model: revision %d: %w", m.Seq, err)}
+		case err != nil:
 			return err
 		}
 		if s.Model, _, err = was.Model.Apply(p.Patch); err != nil {
@@ -203,19 +209,49 @@ func (c *Catalog) take(ctx context.Context, m bus.Message) error {
 func (c *Catalog) patchesOf(ctx context.Context, e *event) (*patches, error) {
 	if e.Object == "" {
 		if e.Patches == nil {
-			return nil, fatal{fmt.Errorf("follow model: %w: no patch", errEvent)}
+			return nil, fmt.Errorf("%w: no patch", errEvent)
 		}
 		return e.Patches, nil
 	}
-	data, err := c.store().GetBytes(ctx, e.Object)
+	data, err := c.load(ctx, e.Object)
+	if err != nil {
+		return nil, err
+	}
+	p, err := readPatches(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("read object %s: %w", e.Object, err)
 	}
-	p := new(patches)
-	if err := unpack(data, p); err != nil {
-		return nil, fatal{fmt.Errorf("read object %s: %w", e.Object, err)}
-	}
 	return p, nil
+}
+
+// objectPatience is for one object: without a deadline of one's own the client
+// gives up after five seconds, which a large one may take.
+const objectPatience = 2 * time.Minute
+
+// load reads an object as a whole. Objects are compressed, and a reader that
+// takes its time over one would lose pieces of it.
+func (c *Catalog) load(ctx context.Context, name string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, objectPatience)
+	defer cancel()
+	data, err := c.store().GetBytes(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read object %s: %w", name, err)
+	}
+	return data, nil
+}
+
+// save stores what write writes as an object.
+func (c *Catalog) save(ctx context.Context, name string, write func(io.Writer) error) error {
+	var buf bytes.Buffer
+	if err := write(&buf); err != nil {
+		return fmt.Errorf("store object %s: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, objectPatience)
+	defer cancel()
+	if _, err := c.store().PutBytes(ctx, name, buf.Bytes()); err != nil {
+		return fmt.Errorf("store object %s: %w", name, err)
+	}
+	return nil
 }
 
 func (c *Catalog) store() jetstream.ObjectStore {
@@ -347,7 +383,7 @@ func (c *Catalog) await(ctx context.Context, revision uint64) bool {
 
 // Known says up to when the model is certain: every revision, of whomever,
 // whose Effective is at or before this time is in State. While Run works and
-// the bus answers it is less than 250 ms behind the clock. It holds across
+// the bus answers promptly it is less than 250 ms behind the clock. It holds across
 // machines whose clocks differ by less than a second. It never goes back; it is
 // 1970 before Run has got that far.
 func (c *Catalog) Known() time.Time { return time.UnixMilli(c.known.Load()).UTC() }

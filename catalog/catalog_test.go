@@ -46,7 +46,7 @@ func start(t *testing.T, b *bus.Bus) (c *Catalog, stop func()) {
 	case <-c.Ready():
 	case err := <-done:
 		t.Fatal(err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(60 * time.Second):
 		t.Fatal("not ready in time")
 	}
 	return c, stop

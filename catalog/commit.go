@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -94,20 +95,24 @@ func (c *Catalog) Commit(ctx context.Context, ch Change) (State, error) {
 
 // packed gives the event as bytes, with long patches put beside it.
 func (c *Catalog) packed(ctx context.Context, e *event) ([]byte, error) {
-	data, err := pack(e)
-	if err != nil || len(data) <= maxEvent {
-		return data, err
+	if things(&e.Patches.Patch)+things(&e.Patches.Inverse) <= plainThings {
+		data, err := pack(e)
+		if err != nil || len(data) <= maxEvent {
+			return data, err
+		}
 	}
 	e.Object = "patch-" + e.Key
-	beside, err := pack(e.Patches)
-	if err != nil {
+	if err := c.save(ctx, e.Object, func(w io.Writer) error { return writePatches(w, e.Patches) }); err != nil {
 		return nil, err
-	}
-	if _, err := c.store().PutBytes(ctx, e.Object, beside); err != nil {
-		return nil, fmt.Errorf("store object: %w", err)
 	}
 	e.Patches = nil
 	return pack(e)
+}
+
+// things counts what a patch names.
+func things(p *model.Patch) int {
+	return len(p.Sites) + len(p.Sensors) + len(p.Groups) + len(p.Hierarchies) +
+		len(p.RemoveSites) + len(p.RemoveSensors) + len(p.RemoveGroups) + len(p.RemoveHierarchies)
 }
 
 // refused cleans up after an event that was not stored and says why.

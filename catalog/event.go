@@ -1,10 +1,12 @@
 package catalog
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -31,12 +33,13 @@ type patches struct {
 }
 
 const (
-	plainBytes = 2048               // longer events are compressed
-	maxEvent   = bus.MaxPayload / 2 // larger ones become objects
-	maxPatch   = int64(1) << 32     // of patches or snapshots unpacked, in bytes
-	ahead      = 24 * time.Hour     // how far in the future a revision may be effective
-	margin     = time.Second        // between storing and being effective
-	zstdWindow = 8 << 20            // bounds what a reader needs
+	plainThings = 10_000             // patches that name more become objects unseen
+	plainBytes  = 2048               // longer events are compressed
+	maxEvent    = bus.MaxPayload / 2 // larger ones become objects
+	maxPatch    = int64(1) << 32     // of patches or snapshots unpacked, in bytes
+	ahead       = 24 * time.Hour     // how far in the future a revision may be effective
+	margin      = time.Second        // between storing and being effective
+	zstdWindow  = 8 << 20            // bounds what a reader needs
 )
 
 // effective is when the revision comes into force, for every reader the same:
@@ -84,4 +87,36 @@ func unpack(b []byte, v any) error {
 		return fmt.Errorf("%w: %w", errEvent, err)
 	}
 	return nil
+}
+
+// writePatches writes both patches of an event for an object, without ever
+// holding them as text.
+func writePatches(w io.Writer, p *patches) error {
+	enc, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow))
+	if err != nil {
+		return err
+	}
+	buf := bufio.NewWriterSize(enc, 1<<16)
+	for _, x := range []*model.Patch{&p.Patch, &p.Inverse} {
+		if err := x.WriteJSON(buf); err != nil {
+			return err
+		}
+	}
+	if err := buf.Flush(); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+func readPatches(r io.Reader) (*patches, error) {
+	dec, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow))
+	if err != nil {
+		return nil, err
+	}
+	defer dec.Close()
+	ps, err := model.ReadPatches(io.LimitReader(dec, maxPatch), 2)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errEvent, err)
+	}
+	return &patches{Patch: ps[0], Inverse: ps[1]}, nil
 }

@@ -112,12 +112,8 @@ func (c *Catalog) snapshots(ctx context.Context) {
 
 // snapshot stores a state and removes snapshots that nobody needs any more.
 func (c *Catalog) snapshot(ctx context.Context, s State) error {
-	r, w := io.Pipe()
-	go func() { w.CloseWithError(writeSnapshot(w, s)) }()
-	defer r.Close()
-	_, err := c.store().Put(ctx, jetstream.ObjectMeta{Name: snapshotName(s.Revision, s.Effective)}, r)
-	if err != nil {
-		return fmt.Errorf("store snapshot: %w", err)
+	if err := c.save(ctx, snapshotName(s.Revision, s.Effective), func(w io.Writer) error { return writeSnapshot(w, s) }); err != nil {
+		return err
 	}
 	c.pace.made(s.Effective)
 	all, err := listSnapshots(ctx, c.store())
@@ -199,15 +195,12 @@ func (c *Catalog) loadSnapshot(ctx context.Context) error {
 		if all[i].effective > before {
 			continue
 		}
-		o, err := c.store().Get(ctx, all[i].name)
+		data, err := c.load(ctx, all[i].name)
 		if err != nil {
 			c.log.Warn("a snapshot of the model is not there", "snapshot", all[i].name, "error", err)
 			continue
 		}
-		s, err := readSnapshot(o)
-		if closeErr := o.Close(); err == nil {
-			err = closeErr
-		}
+		s, err := readSnapshot(bytes.NewReader(data))
 		if err != nil {
 			c.log.Warn("a snapshot of the model is not readable", "snapshot", all[i].name, "error", err)
 			continue

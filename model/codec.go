@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -15,19 +16,122 @@ import (
 // dozens of times that. Larger models go as JSON.
 const MaxYAML = 32 << 20
 
-// ReadJSON reads one document as JSON. Unknown keys are errors. It does not
-// validate; [New] does.
+// list is one of the lists of a document or patch, read and written item by
+// item: a model of a million sensors is never in memory as text.
+type list struct {
+	name  string
+	n     int
+	at    func(int) any
+	parse func(*json.Decoder) error // appends one item
+}
+
+func listOf[T any](name string, s *[]T) list {
+	return list{
+		name: name, n: len(*s),
+		at: func(i int) any { return &(*s)[i] },
+		parse: func(dec *json.Decoder) error {
+			var x T
+			if err := dec.Decode(&x); err != nil {
+				return err
+			}
+			*s = append(*s, x)
+			return nil
+		},
+	}
+}
+
+func (d *Document) lists() []list {
+	return []list{listOf("sites", &d.Sites), listOf("sensors", &d.Sensors), listOf("groups", &d.Groups), listOf("hierarchies", &d.Hierarchies)}
+}
+
+func (p *Patch) lists() []list {
+	return []list{
+		listOf("sites", &p.Sites), listOf("sensors", &p.Sensors), listOf("groups", &p.Groups), listOf("hierarchies", &p.Hierarchies),
+		listOf("removeSites", &p.RemoveSites), listOf("removeSensors", &p.RemoveSensors),
+		listOf("removeGroups", &p.RemoveGroups), listOf("removeHierarchies", &p.RemoveHierarchies),
+	}
+}
+
+// readLists reads one JSON object of lists.
+func readLists(dec *json.Decoder, lists []list) error {
+	dec.DisallowUnknownFields()
+	if err := delim(dec, '{'); err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		key, _ := t.(string) // a key is a string, or the decoder complains
+		i := slices.IndexFunc(lists, func(l list) bool { return l.name == key })
+		switch {
+		case i < 0:
+			return fmt.Errorf("unknown key %.60q", key)
+		case seen[key]:
+			return fmt.Errorf("key %q stands there twice", key)
+		}
+		seen[key] = true
+		if t, err = dec.Token(); err != nil {
+			return err
+		}
+		if t == nil {
+			continue
+		}
+		if t != json.Delim('[') {
+			return fmt.Errorf("%s are not a list", key)
+		}
+		for n := 1; dec.More(); n++ {
+			if err := lists[i].parse(dec); err != nil {
+				return fmt.Errorf("%s, number %d: %w", key, n, err)
+			}
+		}
+		if err := delim(dec, ']'); err != nil {
+			return err
+		}
+	}
+	return delim(dec, '}')
+}
+
+func delim(dec *json.Decoder, want json.Delim) error {
+	t, err := dec.Token()
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	if t != want {
+		return fmt.Errorf("%v stands where %v should", t, want)
+	}
+	return nil
+}
+
+// ReadJSON reads one document as JSON. Unknown and repeated lists and unknown
+// keys are errors. It does not validate; [New] does.
 func ReadJSON(r io.Reader) (Document, error) {
 	var d Document
 	dec := json.NewDecoder(r)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
+	if err := readLists(dec, d.lists()); err != nil {
 		return Document{}, fmt.Errorf("read model: %w", err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Document{}, errors.New("read model: something follows the document")
 	}
 	return d, nil
+}
+
+// ReadPatches reads n patches that follow one another as JSON.
+func ReadPatches(r io.Reader, n int) ([]Patch, error) {
+	out := make([]Patch, n)
+	dec := json.NewDecoder(r)
+	for i := range out {
+		if err := readLists(dec, out[i].lists()); err != nil {
+			return nil, fmt.Errorf("read patch: %w", err)
+		}
+	}
+	return out, nil
 }
 
 // ReadYAML reads one document as YAML. Unknown and repeated keys are errors
@@ -95,16 +199,13 @@ func (v *noAliases) Visit(n ast.Node) ast.Visitor {
 // WriteJSON writes the document with one thing per line, so that two versions
 // can be compared line by line.
 func (d Document) WriteJSON(w io.Writer) error {
-	lists := []struct {
-		name string
-		n    int
-		at   func(int) any
-	}{
-		{"sites", len(d.Sites), func(i int) any { return &d.Sites[i] }},
-		{"sensors", len(d.Sensors), func(i int) any { return &d.Sensors[i] }},
-		{"groups", len(d.Groups), func(i int) any { return &d.Groups[i] }},
-		{"hierarchies", len(d.Hierarchies), func(i int) any { return &d.Hierarchies[i] }},
-	}
+	return writeLists(w, d.lists())
+}
+
+// WriteJSON writes the patch as WriteJSON of a document does.
+func (p Patch) WriteJSON(w io.Writer) error { return writeLists(w, p.lists()) }
+
+func writeLists(w io.Writer, lists []list) error {
 	if _, err := io.WriteString(w, "{"); err != nil {
 		return err
 	}
