@@ -17,9 +17,20 @@ import (
 )
 
 const (
-	scanPage = 1 << 16 // samples read before they are handed over
+	scanPage = 1 << 17 // samples read before they are handed over
 	nameSet  = 200     // series asked for at once; the TSDB's matcher takes sets up to 256 by look-up
 )
+
+// scanBuffer is room for a page. Making it anew for every scan would cost as
+// much as filling it.
+type scanBuffer struct {
+	times  []int64
+	values []float64
+}
+
+func newScanBuffer() any {
+	return &scanBuffer{make([]int64, 0, scanPage), make([]float64, 0, scanPage)}
+}
 
 // Scan hands the samples of a series to f; see [history.Store].
 //
@@ -28,8 +39,9 @@ func (s *Store) Scan(ctx context.Context, k history.Series, from, to record.Mill
 	if from > to {
 		return nil
 	}
-	var times []int64
-	var values []float64
+	buf := s.scans.Get().(*scanBuffer)
+	defer s.scans.Put(buf)
+	times, values := buf.times, buf.values
 	next := int64(from)
 	for {
 		times, values = times[:0], values[:0]
@@ -54,25 +66,44 @@ func (s *Store) page(ctx context.Context, k history.Series, from, to int64, time
 	if s.closed.Load() {
 		return false, errClosed
 	}
-	q, err := s.db.Querier(from, to)
+	// By chunks: to merge the samples of many blocks one by one costs three
+	// times as much, and only chunks that overlap need it.
+	q, err := s.db.ChunkQuerier(from, to)
 	if err != nil {
 		return false, err
 	}
 	defer q.Close()
-	set := q.Select(ctx, false, nil, exactly(k)...)
+	set := q.Select(ctx, false, &storage.SelectHints{Start: from, End: to, DisableTrimming: true}, exactly(k)...)
 	if !set.Next() {
 		return false, set.Err()
 	}
-	it := set.At().Iterator(nil)
-	for it.Next() == chunkenc.ValFloat {
-		t, v := it.At()
-		*times = append(*times, t)
-		*values = append(*values, v)
-		if len(*times) == scanPage {
-			return true, nil
+	metas := set.At().Iterator(nil)
+	var it chunkenc.Iterator
+	for metas.Next() {
+		c := metas.At()
+		if c.MaxTime < from || c.MinTime > to {
+			continue
+		}
+		it = c.Chunk.Iterator(it)
+		for it.Next() == chunkenc.ValFloat {
+			t, v := it.At()
+			if t < from {
+				continue
+			}
+			if t > to {
+				break
+			}
+			*times = append(*times, t)
+			*values = append(*values, v)
+			if len(*times) == scanPage {
+				return true, nil
+			}
+		}
+		if err := it.Err(); err != nil {
+			return false, err
 		}
 	}
-	return false, it.Err()
+	return false, metas.Err()
 }
 
 func exactly(k history.Series) []*labels.Matcher {

@@ -68,6 +68,7 @@ type Store struct {
 	floor     atomic.Int64 // of a series without a cell nothing newer is stored
 	unflushed atomic.Uint64
 	room      roomGauge
+	scans     sync.Pool // of *scanBuffer
 	broken    atomic.Pointer[error]
 
 	flushing   sync.Mutex // one flush at a time
@@ -124,6 +125,7 @@ func Open(o Options) (*Store, error) {
 		compact: make(chan struct{}, 1),
 	}
 	s.room = roomGauge{dir: o.Dir, min: o.MinFree}
+	s.scans.New = newScanBuffer
 	s.pages.Store(new([]*page))
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
