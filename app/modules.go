@@ -37,11 +37,11 @@ var modules = []module{
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog"}, start: startAggregate},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog"}, start: startBridge},
 	{name: "gateway", does: "serves the web page and live events", needs: []string{"bus"}, start: startGateway},
+	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
-		needs: []string{"registry", "history", "aggregate", "bridge", "gateway"}, start: startHTTP,
+		needs: []string{"registry", "history", "aggregate", "bridge", "gateway", "demo"}, start: startHTTP,
 	},
-	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge", "http"}, start: startDemo},
 }
 
 func findModule(name string) *module {

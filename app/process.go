@@ -46,6 +46,7 @@ type process struct {
 	noMQTT  string // why it is not, when it was meant to
 	catalog *catalog.Catalog
 	history *history.Service // nil: not in this process
+	store   history.Store    // nil: not in this process
 	bridge  *bridge.Service  // nil: not in this process
 
 	trimming sync.Mutex // held while nothing may be removed from the bus
@@ -71,6 +72,9 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, p.users.Close()) }()
+	if p.secret, err = p.newLocalToken(ctx); err != nil {
+		return err
+	}
 	p.metrics = prometheus.NewRegistry()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := p.open(); err != nil {
@@ -119,12 +123,7 @@ func (p *process) open() error {
 // announce makes the process findable for commands on this machine and tells
 // people where to go.
 func (p *process) announce(ctx context.Context) error {
-	secret, err := p.newLocalToken(ctx)
-	if err != nil {
-		return err
-	}
-	p.secret = secret
-	in := datadir.Instance{URL: p.localURL(), Secret: secret, PID: os.Getpid(), Version: Version(), Started: p.began}
+	in := datadir.Instance{URL: p.localURL(), Secret: p.secret, PID: os.Getpid(), Version: Version(), Started: p.began}
 	if err := p.dir.Announce(in); err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/access"
@@ -20,6 +19,8 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/history/promapi"
+	"github.com/wattwerk/wattwerk/history/transfer"
 	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/record"
@@ -156,10 +157,11 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
-	if face, ok := any(s).(interface{ Register(huma.API) }); ok {
-		face.Register(p.gateway.API())
-	}
-	p.history = s
+	s.Register(p.gateway.API())
+	queries := promapi.Handler(promapi.Options{Store: store, Log: log})
+	p.gateway.Handle("/prometheus/", gateway.Require(access.Read, queries))
+	transfer.Register(p.gateway.API(), s, log)
+	p.history, p.store = s, store
 	return running{run: s.Run, stop: func(context.Context) error { return store.Close() }}, nil
 }
 

@@ -242,3 +242,14 @@ func (p *PDUs) message(i int, rows []record.Millis) []byte {
 	}
 	return data
 }
+
+// Readings gives what all servers draw at time t, as the bridge records it.
+func (p *PDUs) Readings(t record.Millis) []record.Record {
+	var out []record.Record
+	for i, rack := range racks {
+		for n := rack[0]; n <= rack[1]; n++ {
+			out = append(out, record.Record{Sensor: PDUSensor(i+1, n), Time: t, Value: p.Value(n, t)})
+		}
+	}
+	return out
+}

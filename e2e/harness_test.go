@@ -1,0 +1,266 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the program under test.
+var binary string
+
+func TestMain(m *testing.M) {
+	code, err := build(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func build(run func() int) (int, error) {
+	dir, err := os.MkdirTemp("", "wattwerk-e2e-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a leftover does no harm
+	binary = filepath.Join(dir, "wattwerk")
+	out, err := exec.Command("go", "build", "-o", binary, "../cmd/wattwerk").CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("build: %w\n%s", err, out)
+	}
+	return run(), nil
+}
+
+// startWithin is how long a process may take until it says where it is.
+const startWithin = 60 * time.Second
+
+// process is a running wattwerk.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	dir   string
+	url   string
+	token string
+	ended chan struct{} // closed when it has ended
+	began time.Time
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+// start runs "wattwerk run" on the directory, on a free port, and returns when
+// it answers. The test ends it.
+func start(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	args = append([]string{"run", "--data", dir, "--addr", "127.0.0.1:0", "--mqtt", "off"}, args...)
+	p := &process{t: t, dir: dir, cmd: exec.Command(binary, args...), ended: make(chan struct{}), began: time.Now()}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cmd.Stderr = p
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	url := make(chan string, 1)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			_, _ = p.Write(append(s.Bytes(), '\n'))
+			if at, ok := strings.CutPrefix(strings.TrimSpace(s.Text()), "page and API"); ok {
+				url <- strings.TrimSpace(at)
+			}
+		}
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(p.stop)
+	select {
+	case p.url = <-url:
+	case <-p.ended:
+		t.Fatalf("wattwerk ended:\n%s", p.output())
+	case <-time.After(startWithin):
+		t.Fatalf("wattwerk did not start within %v:\n%s", startWithin, p.output())
+	}
+	var in struct{ Secret string }
+	data, err := os.ReadFile(filepath.Join(dir, "instance.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &in)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.token = in.Secret
+	return p
+}
+
+// Write collects what the process says.
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.Write(b)
+}
+
+func (p *process) output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.log.String()
+}
+
+// stop ends the process as an operator would, and complains when that fails.
+func (p *process) stop() {
+	select {
+	case <-p.ended:
+		return
+	default:
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(60 * time.Second):
+		p.t.Error("wattwerk did not stop within 60 s")
+		p.kill()
+	}
+	if code := p.cmd.ProcessState.ExitCode(); code != 0 && code != -1 {
+		p.t.Errorf("wattwerk ended with exit code %d:\n%s", code, p.output())
+	}
+}
+
+// kill ends the process as a power cut would.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+// call sends a request and decodes the JSON answer into v, which may be nil.
+func (p *process) call(method, path string, body, v any) {
+	p.t.Helper()
+	if err := p.try(method, path, body, v); err != nil {
+		p.t.Fatalf("%s %s: %v", method, path, err)
+	}
+}
+
+func (p *process) try(method, path string, body, v any) error {
+	var r io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		r = strings.NewReader(b)
+	default:
+		data, err := json.Marshal(b)
+		if err != nil {
+			return err
+		}
+		r = bytes.NewReader(data)
+	}
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, p.url+path, r)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	data, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("%s: %s", resp.Status, data)
+	}
+	if v == nil {
+		return nil
+	}
+	return json.Unmarshal(data, v)
+}
+
+// run runs a command of the program on the same directory.
+func (p *process) run(args ...string) string {
+	p.t.Helper()
+	out, err := command(p.t, append(args, "--data", p.dir)...)
+	if err != nil {
+		p.t.Fatalf("wattwerk %s: %v", strings.Join(args, " "), err)
+	}
+	return out
+}
+
+// command runs the program until it ends and gives what it wrote.
+func command(t *testing.T, args ...string) (string, error) {
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		return string(out), fmt.Errorf("%w: %s", err, errs.String())
+	}
+	return string(out), nil
+}
+
+// errEnough ends a stream that has given what was asked.
+var errEnough = errors.New("enough")
+
+// events follows the stream of live events until f says errEnough, or the
+// deadline has passed.
+func (p *process) events(query string, within time.Duration, f func(event string, data []byte) error) error {
+	ctx, cancel := context.WithTimeout(p.t.Context(), within)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url+"/api/v1/stream"+query, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+p.token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // only read
+	if resp.StatusCode != http.StatusOK {
+		return errors.New(resp.Status)
+	}
+	event := ""
+	s := bufio.NewScanner(resp.Body)
+	s.Buffer(nil, 16<<20)
+	for s.Scan() {
+		if name, ok := strings.CutPrefix(s.Text(), "event: "); ok {
+			event = name
+		}
+		if data, ok := strings.CutPrefix(s.Text(), "data: "); ok {
+			if err := f(event, []byte(data)); err != nil {
+				return err
+			}
+		}
+	}
+	return fmt.Errorf("the stream ended: %w", s.Err())
+}
+
+// ticks is one event of the stream.
+type ticks struct {
+	Hierarchy   string     `json:"hierarchy"`
+	T           int64      `json:"t"`
+	Group       []string   `json:"group"`
+	Sum         []*float64 `json:"sum"`
+	Count       []int      `json:"count"`
+	Total       []int      `json:"total"`
+	Meter       []*float64 `json:"meter"`
+	Unaccounted []*float64 `json:"unaccounted"`
+}
