@@ -220,7 +220,7 @@ func TestTicksNeverGoBack(t *testing.T) {
 			t.Error(diff)
 		}
 	}
-	s.aggregates([]byte("garbage"), now)
+	s.aggregates([]byte("garbage"), false, now)
 	// A hierarchy that is gone is forgotten.
 	now = now.Add(forgetAfter + time.Second)
 	other := ticks("other", 2, 1)
