@@ -224,7 +224,7 @@ func TestTicksNeverGoBack(t *testing.T) {
 	// A hierarchy that is gone is forgotten.
 	now = now.Add(forgetAfter + time.Second)
 	other := ticks("other", 2, 1)
-	s.aggregates(other.Encode(nil), now)
+	s.aggregates(other.Encode(nil), false, now)
 	if len(s.last) != 1 {
 		t.Errorf("%d hierarchies are remembered", len(s.last))
 	}
