@@ -73,8 +73,12 @@ func victim(dir string) error {
 		}
 	}()
 	go func() {
-		for {
-			if err := svc.Flush(ctx); err != nil {
+		for i := 0; ; i++ {
+			flush := svc.FlushSettled
+			if i%5 == 0 {
+				flush = svc.Flush
+			}
+			if err := flush(ctx); err != nil {
 				fmt.Println("error:", err)
 			}
 		}

@@ -34,16 +34,18 @@ func (s *Service) records(ctx context.Context, p int) reader {
 			if err := s.bury(ctx, bus.DeadLetter{Reason: fmt.Sprintf("message %d of partition %d: %v", m.Seq, p, err), Sample: printable(m.Data)}); err != nil {
 				return err
 			}
-			s.positions[p].Store(m.Seq)
+			s.streams[p].done(m.Seq, 0)
 			return nil
 		}
 		n := batch.Len()
 		refs := known.Get(batch.SensorColumn(), look)
 		limit := record.MillisOf(m.Stored) + record.Millis(s.opts.MaxFuture.Milliseconds())
-		if !sound(&batch, limit) {
+		newest, ok := sound(&batch, limit)
+		if !ok {
 			if err := s.sift(ctx, &batch, limit); err != nil {
 				return err
 			}
+			newest, _ = sound(&batch, limit)
 		}
 		if err := s.append(ctx, refs, batch.Index, batch.Times, batch.Values, func(i int) string {
 			names := batch.Names()
@@ -55,22 +57,23 @@ func (s *Service) records(ctx context.Context, p int) reader {
 			return err
 		}
 		s.appended.Add(uint64(n))
-		s.positions[p].Store(m.Seq)
+		s.streams[p].done(m.Seq, newest)
 		return nil
 	}
 	return func(from uint64) error { return s.opts.Bus.ReadRecords(ctx, p, from, handle) }
 }
 
-// sound tells in one pass whether every record may be stored.
-func sound(b *record.Batch, limit record.Millis) bool {
-	ok := true
+// sound tells whether every record may be stored, and the newest time.
+func sound(b *record.Batch, limit record.Millis) (newest record.Millis, ok bool) {
+	ok = true
 	for _, t := range b.Times {
 		ok = ok && t >= record.MinTime && t <= limit
+		newest = max(newest, t)
 	}
 	for _, v := range b.Values {
 		ok = ok && math.Abs(v) <= record.MaxValue // false for NaN
 	}
-	return ok
+	return newest, ok
 }
 
 // sift takes out of the batch what may not be stored, and buries it.
@@ -257,9 +260,10 @@ func (s *Service) aggregates(ctx context.Context) reader {
 			if err := s.bury(ctx, bus.DeadLetter{Reason: fmt.Sprintf("message %d of the aggregates: %v", m.Seq, err), Sample: printable(m.Data)}); err != nil {
 				return err
 			}
-			s.ticks.Store(m.Seq)
+			s.aggregated().done(m.Seq, 0)
 			return nil
 		}
+		newest := record.Millis(0)
 		if len(ticks.Ticks) > 0 {
 			l, err := s.lane(ctx, lanes, &ticks)
 			if err != nil {
@@ -269,9 +273,10 @@ func (s *Service) aggregates(ctx context.Context) reader {
 				if err := s.appendTick(ctx, l, &ticks.Ticks[i]); err != nil {
 					return err
 				}
+				newest = max(newest, ticks.Ticks[i].Time)
 			}
 		}
-		s.ticks.Store(m.Seq)
+		s.aggregated().done(m.Seq, newest)
 		return nil
 	}
 	return func(from uint64) error { return s.opts.Bus.ReadAggregates(ctx, from, handle) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,17 +40,17 @@ type Options struct {
 // Service reads records and ticks from the bus into a store, and answers
 // questions about them.
 type Service struct {
-	opts      Options
-	log       *slog.Logger
-	model     func() *model.Model // may give nil
-	now       func() time.Time
-	positions []atomic.Uint64 // per partition, everything up to here is appended
-	ticks     atomic.Uint64   // the same of the aggregates
-	saved     []uint64        // per partition, and last of the aggregates; owned by flush
-	flushing  sync.Mutex
-	appended  atomic.Uint64
-	refused   *prometheus.CounterVec
-	flushed   *prometheus.HistogramVec
+	opts     Options
+	log      *slog.Logger
+	model    func() *model.Model // may give nil
+	now      func() time.Time
+	streams  []stream // per partition, and last the aggregates
+	flushing sync.Mutex
+	saved    []uint64 // per stream; guarded by flushing
+	whole    bool     // the next flush leaves nothing; guarded by flushing
+	appended atomic.Uint64
+	refused  *prometheus.CounterVec
+	flushed  *prometheus.HistogramVec
 }
 
 // New checks the options and makes a service.
@@ -71,9 +72,9 @@ func New(o Options) (*Service, error) {
 	}
 	s := &Service{
 		opts: o, log: o.Log, now: time.Now,
-		model:     func() *model.Model { return nil },
-		positions: make([]atomic.Uint64, o.Bus.Partitions()),
-		saved:     make([]uint64, o.Bus.Partitions()+1),
+		model:   func() *model.Model { return nil },
+		streams: make([]stream, o.Bus.Partitions()+1),
+		saved:   make([]uint64, o.Bus.Partitions()+1),
 	}
 	if o.Catalog != nil {
 		s.model = func() *model.Model { return o.Catalog.State().Model }
@@ -107,11 +108,11 @@ func (s *Service) register(r prometheus.Registerer) error {
 		gauge("wattwerk_history_newest_seconds", "Time of the newest sample, since 1970.",
 			func() float64 { return float64(s.opts.Store.Stats().Newest) / 1000 }),
 	}
-	for p := range s.positions {
+	for p := range s.partitions() {
 		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "wattwerk_history_position", Help: "Position in the records stream up to which everything is in the history.",
 			ConstLabels: prometheus.Labels{"partition": fmt.Sprint(p)},
-		}, func() float64 { return float64(s.positions[p].Load()) }))
+		}, func() float64 { return float64(s.streams[p].position.Load()) }))
 	}
 	for _, c := range all {
 		if err := r.Register(c); err != nil {
@@ -121,18 +122,61 @@ func (s *Service) register(r prometheus.Registerer) error {
 	return nil
 }
 
+// stream is how far a stream of the bus is read.
+type stream struct {
+	position atomic.Uint64 // everything up to here is in the store
+
+	mu    sync.Mutex
+	peaks []peak // messages not yet durable that reach farther in event time than any before
+}
+
+type peak struct {
+	seq uint64
+	at  record.Millis
+}
+
+// done notes that the message at seq is in the store, with records up to at.
+func (x *stream) done(seq uint64, at record.Millis) {
+	x.mu.Lock()
+	if n := len(x.peaks); n == 0 || at > x.peaks[n-1].at {
+		x.peaks = append(x.peaks, peak{seq, at})
+	}
+	x.mu.Unlock()
+	x.position.Store(seq)
+}
+
+// durable gives the position up to which everything is durable when, of what
+// is read up to seq, everything up to a point in event time is.
+func (x *stream) durable(seq uint64, through record.Millis) uint64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for n < len(x.peaks) && x.peaks[n].seq <= seq && x.peaks[n].at <= through {
+		n++
+	}
+	if n < len(x.peaks) {
+		seq = min(seq, x.peaks[n].seq-1)
+	}
+	x.peaks = slices.Delete(x.peaks, 0, n)
+	return seq
+}
+
+func (s *Service) partitions() int { return len(s.streams) - 1 }
+
+func (s *Service) aggregated() *stream { return &s.streams[s.partitions()] }
+
 // Positions gives for each partition the position up to which every message is
 // in the store, durable or not.
 func (s *Service) Positions() []uint64 {
-	out := make([]uint64, len(s.positions))
+	out := make([]uint64, s.partitions())
 	for p := range out {
-		out[p] = s.positions[p].Load()
+		out[p] = s.streams[p].position.Load()
 	}
 	return out
 }
 
 // AggregatesPosition gives the same for the aggregates stream.
-func (s *Service) AggregatesPosition() uint64 { return s.ticks.Load() }
+func (s *Service) AggregatesPosition() uint64 { return s.aggregated().position.Load() }
 
 // Appended is how many records were read from the bus and stored, found to be
 // there already, or refused, since the service was made.
@@ -154,10 +198,10 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("run history: %w", err)
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	for p := range s.positions {
-		g.Go(func() error { return s.follow(gctx, &s.positions[p], s.records(gctx, p)) })
+	for p := range s.partitions() {
+		g.Go(func() error { return s.follow(gctx, &s.streams[p].position, s.records(gctx, p)) })
 	}
-	g.Go(func() error { return s.follow(gctx, &s.ticks, s.aggregates(gctx)) })
+	g.Go(func() error { return s.follow(gctx, &s.aggregated().position, s.aggregates(gctx)) })
 	g.Go(func() error { return s.flushLoop(gctx) })
 	err := g.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
@@ -174,7 +218,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // recall finds where to go on.
 func (s *Service) recall(ctx context.Context) error {
-	for p := range s.positions {
+	for p := range s.partitions() {
 		at, err := s.opts.Bus.Position(ctx, Reader, p)
 		if err != nil {
 			return err
@@ -184,7 +228,7 @@ func (s *Service) recall(ctx context.Context) error {
 			return err
 		}
 		s.saved[p] = s.plausible(at, x, "records", p)
-		s.positions[p].Store(s.saved[p])
+		s.streams[p].position.Store(s.saved[p])
 	}
 	at, err := s.opts.Bus.Position(ctx, AggregatesReader, 0)
 	if err != nil {
@@ -195,8 +239,8 @@ func (s *Service) recall(ctx context.Context) error {
 		return err
 	}
 	at = s.plausible(at, x, "aggregates", 0)
-	s.saved[len(s.positions)] = at
-	s.ticks.Store(at)
+	s.saved[s.partitions()] = at
+	s.aggregated().position.Store(at)
 	return nil
 }
 
@@ -246,31 +290,57 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // Flush makes everything durable that is appended, and notes on the bus up to
-// where that is. In this order: a position is never ahead of the disk.
+// where that is.
 func (s *Service) Flush(ctx context.Context) error {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
-	at, ticks := s.Positions(), s.ticks.Load()
-	began := time.Now()
-	if err := s.opts.Store.Flush(ctx); err != nil {
+	s.whole = true
+	return s.flush(ctx)
+}
+
+// FlushSettled does the same but may leave the newest records for the next
+// time, which is cheaper while much is coming in.
+func (s *Service) FlushSettled(ctx context.Context) error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	return s.flush(ctx)
+}
+
+// flush flushes, then saves positions: they are never ahead of the disk.
+func (s *Service) flush(ctx context.Context) error {
+	at := make([]uint64, len(s.streams))
+	for i := range s.streams {
+		at[i] = s.streams[i].position.Load()
+	}
+	began, through := time.Now(), record.MaxTime
+	var err error
+	if s.whole {
+		err = s.opts.Store.Flush(ctx)
+	} else {
+		through, err = s.opts.Store.FlushSettled(ctx)
+	}
+	if err != nil {
 		s.flushed.WithLabelValues("error").Observe(time.Since(began).Seconds())
 		return err
 	}
 	s.flushed.WithLabelValues("ok").Observe(time.Since(began).Seconds())
-	for p, seq := range at {
-		if seq <= s.saved[p] {
+	s.whole = false
+	for i := range s.streams {
+		seq := s.streams[i].durable(at[i], through)
+		// A stream that came no further has a record that is far ahead of all
+		// others: it is not to hold up the rest for ever.
+		s.whole = s.whole || seq <= s.saved[i] && at[i] > s.saved[i]
+		if seq <= s.saved[i] {
 			continue
 		}
-		if err := s.opts.Bus.SavePosition(ctx, Reader, p, seq); err != nil {
+		reader, p := Reader, i
+		if i == s.partitions() {
+			reader, p = AggregatesReader, 0
+		}
+		if err := s.opts.Bus.SavePosition(ctx, reader, p, seq); err != nil {
 			return err
 		}
-		s.saved[p] = seq
-	}
-	if ticks > s.saved[len(at)] {
-		if err := s.opts.Bus.SavePosition(ctx, AggregatesReader, 0, ticks); err != nil {
-			return err
-		}
-		s.saved[len(at)] = ticks
+		s.saved[i] = seq
 	}
 	return nil
 }
@@ -282,7 +352,7 @@ func (s *Service) flushLoop(ctx context.Context) error {
 		if time.Since(last) < s.opts.FlushEvery && s.opts.Store.Stats().Unflushed < s.opts.FlushSamples {
 			continue
 		}
-		if err := s.Flush(ctx); err != nil {
+		if err := s.FlushSettled(ctx); err != nil {
 			s.log.Warn("history not flushed, trying again", "error", err)
 			if !pause(ctx, 10*again) {
 				return nil

@@ -145,6 +145,13 @@ type Store interface {
 	// Flush makes everything durable that was appended before it began.
 	Flush(ctx context.Context) error
 
+	// FlushSettled does so for what is not later than the time it returns, and
+	// may leave the newest samples for the next flush: to write a moment in
+	// which some series are there and others are still on their way can cost
+	// a store a second round for those. Nothing is left when it returns
+	// [record.MaxTime].
+	FlushSettled(ctx context.Context) (record.Millis, error)
+
 	// Backfill begins to store old samples, of any age.
 	Backfill(ctx context.Context) (Backfill, error)
 

@@ -49,6 +49,7 @@ func Run(t *testing.T, open Open) {
 		"scan may be slow and ended": scanEnds,
 		"many flushes":               manyFlushes,
 		"queryable":                  queryable,
+		"settled flushes":            settledFlushes,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, open) })
 	}
@@ -534,6 +535,34 @@ func manyFlushes(t *testing.T, open Open) {
 	f.want(a, want...)
 	f.reopen()
 	f.want(a, want...)
+}
+
+func settledFlushes(t *testing.T, open Open) {
+	f := start(t, open)
+	var want [4][]history.Sample
+	series := []history.Series{history.RecordsOf("s0"), history.RecordsOf("s1"), history.RecordsOf("s2"), history.RecordsOf("s3")}
+	last := record.Millis(0)
+	for i := range 60 {
+		for k := range series {
+			s := x(i-2*k, float64(i*k)) // some are always behind
+			want[k] = append(want[k], s)
+			f.taken(f.put(series[k], s))
+		}
+		if i%7 == 0 {
+			through, err := f.FlushSettled(t.Context())
+			if err != nil || through < last {
+				t.Fatal(through, err)
+			}
+			last = through
+		}
+	}
+	for range 2 {
+		for k := range series {
+			f.want(series[k], want[k]...)
+			f.taken(f.put(series[k], want[k]...))
+		}
+		f.reopen()
+	}
 }
 
 func queryable(t *testing.T, open Open) {

@@ -104,7 +104,10 @@ func (s *Store) appendNew(ctx context.Context, refs []history.Ref, index []uint3
 		return nil, nil, err
 	}
 	s.unflushed.Add(stored)
-	s.raiseNewest(newest)
+	if stored > 0 {
+		s.raiseNewest(newest)
+		s.recent.note(newest)
+	}
 	return late, refused, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -17,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/record"
 )
 
 // ladder is the spans blocks are merged into, in whole multiples.
@@ -38,58 +40,104 @@ func (s *Store) Flush(ctx context.Context) error {
 	if s.closed.Load() {
 		return fmt.Errorf("flush history: %w", errClosed)
 	}
-	return s.flush(ctx)
+	_, err := s.flush(ctx, false)
+	return err
 }
 
-func (s *Store) flush(ctx context.Context) (err error) {
+// FlushSettled makes durable what is not later than the time it returns.
+func (s *Store) FlushSettled(ctx context.Context) (record.Millis, error) {
+	if s.closed.Load() {
+		return 0, fmt.Errorf("flush history: %w", errClosed)
+	}
+	return s.flush(ctx, true)
+}
+
+func (s *Store) flush(ctx context.Context, settled bool) (through record.Millis, err error) {
 	s.flushing.Lock()
 	defer s.flushing.Unlock()
 	defer s.catch(&err)
 	if err := s.broken.Load(); err != nil {
-		return fmt.Errorf("flush history: %w", *err)
+		return 0, fmt.Errorf("flush history: %w", *err)
 	}
 	if s.unflushed.Load() == 0 {
-		return nil
+		return record.MaxTime, nil
 	}
 	// The TSDB panics when it runs out of room here.
 	if need := int64(s.unflushed.Load())*4 + int64(s.db.Head().NumSeries())*600 + 1<<20; s.room.free() < need {
-		return fmt.Errorf("flush history: %w: %d bytes are needed", history.ErrNoRoom, need)
+		return 0, fmt.Errorf("flush history: %w: %d bytes are needed", history.ErrNoRoom, need)
 	}
 	began := time.Now()
-	written, err := s.writeHead(ctx)
+	written, through, err := s.writeHead(ctx, settled)
 	if err != nil {
-		return fmt.Errorf("flush history: %w", err)
+		return 0, fmt.Errorf("flush history: %w", err)
 	}
 	s.unflushed.Add(-written)
 	s.log.Debug("history flushed", "samples", written, "took", time.Since(began))
 	s.requestCompaction()
-	return nil
+	return through, nil
 }
 
-// writeHead writes all that is in the head at this moment into blocks, while
-// more is appended. Late samples come first: should the rest fail, what is
-// read from the bus again is no later than it was then.
-func (s *Store) writeHead(ctx context.Context) (written uint64, err error) {
+// writeHead writes what is in the head at this moment into blocks, while more
+// is appended. Late samples come first: should the rest fail, what is read
+// from the bus again is no later than it was then.
+func (s *Store) writeHead(ctx context.Context, settled bool) (written uint64, through record.Millis, err error) {
 	head := s.db.Head()
 	// Nobody appends at this moment. From here on the TSDB takes only newer
 	// samples in order, others as late ones, so that what is written stays as
 	// it is and can be let go of afterwards.
 	s.gate.Lock()
-	written = s.unflushed.Load()
+	written, through = s.unflushed.Load(), record.MaxTime
 	from, to := head.MinTime(), head.MaxTime()
+	if at := s.recent.settled(to); settled && from <= at && at < to {
+		written = uint64(float64(written) * float64(at-from+1) / float64(to-from+1))
+		to, through = at, record.Millis(at)
+	}
 	if from <= to {
 		head.SetMinValidTime(to + 1)
 	}
 	s.gate.Unlock()
 	if err := s.db.CompactOOOHead(ctx); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if from <= to {
 		if err := s.db.CompactHead(prom.NewRangeHead(head, from, to)); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	return written, nil
+	return written, through, nil
+}
+
+// recent remembers how far the last calls of Append had come in event time.
+// Partitions are read side by side and one is always a bit behind another:
+// what it brings next would be late once everything is flushed, and late
+// samples cost the TSDB a multiple.
+type recent struct {
+	at    [512]atomic.Int64
+	calls atomic.Uint64
+}
+
+func (r *recent) note(t int64) { r.at[r.calls.Add(1)%uint64(len(r.at))].Store(t) }
+
+// mostBehind is how far behind a partition may be and still be waited for.
+const mostBehind = 10 * time.Minute
+
+// settled gives the time behind which hardly anybody is, less a second.
+func (r *recent) settled(newest int64) int64 {
+	n := min(r.calls.Load(), uint64(len(r.at)))
+	if n == 0 {
+		return newest
+	}
+	all := make([]int64, 0, n)
+	for i := range r.at {
+		if t := r.at[i].Load(); t != 0 {
+			all = append(all, t)
+		}
+	}
+	if len(all) == 0 {
+		return newest
+	}
+	slices.Sort(all)
+	return max(all[len(all)/20]-1000, newest-mostBehind.Milliseconds())
 }
 
 func (s *Store) requestCompaction() {

@@ -67,6 +67,7 @@ type Store struct {
 	newest    atomic.Int64 // of all samples taken; MinInt64: none
 	floor     atomic.Int64 // of a series without a cell nothing newer is stored
 	unflushed atomic.Uint64
+	recent    recent
 	room      roomGauge
 	scans     sync.Pool // of *scanBuffer
 	broken    atomic.Pointer[error]
@@ -217,7 +218,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
-	ferr := s.flush(context.Background())
+	_, ferr := s.flush(context.Background(), false)
 	s.stop()
 	s.background.Wait()
 	s.gate.Lock()
