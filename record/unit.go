@@ -17,12 +17,19 @@ type Unit struct {
 	// The same as a fraction, (v*mul+add)/div, because 1/3600 and 0.001 are no
 	// float64: dividing rounds once, multiplying by the rounded factor twice.
 	mul, add, div float64
+
+	// tens is the exponent of a factor that is a power of ten, if there is no
+	// offset; else 0.
+	tens int
 }
 
 // Coherent converts a value in this unit to the coherent unit of its quantity.
-// Factors that are powers of ten or whole numbers are exact to the last bit of
-// the result.
+// Where the factor is a power of ten the decimal point moves and the digits
+// stay: 2.01 kW are 2010 W. Other factors round once.
 func (u Unit) Coherent(v float64) float64 {
+	if u.tens != 0 {
+		return shift(v, u.tens)
+	}
 	if u.div == 0 {
 		return v*u.Factor + u.Offset
 	}
@@ -227,6 +234,9 @@ func makeUnitTables() *unitTables {
 	t := &unitTables{of: make(map[Quantity]*unitIndex)}
 	add := func(u Unit, spellings []string) {
 		u.Factor, u.Offset = u.mul/u.div, u.add/u.div
+		if u.add == 0 {
+			u.tens = tensOf(u.Factor)
+		}
 		spellings = append([]string{u.Code, u.Symbol}, spellings...)
 		if t.of[u.Quantity] == nil {
 			t.of[u.Quantity] = new(unitIndex)
