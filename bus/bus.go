@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -31,7 +29,7 @@ const MaxPayload = 4 << 20
 // server that listens nowhere and syncs every write.
 type Options struct {
 	URL        string        // an external NATS; empty: embed a server
-	Creds      string        // credentials file for an external NATS
+	Creds      string        // credentials file for an external NATS; or Login
 	Dir        string        // where the embedded server keeps its files
 	Partitions int           // of the records when they are first created; default 16, 1 to 1024
 	Replicas   int           // of every stream on an external cluster; default 1
@@ -39,16 +37,22 @@ type Options struct {
 	MinFree    int64         // refuse writes below this many free bytes under Dir; default 256 MiB
 	MaxAge     time.Duration // keep records this long even if read; default 0: trimmed as soon as every reader has them
 	Listen     string        // HOST:PORT for NATS clients of other processes; empty: none
-	MQTT       string        // HOST:PORT of the MQTT listener; empty: none
+	Login      Login         // what other processes say at Listen; needed unless that is a loopback address, where nothing is asked without it
+	MQTT       string        // HOST:PORT of the MQTT listener; empty: none. It answers when AdmitMQTT was called
 	Log        *slog.Logger
 }
+
+// Login is a user and a password.
+type Login struct{ User, Password string }
 
 // Bus is a connection to JetStream with all streams in place.
 type Bus struct {
 	opts       Options
 	server     *server.Server
+	door       *door // of the embedded server
 	conn       *nats.Conn
 	js         jetstream.JetStream
+	mqtt       *nats.Conn // to the account of MQTT clients; nil without listener
 	partitions int
 	full       atomic.Bool
 	stop       context.CancelFunc
@@ -98,6 +102,9 @@ func (b *Bus) connect() error {
 		if b.opts.Creds != "" {
 			opts = append(opts, nats.UserCredentials(b.opts.Creds))
 		}
+		if l := b.opts.Login; l != (Login{}) {
+			opts = append(opts, nats.UserInfo(l.User, l.Password))
+		}
 		conn, err := nats.Connect(b.opts.URL, opts...)
 		if err != nil {
 			u, perr := url.Parse(b.opts.URL)
@@ -111,11 +118,16 @@ func (b *Bus) connect() error {
 		if err := b.embed(); err != nil {
 			return err
 		}
-		conn, err := nats.Connect("", append(opts, nats.InProcessServer(b.server))...)
-		if err != nil {
+		var err error
+		opts = append(opts, nats.InProcessServer(b.server))
+		if b.conn, err = nats.Connect("", append(opts, nats.UserInfo(b.door.own.User, b.door.own.Password))...); err != nil {
 			return fmt.Errorf("reach the embedded NATS: %w", err)
 		}
-		b.conn = conn
+		if b.opts.MQTT != "" {
+			if b.mqtt, err = nats.Connect("", append(opts, nats.UserInfo(b.door.mqtt.User, b.door.mqtt.Password))...); err != nil {
+				return fmt.Errorf("reach the MQTT side of the embedded NATS: %w", err)
+			}
+		}
 	}
 	js, err := jetstream.New(b.conn, jetstream.WithPublishAsyncMaxPending(4096))
 	if err != nil {
@@ -132,8 +144,13 @@ func (b *Bus) Close() {
 		b.stop()
 	}
 	b.background.Wait()
-	if b.conn != nil {
-		b.conn.Close()
+	for _, c := range []*nats.Conn{b.mqtt, b.conn} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	if b.door != nil {
+		b.door.close()
 	}
 	if b.server != nil {
 		b.server.Shutdown()
@@ -262,50 +279,4 @@ func (b *Bus) Objects(ctx context.Context, name string) (jetstream.ObjectStore, 
 		return nil, fmt.Errorf("open objects %s: %w", name, err)
 	}
 	return obs, nil
-}
-
-func (b *Bus) embed() error {
-	dir := filepath.Join(b.opts.Dir, "nats")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	so := &server.Options{
-		ServerName: "wattwerk",
-		DontListen: true,
-		JetStream:  true,
-		StoreDir:   dir,
-		SyncAlways: !b.opts.NoSync,
-		MaxPayload: MaxPayload + 4096,
-		MaxPending: 256 << 20,
-		NoSigs:     true,
-		NoLog:      false,
-		// The budget is the disk itself; measureRoom stops intake in time.
-		JetStreamMaxStore:  1 << 50,
-		JetStreamMaxMemory: 1 << 30,
-	}
-	if b.opts.Listen != "" {
-		host, port, err := splitHostPort(b.opts.Listen)
-		if err != nil {
-			return err
-		}
-		so.DontListen, so.Host, so.Port = false, host, port
-	}
-	if b.opts.MQTT != "" {
-		host, port, err := splitHostPort(b.opts.MQTT)
-		if err != nil {
-			return err
-		}
-		so.MQTT.Host, so.MQTT.Port = host, port
-	}
-	srv, err := server.NewServer(so)
-	if err != nil {
-		return fmt.Errorf("embed NATS: %w", err)
-	}
-	srv.SetLoggerV2(&natsLog{log: b.opts.Log}, false, false, false)
-	b.server = srv
-	srv.Start()
-	if !srv.ReadyForConnections(60 * time.Second) {
-		return errors.New("the embedded NATS did not become ready within 60 s")
-	}
-	return nil
 }

@@ -1,10 +1,13 @@
 package bus
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
 	"strconv"
+	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,12 +35,38 @@ func splitHostPort(addr string) (string, int, error) {
 	return host, n, nil
 }
 
-// natsLog hands the server's words to slog; its notices are our debug.
-type natsLog struct{ log *slog.Logger }
+// natsLog hands the server's words to slog; its notices are our debug. A
+// client that does what it may not is worth a line, but not one each time.
+type natsLog struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	second int64
+	lines  int // in that second
+}
+
+const linesASecond = 20
+
+func (l *natsLog) say(level slog.Level, f string, v []any) {
+	now := time.Now().Unix()
+	l.mu.Lock()
+	if now != l.second {
+		if left := l.lines - linesASecond; left > 0 {
+			l.log.Warn("nats said more", "lines", left)
+		}
+		l.second, l.lines = now, 0
+	}
+	l.lines++
+	quiet := l.lines > linesASecond
+	l.mu.Unlock()
+	if !quiet {
+		l.log.Log(context.Background(), level, "nats", "says", fmt.Sprintf(f, v...))
+	}
+}
 
 func (l *natsLog) Noticef(f string, v ...any) { l.log.Debug("nats", "says", fmt.Sprintf(f, v...)) }
-func (l *natsLog) Warnf(f string, v ...any)   { l.log.Warn("nats", "says", fmt.Sprintf(f, v...)) }
-func (l *natsLog) Fatalf(f string, v ...any)  { l.log.Error("nats", "says", fmt.Sprintf(f, v...)) }
-func (l *natsLog) Errorf(f string, v ...any)  { l.log.Error("nats", "says", fmt.Sprintf(f, v...)) }
-func (l *natsLog) Debugf(f string, v ...any)  {}
-func (l *natsLog) Tracef(f string, v ...any)  {}
+func (l *natsLog) Warnf(f string, v ...any)   { l.say(slog.LevelWarn, f, v) }
+func (l *natsLog) Fatalf(f string, v ...any)  { l.say(slog.LevelError, f, v) }
+func (l *natsLog) Errorf(f string, v ...any)  { l.say(slog.LevelError, f, v) }
+func (l *natsLog) Debugf(string, ...any)      {}
+func (l *natsLog) Tracef(string, ...any)      {}

@@ -2,7 +2,6 @@ package mqtt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -25,40 +24,44 @@ const (
 	consumerName = "wattwerk-bridge"
 )
 
+// maxWaiting bounds what waits on the disk, in bytes: while the bus is full
+// its readers stop, and MQTT clients must not fill the rest. A client whose
+// message finds no room is disconnected without an acknowledgement.
+const maxWaiting = 64 << 20
+
 // Prepare makes the stream and the consumer that keep what is published, if
-// they are missing. Run does it too; whoever opens the listener calls it as
-// soon as the bus is open, so that on a fresh directory nothing that is
-// published before Run is missed.
+// they are missing, and then has MQTT clients let in. Run does it too.
 func (s *Service) Prepare(ctx context.Context) error {
 	_, err := s.prepare(ctx)
 	return err
 }
 
 func (s *Service) prepare(ctx context.Context) (jetstream.Consumer, error) {
-	js := s.opts.Bus.JetStream()
-	// The server makes it when the first client comes; a consumer needs it before.
-	_, err := js.Stream(ctx, msgsStream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = js.CreateStream(ctx, jetstream.StreamConfig{
-			Name: msgsStream, Subjects: []string{msgsPrefix + ">"}, Storage: jetstream.FileStorage,
-			Retention: jetstream.InterestPolicy, Replicas: s.opts.Bus.Replicas(),
-		})
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			err = nil
-		}
-	}
+	c, err := s.consumer(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the MQTT listener: %w", err)
 	}
-	c, err := js.CreateOrUpdateConsumer(ctx, msgsStream, jetstream.ConsumerConfig{
+	s.opts.Bus.AdmitMQTT()
+	return c, nil
+}
+
+func (s *Service) consumer(ctx context.Context) (jetstream.Consumer, error) {
+	js, err := jetstream.New(s.opts.Bus.MQTT())
+	if err != nil {
+		return nil, err
+	}
+	// The server would make it when the first client comes, without a limit.
+	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: msgsStream, Subjects: []string{msgsPrefix + ">"}, Storage: jetstream.FileStorage,
+		Retention: jetstream.InterestPolicy, MaxBytes: maxWaiting, Discard: jetstream.DiscardNew,
+	}); err != nil {
+		return nil, err
+	}
+	return js.CreateOrUpdateConsumer(ctx, msgsStream, jetstream.ConsumerConfig{
 		Durable: consumerName, Description: "Readings published by MQTT, until their records are stored.",
 		AckPolicy: jetstream.AckExplicitPolicy, AckWait: ackWait, MaxAckPending: 4 * batchSize,
 		FilterSubject: msgsPrefix + ">",
 	})
-	if err != nil {
-		return nil, fmt.Errorf("prepare the MQTT listener: %w", err)
-	}
-	return c, nil
 }
 
 // listen takes what is published at our listener.
@@ -90,7 +93,7 @@ func (s *Service) listen(ctx context.Context) error {
 	}
 	defer stored.Stop()
 	for i, t := range s.topics {
-		sub, err := s.opts.Bus.Conn().Subscribe(subjectOf(t.Topic.Topic), func(m *nats.Msg) {
+		sub, err := s.opts.Bus.MQTT().Subscribe(subjectOf(t.Topic.Topic), func(m *nats.Msg) {
 			topic := topicOf(m.Subject)
 			// Only what MQTT clients sent with QoS 0, and once where patterns overlap.
 			if m.Header.Get(qosHeader) == "0" && s.topics.find(topic) == i {

@@ -64,6 +64,9 @@ func New(o Options) (*Service, error) {
 	if o.Bridge == nil || o.Listen && o.Bus == nil {
 		return nil, errors.New("make MQTT: no bridge or no bus")
 	}
+	if o.Listen && o.Bus.MQTT() == nil {
+		return nil, errors.New("make MQTT: the bus has no listener")
+	}
 	if err := o.Config.Validate(); err != nil {
 		return nil, fmt.Errorf("make MQTT: %w", err)
 	}

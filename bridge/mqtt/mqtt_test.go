@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/mqtttest"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -28,82 +28,6 @@ func freeAddr(t *testing.T) string {
 	}
 	defer l.Close()
 	return l.Addr().String()
-}
-
-// publisher speaks just enough of MQTT 3.1.1 to publish: what a small sensor does.
-type publisher struct {
-	t    *testing.T
-	conn net.Conn
-	id   uint16
-}
-
-func dial(t *testing.T, addr string) *publisher {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			t.Cleanup(func() { conn.Close() })
-			p := &publisher{t: t, conn: conn}
-			name := fmt.Sprintf("p%d", time.Now().UnixNano())
-			p.send(0x10, append([]byte{0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, byte(len(name))}, name...))
-			if got := p.receive(); got[0] != 0x20 || got[3] != 0 {
-				t.Fatalf("%s answered % x", addr, got)
-			}
-			return p
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no connection to %s: %v", addr, err)
-		}
-		// The broker has just been started and gives no other sign.
-		<-time.After(10 * time.Millisecond)
-	}
-}
-
-func (p *publisher) send(kind byte, body []byte) {
-	p.t.Helper()
-	packet := []byte{kind}
-	for n := len(body); ; {
-		b := byte(n & 0x7f)
-		if n >>= 7; n > 0 {
-			b |= 0x80
-		}
-		packet = append(packet, b)
-		if n == 0 {
-			break
-		}
-	}
-	if _, err := p.conn.Write(append(packet, body...)); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-func (p *publisher) receive() [4]byte {
-	p.t.Helper()
-	var b [4]byte
-	if err := p.conn.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		p.t.Fatal(err)
-	}
-	if _, err := io.ReadFull(p.conn, b[:]); err != nil {
-		p.t.Fatal(err)
-	}
-	return b
-}
-
-// publish sends a message and returns when the broker acknowledged it.
-func (p *publisher) publish(qos byte, topic, body string) {
-	p.t.Helper()
-	packet := append([]byte{byte(len(topic) >> 8), byte(len(topic))}, topic...)
-	if qos > 0 {
-		p.id++
-		packet = append(packet, byte(p.id>>8), byte(p.id))
-	}
-	p.send(0x30|qos<<1, append(packet, body...))
-	if qos > 0 {
-		if got := p.receive(); got[0] != 0x40 || got[2] != byte(p.id>>8) || got[3] != byte(p.id) {
-			p.t.Fatalf("acknowledged with % x", got)
-		}
-	}
 }
 
 // run runs the service until the function it gives is called.
@@ -149,25 +73,25 @@ func TestListenerTakesWhatSensorsPublish(t *testing.T) {
 	if err := s.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	c := dial(t, addr)
+	c := mqtttest.Dial(t, addr)
 	// Acknowledged while nobody is there.
-	c.publish(1, "power/early", "1")
-	c.publish(1, "tele/plug/SENSOR", `{"ENERGY":{"Power":2}}`)
+	c.MustPublish(1, "power/early", "1")
+	c.MustPublish(1, "tele/plug/SENSOR", `{"ENERGY":{"Power":2}}`)
 	stop := run(t, o)
 	if got := values(p.records(t, 0, 2)); !slices.Equal(got, []string{"early 1", "plug.power 2"}) {
 		t.Fatal(got)
 	}
-	c.publish(1, "power/late", "3")
-	c.publish(1, "x.y/dots", "4")
-	c.publish(1, "power/more/levels", "5")
-	c.publish(1, "unknown/topic", "6")
-	c.publish(1, "power/late", "rubbish")
+	c.MustPublish(1, "power/late", "3")
+	c.MustPublish(1, "x.y/dots", "4")
+	c.MustPublish(1, "power/more/levels", "5")
+	c.MustPublish(1, "unknown/topic", "6")
+	c.MustPublish(1, "power/late", "rubbish")
 	if got := values(p.records(t, 2, 3)); !slices.Equal(got, []string{"dots 4", "late 3", "more.again 5"}) {
 		t.Fatal(got)
 	}
 	// QoS 0 is taken once the subscription is there, and only once.
-	c.publish(0, "power/zero", "7")
-	c.publish(1, "power/end", "8")
+	c.MustPublish(0, "power/zero", "7")
+	c.MustPublish(1, "power/end", "8")
 	if got := values(p.records(t, 5, 2)); !slices.Equal(got, []string{"end 8", "zero 7"}) {
 		t.Fatal(got)
 	}
@@ -177,11 +101,77 @@ func TestListenerTakesWhatSensorsPublish(t *testing.T) {
 		t.Fatal(letters, err)
 	}
 	// Everything was acknowledged: nothing is left, and nothing comes twice.
-	c.publish(1, "power/after", "9")
+	c.MustPublish(1, "power/after", "9")
 	run(t, o)
 	if got := values(p.records(t, 7, 1)); !slices.Equal(got, []string{"after 9"}) {
 		t.Fatal(got)
 	}
+}
+
+// TestNothingIsMissedOnAFreshDirectory has a sensor that is there before us.
+func TestNothingIsMissedOnAFreshDirectory(t *testing.T) {
+	addr := freeAddr(t)
+	p := newPlant(t, bus.Options{MQTT: addr})
+	published := make(chan error, 1)
+	go func() {
+		c, err := mqtttest.Connect(t, addr, mqtttest.Login{})
+		if err == nil {
+			err = c.Publish(1, "power/desk", "1")
+		}
+		published <- err
+	}()
+	s, err := New(Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-published; err != nil {
+		t.Fatal(err)
+	}
+	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	if got := values(p.records(t, 0, 1)); !slices.Equal(got, []string{"desk 1"}) {
+		t.Fatal(got)
+	}
+}
+
+// TestMQTTDoesNotFillTheDisk publishes more than may wait, while nobody takes it.
+func TestMQTTDoesNotFillTheDisk(t *testing.T) {
+	addr := freeAddr(t)
+	p := newPlant(t, bus.Options{MQTT: addr})
+	s, err := New(Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := mqtttest.Dial(t, addr)
+	body := strings.Repeat("x", 1<<20)
+	n := 0
+	for n < maxWaiting>>20+1 && c.Publish(1, "other/topic", body) == nil {
+		n++
+	}
+	if n < maxWaiting>>21 || n >= maxWaiting>>20 {
+		t.Errorf("%d MiB were acknowledged, %d may wait", n, maxWaiting>>20)
+	}
+	// It goes on when somebody takes it.
+	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	deadline := time.Now().Add(mqtttest.Deadline)
+	for {
+		c, err := mqtttest.Connect(t, addr, mqtttest.Login{})
+		if err == nil {
+			err = c.Publish(1, "power/desk", "1")
+		}
+		if err == nil {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
+	until(t, p, "desk 1")
 }
 
 func TestListenerSurvivesARestart(t *testing.T) {
@@ -196,9 +186,9 @@ func TestListenerSurvivesARestart(t *testing.T) {
 		if err := s.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		c := dial(t, addr)
+		c := mqtttest.Dial(t, addr)
 		for i := range n {
-			c.publish(1, "power/desk", fmt.Sprint(i))
+			c.MustPublish(1, "power/desk", fmt.Sprint(i))
 		}
 		p.bus.Close()
 	}()
@@ -250,11 +240,11 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 	config := DefaultConfig()
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
 	o := Options{Bridge: p.bridge, Config: config}
-	c := dial(t, addr)
+	c := mqtttest.Dial(t, addr)
 	stop := run(t, o)
 	// The subscription is there when something comes; until then QoS 1 has no one to wait for.
 	for i := 0; ; i++ {
-		c.publish(1, "power/first", "0")
+		c.MustPublish(1, "power/first", "0")
 		if x, err := p.bus.RecordsExtent(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		} else if x.Last > 0 {
@@ -265,16 +255,16 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-	c.publish(1, "power/mark", "0")
+	c.MustPublish(1, "power/mark", "0")
 	until(t, p, "mark 0")
-	c.publish(1, "tele/plug/SENSOR", `{"Time":"2024-05-07T09:19:55","ENERGY":{"Power":2}}`)
-	c.publish(1, "shelly-1/events/rpc", `{"method":"NotifyStatus","params":{"ts":1700000000,"switch:0":{"apower":3}}}`)
-	c.publish(0, "power/zero", "4")
+	c.MustPublish(1, "tele/plug/SENSOR", `{"Time":"2024-05-07T09:19:55","ENERGY":{"Power":2}}`)
+	c.MustPublish(1, "shelly-1/events/rpc", `{"method":"NotifyStatus","params":{"ts":1700000000,"switch:0":{"apower":3}}}`)
+	c.MustPublish(0, "power/zero", "4")
 	until(t, p, "plug.power 2", "shelly-1.switch:0.power 3", "zero 4")
 	stop()
 	// The broker keeps what is published while we are away.
 	for i := range 20 {
-		c.publish(1, "power/away", fmt.Sprint(i))
+		c.MustPublish(1, "power/away", fmt.Sprint(i))
 	}
 	run(t, o)
 	want := []string{}
