@@ -10,6 +10,8 @@ export type Connection = 'connecting' | 'live' | 'reconnecting' | 'offline'
 /** A group at one tick. */
 export interface GroupValue {
   t: number
+  /** How far the tick lay behind the clock when it came, ms: more than some seconds while the program catches up. */
+  behind: number
   sum: number | null
   count: number
   total: number
@@ -152,12 +154,13 @@ export class LiveStore {
 
   takeAggregates(a: Aggregates): void {
     this.heard = this.now()
+    const behind = Math.max(0, this.heard - a.t)
     for (let i = 0; i < a.group.length; i++) {
       const meter = a.meter[i] ?? null
       const sum = a.sum[i] ?? null
       const group = a.group[i] ?? ''
       this.groups.set(`${a.hierarchy}\n${group}`, {
-        t: a.t, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null,
+        t: a.t, behind, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null,
         power: this.metered.has(group) ? meter : sum,
       })
     }

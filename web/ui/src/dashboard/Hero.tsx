@@ -1,6 +1,6 @@
 // What is chosen: its power now, its energy today, the last hour.
 
-import { Alert, Skeleton } from '@mantine/core'
+import { Button, Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { Suspense, lazy } from 'react'
 import { useGroup } from '../api/live'
@@ -14,6 +14,12 @@ import { Trends } from './Trends'
 
 const TimeChart = lazy(() => import('../chart/TimeChart').then((m) => ({ default: m.TimeChart })))
 const chartHeight = 300
+/** A tick this far behind the clock is no longer called live, ms. */
+const late = 30_000
+
+function asOf(t: number, zone: string): string {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short', timeZone: zone }).format(t)
+}
 
 export function Hero({ index, h, group, onSelect }: { index: Index; h: Hierarchy; group: string; onSelect: (group: string) => void }) {
   const v = useGroup(h.id, group)
@@ -57,6 +63,7 @@ export function Hero({ index, h, group, onSelect }: { index: Index; h: Hierarchy
           ) : (
             `${v.total === 1 ? 'its one sensor' : `all ${v.total} sensors`} known`
           )}
+          {v !== undefined && v.behind > late && <span className={classes.partial}>as of {asOf(v.t, zone)}, catching up</span>}
           {v?.unaccounted !== null && v?.unaccounted !== undefined && <span>unaccounted {power(v.unaccounted)}</span>}
         </p>
         <dl className={classes.energy}>
@@ -74,24 +81,29 @@ export function Hero({ index, h, group, onSelect }: { index: Index; h: Hierarchy
         <Trends group={group} column={column} />
       </div>
       <div className={classes.right}>
-        <h3 className={classes.chartTitle}>Last hour</h3>
-        {history.error && history.columns.t.length === 0 ? (
-          <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="The last hour could not be loaded" style={{ minHeight: chartHeight }}>
-            {history.error.message}
-          </Alert>
-        ) : (
-          <Suspense fallback={<Skeleton height={chartHeight + 24} />}>
-            <TimeChart
-              data={history.columns}
-              from={history.from}
-              to={history.to}
-              unit="W"
-              zone={zone}
-              height={chartHeight}
-              label={`Power of ${name} over the last hour`}
-            />
-          </Suspense>
-        )}
+        <div className={classes.chartHead}>
+          <h3>Last hour</h3>
+          {history.error && (
+            <span role="alert" className={classes.partial}>
+              <IconAlertTriangle size={15} aria-hidden="true" />
+              <span>The last hour could not be loaded: {history.error.message}</span>
+              <Button size="compact-xs" variant="default" onClick={history.again}>
+                Try again
+              </Button>
+            </span>
+          )}
+        </div>
+        <Suspense fallback={<Skeleton height={chartHeight + 24} />}>
+          <TimeChart
+            data={history.columns}
+            from={history.from}
+            to={history.to}
+            unit="W"
+            zone={zone}
+            height={chartHeight}
+            label={`Power of ${name} over the last hour`}
+          />
+        </Suspense>
       </div>
     </section>
   )

@@ -28,6 +28,7 @@ export interface History {
   to: number
   loading: boolean
   error: Error | null
+  again: () => void
 }
 
 /** The last hour of a group, going on by itself. */
@@ -59,7 +60,7 @@ export function useLastHour(hierarchy: string, group: string, column: Column, ti
     return live.subscribe(`h\n${hierarchy}`, take)
   }, [q.data, hierarchy, group, tick])
 
-  return { columns: shown.columns, from: shown.to - hour, to: shown.to, loading: q.isPending, error: q.error }
+  return { columns: shown.columns, from: shown.to - hour, to: shown.to, loading: q.isPending, error: q.error, again: () => void q.refetch() }
 }
 
 /** Energy since midnight in the zone, Wh, going on by itself; null when nothing is known. */
