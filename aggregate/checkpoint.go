@@ -49,7 +49,11 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	out := appendBlock(nil, head)
+	readings := len(e.last)
+	for _, bin := range e.bins {
+		readings += len(bin.slot)
+	}
+	out := appendBlock(make([]byte, 0, len(head)+32*readings), head)
 	var b record.Batch
 	var buf []byte
 	flush := func() {

@@ -62,22 +62,37 @@ func (r *Report) Encode(dst []byte) []byte {
 	dst = appendInt(dst, 2, int64(r.Closed))
 	dst = appendInt(dst, 3, int64(r.Stored))
 	dst = appendInt(dst, 4, int64(r.IdleAt))
-	var inner, tick []byte
 	for i := range r.Partials {
 		p := &r.Partials[i]
-		inner = protowire.AppendTag(inner[:0], 1, protowire.BytesType)
-		inner = protowire.AppendString(inner, string(p.Hierarchy))
-		inner = appendInt(inner, 2, int64(p.Revision))
-		inner = appendInt(inner, 4, int64(p.Begin))
+		var at, tick int
+		dst, at = beginMessage(dst, 5)
+		dst = protowire.AppendTag(dst, 1, protowire.BytesType)
+		dst = protowire.AppendString(dst, string(p.Hierarchy))
+		dst = appendInt(dst, 2, int64(p.Revision))
+		dst = appendInt(dst, 4, int64(p.Begin))
 		for j := range p.Ticks {
-			tick = p.Ticks[j].encode(tick[:0])
-			inner = protowire.AppendTag(inner, 3, protowire.BytesType)
-			inner = protowire.AppendBytes(inner, tick)
+			dst, tick = beginMessage(dst, 3)
+			dst = p.Ticks[j].encode(dst)
+			endMessage(dst, tick)
 		}
-		dst = protowire.AppendTag(dst, 5, protowire.BytesType)
-		dst = protowire.AppendBytes(dst, inner)
+		endMessage(dst, at)
 	}
 	return dst
+}
+
+// beginMessage begins a field of variable length. The length is written as
+// five bytes and filled in by endMessage, so that nothing is encoded twice.
+func beginMessage(dst []byte, field protowire.Number) ([]byte, int) {
+	dst = protowire.AppendTag(dst, field, protowire.BytesType)
+	return append(dst, 0x80, 0x80, 0x80, 0x80, 0), len(dst)
+}
+
+func endMessage(dst []byte, at int) {
+	size := len(dst) - at - 5
+	for i := range 4 {
+		dst[at+i] |= byte(size>>(7*i)) & 0x7f
+	}
+	dst[at+4] = byte(size >> 28)
 }
 
 func (t *PartialTick) encode(dst []byte) []byte {
@@ -108,19 +123,11 @@ func appendColumn(dst []byte, field protowire.Number, n int, one func([]byte, in
 	if n == 0 {
 		return dst
 	}
-	dst = protowire.AppendTag(dst, field, protowire.BytesType)
-	// The length is written as five bytes and filled in, so that nothing is
-	// encoded twice.
-	at := len(dst)
-	dst = append(dst, 0x80, 0x80, 0x80, 0x80, 0)
+	dst, at := beginMessage(dst, field)
 	for i := range n {
 		dst = one(dst, i)
 	}
-	size := len(dst) - at - 5
-	for i := range 4 {
-		dst[at+i] |= byte(size>>(7*i)) & 0x7f
-	}
-	dst[at+4] = byte(size >> 28)
+	endMessage(dst, at)
 	return dst
 }
 

@@ -449,7 +449,7 @@ func (s *Service) clock(ctx context.Context) error {
 // only when the ticks it has evaluated are combined and stored: partials are
 // kept in memory, and would be lost with the process.
 func (s *Service) checkpoints(ctx context.Context, objects jetstream.ObjectStore) error {
-	take := time.NewTicker(s.opts.Checkpoint)
+	take := time.NewTimer(s.opts.Checkpoint)
 	store := time.NewTicker(time.Second)
 	defer take.Stop()
 	defer store.Stop()
@@ -458,12 +458,15 @@ func (s *Service) checkpoints(ctx context.Context, objects jetstream.ObjectStore
 		case <-ctx.Done():
 			return nil
 		case <-take.C:
+			begun := time.Now()
 			for _, p := range s.parts {
 				if err := p.checkpoint(); err != nil {
 					return err
 				}
 			}
 			s.trim(ctx)
+			// A large state may take one fiftieth of the time, no more.
+			take.Reset(max(s.opts.Checkpoint, 50*time.Since(begun)))
 		case <-store.C:
 			done := make(map[model.HierarchyID]record.Millis)
 			for _, p := range s.parts {

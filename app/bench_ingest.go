@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +35,7 @@ type BenchIngestCmd struct {
 	Partitions int           `default:"16" help:"Partitions."`
 	Rate       float64       `default:"0" help:"Readings a second of each sensor; 0: as fast as they are taken."`
 	NoSync     bool          `help:"Do not fsync; not how it should be run, only to see what that costs."`
+	Memory     int64         `default:"3000" help:"Let Go's memory grow to about this many MiB before it works harder to keep it small."`
 	Profile    string        `help:"Write a CPU profile of the measured time to this file." type:"path"`
 	Heap       string        `help:"Write a heap profile of the end of the measured time to this file." type:"path"`
 }
@@ -106,6 +108,7 @@ func (e *engineRoom) setModel(ctx context.Context, doc model.Document) error {
 
 // Run measures.
 func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
+	debug.SetMemoryLimit(c.Memory << 20)
 	dir, remove, err := c.workDir()
 	if err != nil {
 		return err
