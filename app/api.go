@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/backup"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/internal/run"
 )
@@ -66,7 +67,7 @@ func (p *process) serveBackup(context.Context, *struct{}) (*huma.StreamResponse,
 		defer p.trimming.Unlock()
 		ctx.SetHeader("Content-Type", "application/zstd")
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf(`attachment; filename="wattwerk-%s.tar.zst"`, time.Now().UTC().Format("2006-01-02-1504")))
-		if err := p.backupSource().write(ctx.Context(), ctx.BodyWriter()); err != nil {
+		if err := p.backupSource().Write(ctx.Context(), ctx.BodyWriter()); err != nil {
 			if !errors.Is(err, context.Canceled) {
 				p.logger("backup").Error("backup broke off", "error", err)
 			}
@@ -76,10 +77,10 @@ func (p *process) serveBackup(context.Context, *struct{}) (*huma.StreamResponse,
 	}}, nil
 }
 
-func (p *process) backupSource() backupSource {
-	s := backupSource{dir: p.dir.Path(), bus: p.bus, users: p.users, model: p.catalog.State().Model}
+func (p *process) backupSource() backup.Source {
+	s := backup.Source{Dir: p.dir.Path(), Bus: p.bus, Users: p.users, Model: p.catalog.State().Model, Version: Version()}
 	if p.history != nil {
-		s.flush = p.history.Flush
+		s.Flush = p.history.Flush
 	}
 	return s
 }

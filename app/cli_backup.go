@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/backup"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 )
@@ -97,12 +98,16 @@ func (c *BackupCmd) offline(ctx context.Context, sys IO, w io.Writer) (err error
 		return err
 	}
 	defer func() { err = errors.Join(err, users.Close()) }()
-	b, err := bus.Open(ctx, bus.Options{URL: cfg.Bus.NATS, Creds: cfg.Bus.CredsFile, Dir: dir.Path(), Partitions: cfg.Bus.Partitions})
+	login, err := cfg.Bus.login()
+	if err != nil {
+		return err
+	}
+	b, err := bus.Open(ctx, bus.Options{URL: cfg.Bus.NATS, Creds: cfg.Bus.CredsFile, Login: login, Dir: dir.Path(), Partitions: cfg.Bus.Partitions})
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	return backupSource{dir: dir.Path(), bus: b, users: users}.write(ctx, w)
+	return backup.Source{Dir: dir.Path(), Bus: b, Users: users, Version: Version()}.Write(ctx, w)
 }
 
 // RestoreCmd is "wattwerk restore".
@@ -143,7 +148,7 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 		in = f
 	}
 	p := newProgress(sys, "restore", size)
-	err = restore(ctx, io.TeeReader(in, p), cfg.Data)
+	err = backup.Restore(ctx, io.TeeReader(in, p), cfg.Data)
 	p.end()
 	if err != nil {
 		return err

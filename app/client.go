@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/wattwerk/wattwerk/internal/datadir"
 )
@@ -75,15 +77,27 @@ func localHTTP(base string) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}}}
 }
 
-// do sends a request; an answer that is not 2xx becomes an error with the
-// server's own words.
-func (c *client) do(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
+// busyError is an answer that says: not now.
+type busyError struct {
+	detail string
+	after  time.Duration
+}
+
+func (e *busyError) Error() string { return e.detail }
+
+// do sends a request, with more headers as name and value; an answer that is
+// not 2xx becomes an error with the server's own words, a *busyError when it
+// asks to try again.
+func (c *client) do(ctx context.Context, method, path, contentType string, body io.Reader, headers ...string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, err
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
@@ -102,6 +116,9 @@ func (c *client) do(ctx context.Context, method, path, contentType string, body 
 	}
 	if problem.Detail == "" {
 		problem.Detail = problem.Title
+	}
+	if after, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil {
+		return nil, &busyError{problem.Detail, time.Duration(after) * time.Second}
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
 		return nil, fmt.Errorf("%s (see 'wattwerk token --help')", problem.Detail)

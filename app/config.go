@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/config"
 )
@@ -39,14 +41,15 @@ type LogConfig struct {
 // BusConfig is how the bus is reached.
 type BusConfig struct {
 	NATS       string          `koanf:"nats" doc:"URL of an external NATS with JetStream, as nats://host:4222; empty: embed one."`
-	CredsFile  string          `koanf:"creds_file" doc:"Credentials file for the external NATS."`
+	CredsFile  string          `koanf:"creds_file" doc:"Credentials file (JWT) for the external NATS."`
+	LoginFile  string          `koanf:"login_file" doc:"File with one line, user:password. Processes that run here with an embedded NATS ask it of others at bus.listen; processes with bus.nats say it there."`
 	Partitions int             `koanf:"partitions" doc:"Into how many parts the records are split, 1 to 1024. Fixed when the streams are first made; later changes do nothing."`
 	Replicas   int             `koanf:"replicas" doc:"Copies of every stream on an external cluster: 1, 3 or 5."`
 	Sync       bool            `koanf:"sync" doc:"Wait for the disk (fsync) before a reading counts as accepted. Without it a power cut loses accepted readings of some seconds."`
 	MinFree    config.Bytes    `koanf:"min_free" doc:"Refuse readings while less than this is free on the disk of the data directory."`
 	Keep       config.Duration `koanf:"keep" doc:"Keep records on the bus at least this long, though every module has them safely; 0: no longer than needed."`
 	Readers    []string        `koanf:"readers" doc:"Who must have a record safely before it is removed from the bus. A deployment that runs no such module anywhere takes it off the list, or its disk fills."`
-	Listen     string          `koanf:"listen" doc:"Host and port on which the embedded NATS serves other processes; empty: none."`
+	Listen     string          `koanf:"listen" doc:"Host and port on which the embedded NATS serves other processes; empty: none. Needs login_file unless it is a loopback address."`
 	MQTT       string          `koanf:"mqtt" doc:"Host and port on which sensors publish by MQTT; 'off': none. With 'auto' 127.0.0.1:1883 is used if it is free, and the process goes on without when it is not; an address that is written out must be free."`
 }
 
@@ -119,12 +122,40 @@ func (c *BusConfig) Validate() error {
 	if c.NATS == "" && c.Replicas > 1 {
 		errs = append(errs, errors.New("bus.replicas is larger than 1, but the embedded NATS is alone; name a cluster in bus.nats"))
 	}
+	if c.Listen != "" {
+		host, _, err := net.SplitHostPort(c.Listen)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("bus.listen %q is not HOST:PORT", c.Listen))
+		case c.LoginFile == "" && !loopback(host):
+			errs = append(errs, errors.New("bus.listen can be reached from other machines, and whoever reaches it could read and delete everything; set bus.login_file"))
+		}
+	}
+	if c.CredsFile != "" && c.LoginFile != "" {
+		errs = append(errs, errors.New("bus.creds_file and bus.login_file are both set; one of both is not meant"))
+	}
 	if c.MQTT != "auto" && c.MQTT != "off" {
 		if _, _, err := net.SplitHostPort(c.MQTT); err != nil {
 			errs = append(errs, fmt.Errorf("bus.mqtt %q is not HOST:PORT, auto or off", c.MQTT))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// login reads who comes from other processes, or as whom this one goes there.
+func (c *BusConfig) login() (bus.Login, error) {
+	if c.LoginFile == "" {
+		return bus.Login{}, nil
+	}
+	data, err := os.ReadFile(c.LoginFile)
+	if err != nil {
+		return bus.Login{}, fmt.Errorf("read bus.login_file: %w", err)
+	}
+	user, password, _ := strings.Cut(strings.TrimSpace(string(data)), ":")
+	if user == "" || password == "" || strings.Contains(password, "\n") {
+		return bus.Login{}, fmt.Errorf("bus.login_file %s: there is not one line of user:password in it", c.LoginFile)
+	}
+	return bus.Login{User: user, Password: password}, nil
 }
 
 // Validate gives what cannot work.
@@ -157,7 +188,8 @@ func (c *Config) Warnings() []string {
 	day := config.Duration(24 * time.Hour)
 	warn(!c.Bus.Sync && c.Bus.NATS == "", "bus.sync is off: readings are accepted before they are on the disk, and a power cut loses some seconds of them.")
 	warn(c.Bus.MQTT != "auto" && c.Bus.MQTT != "off" && !loopback(mqttHost), "bus.mqtt can be reached from other machines, and MQTT clients need no sign-in: whoever reaches it can publish readings.")
-	warn(c.Bus.Listen != "" && !loopback(natsHost), "bus.listen can be reached from other machines, and gives whoever reaches it all streams without sign-in. Keep it inside a network of your own.")
+	warn(c.Bus.Listen != "" && !loopback(natsHost), "bus.listen can be reached from other machines, and nothing is encrypted there: the password can be read on the way. Keep it inside a network of your own.")
+	warn(c.Bus.Listen != "" && c.Bus.LoginFile == "", "bus.listen asks for no password: every program on this machine can read and delete everything. Set bus.login_file.")
 	warn(c.Bus.MinFree < 64<<20, "bus.min_free is below 64MiB: the disk may be full before intake stops, and a database that finds no room can stop the process.")
 	warn(c.History.Retention > 0 && c.History.Retention < day, "history.retention is less than a day: yesterday's readings will be gone.")
 	warn(c.History.Retention > 0 && c.History.Retention < c.History.Late, "history.retention is shorter than history.late: readings can arrive that are removed at once.")

@@ -42,6 +42,7 @@ type process struct {
 	group   *run.Group
 
 	bus     *bus.Bus
+	bridges bool   // this process takes readings in
 	mqtt    string // where MQTT is spoken; empty: nowhere
 	noMQTT  string // why it is not, when it was meant to
 	catalog *catalog.Catalog
@@ -51,6 +52,10 @@ type process struct {
 
 	trimming sync.Mutex // held while nothing may be removed from the bus
 }
+
+// maxBody is the largest body of a request, in bytes: that of an import, which
+// is read as it comes. All others have limits of their own.
+const maxBody = 64 << 30
 
 // stopDeadline is how long each module may take to stop. The history writes
 // out what it has in memory; if it cannot, the bus still holds it.
@@ -63,7 +68,7 @@ const localToken = "commands on this machine"
 // Run runs a process until ctx ends or a module fails. What people should
 // read goes to out, everything else to log.
 func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
-	p := &process{config: c, log: log, out: out, began: time.Now()}
+	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge")}
 	if p.dir, err = datadir.Open(c.Data); err != nil {
 		return err
 	}
@@ -103,7 +108,7 @@ func (p *process) open() error {
 	o := gateway.Options{
 		Addr: p.config.Addr, Access: p.users, NoSignIn: !c.SignIn, NoPasswords: !c.Passwords, AnonymousIngest: c.AnonymousIngest,
 		OIDC: oidc, BasePath: c.BasePath, PublicURL: c.PublicURL, TLSCert: c.TLSCertFile, TLSKey: c.TLSKeyFile,
-		Version: Version(), Metrics: p.metrics, Log: p.logger("http"), Web: pages,
+		Version: Version(), Metrics: p.metrics, Log: p.logger("http"), Web: pages, MaxBody: maxBody,
 		Ready: []gateway.Check{
 			{Name: "modules", Ask: func(context.Context) error { return p.group.Ready() }},
 			{Name: "disk", Ask: func(context.Context) error {

@@ -29,12 +29,16 @@ import (
 
 func startBus(ctx context.Context, p *process) (running, error) {
 	c := p.config.Bus
-	mqtt, err := mqttAddress(c, p)
+	mqtt, err := mqttAddress(p)
+	if err != nil {
+		return running{}, err
+	}
+	login, err := c.login()
 	if err != nil {
 		return running{}, err
 	}
 	b, err := bus.Open(ctx, bus.Options{
-		URL: c.NATS, Creds: c.CredsFile, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
+		URL: c.NATS, Creds: c.CredsFile, Login: login, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
 		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
 		Log: p.logger("bus"),
 	})
@@ -75,8 +79,11 @@ func (p *process) trim(ctx context.Context) error {
 // log that its port is taken, so that is found out here. Debian starts a
 // mosquitto on that very port when its package is installed; a first try of
 // wattwerk should not fail for that, a written-out wish should.
-func mqttAddress(c BusConfig, p *process) (string, error) {
-	if c.MQTT == "off" || c.NATS != "" {
+//
+// Without the bridge in this process nobody would take what they publish.
+func mqttAddress(p *process) (string, error) {
+	c := p.config.Bus
+	if c.MQTT == "off" || c.NATS != "" || !p.bridges {
 		return "", nil
 	}
 	addr := c.MQTT
@@ -140,12 +147,15 @@ func actor(ctx context.Context) string {
 	return "unknown"
 }
 
+// historyDir is where the blocks are, below the data directory.
+const historyDir = "history"
+
 func startHistory(ctx context.Context, p *process) (running, error) {
 	c, log := p.config.History, p.logger("history")
 	// The TSDB tells of every block it writes.
 	quiet := slog.New(atLeast{log.Handler(), slog.LevelWarn})
 	store, err := tsdb.Open(tsdb.Options{
-		Dir: p.dir.Join("history"), Retention: c.Retention.Std(), Window: c.Late.Std(), MinFree: int64(p.config.Bus.MinFree) / 2,
+		Dir: p.dir.Join(historyDir), Retention: c.Retention.Std(), Window: c.Late.Std(), MinFree: int64(p.config.Bus.MinFree) / 2,
 		Log: quiet, Registerer: p.metrics,
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package app
+package backup
 
 import (
 	"archive/tar"
@@ -23,53 +23,42 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 )
 
-// A backup is a tar file compressed with zstd. Its entries, in this order:
-//
-//	backup.json              what it is
-//	wattwerk.db              users, sessions, tokens
-//	model.yaml               the model, for people
-//	bus/STREAM/snapshot.json settings and state of a stream, then
-//	bus/STREAM/000001 …      its content as NATS makes it
-//	history/BLOCK/…          blocks of the history
-//	end.json                 how much there was; a file without it was cut off
-//
-// The streams are copied before the blocks, and nothing is removed from the
-// bus meanwhile: so every record that was accepted before the backup began is
-// in a stream or in a block, or in both, which is harmless.
+// The names of entries.
 const (
-	backupFormat = 1
-	headEntry    = "backup.json"
-	endEntry     = "end.json"
-	modelEntry   = "model.yaml"
-	busEntries   = "bus/"
-	historyDir   = "history"
+	format     = 1
+	headEntry  = "backup.json"
+	endEntry   = "end.json"
+	modelEntry = "model.yaml"
+	busEntries = "bus/"
+	historyDir = "history"
 )
 
-type backupHead struct {
+type head struct {
 	Format     int       `json:"format"`
 	Version    string    `json:"version"`
 	Created    time.Time `json:"created"`
 	Partitions int       `json:"partitions"`
 }
 
-type backupEnd struct {
+type end struct {
 	Entries int   `json:"entries"` // before this one
 	Bytes   int64 `json:"bytes"`   // of their content
 }
 
-// backupSource is what there is to copy. Nil parts are left out.
-type backupSource struct {
-	dir   string // the data directory
-	bus   *bus.Bus
-	users *access.Store
-	model *model.Model
-	flush func(context.Context) error // writes the history to disk
+// Source is what there is to copy. Parts that are nil are left out.
+type Source struct {
+	Dir     string // the data directory
+	Bus     *bus.Bus
+	Users   *access.Store
+	Model   *model.Model
+	Flush   func(context.Context) error // writes the history to disk
+	Version string                      // of the program, for the file
 }
 
 // archive writes entries and counts them.
 type archive struct {
 	tar *tar.Writer
-	end backupEnd
+	end end
 	now time.Time
 }
 
@@ -108,16 +97,17 @@ func (a *archive) addFile(name, path string) error {
 	return a.add(name, st.Size(), f)
 }
 
-// write copies everything to w.
-func (s backupSource) write(ctx context.Context, w io.Writer) (err error) {
+// Write copies everything to w. Nothing may be removed from the bus meanwhile;
+// everything else goes on.
+func (s Source) Write(ctx context.Context, w io.Writer) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("write backup: %w", err)
 		}
 	}()
 	// The smaller the part that is only on the bus, the smaller the backup.
-	if s.flush != nil {
-		if err := s.flush(ctx); err != nil {
+	if s.Flush != nil {
+		if err := s.Flush(ctx); err != nil {
 			return err
 		}
 	}
@@ -126,9 +116,9 @@ func (s backupSource) write(ctx context.Context, w io.Writer) (err error) {
 		return err
 	}
 	a := &archive{tar: tar.NewWriter(z), now: time.Now().UTC().Truncate(time.Second)}
-	head := backupHead{Format: backupFormat, Version: Version(), Created: a.now, Partitions: s.bus.Partitions()}
+	what := head{Format: format, Version: s.Version, Created: a.now, Partitions: s.Bus.Partitions()}
 	for _, step := range []func() error{
-		func() error { return a.addJSON(headEntry, head) },
+		func() error { return a.addJSON(headEntry, what) },
 		func() error { return s.writeUsers(ctx, a) },
 		func() error { return s.writeModel(a) },
 		func() error { return s.writeBus(ctx, a) },
@@ -143,35 +133,35 @@ func (s backupSource) write(ctx context.Context, w io.Writer) (err error) {
 	return nil
 }
 
-func (s backupSource) writeUsers(ctx context.Context, a *archive) error {
-	if s.users == nil {
+func (s Source) writeUsers(ctx context.Context, a *archive) error {
+	if s.Users == nil {
 		return nil
 	}
-	tmp, err := os.MkdirTemp(s.dir, "backup-")
+	tmp, err := os.MkdirTemp(s.Dir, "backup-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover does no harm
 	path := filepath.Join(tmp, access.FileName)
-	if err := s.users.CopyTo(ctx, path); err != nil {
+	if err := s.Users.CopyTo(ctx, path); err != nil {
 		return err
 	}
 	return a.addFile(access.FileName, path)
 }
 
-func (s backupSource) writeModel(a *archive) error {
-	if s.model == nil {
+func (s Source) writeModel(a *archive) error {
+	if s.Model == nil {
 		return nil
 	}
 	var b bytes.Buffer
-	if err := s.model.Document().WriteYAML(&b); err != nil {
+	if err := s.Model.Document().WriteYAML(&b); err != nil {
 		return err
 	}
 	return a.addBytes(modelEntry, b.Bytes())
 }
 
-func (s backupSource) writeBus(ctx context.Context, a *archive) error {
-	names, err := s.bus.Streams(ctx)
+func (s Source) writeBus(ctx context.Context, a *archive) error {
+	names, err := s.Bus.Streams(ctx)
 	if err != nil {
 		return err
 	}
@@ -180,7 +170,7 @@ func (s backupSource) writeBus(ctx context.Context, a *archive) error {
 	slices.SortStableFunc(names, func(x, y string) int { return rank(x) - rank(y) })
 	for _, name := range names {
 		n := 0
-		err := s.bus.Snapshot(ctx, name,
+		err := s.Bus.Snapshot(ctx, name,
 			func(h bus.Snapshot) error { return a.addJSON(busEntries+name+"/snapshot.json", h) },
 			func(chunk []byte) error {
 				n++
@@ -205,12 +195,12 @@ func rank(stream string) int {
 
 // writeHistory copies the blocks. They never change once they are there, but
 // they are merged into larger ones, so they are held by hard links first.
-func (s backupSource) writeHistory(ctx context.Context, a *archive) error {
-	from := filepath.Join(s.dir, historyDir)
+func (s Source) writeHistory(ctx context.Context, a *archive) error {
+	from := filepath.Join(s.Dir, historyDir)
 	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	held, err := os.MkdirTemp(s.dir, "backup-")
+	held, err := os.MkdirTemp(s.Dir, "backup-")
 	if err != nil {
 		return err
 	}
@@ -282,9 +272,9 @@ func linkTree(from, to string) error {
 // ErrNotEmpty says that there is something where a backup was to be restored.
 var ErrNotEmpty = errors.New("a backup is restored into an empty directory only")
 
-// restore makes a data directory from a backup. When it fails it leaves the
+// Restore makes a data directory from a backup. When it fails it leaves the
 // directory as empty as it was.
-func restore(ctx context.Context, r io.Reader, path string) (err error) {
+func Restore(ctx context.Context, r io.Reader, path string) (err error) {
 	empty, err := datadir.Empty(path)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -326,9 +316,9 @@ func restore(ctx context.Context, r io.Reader, path string) (err error) {
 type restorer struct {
 	tar  *tar.Reader
 	dir  string
-	head backupHead
+	head head
 	bus  *bus.Bus
-	seen backupEnd
+	seen end
 	next *tar.Header // read ahead, not used yet
 }
 
@@ -365,8 +355,8 @@ func (r *restorer) run(ctx context.Context) error {
 	if err := r.json(&r.head); err != nil {
 		return err
 	}
-	if r.head.Format != backupFormat {
-		return fmt.Errorf("the backup has format %d, this version reads %d; restore it with wattwerk %s", r.head.Format, backupFormat, r.head.Version)
+	if r.head.Format != format {
+		return fmt.Errorf("the backup has format %d, this version reads %d; restore it with wattwerk %s", r.head.Format, format, r.head.Version)
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -382,7 +372,7 @@ func (r *restorer) run(ctx context.Context) error {
 		switch {
 		case h.Name == endEntry:
 			want := r.seen
-			var end backupEnd
+			var end end
 			if err := r.json(&end); err != nil {
 				return err
 			}
