@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/wattwerk/wattwerk/bus"
 )
 
 // wattwerk runs a command as the shell would, and gives its exit code and what
@@ -180,5 +182,45 @@ func TestInterruptionIsNotAFailure(t *testing.T) {
 	code := Execute(ctx, []string{"run", "--data", t.TempDir(), "--addr", "127.0.0.1:0", "--mqtt", "off"}, IO{Out: &o, Err: &e})
 	if code != ExitOK && code != ExitInterrupted {
 		t.Errorf("exit code %d, %s", code, e.String())
+	}
+}
+
+func TestBusListenAsksForALogin(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "login")
+	for _, c := range []struct {
+		name, listen, content, want string
+	}{
+		{"anybody", "0.0.0.0:4222", "", "set bus.login_file"},
+		{"no port", "0.0.0.0", "", "not HOST:PORT"},
+		{"loopback", "127.0.0.1:0", "", ""},
+		{"login", "0.0.0.0:0", "plant:s3cret\n", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.Bus.Listen = c.listen
+			if c.content != "" {
+				cfg.Bus.LoginFile = file
+				if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := cfg.Validate()
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+	for content, want := range map[string]bus.Login{
+		"plant:s3:cret\n": {User: "plant", Password: "s3:cret"},
+		"":                {}, "plant": {}, "plant:": {}, ":x": {}, "a:b\nc:d": {},
+	} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := BusConfig{LoginFile: file}
+		got, err := c.login()
+		if got != want || (err == nil) != (want != bus.Login{}) {
+			t.Errorf("%q reads as %v, %v", content, got, err)
+		}
 	}
 }
