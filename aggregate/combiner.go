@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -58,7 +59,7 @@ type sums struct {
 }
 
 type groupSum struct {
-	sum      Sum
+	sum      exact.Sum
 	min, max float64
 	count    uint32
 	metered  bool
@@ -410,7 +411,7 @@ func rollUp(plan *expected, t record.Millis, group []groupSum) *record.Ticks {
 		if o.metered {
 			k.Meter[i] = o.meter
 			if o.count > 0 {
-				var rest Sum
+				var rest exact.Sum
 				rest.Add(o.meter)
 				rest.AddSum(o.sum, -1)
 				k.Unaccounted[i] = rest.Float64()

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -529,7 +530,7 @@ func (p *plan) sum(last []reading, t record.Millis, put func(tick PartialTick, m
 	tick := PartialTick{Time: t}
 	had := false
 	for _, r := range p.runs {
-		var sum Sum
+		var sum exact.Sum
 		low, high := math.Inf(1), math.Inf(-1)
 		n := uint32(0)
 		for i := r.from; i < r.to; i++ {

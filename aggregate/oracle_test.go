@@ -566,3 +566,34 @@ func (w *world) begun(h model.HierarchyID, t record.Millis) bool {
 	}
 	return t >= first || h[0] == 'h'
 }
+
+// onGrid rounds to multiples of 2^-64, half to even.
+func onGrid(x float64) *big.Float {
+	f := new(big.Float).SetPrec(600).SetFloat64(x)
+	f.SetMantExp(f, 64)
+	i, _ := f.Int(nil)
+	whole := new(big.Float).SetPrec(600).SetInt(i)
+	rest, _ := new(big.Float).SetPrec(600).Sub(f, whole).Float64()
+	up := math.Abs(rest) > 0.5 || math.Abs(rest) == 0.5 && i.Bit(0) == 1
+	if up {
+		i.Add(i, big.NewInt(int64(math.Copysign(1, x))))
+	}
+	r := new(big.Float).SetPrec(600).SetInt(i)
+	return r.SetMantExp(r, -64)
+}
+
+func randomValue(r *rand.Rand) float64 {
+	switch r.IntN(6) {
+	case 0:
+		return float64(r.IntN(2000) - 1000)
+	case 1:
+		return math.Ldexp(r.Float64()-0.5, r.IntN(58))
+	case 2:
+		return math.Ldexp(r.Float64()-0.5, -r.IntN(90))
+	case 3:
+		return record.MaxValue * (r.Float64()*2 - 1)
+	case 4:
+		return math.Ldexp(float64(1+r.IntN(9)), -66) // ties on the grid
+	}
+	return math.Round(r.Float64()*1e5) / 100
+}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -39,7 +40,7 @@ type PartialTick struct {
 	Part uint32 // a tick too large for one message comes in parts 0, 1, …
 
 	Group []uint32 // position in the layout
-	Sum   []Sum
+	Sum   []exact.Sum
 	Min   []float64
 	Max   []float64
 	Count []uint32
@@ -52,7 +53,7 @@ func (t *PartialTick) entries() int { return len(t.Group) + len(t.MeterGroup) }
 
 // grow makes room for n groups.
 func (t *PartialTick) grow(n int) {
-	t.Group, t.Sum, t.Count = make([]uint32, 0, n), make([]Sum, 0, n), make([]uint32, 0, n)
+	t.Group, t.Sum, t.Count = make([]uint32, 0, n), make([]exact.Sum, 0, n), make([]uint32, 0, n)
 	t.Min, t.Max = make([]float64, 0, n), make([]float64, 0, n)
 }
 
@@ -99,7 +100,7 @@ func (t *PartialTick) encode(dst []byte) []byte {
 	dst = appendInt(dst, 1, int64(t.Time))
 	dst = appendInt(dst, 2, int64(t.Part))
 	dst = appendColumn(dst, 3, len(t.Group), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.Group[i])) })
-	dst = appendColumn(dst, 4, len(t.Sum), func(b []byte, i int) []byte { return t.Sum[i].append(b) })
+	dst = appendColumn(dst, 4, len(t.Sum), func(b []byte, i int) []byte { return t.Sum[i].Append(b) })
 	dst = appendColumn(dst, 5, len(t.Min), func(b []byte, i int) []byte { return appendFloat(b, t.Min[i]) })
 	dst = appendColumn(dst, 6, len(t.Max), func(b []byte, i int) []byte { return appendFloat(b, t.Max[i]) })
 	dst = appendColumn(dst, 7, len(t.Count), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.Count[i])) })
@@ -185,12 +186,12 @@ func (t *PartialTick) decode(data []byte) error {
 		case 3:
 			t.Group, err = varints(b)
 		case 4:
-			if len(b)%sumBytes != 0 {
+			if len(b)%exact.Size != 0 {
 				return fmt.Errorf("%w: sums of %d bytes", record.ErrWire, len(b))
 			}
-			t.Sum = make([]Sum, len(b)/sumBytes)
+			t.Sum = make([]exact.Sum, len(b)/exact.Size)
 			for i := range t.Sum {
-				t.Sum[i] = sumOf(b[i*sumBytes:])
+				t.Sum[i] = exact.Load(b[i*exact.Size:])
 			}
 		case 5:
 			t.Min, err = floats(b)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -124,7 +125,7 @@ func TestBacklogIsExactAtEveryLevel(t *testing.T) {
 				}
 				got[k.Time] = true
 				for g, id := range ticks.Groups {
-					var want Sum
+					var want exact.Sum
 					n := uint32(0)
 					for j, s := range doc.Sensors {
 						if id == "g" || len(s.ID) > len(id) && string(s.ID[1:len(id)]) == id[1:] && s.ID[len(id)] == '.' {

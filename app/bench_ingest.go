@@ -18,6 +18,7 @@ import (
 	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/model"
@@ -165,7 +166,7 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	}
 	stored := e.history.Appended() - before
 	_ = n
-	exact, all, err := run.check(ctx, ticks)
+	right, all, err := run.check(ctx, ticks)
 	if err != nil {
 		return err
 	}
@@ -183,7 +184,7 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	out.add("cpu_share_of_one_core", "share of one core", used.Seconds()/took.Seconds())
 	out.add("peak_rss_bytes", "peak memory in bytes", peakRSS())
 	out.add("stream_bytes_per_record", "bytes a record on the bus", run.busBytes(ctx))
-	out.add("exact_results", "group ticks checked and exact", exact)
+	out.add("exact_results", "group ticks checked and exact", right)
 	out.add("all_results", "group ticks checked", all)
 	out.machine()
 	stopped = true
@@ -194,8 +195,8 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	if err := out.print(sys.Out, c.JSON); err != nil {
 		return err
 	}
-	if exact != all {
-		return fmt.Errorf("%d of %d group ticks are wrong", all-exact, all)
+	if right != all {
+		return fmt.Errorf("%d of %d group ticks are wrong", all-right, all)
 	}
 	return nil
 }
@@ -292,7 +293,7 @@ func (r *ingestRun) settle(ctx context.Context) error {
 }
 
 // check computes groups of some ticks from what the sensors said.
-func (r *ingestRun) check(ctx context.Context, first int) (exact, all int, err error) {
+func (r *ingestRun) check(ctx context.Context, first int) (right, all int, err error) {
 	want := make(map[record.Millis][]float64) // per group of the document
 	doc := r.gen.Document()
 	if r.cmd.Rate > 0 {
@@ -309,10 +310,10 @@ func (r *ingestRun) check(ctx context.Context, first int) (exact, all int, err e
 				of[r.gen.Sensor(i)] = v
 			}
 		}
-		sums := make(map[model.GroupID]*aggregate.Sum)
-		var total aggregate.Sum
+		sums := make(map[model.GroupID]*exact.Sum)
+		var total exact.Sum
 		for _, g := range doc.Groups {
-			sums[g.ID] = new(aggregate.Sum)
+			sums[g.ID] = new(exact.Sum)
 			for _, m := range g.Members {
 				if m.Sensor != "" {
 					sums[g.ID].Add(of[m.Sensor])
@@ -350,7 +351,7 @@ func (r *ingestRun) check(ctx context.Context, first int) (exact, all int, err e
 			seen[k.Time] = true
 			for g, id := range t.Groups {
 				if math.Float64bits(k.Sum[g]) == math.Float64bits(sums[at[id]]) && k.Count[g] == k.Total[g] {
-					exact++
+					right++
 				}
 			}
 		}
@@ -360,9 +361,9 @@ func (r *ingestRun) check(ctx context.Context, first int) (exact, all int, err e
 		return nil
 	})
 	if err != nil && !errors.Is(err, stop) {
-		return exact, all, err
+		return right, all, err
 	}
-	return exact, all, nil
+	return right, all, nil
 }
 
 func (r *ingestRun) busBytes(ctx context.Context) float64 {

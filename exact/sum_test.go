@@ -1,4 +1,4 @@
-package aggregate
+package exact
 
 import (
 	"math"
@@ -75,7 +75,7 @@ func TestSumIsExactInAnyOrder(t *testing.T) {
 		if got := a.Float64(); got != want || a != b {
 			t.Fatalf("sum of %v: got %v and %v, want %v", xs, got, b.Float64(), want)
 		}
-		if sumOf(a.append(nil)) != a {
+		if Load(a.Append(nil)) != a {
 			t.Fatal("the stored form differs")
 		}
 	}

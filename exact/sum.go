@@ -1,4 +1,9 @@
-package aggregate
+// Package exact adds float64 values without rounding, so that a sum does not
+// depend on the order or grouping of its terms.
+//
+// Guarantees: pure values, no I/O, no goroutines; a [Sum] is owned by whoever
+// writes it. It imports nothing of this project; everybody may import it.
+package exact
 
 import (
 	"encoding/binary"
@@ -12,7 +17,7 @@ import (
 // of 2^-64, which every float64 of magnitude 2^-12 (0.24 mW) or more and
 // every integer is; a finer one is rounded to that grid, half to even.
 //
-// Magnitudes up to [record.MaxValue] may be added 2^66 times before it could
+// Magnitudes up to 1e18 may be added 2^66 times before it could
 // overflow. The zero value is zero.
 type Sum struct{ lo, mid, hi uint64 }
 
@@ -25,7 +30,7 @@ func fixed(x float64) (lo, mid uint64, neg bool) {
 	shift := exp - 1011 // value = mant * 2^(exp-1075), in units of 2^-64
 	switch {
 	case shift >= 64:
-		// |x| <= MaxValue < 2^60 keeps shift-64 below 8, mant below 2^61.
+		// |x| <= 1e18 < 2^60 keeps shift-64 below 8, mant below 2^61.
 		return 0, mant << ((shift - 64) & 63), neg
 	case shift > 0:
 		return mant << shift, mant >> (64 - shift), neg
@@ -44,7 +49,7 @@ func fixed(x float64) (lo, mid uint64, neg bool) {
 	return lo, 0, neg
 }
 
-// Add adds a finite value of at most [record.MaxValue] in magnitude.
+// Add adds a finite value of at most 1e18 in magnitude.
 func (s *Sum) Add(x float64) {
 	lo, mid, neg := fixed(x)
 	if neg {
@@ -125,14 +130,17 @@ func (s Sum) Float64() float64 {
 // IsZero tells whether the sum is exactly nothing.
 func (s Sum) IsZero() bool { return s == Sum{} }
 
-const sumBytes = 24
+// Size is the length of the stored form, in bytes.
+const Size = 24
 
-func (s Sum) append(dst []byte) []byte {
+// Append adds the stored form to dst.
+func (s Sum) Append(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, s.lo)
 	dst = binary.LittleEndian.AppendUint64(dst, s.mid)
 	return binary.LittleEndian.AppendUint64(dst, s.hi)
 }
 
-func sumOf(b []byte) Sum {
+// Load reads the stored form from the first [Size] bytes of b.
+func Load(b []byte) Sum {
 	return Sum{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:])}
 }
