@@ -72,7 +72,7 @@ func (c *BackupCmd) copyTo(ctx context.Context, sys IO, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	if _, err := io.Copy(w, resp.Body); err != nil {
 		return fmt.Errorf("the copy broke off, and is of no use: %w", err)
 	}
@@ -141,7 +141,7 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		if st, err := f.Stat(); err == nil {
 			size = st.Size()
 		}

@@ -125,7 +125,7 @@ func (c *ImportCmd) one(ctx context.Context, sys IO, server *client, file string
 		if err != nil {
 			return res, err
 		}
-		defer f.Close() //nolint:errcheck // only read
+		defer f.Close()
 		if st, err := f.Stat(); err == nil {
 			size = st.Size()
 		}
@@ -141,7 +141,7 @@ func (c *ImportCmd) one(ctx context.Context, sys IO, server *client, file string
 	if err != nil {
 		return res, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	return res, json.NewDecoder(resp.Body).Decode(&res)
 }
 
@@ -214,7 +214,7 @@ func (c *ExportCmd) Run(ctx context.Context, sys IO) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	if c.File == "-" {
 		_, err := io.Copy(sys.Out, resp.Body)
 		return err

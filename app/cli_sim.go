@@ -135,7 +135,7 @@ func place(ctx context.Context, server *client, add model.Document) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	d, err := model.ReadJSON(resp.Body)
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func (c *client) do(ctx context.Context, method, path, contentType string, body 
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	var problem struct{ Title, Detail string }
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&problem); err != nil || problem.Detail+problem.Title == "" {
 		return nil, fmt.Errorf("%s %s: %s", method, path, resp.Status)

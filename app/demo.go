@@ -184,7 +184,7 @@ func (f demoFile) shifted(from, to record.Millis) ([]bridge.Reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	var rows []replay.Row
 	for row, err := range replay.Rows(file, f.mapping) {
 		var fault *bridge.Refusal

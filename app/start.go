@@ -112,7 +112,7 @@ func startCatalog(ctx context.Context, p *process) (running, error) {
 	case <-p.catalog.Ready():
 	case <-ctx.Done():
 		cancel()
-		<-result
+		_ = <-result // it was told to end
 		return running{}, ctx.Err()
 	case err := <-result:
 		cancel()

@@ -30,7 +30,7 @@ func made(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer users.Close() //nolint:errcheck // only read
+	defer users.Close()
 	if _, _, err := users.FirstStart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestThereAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer users.Close() //nolint:errcheck // only read
+	defer users.Close()
 	if _, err := users.UserByName(t.Context(), access.FirstUser); err != nil {
 		t.Error(err)
 	}

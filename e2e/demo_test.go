@@ -64,7 +64,7 @@ func readFile(t *testing.T, name string, row func(column map[string]string) erro
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)

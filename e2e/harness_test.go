@@ -36,7 +36,7 @@ func build(run func() int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a leftover does no harm
+	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "wattwerk")
 	out, err := exec.Command("go", "build", "-o", binary, "../cmd/wattwerk").CombinedOutput()
 	if err != nil {
@@ -55,6 +55,7 @@ type process struct {
 	dir   string
 	url   string
 	token string
+	told  chan string   // where it answers, once it does
 	ended chan struct{} // closed when it has ended
 	began time.Time
 
@@ -66,8 +67,17 @@ type process struct {
 // it answers. The test ends it.
 func start(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
+	p := launch(t, dir, nil, args...)
+	p.ready()
+	return p
+}
+
+// launch is start without waiting. The settings are environment variables.
+func launch(t *testing.T, dir string, settings []string, args ...string) *process {
+	t.Helper()
 	args = append([]string{"run", "--data", dir, "--addr", "127.0.0.1:0", "--mqtt", "off"}, args...)
-	p := &process{t: t, dir: dir, cmd: exec.Command(binary, args...), ended: make(chan struct{}), began: time.Now()}
+	p := &process{t: t, dir: dir, cmd: exec.Command(binary, args...), ended: make(chan struct{}), told: make(chan string, 1), began: time.Now()}
+	p.cmd.Env = append(os.Environ(), settings...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -76,35 +86,39 @@ func start(t *testing.T, dir string, args ...string) *process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	url := make(chan string, 1)
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {
 			_, _ = p.Write(append(s.Bytes(), '\n'))
 			if at, ok := strings.CutPrefix(strings.TrimSpace(s.Text()), "page and API"); ok {
-				url <- strings.TrimSpace(at)
+				p.told <- strings.TrimSpace(at)
 			}
 		}
 		_ = p.cmd.Wait()
 		close(p.ended)
 	}()
 	t.Cleanup(p.stop)
+	return p
+}
+
+// ready returns when the process answers.
+func (p *process) ready() {
+	p.t.Helper()
 	select {
-	case p.url = <-url:
+	case p.url = <-p.told:
 	case <-p.ended:
-		t.Fatalf("wattwerk ended:\n%s", p.output())
+		p.t.Fatalf("wattwerk ended:\n%s", p.output())
 	case <-time.After(startWithin):
-		t.Fatalf("wattwerk did not start within %v:\n%s", startWithin, p.output())
+		p.t.Fatalf("wattwerk did not start within %v:\n%s", startWithin, p.output())
 	}
 	var in struct{ Secret string }
-	data, err := os.ReadFile(filepath.Join(dir, "instance.json"))
+	data, err := os.ReadFile(filepath.Join(p.dir, "instance.json"))
 	if err == nil {
 		err = json.Unmarshal(data, &in)
 	}
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
 	p.token = in.Secret
-	return p
 }
 
 // Write collects what the process says.
@@ -154,44 +168,64 @@ func (p *process) call(method, path string, body, v any) {
 }
 
 func (p *process) try(method, path string, body, v any) error {
+	a, err := p.send(method, path, nil, body)
+	if err != nil {
+		return err
+	}
+	if a.status/100 != 2 {
+		return fmt.Errorf("%d: %s", a.status, a.body)
+	}
+	if v == nil {
+		return nil
+	}
+	return json.Unmarshal(a.body, v)
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send sends a request. The body is text, a reader, or becomes JSON.
+func (p *process) send(method, path string, header http.Header, body any) (answer, error) {
 	var r io.Reader
 	switch b := body.(type) {
 	case nil:
 	case string:
 		r = strings.NewReader(b)
+	case io.Reader:
+		r = b
 	default:
 		data, err := json.Marshal(b)
 		if err != nil {
-			return err
+			return answer{}, err
 		}
 		r = bytes.NewReader(data)
 	}
-	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 60*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, p.url+path, r)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
-	req.Header.Set("Authorization", "Bearer "+p.token)
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if p.token != "" {
+		req.Header.Set("Authorization", "Bearer "+p.token)
+	}
+	for k, v := range header {
+		req.Header[k] = v
+	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // only read
 	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
-	}
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s: %s", resp.Status, data)
-	}
-	if v == nil {
-		return nil
-	}
-	return json.Unmarshal(data, v)
+	return answer{resp.StatusCode, resp.Header, data}, err
 }
 
 // run runs a command of the program on the same directory.
@@ -233,7 +267,7 @@ func (p *process) events(query string, within time.Duration, f func(event string
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return errors.New(resp.Status)
 	}
