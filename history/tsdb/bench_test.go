@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,7 +25,7 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	const column = 5000
 	b.Run(fmt.Sprintf("series=%d", series), func(b *testing.B) {
-		s, err := Open(Options{Dir: b.TempDir(), MinFree: 1})
+		s, err := Open(Options{Dir: b.TempDir(), MinFree: 1, Series: series})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -65,10 +66,12 @@ func BenchmarkAppend(b *testing.B) {
 		round(0)
 		b.Logf("first round %v", time.Since(begin))
 		b.ResetTimer()
+		cpu := cpuTime()
 		for n := 0; n < b.N; n++ {
 			round(n + 1)
 		}
 		b.StopTimer()
+		b.ReportMetric(float64(cpuTime()-cpu)/float64(b.N*series), "cpu-ns/record")
 		b.ReportMetric(float64(b.N*series)/b.Elapsed().Seconds(), "records/s")
 		runtime.GC()
 		b.ReportMetric(float64(rss())/1e6, "MB-rss")
@@ -83,6 +86,14 @@ func BenchmarkAppend(b *testing.B) {
 		b.ReportMetric(time.Since(begin).Seconds(), "after-flush-s")
 		b.ReportMetric(float64(rss())/1e6, "MB-rss-end")
 	})
+}
+
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func rss() int64 {

@@ -29,6 +29,7 @@ type Options struct {
 	RetentionBytes int64         // the oldest go when the blocks are larger; 0: no limit
 	Window         time.Duration // how far behind the newest samples are taken; default 90 days
 	MinFree        int64         // take nothing below this many free bytes; default 128 MiB
+	Series         int           // how many series to be ready for; default: as many as the newest block has
 	MaxUnflushed   uint64        // samples in memory beyond which Append refuses until a Flush works; default 400 million
 	Log            *slog.Logger
 	Registerer     prometheus.Registerer // for the TSDB's own metrics; may be nil
@@ -163,7 +164,7 @@ func (s *Store) open() error {
 	po.MaxBytes = s.opts.RetentionBytes
 	po.EnableOverlappingCompaction = true
 	po.HeadChunksWriteQueueSize = 0
-	po.StripeSize = 1 << 16
+	po.StripeSize = s.stripes()
 	// Its timer would move chunks from memory to files, and panics on a full
 	// disk. We flush instead, and that reloads the blocks.
 	po.BlockReloadInterval = 10_000 * time.Hour
@@ -180,6 +181,21 @@ func (s *Store) open() error {
 	}
 	s.newest.Store(s.floor.Load())
 	return nil
+}
+
+// stripes is the size of the TSDB's table of series: with four to a stripe a
+// look-up costs half of what it does with sixty, and a hundred bytes a stripe
+// are nothing to a machine that has so many series.
+func (s *Store) stripes() int {
+	n := s.opts.Series
+	if metas, err := readMetas(s.opts.Dir); err == nil && n == 0 && len(metas) > 0 {
+		n = int(metas[len(metas)-1].Stats.NumSeries)
+	}
+	size := prom.DefaultStripeSize
+	for size < n/4 && size < 1<<18 {
+		size *= 2
+	}
+	return size
 }
 
 // makeDir creates a directory so that a power cut does not take it away again.
