@@ -22,10 +22,26 @@ type load struct {
 	done     sync.WaitGroup
 }
 
-const loadBatch = 50
+const (
+	loadBatch = 50
+	loadStep  = 100 // ms between two readings of a sensor
+)
+
+// newLoad begins a day ago, on a full second.
+func newLoad(name string, sensors int) *load {
+	return &load{name: name, sensors: sensors, begin: time.Now().Add(-24*time.Hour).Unix() * 1000}
+}
 
 func startLoad(p *process, name string, sensors int) *load {
-	l := &load{name: name, sensors: sensors, begin: time.Now().Add(-24 * time.Hour).UnixMilli(), stop: make(chan struct{})}
+	l := newLoad(name, sensors)
+	l.run(p, true)
+	return l
+}
+
+// run sends until end is called, or until the process is gone; a failure of
+// sending is a failure of the test when the process is meant to stay.
+func (l *load) run(p *process, stays bool) {
+	l.stop = make(chan struct{})
 	l.done.Go(func() {
 		for {
 			select {
@@ -36,21 +52,22 @@ func startLoad(p *process, name string, sensors int) *load {
 			n := l.accepted.Load()
 			var rows []string
 			for i := n; i < n+loadBatch; i++ {
-				for s := range sensors {
-					rows = append(rows, fmt.Sprintf(`{"sensor":"%s%d","time":%d,"value":%v}`, name, s, l.time(i), l.value(s, i)))
+				for s := range l.sensors {
+					rows = append(rows, fmt.Sprintf(`{"sensor":"%s%d","time":%d,"value":%v}`, l.name, s, l.time(i), l.value(s, i)))
 				}
 			}
 			if err := p.try("POST", "/api/v1/ingest/json", "["+strings.Join(rows, ",")+"]", nil); err != nil {
-				p.t.Errorf("send: %v", err)
+				if stays {
+					p.t.Errorf("send: %v", err)
+				}
 				return
 			}
 			l.accepted.Add(loadBatch)
 		}
 	})
-	return l
 }
 
-func (l *load) time(i int64) int64           { return l.begin + i*100 }
+func (l *load) time(i int64) int64           { return l.begin + i*loadStep }
 func (l *load) value(s int, i int64) float64 { return float64(s)*1000 + float64(i%977)/8 }
 func (l *load) end()                         { close(l.stop); l.done.Wait() }
 
@@ -65,14 +82,15 @@ func (l *load) missing(p *process, accepted int64) error {
 		if err := p.try("GET", path, nil, &got); err != nil {
 			return err
 		}
-		have := make(map[int64]float64)
+		have, n := make(map[int64]float64), int64(0)
 		for i, at := range got.T {
 			if got.Value[i] != nil {
 				have[at] = *got.Value[i]
+				n++
 			}
 		}
-		if int64(len(have)) != accepted {
-			return fmt.Errorf("sensor %d has %d readings, %d were accepted", s, len(have), accepted)
+		if n != accepted {
+			return fmt.Errorf("sensor %d has %d readings, %d were accepted", s, n, accepted)
 		}
 		for i := range accepted {
 			if v, ok := have[l.time(i)]; !ok || v != l.value(s, i) {

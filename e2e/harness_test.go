@@ -103,6 +103,9 @@ func launch(t *testing.T, dir string, settings []string, args ...string) *proces
 // ready returns when the process answers.
 func (p *process) ready() {
 	p.t.Helper()
+	if p.url != "" {
+		return
+	}
 	select {
 	case p.url = <-p.told:
 	case <-p.ended:
