@@ -169,7 +169,7 @@ func (s *Store) open() error {
 	// disk. We flush instead, and that reloads the blocks.
 	po.BlockReloadInterval = 10_000 * time.Hour
 	po.NewCompactorFunc = s.newCompactor
-	db, err := prom.Open(s.opts.Dir, s.log, s.opts.Registerer, po, prom.NewDBStats())
+	db, err := prom.Open(s.opts.Dir, slog.New(errorsOnly{s.log.Handler()}), s.opts.Registerer, po, prom.NewDBStats())
 	if err != nil {
 		return errors.Join(err, locker.Release())
 	}
@@ -182,6 +182,20 @@ func (s *Store) open() error {
 	s.newest.Store(s.floor.Load())
 	return nil
 }
+
+// errorsOnly keeps to itself what the TSDB says of every block it writes, and
+// its warnings of blocks that overlap, which are usual here.
+type errorsOnly struct{ slog.Handler }
+
+func (h errorsOnly) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelError && h.Handler.Enabled(ctx, l)
+}
+
+func (h errorsOnly) WithAttrs(as []slog.Attr) slog.Handler {
+	return errorsOnly{h.Handler.WithAttrs(as)}
+}
+
+func (h errorsOnly) WithGroup(g string) slog.Handler { return errorsOnly{h.Handler.WithGroup(g)} }
 
 // stripes is the size of the TSDB's table of series: with four to a stripe a
 // look-up costs half of what it does with sixty, and a hundred bytes a stripe
