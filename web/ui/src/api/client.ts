@@ -1,7 +1,23 @@
-// Everything the pages ask the server for, in one place. Addresses are
-// relative to the page, so that they work under any path.
+// Everything the pages ask the server for, in one place, in the words of its
+// OpenAPI document. Addresses are relative to the page, so that they work
+// under any path.
 
-import type { Group, GroupEnergy, Hierarchy, Latest, Me, Model, Range, SignInWays, Trend, Unassigned } from './types'
+import type {
+  AssignData, AssignResponse, Document, ErrorModel, GetModelData, Group, GroupEnergyData, GroupEnergyResponse, GroupRangeData, GroupRangeResponse, GroupTrendData,
+  GroupTrendResponse, Hierarchy, LatestData, LatestResponse, ListUnassignedData, ListUnassignedResponse, LoginData, LoginResponse, LogoutData, LogoutResponse, MeData,
+  MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SignInWaysData, SignInWaysResponse, StreamData,
+} from './generated/types.gen'
+
+/** What lies in the model has its id; only a body whose address says it can go without. */
+export type Known<T extends { id?: string }> = T & { id: string }
+
+/** The model as a whole, where an empty list is a list. */
+export type Model = { [K in keyof Document]-?: Known<NonNullable<Document[K]>[number]>[] }
+
+/** A column of a group's ticks: its own meter, or the sum of its members. */
+export type Column = Extract<NonNullable<NonNullable<GroupRangeData['query']>['column']>, 'sum' | 'meter'>
+
+type Span = NonNullable<NonNullable<GroupTrendData['query']>['span']>
 
 /** An answer that is not a success, as RFC 9457 problem details say it. */
 export class ApiError extends Error {
@@ -14,16 +30,10 @@ export class ApiError extends Error {
   }
 }
 
-interface Problem {
-  title?: string
-  detail?: string
-  errors?: { message?: string; location?: string }[]
-}
-
 async function failure(res: Response): Promise<ApiError> {
   let said = res.statusText || `the server answered ${res.status}`
   try {
-    const p = (await res.json()) as Problem
+    const p = (await res.json()) as ErrorModel
     said = p.detail ?? p.title ?? said
     const first = p.errors?.[0]
     if (first?.message) said += `: ${first.message}${first.location ? ` (${first.location})` : ''}`
@@ -33,10 +43,32 @@ async function failure(res: Response): Promise<ApiError> {
   return new ApiError(res.status, said)
 }
 
-async function request<T>(path: string, init?: RequestInit): Promise<T> {
+/** What the generated types say of a request. */
+interface Asked {
+  url: string
+  path?: Record<string, string>
+  query?: Record<string, string | number | boolean | string[] | null | undefined>
+  body?: unknown
+}
+
+/** The address of a request, relative to the page. */
+export function address({ url, path, query }: Asked): string {
+  const at = url.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path?.[name] ?? ''))
+  const q = Object.entries(query ?? {}).flatMap(([name, v]) =>
+    (Array.isArray(v) ? v : v === null || v === undefined ? [] : [v]).map((one) => `${name}=${encodeURIComponent(one)}`),
+  )
+  return q.length > 0 ? `${at}?${q.join('&')}` : at
+}
+
+async function request<T>(method: string, asked: Asked, signal?: AbortSignal): Promise<T> {
   let res: Response
   try {
-    res = await fetch(path, { ...init, headers: { Accept: 'application/json', ...(init?.body ? { 'Content-Type': 'application/json' } : {}) } })
+    res = await fetch(address(asked), {
+      method,
+      headers: { Accept: 'application/json', ...(asked.body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+      ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
+      ...(signal ? { signal } : {}),
+    })
   } catch (e) {
     if (e instanceof DOMException && e.name === 'AbortError') throw e
     throw new ApiError(0, 'the server cannot be reached')
@@ -46,31 +78,32 @@ async function request<T>(path: string, init?: RequestInit): Promise<T> {
   return (await res.json()) as T
 }
 
-const get = <T>(path: string, signal?: AbortSignal) => request<T>(path, signal ? { signal } : {})
-const post = <T>(path: string, body?: unknown) => request<T>(path, { method: 'POST', ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-const put = <T>(path: string, body: unknown) => request<T>(path, { method: 'PUT', body: JSON.stringify(body) })
-const id = encodeURIComponent
+/** A request by its generated type, without the headers, which are made here. */
+type Ask<D> = Omit<D, 'headers'> & Asked
 
-/** A column of a group's ticks: its own meter, or the sum of its members. */
-export type Column = 'sum' | 'meter'
-
-const group = (g: string) => `api/v1/groups/${id(g)}`
-const list = (name: string, values: string[]) => values.map((v) => `${name}=${id(v)}`).join('&')
+const get = <D, R>(asked: Ask<D>, signal?: AbortSignal) => request<R>('GET', asked, signal)
+const post = <D, R>(asked: Ask<D>) => request<R>('POST', asked)
+const put = <D, R>(asked: Ask<D>) => request<R>('PUT', asked)
 
 export const api = {
-  me: (signal?: AbortSignal) => get<Me>('api/v1/me', signal),
-  signInWays: (signal?: AbortSignal) => get<SignInWays>('api/v1/sign-in', signal),
-  login: (name: string, password: string) => post<Me>('api/v1/login', { name, password }),
-  logout: () => post<undefined>('api/v1/logout'),
-  model: (signal?: AbortSignal) => get<Model>('api/v1/model', signal),
-  unassigned: (signal?: AbortSignal) => get<Unassigned>('api/v1/unassigned?limit=50', signal),
-  assign: (sensor: string, to: string) => post<unknown>('api/v1/assign', { sensor, group: to }),
-  putGroup: (g: Group) => put<unknown>(group(g.id), g),
-  putHierarchy: (h: Hierarchy) => put<unknown>(`api/v1/hierarchies/${id(h.id)}`, h),
-  range: (g: string, column: Column, from: number, to: number, points: number, signal?: AbortSignal) =>
-    get<Range>(`${group(g)}/range?column=${column}&from=${from}&to=${to}&points=${points}`, signal),
-  trend: (g: string, column: Column, span: '1h' | '1d' | '1w', signal?: AbortSignal) => get<Trend>(`${group(g)}/trend?column=${column}&span=${span}`, signal),
-  energy: (g: string, from: number, to: number, signal?: AbortSignal) => get<GroupEnergy>(`${group(g)}/energy?from=${from}&to=${to}`, signal),
-  latest: (sensors: string[], signal?: AbortSignal) => get<Latest>(`api/v1/latest?${list('sensor', sensors)}`, signal),
-  streamURL: (sensors: string[]) => `api/v1/stream${sensors.length > 0 ? `?${list('sensor', sensors)}` : ''}`,
+  me: (signal?: AbortSignal) => get<MeData, MeResponse>({ url: '/api/v1/me' }, signal),
+  signInWays: (signal?: AbortSignal) => get<SignInWaysData, SignInWaysResponse>({ url: '/api/v1/sign-in' }, signal),
+  login: (name: string, password: string) => post<LoginData, LoginResponse>({ url: '/api/v1/login', body: { name, password } }),
+  logout: () => post<LogoutData, LogoutResponse>({ url: '/api/v1/logout' }),
+  model: async (signal?: AbortSignal): Promise<Model> => {
+    const m = await get<GetModelData, Document>({ url: '/api/v1/model' }, signal)
+    return { sites: [], sensors: [], groups: [], hierarchies: [], ...Object.fromEntries(Object.entries(m).filter(([, list]) => list !== null)) }
+  },
+  unassigned: (signal?: AbortSignal) => get<ListUnassignedData, ListUnassignedResponse>({ url: '/api/v1/unassigned', query: { limit: 50 } }, signal),
+  assign: (sensor: string, group: string) => post<AssignData, AssignResponse>({ url: '/api/v1/assign', body: { sensor, group } }),
+  putGroup: (g: Known<Group>) => put<PutGroupData, PutGroupResponse>({ url: '/api/v1/groups/{id}', path: { id: g.id }, body: g }),
+  putHierarchy: (h: Known<Hierarchy>) => put<PutHierarchyData, PutHierarchyResponse>({ url: '/api/v1/hierarchies/{id}', path: { id: h.id }, body: h }),
+  range: (id: string, column: Column, from: number, to: number, points: number, signal?: AbortSignal) =>
+    get<GroupRangeData, GroupRangeResponse>({ url: '/api/v1/groups/{id}/range', path: { id }, query: { column, from: `${from}`, to: `${to}`, points } }, signal),
+  trend: (id: string, column: Column, span: Span, signal?: AbortSignal) =>
+    get<GroupTrendData, GroupTrendResponse>({ url: '/api/v1/groups/{id}/trend', path: { id }, query: { column, span } }, signal),
+  energy: (id: string, from: number, to: number, signal?: AbortSignal) =>
+    get<GroupEnergyData, GroupEnergyResponse>({ url: '/api/v1/groups/{id}/energy', path: { id }, query: { from: `${from}`, to: `${to}` } }, signal),
+  latest: (sensor: string[], signal?: AbortSignal) => get<LatestData, LatestResponse>({ url: '/api/v1/latest', query: { sensor } }, signal),
+  streamURL: (query: NonNullable<StreamData['query']>) => address({ url: '/api/v1/stream', query } satisfies StreamData),
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LiveStore } from './live'
+import { LiveStore, type Wanted } from './live'
 
 class FakeSource extends EventTarget {
   closed = false
@@ -17,7 +17,7 @@ const tick = (t: number, sum: number | null, meter: number | null = null) => ({
 
 describe('LiveStore', () => {
   let sources: FakeSource[]
-  let asked: string[][]
+  let asked: Wanted[]
   let store: LiveStore
   let stop: () => void
 
@@ -25,10 +25,10 @@ describe('LiveStore', () => {
     vi.useFakeTimers()
     sources = []
     asked = []
-    store = new LiveStore((sensors) => {
+    store = new LiveStore((wanted) => {
       const s = new FakeSource()
       sources.push(s)
-      asked.push(sensors)
+      asked.push(wanted)
       return s as unknown as EventSource
     })
     stop = store.start()
@@ -85,13 +85,86 @@ describe('LiveStore', () => {
     expect(sources.length).toBeGreaterThan(1)
   })
 
-  it('asks anew only for sensors it does not get yet', () => {
-    store.want(['a', 'b'])
-    expect(asked.at(-1)).toEqual(['a', 'b'])
-    store.want(['b'])
+  it('shows a preview, and the final tick when it is not older', () => {
+    const shown = () => [store.group('h', 'g')?.t, store.group('h', 'g')?.power, store.group('h', 'g')?.preview]
+    sources[0]?.say('aggregates', tick(1000, 1))
+    sources[0]?.say('preview', tick(4000, 4))
+    expect(shown()).toEqual([4000, 4, true])
+    sources[0]?.say('aggregates', tick(2000, 2))
+    sources[0]?.say('aggregates', tick(3000, null))
+    expect(shown()).toEqual([4000, 4, true])
+    sources[0]?.say('aggregates', tick(4000, 4.5))
+    expect(shown()).toEqual([4000, 4.5, false])
+    // What was told finally stays, and a preview that comes late is worth nothing.
+    sources[0]?.say('preview', tick(4000, 4))
+    sources[0]?.say('preview', tick(3000, 3))
+    expect(shown()).toEqual([4000, 4.5, false])
+    sources[0]?.say('aggregates', tick(5000, null))
+    expect(shown()).toEqual([5000, null, false])
+  })
+
+  it('counts on final ticks alone', () => {
+    const final = vi.fn()
+    store.subscribe('f\nh', final)
+    sources[0]?.say('preview', tick(4000, 4))
+    expect(store.final('h', 'g')).toBeUndefined()
+    expect(store.newestFinal).toBe(0)
+    expect(final).not.toHaveBeenCalled()
+    sources[0]?.say('aggregates', tick(2000, 2))
+    expect(store.final('h', 'g')).toMatchObject({ t: 2000, power: 2 })
+    expect([store.newest, store.newestFinal]).toEqual([4000, 2000])
+    expect(final).toHaveBeenCalledTimes(1)
+  })
+
+  it('stays where it is when a new stream begins with an older tick', () => {
+    sources[0]?.say('aggregates', tick(2000, 2))
+    sources[0]?.say('preview', tick(5000, 5))
+    sources[0]?.say('error')
+    vi.advanceTimersByTime(1000)
+    sources[1]?.say('aggregates', tick(1000, 1))
+    expect(store.final('h', 'g')?.t).toBe(2000)
+    sources[1]?.say('aggregates', tick(3000, 3))
+    expect(store.final('h', 'g')?.t).toBe(3000)
+    expect(store.group('h', 'g')?.t).toBe(5000)
+  })
+
+  it('goes back with a hierarchy that begins anew', () => {
+    sources[0]?.say('aggregates', tick(9000, 9))
+    sources[0]?.say('preview', tick(12_000, 12))
+    vi.advanceTimersByTime(10_001)
+    sources[0]?.say('aggregates', tick(2000, 2))
+    expect(store.group('h', 'g')).toMatchObject({ t: 2000, power: 2 })
+    expect(store.final('h', 'g')).toMatchObject({ t: 2000, power: 2 })
+  })
+
+  it('says when a hierarchy is formed in another way', () => {
+    const changed = vi.fn()
+    store.subscribe('revision', changed)
+    sources[0]?.say('aggregates', tick(1000, 1))
+    sources[0]?.say('aggregates', tick(2000, 2))
+    expect(changed).not.toHaveBeenCalled()
+    sources[0]?.say('aggregates', { ...tick(3000, 3), revision: 2 })
+    expect(changed).toHaveBeenCalledTimes(1)
+  })
+
+  it('asks anew only for what it does not get yet', () => {
+    const ask = (sensors: string[], groups?: string[]) => store.want({ sensors, groups })
+    ask(['a', 'b'])
+    expect(asked.at(-1)).toEqual({ sensors: ['a', 'b'], groups: undefined })
+    ask(['b'])
     expect(asked).toHaveLength(2)
-    store.want(['b', 'c'])
-    expect(asked.at(-1)).toEqual(['b', 'c'])
+    ask(['b', 'c'])
+    expect(asked.at(-1)?.sensors).toEqual(['b', 'c'])
+    sources.at(-1)?.say('aggregates', tick(1000, 5))
+    ask([], ['g', 'x'])
+    expect(asked.at(-1)).toEqual({ sensors: [], groups: ['g', 'x'] })
+    ask([], ['x'])
+    expect(asked).toHaveLength(4)
+    expect(store.group('h', 'g')?.power).toBe(5)
+    ask([], ['x', 'y'])
+    expect(store.group('h', 'g')).toBeUndefined()
+    ask([])
+    expect(asked.at(-1)?.groups).toBeUndefined()
   })
 
   it('tells only those concerned', () => {

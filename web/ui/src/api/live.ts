@@ -3,12 +3,24 @@
 
 import { useSyncExternalStore } from 'react'
 import { api } from './client'
-import type { Aggregates, Records } from './types'
+import type { Aggregates, Records } from './generated/types.gen'
+
+/** An event as the server writes it: its columns are always there. */
+type Event<T> = { [K in keyof T]: NonNullable<T[K]> }
 
 export type Connection = 'connecting' | 'live' | 'reconnecting' | 'offline'
 
+/** What is asked of the stream. */
+export interface Wanted {
+  /** Their records too. */
+  sensors: string[]
+  /** Ticks of these alone; undefined: of all there are, as far as the server's limit goes. */
+  groups: string[] | undefined
+}
+
 /** A group at one tick. */
 export interface GroupValue {
+  group: string
   t: number
   /** How far the tick lay behind the clock when it came, ms: more than some seconds while the program catches up. */
   behind: number
@@ -19,6 +31,8 @@ export interface GroupValue {
   unaccounted: number | null
   /** What counts: of a group with a meter that meter, else the sum. One never stands in for the other. */
   power: number | null
+  /** Told when the tick was reached; the tick as it is kept comes some seconds later and may differ. */
+  preview: boolean
 }
 
 export interface SensorValue {
@@ -33,16 +47,23 @@ const silence = 40_000
 const retryFirst = 1000
 const retryMost = 15_000
 const offlineAfter = 20_000
+/** A hierarchy without final ticks for this long may begin anew at an earlier time; the server says the same. */
+const stalled = 10_000
 
 export class LiveStore {
   connection: Connection = 'connecting'
   /** The newest tick of any hierarchy, ms. */
   newest = 0
-  private groups = new Map<string, GroupValue>()
+  /** The newest tick of any hierarchy that will not change any more, ms. */
+  newestFinal = 0
+  private shown = new Map<string, GroupValue>()
+  private finals = new Map<string, GroupValue>()
+  /** Of each hierarchy the last final tick, when it came, and the revision it was formed by. */
+  private last = new Map<string, { t: number; came: number; revision: number }>()
   private sensors = new Map<string, SensorValue>()
   private listeners = new Map<string, Set<Listener>>()
   private metered: ReadonlySet<string> = new Set()
-  private wanted: string[] = []
+  private wanted: Wanted = { sensors: [], groups: undefined }
   private source: EventSource | undefined
   private retry = retryFirst
   private timer: ReturnType<typeof setTimeout> | undefined
@@ -52,7 +73,8 @@ export class LiveStore {
   private users = 0
 
   constructor(
-    private readonly open: (sensors: string[]) => EventSource = (sensors) => new EventSource(api.streamURL(sensors)),
+    private readonly open: (wanted: Wanted) => EventSource = ({ sensors, groups }) =>
+      new EventSource(api.streamURL({ preview: true, sensor: sensors, group: groups ?? [] })),
     private readonly now: () => number = () => Date.now(),
   ) {}
 
@@ -71,11 +93,18 @@ export class LiveStore {
     }
   }
 
-  /** Asks for records of these sensors too; connects anew only when one is missing. */
-  want(sensors: string[]): void {
-    const have = new Set(this.wanted)
-    if (sensors.every((s) => have.has(s))) return
-    this.wanted = sensors
+  /** Connects anew only when something is missing. What is no longer asked for is forgotten then. */
+  want(wanted: Wanted): void {
+    const { sensors, groups } = this.wanted
+    const same = groups === undefined ? wanted.groups === undefined : wanted.groups !== undefined && includesAll(groups, wanted.groups)
+    if (same && includesAll(sensors, wanted.sensors)) return
+    this.wanted = wanted
+    if (wanted.groups) {
+      const kept = new Set(wanted.groups)
+      for (const values of [this.shown, this.finals]) {
+        for (const [key, v] of values) if (!kept.has(v.group)) values.delete(key)
+      }
+    }
     if (this.source) this.connect()
   }
 
@@ -84,8 +113,14 @@ export class LiveStore {
     this.metered = groups
   }
 
+  /** What to show of a group: its newest tick, which may be a preview. */
   group(hierarchy: string, group: string): GroupValue | undefined {
-    return this.groups.get(`${hierarchy}\n${group}`)
+    return this.shown.get(`${hierarchy}\n${group}`)
+  }
+
+  /** The newest tick of a group that will not change any more: what to count on. */
+  final(hierarchy: string, group: string): GroupValue | undefined {
+    return this.finals.get(`${hierarchy}\n${group}`)
   }
 
   sensor(id: string): SensorValue | undefined {
@@ -131,8 +166,9 @@ export class LiveStore {
       this.lostAt = undefined
       this.become('live')
     })
-    source.addEventListener('aggregates', (e: MessageEvent<string>) => this.takeAggregates(JSON.parse(e.data) as Aggregates))
-    source.addEventListener('records', (e: MessageEvent<string>) => this.takeRecords(JSON.parse(e.data) as Records))
+    source.addEventListener('aggregates', (e: MessageEvent<string>) => this.takeTick(JSON.parse(e.data) as Event<Aggregates>, false))
+    source.addEventListener('preview', (e: MessageEvent<string>) => this.takeTick(JSON.parse(e.data) as Event<Aggregates>, true))
+    source.addEventListener('records', (e: MessageEvent<string>) => this.takeRecords(JSON.parse(e.data) as Event<Records>))
     source.addEventListener('error', () => {
       if (this.source === source) this.lost()
     })
@@ -152,24 +188,40 @@ export class LiveStore {
     if (this.connection === 'live' && this.newest > 0 && this.now() - this.heard > silence) this.lost()
   }
 
-  takeAggregates(a: Aggregates): void {
-    this.heard = this.now()
-    const behind = Math.max(0, this.heard - a.t)
+  private takeTick(a: Event<Aggregates>, preview: boolean): void {
+    const now = this.now()
+    this.heard = now
+    const last = this.last.get(a.hierarchy)
+    let anew = false
+    if (!preview) {
+      anew = last !== undefined && a.t < last.t && now - last.came > stalled
+      if (last !== undefined && a.t < last.t && !anew) return
+      this.last.set(a.hierarchy, { t: a.t, came: now, revision: a.revision })
+      this.newestFinal = Math.max(this.newestFinal, a.t)
+    }
+    const behind = Math.max(0, now - a.t)
     for (let i = 0; i < a.group.length; i++) {
       const meter = a.meter[i] ?? null
       const sum = a.sum[i] ?? null
       const group = a.group[i] ?? ''
-      this.groups.set(`${a.hierarchy}\n${group}`, {
-        t: a.t, behind, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null,
+      const key = `${a.hierarchy}\n${group}`
+      const v: GroupValue = {
+        group, t: a.t, behind, preview, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null,
         power: this.metered.has(group) ? meter : sum,
-      })
+      }
+      if (!preview) this.finals.set(key, v)
+      // Finals come after previews of later ticks: what is shown goes forward only.
+      const old = this.shown.get(key)
+      if (!old || anew || v.t > old.t || (v.t === old.t && !preview)) this.shown.set(key, v)
     }
     this.newest = Math.max(this.newest, a.t)
     this.tell(`h\n${a.hierarchy}`)
+    if (!preview) this.tell(`f\n${a.hierarchy}`)
+    if (!preview && last !== undefined && last.revision !== a.revision) this.tell('revision')
     this.tell('newest')
   }
 
-  takeRecords(r: Records): void {
+  private takeRecords(r: Event<Records>): void {
     this.heard = this.now()
     const changed = new Set<string>()
     for (let i = 0; i < r.t.length; i++) {
@@ -213,6 +265,11 @@ export function useNewest(): number {
     (l) => live.subscribe('newest', l),
     () => Math.floor(live.newest / 1000) * 1000,
   )
+}
+
+function includesAll(have: string[], some: string[]): boolean {
+  const set = new Set(have)
+  return some.every((x) => set.has(x))
 }
 
 function isOffline(): boolean {

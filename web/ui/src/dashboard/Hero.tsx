@@ -3,8 +3,9 @@
 import { Button, Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { Suspense, lazy } from 'react'
+import type { Known } from '../api/client'
+import type { Hierarchy } from '../api/generated/types.gen'
 import { useGroup } from '../api/live'
-import type { Hierarchy } from '../api/types'
 import { kilowattHours, power, scaled } from '../lib/format'
 import { duration, type Index } from '../lib/tree'
 import { knownZone } from '../lib/zone'
@@ -21,7 +22,7 @@ function asOf(t: number, zone: string): string {
   return new Intl.DateTimeFormat(undefined, { dateStyle: 'short', timeStyle: 'short', timeZone: zone }).format(t)
 }
 
-export function Hero({ index, h, group, onSelect }: { index: Index; h: Hierarchy; group: string; onSelect: (group: string) => void }) {
+export function Hero({ index, h, group, onSelect }: { index: Index; h: Known<Hierarchy>; group: string; onSelect: (group: string) => void }) {
   const v = useGroup(h.id, group)
   const site = h.site === undefined ? undefined : index.sites.get(h.site)
   const zone = knownZone(site?.zone)

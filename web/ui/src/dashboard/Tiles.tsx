@@ -1,12 +1,13 @@
 // One tile per hierarchy: its name and what it takes now.
 
+import type { Known } from '../api/client'
+import type { Hierarchy } from '../api/generated/types.gen'
 import { useGroup } from '../api/live'
-import type { Hierarchy } from '../api/types'
 import { scaled } from '../lib/format'
 import type { Index } from '../lib/tree'
 import classes from './Tiles.module.css'
 
-function Tile({ index, h, selected, onSelect }: { index: Index; h: Hierarchy; selected: boolean; onSelect: () => void }) {
+function Tile({ index, h, selected, onSelect }: { index: Index; h: Known<Hierarchy>; selected: boolean; onSelect: () => void }) {
   const v = useGroup(h.id, h.root)
   const s = scaled(v?.power, 'W')
   const site = h.site === undefined ? undefined : (index.sites.get(h.site)?.name ?? h.site)
@@ -21,8 +22,8 @@ function Tile({ index, h, selected, onSelect }: { index: Index; h: Hierarchy; se
   )
 }
 
-export function Tiles({ index, selected, onSelect }: { index: Index; selected: string; onSelect: (h: Hierarchy) => void }) {
-  const hs = index.model.hierarchies ?? []
+export function Tiles({ index, selected, onSelect }: { index: Index; selected: string; onSelect: (h: Known<Hierarchy>) => void }) {
+  const hs = index.model.hierarchies
   if (hs.length < 2) return null
   return (
     <div className={classes.strip} role="group" aria-label="Hierarchies">

@@ -9,7 +9,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { useGroup, useNewest, useSensor } from '../api/live'
 import { ago, percent, power, text, unitOf } from '../lib/format'
 import { maxAge, rows, type GroupRow, type Index, type Row, type SensorRow, type UnaccountedRow } from '../lib/tree'
-import { useSensors } from './data'
+import { useFollowed } from './data'
 import classes from './Tree.module.css'
 
 const rowHeight = 40
@@ -17,6 +17,8 @@ const rowHeight = 40
 const many = 300
 /** More sensors in sight are not followed one by one. */
 const mostSensors = 200
+/** More groups are followed only while they are in sight. */
+const mostGroups = 500
 
 interface Props {
   index: Index
@@ -57,7 +59,7 @@ function GroupCells({ row }: { row: GroupRow }) {
         )}
       </span>
       <span className={`${classes.value ?? ''} ww-number`} data-testid="group-power" data-group={row.group}>
-        {power(v?.power)}
+        {v ? power(v.power) : '…'}
       </span>
     </>
   )
@@ -124,9 +126,21 @@ function Icon({ row }: { row: Row }) {
   }
 }
 
+/** The groups that anything on the page speaks of. */
+function inSight(index: Index, chosen: string, drawn: (Row | undefined)[]): string[] {
+  const out = new Set([chosen])
+  for (const r of drawn) {
+    if (r?.kind === 'group') out.add(r.group)
+    if (r && r.kind !== 'site' && r.within !== undefined) out.add(r.within)
+  }
+  for (const h of index.model.hierarchies) out.add(h.root)
+  // Sorted, so that another order is no other wish.
+  return [...out].slice(0, mostGroups).sort()
+}
+
 export function Tree({ index, hierarchy, group, onSelect }: Props) {
   const [folds, setFolds] = useState<ReadonlyMap<string, boolean>>(new Map())
-  const big = (index.model.groups?.length ?? 0) + (index.model.sensors?.length ?? 0) > many
+  const big = index.model.groups.length + index.model.sensors.length > many
   const list = useMemo(() => rows(index, (key, level) => folds.get(key) ?? (!big || level <= 2)), [index, folds, big])
   const [focus, setFocus] = useState<string>()
   const box = useRef<HTMLDivElement>(null)
@@ -146,7 +160,9 @@ export function Tree({ index, hierarchy, group, onSelect }: Props) {
     })
     return [...new Set(seen)].slice(0, mostSensors)
   }, [list, items])
-  useSensors(sensors)
+  // Up to the limit the stream brings every group anyway; of more, those in sight.
+  const groups = index.model.groups.length <= mostGroups ? undefined : inSight(index, group, items.map((i) => list[i.index]))
+  useFollowed(sensors, groups)
 
   const focused = Math.max(0, list.findIndex((r) => r.key === focus))
 

@@ -4,7 +4,7 @@ import { Meter, Series, summary } from './series'
 describe('Series', () => {
   it('folds live ticks into buckets behind what was loaded', () => {
     const s = new Series(5000, 15_000)
-    s.load({ unit: 'W', t: [0, 5000], min: [1, 2], avg: [2, 3], max: [3, 4] })
+    s.load({ t: [0, 5000], min: [1, 2], avg: [2, 3], max: [3, 4] })
     s.add(6000, 9) // of a bucket the server has: widens it
     s.add(4000, 100) // older: ignored
     s.add(10_000, 4)
@@ -22,7 +22,7 @@ describe('Series', () => {
 
   it('keeps nulls of the server and fills the open one', () => {
     const s = new Series(5000, 15_000)
-    s.load({ unit: 'W', t: [0, 5000], min: [1, null], avg: [1, null], max: [1, null] })
+    s.load({ t: [0, 5000], min: [1, null], avg: [1, null], max: [1, null] })
     s.add(6000, 7)
     s.add(7000, 9)
     expect(s.columns().avg).toEqual([1, 8])

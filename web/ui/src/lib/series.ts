@@ -1,7 +1,7 @@
 // A stretch of a time series in columns, with buckets of equal width: what the
 // server sent, and live ticks folded in behind it.
 
-import type { Range } from '../api/types'
+import type { RangeOutputBody } from '../api/generated/types.gen'
 
 type Column = (number | null)[]
 
@@ -28,8 +28,8 @@ export class Series {
     readonly gap: number,
   ) {}
 
-  load(r: Range): void {
-    this.t = [...r.t]
+  load(r: Pick<RangeOutputBody, 't' | 'min' | 'avg' | 'max'>): void {
+    this.t = [...(r.t ?? [])]
     this.min = [...(r.min ?? [])]
     this.avg = [...(r.avg ?? [])]
     this.max = [...(r.max ?? [])]

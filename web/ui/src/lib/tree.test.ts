@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Model } from '../api/types'
+import type { Model } from '../api/client'
 import { duration, Index, maxAge, rows } from './tree'
 
 const model: Model = {
   sites: [{ id: 'kiel', name: 'Kiel', zone: 'Europe/Berlin' }, { id: 'home' }],
-  sensors: [{ id: 's1', name: 'Server 1' }, { id: 's2' }, { id: 'main' }],
+  sensors: [{ id: 's1', name: 'Server 1', quantity: 'active_power' }, { id: 's2', quantity: 'active_power' }, { id: 'main', quantity: 'active_power' }],
   groups: [
     { id: 'dc', name: 'Data centre', members: [{ group: 'rack' }, { sensor: 'main', meter: true }] },
     { id: 'rack', members: [{ sensor: 's1' }, { sensor: 's2', sign: -1 }] },
@@ -35,9 +35,9 @@ describe('rows', () => {
   })
 
   it('has rows for sites only where they help', () => {
-    const one = { ...model, hierarchies: model.hierarchies?.slice(0, 1) ?? [] }
+    const one = { ...model, hierarchies: model.hierarchies.slice(0, 1) }
     expect(shape(rows(new Index(one), () => false))).toEqual([' group By place 1/1'])
-    const each = { ...model, hierarchies: model.hierarchies?.filter((h) => h.id !== 'cost') ?? [] }
+    const each = { ...model, hierarchies: model.hierarchies.filter((h) => h.id !== 'cost') }
     const got = rows(new Index(each), () => false)
     expect(shape(got)).toEqual([' group By place 1/2', ' group house 2/2'])
     expect(got[0]).toMatchObject({ site: 'Kiel' })
@@ -49,10 +49,12 @@ describe('rows', () => {
   })
 
   it('survives a model that is none', () => {
-    const loop: Model = { groups: [{ id: 'a', members: [{ group: 'a' }, {}] }], hierarchies: [{ id: 'h', root: 'a' }, { id: 'i', root: 'gone' }] }
+    const none: Model = { sites: [], sensors: [], groups: [], hierarchies: [] }
+    const loop: Model = { ...none, groups: [{ id: 'a', members: [{ group: 'a' }, {}] }], hierarchies: [{ id: 'h', root: 'a' }, { id: 'i', root: 'gone' }] }
     expect(rows(new Index(loop), () => true).length).toBeLessThan(10)
-    expect(rows(new Index({}), () => true)).toEqual([])
+    expect(rows(new Index(none), () => true)).toEqual([])
     expect(new Index(loop).path('h', 'b')).toEqual([])
+    expect(new Index(loop).path('i', 'a')).toEqual([])
   })
 
   it('finds the way', () => {
@@ -65,7 +67,7 @@ it('reads durations', () => {
   expect(duration('1m30s')).toBe(90_000)
   expect(duration('1.5h')).toBe(5_400_000)
   expect(duration('soon')).toBeUndefined()
-  expect(maxAge({ id: 'x' })).toBe(180_000)
-  expect(maxAge({ id: 'x', interval: '1s' })).toBe(3000)
-  expect(maxAge({ id: 'x', maxAge: 'unlimited' })).toBe(Infinity)
+  expect(maxAge({})).toBe(180_000)
+  expect(maxAge({ interval: '1s' })).toBe(3000)
+  expect(maxAge({ maxAge: 'unlimited' })).toBe(Infinity)
 })

@@ -1,7 +1,8 @@
 // The tree as rows: every hierarchy with its groups and sensors, in the order
 // of the model, only what is unfolded.
 
-import type { Hierarchy, Member, Model, Sensor, Site } from '../api/types'
+import type { Known, Model } from '../api/client'
+import type { Hierarchy, Member, Sensor, Site } from '../api/generated/types.gen'
 
 interface Base {
   /** Unique in the tree: the way to it. */
@@ -18,7 +19,7 @@ interface Base {
 
 export interface SiteRow extends Base {
   kind: 'site'
-  site: Site
+  site: Known<Site>
 }
 
 export interface GroupRow extends Base {
@@ -35,7 +36,7 @@ export interface GroupRow extends Base {
 export interface SensorRow extends Base {
   kind: 'sensor'
   hierarchy: string
-  sensor: Sensor
+  sensor: Known<Sensor>
   within: string
   sign: number
   meter: boolean
@@ -55,54 +56,51 @@ export class Index {
   readonly sites
   /** The groups that have a meter of their own. */
   readonly metered
+  /** The group that each group is a member of; there is one at most. */
+  private readonly above = new Map<string, string>()
   constructor(readonly model: Model) {
-    this.groups = new Map((model.groups ?? []).map((g) => [g.id, g]))
-    this.sensors = new Map((model.sensors ?? []).map((s) => [s.id, s]))
-    this.sites = new Map((model.sites ?? []).map((s) => [s.id, s]))
-    this.metered = new Set((model.groups ?? []).filter((g) => g.members?.some((m) => m.meter)).map((g) => g.id))
+    this.groups = new Map(model.groups.map((g) => [g.id, g]))
+    this.sensors = new Map(model.sensors.map((s) => [s.id, s]))
+    this.sites = new Map(model.sites.map((s) => [s.id, s]))
+    this.metered = new Set(model.groups.filter((g) => g.members?.some((m) => m.meter)).map((g) => g.id))
+    for (const g of model.groups) {
+      for (const m of g.members ?? []) if (m.group !== undefined) this.above.set(m.group, g.id)
+    }
   }
 
   groupName(id: string): string {
     return this.groups.get(id)?.name ?? id
   }
 
-  sensor(id: string): Sensor {
-    return this.sensors.get(id) ?? { id }
+  sensor(id: string): Known<Sensor> {
+    return this.sensors.get(id) ?? { id, quantity: '' }
   }
 
-  hierarchyName(h: Hierarchy): string {
+  hierarchyName(h: Known<Hierarchy>): string {
     return h.name ?? this.groupName(h.root)
   }
 
   /** The way from the root to a group of a hierarchy, both included; empty when it is not there. */
   path(hierarchy: string, group: string): string[] {
-    const h = (this.model.hierarchies ?? []).find((x) => x.id === hierarchy)
-    if (!h) return []
-    const seen = new Set<string>()
-    const walk = (id: string): string[] => {
-      if (id === group) return [id]
-      if (seen.has(id)) return []
-      seen.add(id)
-      for (const m of this.groups.get(id)?.members ?? []) {
-        if (m.group === undefined) continue
-        const below = walk(m.group)
-        if (below.length > 0) return [id, ...below]
-      }
-      return []
+    const root = this.model.hierarchies.find((h) => h.id === hierarchy)?.root
+    const way: string[] = []
+    for (let g: string | undefined = group; g !== undefined && !way.includes(g); g = this.above.get(g)) {
+      way.unshift(g)
+      if (g === root) return way
     }
-    return walk(h.root)
+    return []
   }
 }
 
 /** The rows to show, given which keys are unfolded. */
 export function rows(index: Index, isOpen: (key: string, level: number) => boolean): Row[] {
   const out: Row[] = []
-  const hierarchies = index.model.hierarchies ?? []
+  const hierarchies = index.model.hierarchies
   const used = new Set(hierarchies.map((h) => h.site ?? ''))
   // A row for each site helps when a site has several hierarchies; else it is one more to unfold.
   const withSites = used.size > 1 && used.size < hierarchies.length
 
-  const walk = (h: Hierarchy, id: string, at: Omit<GroupRow, 'kind' | 'hierarchy' | 'group' | 'open' | 'folds'>, above: Set<string>) => {
+  const walk = (h: Known<Hierarchy>, id: string, at: Omit<GroupRow, 'kind' | 'hierarchy' | 'group' | 'open' | 'folds'>, above: Set<string>) => {
     const members = index.groups.get(id)?.members ?? []
     const open = members.length > 0 && isOpen(at.key, at.level)
     out.push({ ...at, kind: 'group', hierarchy: h.id, group: id, open, folds: members.length > 0 })
@@ -130,7 +128,7 @@ export function rows(index: Index, isOpen: (key: string, level: number) => boole
     }
   }
 
-  const top = (hs: Hierarchy[], level: number, parent: string) => {
+  const top = (hs: Known<Hierarchy>[], level: number, parent: string) => {
     hs.forEach((h, i) => {
       walk(h, h.root, {
         key: `${parent}/${encodeURIComponent(h.id)}`, parent, label: index.hierarchyName(h), level, position: i + 1, siblings: hs.length, within: undefined, sign: 1,
@@ -171,7 +169,7 @@ export function duration(s: string | undefined): number | undefined {
 }
 
 /** How old a sensor's value may be and still count, ms; Infinity when unlimited. */
-export function maxAge(s: Sensor): number {
+export function maxAge(s: Pick<Sensor, 'interval' | 'maxAge'>): number {
   if (s.maxAge === 'unlimited') return Infinity
   return duration(s.maxAge) ?? 3 * (duration(s.interval) ?? 60_000)
 }

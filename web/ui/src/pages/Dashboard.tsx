@@ -16,7 +16,7 @@ export function Dashboard() {
   const search = useSearch({ from: '/app/' })
   const navigate = useNavigate({ from: '/' })
   const me = useMe()
-  const may = me.data?.scopes.includes('operate') ?? false
+  const may = me.data?.scopes?.includes('operate') ?? false
 
   const select = useCallback((h: string, g: string) => void navigate({ search: { h, g }, replace: true }), [navigate])
 
@@ -43,7 +43,7 @@ export function Dashboard() {
       </div>
     )
   }
-  const hierarchies = index.model.hierarchies ?? []
+  const hierarchies = index.model.hierarchies
   const h = hierarchies.find((x) => x.id === search.h) ?? hierarchies[0]
   const group = h && search.g !== undefined && index.path(h.id, search.g).length > 0 ? search.g : h?.root
 
