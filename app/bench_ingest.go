@@ -56,14 +56,14 @@ type engineRoom struct {
 
 // openEngineRoom starts the modules between sensors and stored ticks on dir.
 // stop ends them and reports what failed.
-func openEngineRoom(ctx context.Context, dir string, partitions int, noSync bool) (*engineRoom, func() error, error) {
+func openEngineRoom(ctx context.Context, dir string, partitions, series int, noSync bool) (*engineRoom, func() error, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b, err := bus.Open(ctx, bus.Options{Dir: dir, Partitions: partitions, NoSync: noSync, Log: log})
 	if err != nil {
 		return nil, nil, err
 	}
 	e := &engineRoom{bus: b, catalog: catalog.New(b, log)}
-	if e.store, err = tsdb.Open(tsdb.Options{Dir: filepath.Join(dir, "history"), Log: log}); err != nil {
+	if e.store, err = tsdb.Open(tsdb.Options{Dir: filepath.Join(dir, "history"), Series: series, Log: log}); err != nil {
 		b.Close()
 		return nil, nil, err
 	}
@@ -115,7 +115,7 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	defer remove()
-	e, stop, err := openEngineRoom(ctx, dir, c.Partitions, c.NoSync)
+	e, stop, err := openEngineRoom(ctx, dir, c.Partitions, c.Sensors+6*c.Groups, c.NoSync)
 	if err != nil {
 		return err
 	}
