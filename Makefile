@@ -75,12 +75,12 @@ check-web: $(UI)/node_modules/.package-lock.json
 
 # What is generated and committed must be what would be generated now.
 .PHONY: check-generated
-check-generated:
+check-generated: $(UI)/node_modules/.package-lock.json
 	scripts/generate.sh
 	@git diff --exit-code --stat -- '*.json' '*.ts' '*.golden' app/licences.txt || { echo "generated files differ from what is committed; run 'make generate' and commit"; exit 1; }
 
 .PHONY: generate
-generate: ## write the OpenAPI document, the client and the lists again
+generate: $(UI)/node_modules/.package-lock.json ## write the OpenAPI document, the client and the lists again
 	scripts/generate.sh
 
 .PHONY: check-cross
