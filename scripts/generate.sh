@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes every generated file again. UPDATE tells the tests that hold them to
+# Writes every generated file again: with -update the tests that hold them
 # write instead of comparing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
