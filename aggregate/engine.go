@@ -453,9 +453,15 @@ func (e *Engine) split(t record.Millis) {
 	e.closed = closed
 }
 
-// Idle emits that nothing stored up to now is left to be taken.
-func (e *Engine) Idle(now record.Millis) {
-	e.report.IdleAt = now
+// Idle emits that nothing stored up to now is left to be taken, so that nobody
+// waits for a partition that has no value to give. A live partition that has
+// values says nothing: what it closes is what others go by.
+func (e *Engine) Idle(now, known record.Millis) {
+	if e.awake() && e.Live() {
+		return
+	}
+	// What is not known of the model might give it values.
+	e.report.IdleAt = min(now, known+record.Millis(e.timing.Grace+e.timing.Idle))
 	e.flush()
 }
 

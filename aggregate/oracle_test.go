@@ -463,7 +463,7 @@ func oracleRun(t *testing.T, seed uint64) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b arriving) int { return int(a.at - b.at) })
-	now := start
+	now, stalled := start, start
 	open := make([]record.Batch, partitions)
 	stored := func() record.Millis {
 		if backlog {
@@ -479,6 +479,21 @@ func oracleRun(t *testing.T, seed uint64) {
 	}
 	for _, a := range all {
 		now = a.at
+		// The model is known up to now, but now and then that takes a while.
+		if !backlog {
+			if r.IntN(40) == 0 {
+				stalled = now + record.Millis(r.IntN(8000))
+			}
+			if now > stalled {
+				w.known = now
+			}
+			for q := range partitions {
+				if r.IntN(3) == 0 {
+					w.engines[q].Clock(now-1, w.known)
+					w.engines[q].Idle(now-1, w.known)
+				}
+			}
+		}
 		o.add(a.Record)
 		q := record.Partition(a.Sensor, partitions)
 		open[q].Append(a.Record)
@@ -499,6 +514,7 @@ func oracleRun(t *testing.T, seed uint64) {
 			publish(gridUp(from, 1000))
 		}
 	}
+	w.known = always / 2
 	for q := range partitions {
 		flush(q)
 	}
@@ -509,8 +525,8 @@ func oracleRun(t *testing.T, seed uint64) {
 	}
 	for round := range 3 { // silence, until everybody has been passed
 		for q := range w.engines {
-			w.engines[q].Clock(end+record.Millis(round)*20_000, always)
-			w.engines[q].Idle(end + record.Millis(round)*20_000)
+			w.engines[q].Clock(end+record.Millis(round)*20_000, always/2)
+			w.engines[q].Idle(end+record.Millis(round)*20_000, always/2)
 		}
 		w.combine(end + record.Millis(round)*20_000)
 	}

@@ -137,7 +137,7 @@ func runScript(t *testing.T, file string) {
 			s.now = seconds(t, words[1])
 			for _, e := range s.engines {
 				e.Clock(s.now, always)
-				e.Idle(s.now)
+				e.Idle(s.now, always/2)
 			}
 		case "preview":
 			at := seconds(t, words[1])

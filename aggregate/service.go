@@ -438,7 +438,7 @@ func (s *Service) clock(ctx context.Context) error {
 			p.idle = time.Now()
 			if x.Last <= p.seq {
 				p.engine.Clock(record.MillisOf(x.At), known)
-				p.engine.Idle(record.MillisOf(x.At))
+				p.engine.Idle(record.MillisOf(x.At), known)
 			}
 			p.mu.Unlock()
 		}

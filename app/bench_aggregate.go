@@ -217,7 +217,7 @@ func (s *setup) run() error {
 	x.now = start + record.Millis(s.seconds)*2000 + 120_000
 	for _, e := range x.engines {
 		e.Clock(x.now, math.MaxInt64)
-		e.Idle(x.now)
+		e.Idle(x.now, math.MaxInt64/2)
 	}
 	s.cpu = usage() - cpu
 	if x.failed != nil {
