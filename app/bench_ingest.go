@@ -36,7 +36,7 @@ type BenchIngestCmd struct {
 	Partitions int           `default:"16" help:"Partitions."`
 	Rate       float64       `default:"0" help:"Readings a second of each sensor; 0: as fast as they are taken."`
 	NoSync     bool          `help:"Do not fsync; not how it should be run, only to see what that costs."`
-	Memory     int64         `default:"3000" help:"Let Go's memory grow to about this many MiB before it works harder to keep it small."`
+	Memory     int64         `default:"3600" help:"Let Go's memory grow to about this many MiB before it works harder to keep it small."`
 	Profile    string        `help:"Write a CPU profile of the measured time to this file." type:"path"`
 	Heap       string        `help:"Write a heap profile of the end of the measured time to this file." type:"path"`
 }
@@ -145,6 +145,7 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	if err := run.settle(ctx); err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what loading the model left behind
 	fmt.Fprintf(sys.Err, "measuring for %v …\n", c.Duration) //nolint:errcheck // only words
 	stopProfile, err := profile(c.Profile)
 	if err != nil {
