@@ -39,7 +39,7 @@ $(UI)/dist/index.html: $(UI)/node_modules/.package-lock.json $(UI_FILES)
 
 .PHONY: test
 test: needs build ## run all tests, installing what they need
-	go test ./...
+	go test $(RACE) -timeout 30m ./...
 	cd $(UI) && npm test
 	cd $(UI) && npm run e2e
 
@@ -50,7 +50,8 @@ needs: $(UI)/node_modules/.package-lock.json
 # ---- check: what CI runs
 
 .PHONY: check
-check: needs build check-format check-vet check-lint check-web check-generated check-cross test-race test-fuzz check-e2e ## everything CI checks
+check: RACE := -race
+check: needs build check-format check-vet check-lint check-web check-generated check-cross test-fuzz test ## everything CI checks
 	@echo "make check: all is well"
 
 .PHONY: check-format
@@ -89,23 +90,16 @@ check-cross:
 	GOOS=linux GOARCH=arm GOARM=7 $(GOBUILD) -o bin/wattwerk-linux-armv7 ./cmd/wattwerk
 	@! go version -m bin/wattwerk | grep -q 'CGO_ENABLED=1'
 
-.PHONY: test-race
-test-race:
-	go test -race -timeout 20m ./...
-
 .PHONY: test-fuzz
 test-fuzz: ## fuzz every decoder for some seconds
 	scripts/fuzz.sh $${FUZZTIME:-3s}
-
-.PHONY: check-e2e
-check-e2e:
-	cd $(UI) && npm run e2e
 
 # ---- measure
 
 .PHONY: bench
 bench: build ## measure this machine
-	bin/wattwerk bench all
+	for what in ingest "ingest --sensors 20000 --groups 200 --rate 1 --seconds 30s" aggregate latency query; do \
+	  echo "== wattwerk bench $$what"; bin/wattwerk bench $$what --dir .; done
 
 .PHONY: clean
 clean: ## remove what was built; ./data stays
