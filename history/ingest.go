@@ -106,10 +106,12 @@ func (s *Service) sift(ctx context.Context, b *record.Batch, limit record.Millis
 // append stores columns, waiting while there is no room, and buries what is
 // refused. name gives whose sample is at a position.
 func (s *Service) append(ctx context.Context, refs []Ref, index []uint32, times []record.Millis, values []float64, name func(int) string) error {
-	for {
+	for waits := false; ; waits = true {
 		refused, err := s.opts.Store.Append(ctx, refs, index, times, values)
 		if errors.Is(err, ErrNoRoom) {
-			s.log.Warn("history waits for room", "error", err)
+			if !waits {
+				s.log.Warn("history waits for room", "error", err)
+			}
 			if !pause(ctx, again) {
 				return ctx.Err()
 			}

@@ -165,8 +165,11 @@ type Store interface {
 	Close() error
 }
 
-// ErrNoRoom means that the disk is too full to go on.
-var ErrNoRoom = errors.New("the disk is nearly full")
+// Why a store cannot go on.
+var (
+	ErrNoRoom = errors.New("the disk is nearly full")                    // try again later
+	ErrBroken = errors.New("the history broke and must be opened again") // what was not flushed has to be appended again then
+)
 
 // Backfill stores old samples in bulk, beside what is appended meanwhile.
 // One goroutine uses it.

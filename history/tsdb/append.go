@@ -12,10 +12,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-var (
-	errClosed = errors.New("the history is closed")
-	errBroken = errors.New("the history broke and must be opened again")
-)
+var errClosed = errors.New("the history is closed")
 
 // usable says why nothing can be taken now, or nil.
 func (s *Store) usable() error {
@@ -60,7 +57,7 @@ func (s *Store) Append(ctx context.Context, refs []history.Ref, index []uint32, 
 // can be done with it in this process.
 func (s *Store) catch(err *error) {
 	if p := recover(); p != nil {
-		broken := fmt.Errorf("%w: %v", errBroken, p)
+		broken := fmt.Errorf("%w: %v", history.ErrBroken, p)
 		s.broken.Store(&broken)
 		*err = broken
 	}

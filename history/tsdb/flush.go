@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	prom "github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	"github.com/prometheus/prometheus/tsdb/chunks"
 
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/record"
@@ -33,6 +34,14 @@ func (s *Store) largestBlock() time.Duration {
 		}
 	}
 	return ladder[2]
+}
+
+// segment is the size of the files that chunks are written to, in bytes. Each
+// takes all of it from the disk while it is written, so it must be there when
+// the disk is nearly full: otherwise nothing could be flushed, and the bus,
+// which waits for that, could not be trimmed.
+func (s *Store) segment() int64 {
+	return min(max(s.opts.MinFree/2, 4<<20), chunks.DefaultChunkSegmentSize)
 }
 
 // Flush makes everything durable that was appended before it began.
@@ -63,7 +72,7 @@ func (s *Store) flush(ctx context.Context, settled bool) (through record.Millis,
 		return record.MaxTime, nil
 	}
 	// The TSDB panics when it runs out of room here.
-	if need := int64(s.unflushed.Load())*4 + int64(s.db.Head().NumSeries())*600 + 1<<20; s.room.free() < need {
+	if need := int64(s.unflushed.Load())*4 + int64(s.db.Head().NumSeries())*600 + s.segment() + 1<<20; s.room.free() < need {
 		return 0, fmt.Errorf("flush history: %w: %d bytes are needed", history.ErrNoRoom, need)
 	}
 	began := time.Now()

@@ -162,6 +162,7 @@ func (s *Store) open() error {
 	po.MaxBlockDuration = s.largestBlock().Milliseconds()
 	po.RetentionDuration = s.opts.Retention.Milliseconds()
 	po.MaxBytes = s.opts.RetentionBytes
+	po.MaxBlockChunkSegmentSize = s.segment()
 	po.EnableOverlappingCompaction = true
 	po.HeadChunksWriteQueueSize = 0
 	po.StripeSize = s.stripes()
