@@ -40,6 +40,7 @@ type process struct {
 	secret  string // the token of commands on this machine
 	metrics *prometheus.Registry
 	group   *run.Group
+	again   bool // the modules were started before
 
 	bus     *bus.Bus
 	bridges bool   // this process takes readings in
@@ -61,6 +62,9 @@ const maxBody = 64 << 30
 // out what it has in memory; if it cannot, the bus still holds it.
 const stopDeadline = 150 * time.Second
 
+// leastLife is how long modules must have worked for a new start to be worth it.
+const leastLife = 2 * time.Second
+
 // localToken names the token with which commands on this machine talk to the
 // process; each start makes a new one.
 const localToken = "commands on this machine"
@@ -80,17 +84,57 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 	if p.secret, err = p.newLocalToken(ctx); err != nil {
 		return err
 	}
+	for {
+		began := time.Now()
+		err := p.modules(ctx)
+		mends := errors.Is(err, bus.ErrBroken) || errors.Is(err, history.ErrBroken)
+		if ctx.Err() != nil || !mends || time.Since(began) < leastLife {
+			return err
+		}
+		p.again = true
+		// What was accepted is safe on the disk; it only has to be read anew.
+		log.Error("starting all modules again when there is room on the disk", "because", err)
+		if err := p.awaitRoom(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// modules starts all modules and returns when all have ended.
+func (p *process) modules(ctx context.Context) (err error) {
 	p.metrics = prometheus.NewRegistry()
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if err := p.open(); err != nil {
 		return err
 	}
-	if p.group, err = run.New(log, stopDeadline, p.services()...); err != nil {
+	if p.group, err = run.New(p.log, stopDeadline, p.services()...); err != nil {
 		return errors.Join(err, p.gateway.Close())
 	}
 	// Run has freed the port already if it came to that; then this does nothing.
 	defer p.gateway.Close() //nolint:errcheck // see above
+	// Should they start again, it is at the same address.
+	p.config.Addr = p.gateway.Addr()
 	return p.group.Run(ctx)
+}
+
+// awaitRoom returns when as much is free on the disk as must be.
+func (p *process) awaitRoom(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		free, err := bus.FreeBytes(p.dir.Path())
+		if err != nil {
+			return fmt.Errorf("ask for room on the disk: %w", err)
+		}
+		if free >= int64(p.config.Bus.MinFree) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // open takes the port, before anything is started that would have to stop
@@ -112,7 +156,7 @@ func (p *process) open() error {
 		Ready: []gateway.Check{
 			{Name: "modules", Ask: func(context.Context) error { return p.group.Ready() }},
 			{Name: "disk", Ask: func(context.Context) error {
-				if p.bus != nil && p.bus.Full() {
+				if b := p.bus; b != nil && b.Full() {
 					return bus.ErrFull
 				}
 				return nil
@@ -133,6 +177,10 @@ func (p *process) announce(ctx context.Context) error {
 		return err
 	}
 	say := func(format string, a ...any) { fmt.Fprintf(p.out, format+"\n", a...) } //nolint:errcheck // nobody listens, then
+	if p.again {
+		say("All modules work again at %s", p.gateway.URL())
+		return nil
+	}
 	say("Wattwerk %s, data in %s", Version(), p.dir.Path())
 	say("  page and API  %s", p.gateway.URL())
 	switch {

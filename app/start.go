@@ -64,6 +64,8 @@ func (p *process) trim(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-p.bus.Broken():
+			return bus.ErrBroken
 		case <-tick.C:
 		}
 		p.trimming.Lock()
@@ -112,8 +114,7 @@ func startCatalog(ctx context.Context, p *process) (running, error) {
 	case <-p.catalog.Ready():
 	case <-ctx.Done():
 		cancel()
-		_ = <-result // it was told to end
-		return running{}, ctx.Err()
+		return running{}, errors.Join(ctx.Err(), <-result)
 	case err := <-result:
 		cancel()
 		return running{}, errors.Join(errors.New("the model could not be followed"), err)
@@ -172,7 +173,15 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 	p.gateway.Handle("/prometheus/", gateway.Require(access.Read, queries))
 	transfer.Register(p.gateway.API(), s, log)
 	p.history, p.store = s, store
-	return running{run: s.Run, stop: func(context.Context) error { return store.Close() }}, nil
+	return running{run: s.Run, stop: func(context.Context) error {
+		err := store.Close()
+		if errors.Is(err, history.ErrNoRoom) || errors.Is(err, history.ErrBroken) {
+			// It is said once more, so that nobody wonders; the bus has all of it.
+			log.Warn("history not written out, it is read from the bus next time", "error", err)
+			return nil
+		}
+		return err
+	}}, nil
 }
 
 func startAggregate(_ context.Context, p *process) (running, error) {

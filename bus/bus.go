@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -21,6 +20,9 @@ var (
 	ErrFull = errors.New("the disk is nearly full, nothing more is taken until there is room")
 	ErrBusy = errors.New("more is coming in than can be stored, try again in a moment")
 )
+
+// ErrBroken says that the bus has to be opened again; see [Bus.Broken].
+var ErrBroken = errors.New("the disk was filled to the last byte while something was being stored, and the bus has to be opened again")
 
 // MaxPayload is the largest message, in bytes.
 const MaxPayload = 4 << 20
@@ -54,7 +56,7 @@ type Bus struct {
 	js         jetstream.JetStream
 	mqtt       *nats.Conn // to the account of MQTT clients; nil without listener
 	partitions int
-	full       atomic.Bool
+	room       room
 	stop       context.CancelFunc
 	background sync.WaitGroup
 }
@@ -77,7 +79,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if o.MinFree == 0 {
 		o.MinFree = 256 << 20
 	}
-	b := &Bus{opts: o}
+	b := &Bus{opts: o, room: room{broken: make(chan struct{})}}
 	if err := b.connect(); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("open bus: %w", err)
@@ -89,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	bg, stop := context.WithCancel(context.Background())
 	b.stop = stop
 	if o.URL == "" {
-		b.measureRoom()
+		b.measure()
 		b.background.Go(func() { b.watchRoom(bg) })
 	}
 	return b, nil
@@ -169,34 +171,6 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 
 // Replicas is the number of copies every stream has.
 func (b *Bus) Replicas() int { return b.opts.Replicas }
-
-// Full tells whether writes are refused for want of room.
-func (b *Bus) Full() bool { return b.full.Load() }
-
-func (b *Bus) watchRoom(ctx context.Context) {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			b.measureRoom()
-		}
-	}
-}
-
-func (b *Bus) measureRoom() {
-	free, err := freeBytes(b.opts.Dir)
-	if err != nil {
-		b.opts.Log.Warn("free space unknown", "dir", b.opts.Dir, "error", err)
-		return
-	}
-	full := free < b.opts.MinFree
-	if full != b.full.Swap(full) {
-		b.opts.Log.Warn("room on the disk changed", "refusing", full, "free_bytes", free, "min_free_bytes", b.opts.MinFree)
-	}
-}
 
 const (
 	partitionsKey = "partitions"

@@ -12,7 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func freeBytes(dir string) (int64, error) {
+// FreeBytes is how much may still be written to the disk of a directory.
+func FreeBytes(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err

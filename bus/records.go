@@ -122,7 +122,7 @@ func (b *Bus) trim(ctx context.Context, stream, subject string, before uint64) e
 }
 
 func (b *Bus) publish(ctx context.Context, subject string, data []byte) (uint64, error) {
-	if b.full.Load() {
+	if b.Full() {
 		return 0, ErrFull
 	}
 	ack, err := b.js.Publish(ctx, subject, data)
@@ -137,6 +137,7 @@ func (b *Bus) explain(subject string, err error) error {
 	if errors.As(err, &api) && api.Code == 503 {
 		return fmt.Errorf("%w (%s: %w)", ErrFull, subject, err)
 	}
+	b.room.suspect.Store(true)
 	return fmt.Errorf("publish on %s: %w", subject, err)
 }
 

@@ -50,7 +50,7 @@ func (w *Writer) Write(ctx context.Context, records []record.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	if w.bus.full.Load() {
+	if w.bus.Full() {
 		return ErrFull
 	}
 	parts := make(map[int][]record.Record)

@@ -1,0 +1,93 @@
+package bus
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// measureEvery is how old a measurement of the free space may be when
+// something is to be written: what others can fill meanwhile must be less than
+// MinFree.
+const measureEvery = 20 * time.Millisecond
+
+// room is what is known of the disk under the embedded server.
+type room struct {
+	full     atomic.Bool
+	measured atomic.Int64 // when, in ns since 1970
+	suspect  atomic.Bool  // something was not stored, and nobody said why
+	damaged  atomic.Bool  // a stream takes nothing any more
+	broken   chan struct{}
+}
+
+// Full tells whether writes are refused for want of room.
+func (b *Bus) Full() bool {
+	if b.server != nil {
+		now, last := time.Now().UnixNano(), b.room.measured.Load()
+		if now-last > int64(measureEvery) && b.room.measured.CompareAndSwap(last, now) {
+			b.measure()
+		}
+	}
+	return b.room.full.Load()
+}
+
+// Broken is closed when the embedded server ran out of disk in the middle of
+// a write and there is room again. NATS stores nothing more in such a stream
+// until its files are read anew, lest half a message be in the middle of them.
+// Until then writes are refused with ErrFull, and reading goes on.
+func (b *Bus) Broken() <-chan struct{} { return b.room.broken }
+
+// watchRoom keeps the measurement fresh while nothing is written.
+func (b *Bus) watchRoom(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		was := b.room.full.Load()
+		free := b.measure()
+		if b.room.suspect.Swap(false) || was {
+			b.examine()
+		}
+		if b.room.damaged.Load() && free >= b.opts.MinFree {
+			close(b.room.broken)
+			return
+		}
+	}
+}
+
+// measure gives the free bytes.
+func (b *Bus) measure() int64 {
+	free, err := FreeBytes(b.opts.Dir)
+	if err != nil {
+		b.opts.Log.Warn("free space unknown", "dir", b.opts.Dir, "error", err)
+		return 0
+	}
+	b.room.measured.Store(time.Now().UnixNano())
+	full := free < b.opts.MinFree || b.room.damaged.Load()
+	if full != b.room.full.Swap(full) {
+		b.opts.Log.Warn("room on the disk changed", "refusing", full, "free_bytes", free, "min_free_bytes", b.opts.MinFree)
+	}
+	return free
+}
+
+// examine asks the server whether it stopped writing to a stream.
+func (b *Bus) examine() {
+	if b.room.damaged.Load() {
+		return
+	}
+	for _, e := range b.server.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		if strings.Contains(e.Error, "write error") {
+			b.room.damaged.Store(true)
+			b.room.full.Store(true)
+			b.opts.Log.Error("the disk was filled to the last byte; the bus takes nothing until there is room", "stream", e.Stream, "error", e.Error)
+			return
+		}
+	}
+}
