@@ -38,6 +38,7 @@ type CLI struct {
 	Modules ModulesCmd `cmd:"" help:"Show what a process consists of."`
 	Config  ConfigCmd  `cmd:"" help:"Show the settings in force, with explanations and warnings."`
 	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors."`
+	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
 	Export  ExportCmd  `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
 	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
