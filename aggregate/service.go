@@ -145,15 +145,15 @@ func (s *Service) Run(ctx context.Context) error {
 	caughtUp := make(chan struct{})
 	first := s.opts.Catalog.State().Revision
 	g.Go(func() error {
-		begun := false
+		begun, done := false, false
 		err := s.opts.Catalog.Watch(ctx, func(st catalog.State) error {
 			if err := s.setPlans(ctx, st, !begun); err != nil {
 				return err
 			}
 			begun = true
-			if st.Revision >= first && caughtUp != nil {
+			if st.Revision >= first && !done {
+				done = true
 				close(caughtUp)
-				caughtUp = nil
 			}
 			return nil
 		})
