@@ -36,7 +36,7 @@ type GroupLatest struct {
 	Meter       *float64          `json:"meter" doc:"The group's own meter"`
 	Unaccounted *float64          `json:"unaccounted" doc:"Meter less sum"`
 	Age         *float64          `json:"age" doc:"Seconds since the tick"`
-	Stale       bool              `json:"stale" doc:"No tick came for three ticks"`
+	Stale       bool              `json:"stale" doc:"The newest tick is older than three ticks and 5 s, by which ticks may be late"`
 }
 
 type latestOutput struct {
@@ -142,7 +142,7 @@ func (s *Service) latestOfGroups(ctx context.Context, ids []model.GroupID, hiera
 		}
 		o.Unit = s.groupUnit(m, o.Hierarchy)
 		o.Time, o.Age = stamp(at, now)
-		o.Stale = now.UnixMilli()-int64(at) > r.age
+		o.Stale = now.UnixMilli()-int64(at) > r.age+tickLate.Milliseconds()
 		col := func(c int) *float64 {
 			if row[c].Time != at {
 				return nil

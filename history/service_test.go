@@ -437,6 +437,22 @@ func TestLatestAndComposition(t *testing.T) {
 	}
 }
 
+// TestLateTicksAreNotStale: in a live system a tick is stored some seconds after its time.
+func TestLateTicksAreNotStale(t *testing.T) {
+	p := start(t)
+	held := record.MillisOf(time.Now()) - 3*minute
+	for _, c := range []struct {
+		at    record.Millis
+		stale bool
+	}{{held - 5001, true}, {held, false}} {
+		p.ticks(record.Tick{Time: c.at, Sum: []float64{1, 1}, Min: []float64{1, 1}, Max: []float64{1, 1}, Count: []uint32{1, 1}, Total: []uint32{2, 2}, Meter: []float64{math.NaN(), math.NaN()}, Unaccounted: []float64{math.NaN(), math.NaN()}})
+		var g history.GroupLatest
+		if p.get("/api/v1/groups/rack/latest", &g); g.Time == nil || record.MillisOf(*g.Time) != c.at || g.Stale != c.stale {
+			t.Errorf("tick of %s: %+v", c.at, g)
+		}
+	}
+}
+
 func TestCounterEnergy(t *testing.T) {
 	p := start(t)
 	for m, v := range []float64{1000, 1010, 1030, 5, 15} {
@@ -603,8 +619,12 @@ func TestEnergyIsWhatTheFileSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part.Write(data[:400])
-	mw.Close()
+	if _, err := part.Write(data[:400]); err != nil {
+		t.Fatal(err)
+	}
+	if err := mw.Close(); err != nil {
+		t.Fatal(err)
+	}
 	r := httptest.NewRequest(http.MethodPost, "/api/v1/import?"+q.Encode(), &form)
 	r.Header.Set("Content-Type", mw.FormDataContentType())
 	w := httptest.NewRecorder()

@@ -61,6 +61,11 @@ func (s *Service) sensor(ctx context.Context, id record.SensorID) (subject, erro
 // not yet a gap.
 const heldTicks = 3
 
+// tickLate is how long after its time a tick may be stored in a live system:
+// the usual grace of 2 s, a second more for silent partitions, and what
+// computing and storing take.
+const tickLate = 5 * time.Second
+
 func (s *Service) groupOf(ctx context.Context, id model.GroupID, hierarchy model.HierarchyID, metric Metric) (subject, error) {
 	x := subject{group: true, rule: rule{age: heldTicks * time.Duration(model.DefaultTick).Milliseconds()}}
 	m := s.model()

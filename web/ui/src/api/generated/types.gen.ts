@@ -374,7 +374,7 @@ export type GroupLatest = {
     meter: number | null;
     min: number | null;
     /**
-     * No tick came for three ticks
+     * The newest tick is older than three ticks and 5 s, by which ticks may be late
      */
     stale: boolean;
     /**
