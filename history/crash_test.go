@@ -43,7 +43,7 @@ const (
 func valueOf(sensor, step int) float64 { return float64(step*victims + sensor) }
 
 // timeOf is in order but for every seventh record, which is an hour late.
-func timeOf(sensor, step int) record.Millis {
+func timeOf(step int) record.Millis {
 	t := victimTime + record.Millis(step)*1000
 	if step%7 == 3 {
 		t -= 60*minute + 500
@@ -91,7 +91,7 @@ func victim(dir string) error {
 	for step := first; ; step++ {
 		var rs []record.Record
 		for i := range victims {
-			rs = append(rs, record.Record{Sensor: record.SensorID(fmt.Sprint("v", i)), Time: timeOf(i, step), Value: valueOf(i, step)})
+			rs = append(rs, record.Record{Sensor: record.SensorID(fmt.Sprint("v", i)), Time: timeOf(step), Value: valueOf(i, step)})
 		}
 		if err := w.Write(ctx, rs); err != nil {
 			return err
@@ -147,7 +147,7 @@ func TestKill(t *testing.T) {
 		if err := p.store.Scan(t.Context(), history.RecordsOf(record.SensorID(fmt.Sprint("v", i))), record.MinTime, record.MaxTime, func(ts []int64, vs []float64) error {
 			for k, at := range ts {
 				seen[record.Millis(at)]++
-				if step := (int(vs[k]) - i) / victims; valueOf(i, step) != vs[k] || timeOf(i, step) != record.Millis(at) {
+				if step := (int(vs[k]) - i) / victims; valueOf(i, step) != vs[k] || timeOf(step) != record.Millis(at) {
 					return fmt.Errorf("%v at %d was never written", vs[k], at)
 				}
 			}
@@ -156,7 +156,7 @@ func TestKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		for step := range next {
-			if n := seen[timeOf(i, step)]; n != 1 {
+			if n := seen[timeOf(step)]; n != 1 {
 				t.Fatalf("sensor %d, step %d of %d: there %d times", i, step, next, n)
 			}
 		}

@@ -363,14 +363,3 @@ func (s *Service) flushLoop(ctx context.Context) error {
 	}
 	return nil
 }
-
-// sensorAge gives how long a reading of the sensor holds, in ms; -1: for ever.
-// Of a sensor nobody knows, known is false.
-func (s *Service) sensorAge(id record.SensorID) (age int64, known bool) {
-	if m := s.model(); m != nil {
-		if x, ok := m.Sensor(id); ok {
-			return x.Age(), true
-		}
-	}
-	return 0, false
-}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 
+	promodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -57,14 +58,14 @@ func RecordsOf(id record.SensorID) Series { return Series{Metric: Record, Name: 
 // Labels gives the labels the series has in PromQL.
 func (s Series) Labels() labels.Labels {
 	if s.Metric == Record {
-		return labels.FromStrings(labels.MetricName, s.Metric.String(), labelSensor, s.Name)
+		return labels.FromStrings(promodel.MetricNameLabel, s.Metric.String(), labelSensor, s.Name)
 	}
-	return labels.FromStrings(labels.MetricName, s.Metric.String(), labelGroup, s.Name, labelHierarchy, s.Hierarchy)
+	return labels.FromStrings(promodel.MetricNameLabel, s.Metric.String(), labelGroup, s.Name, labelHierarchy, s.Hierarchy)
 }
 
 // SeriesOf is the inverse of [Series.Labels]; false for labels of another kind.
 func SeriesOf(ls labels.Labels) (Series, bool) {
-	name := ls.Get(labels.MetricName)
+	name := ls.Get(promodel.MetricNameLabel)
 	for m, n := range metricNames {
 		switch {
 		case n != name:

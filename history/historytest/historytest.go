@@ -12,6 +12,7 @@ import (
 	"slices"
 	"testing"
 
+	promodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
@@ -574,7 +575,7 @@ func queryable(t *testing.T, open Open) {
 		t.Fatal(err)
 	}
 	defer q.Close()
-	set := q.Select(t.Context(), true, nil, labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, "wattwerk_.+"))
+	set := q.Select(t.Context(), true, nil, labels.MustNewMatcher(labels.MatchRegexp, promodel.MetricNameLabel, "wattwerk_.+"))
 	var got []history.Series
 	n := 0
 	for set.Next() {

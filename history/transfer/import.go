@@ -302,18 +302,18 @@ func newImporter(header []string, o ImportOptions) (*importer, error) {
 
 // row takes the values of a row. An error is one of the store.
 func (im *importer) row(n uint64, row []string) error {
-	refuse := func(id record.SensorID, reason string) { im.tell(ImportRefusal{Row: n, Sensor: id, Reason: reason}) }
+	refuse := func(reason string) { im.tell(ImportRefusal{Row: n, Reason: reason}) }
 	if im.time >= len(row) {
-		refuse("", "the row has no time")
+		refuse("the row has no time")
 		return nil
 	}
 	t, err := im.clock.read(row[im.time])
 	if err != nil {
-		refuse("", err.Error())
+		refuse(err.Error())
 		return nil
 	}
 	if t > im.o.Latest {
-		refuse("", fmt.Sprintf("%v: %s", history.ErrFuture, t))
+		refuse(fmt.Sprintf("%v: %s", history.ErrFuture, t))
 		return nil
 	}
 	if im.sensor < 0 {
@@ -329,14 +329,14 @@ func (im *importer) row(n uint64, row []string) error {
 		return nil
 	}
 	if im.sensor >= len(row) || im.value >= len(row) {
-		refuse("", "the row has no sensor or no value")
+		refuse("the row has no sensor or no value")
 		return nil
 	}
 	c := im.held[record.SensorID(row[im.sensor])]
 	if c == nil {
 		id := record.SensorID(strings.Clone(row[im.sensor]))
 		if err := id.Validate(); err != nil {
-			refuse("", err.Error())
+			refuse(err.Error())
 			return nil
 		}
 		c = &target{sensor: id, conv: im.unit}

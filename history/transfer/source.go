@@ -177,7 +177,7 @@ func (s *ndjsonSource) close() error { return nil }
 type parquetSource struct {
 	names []string
 	scale []int64 // per column, ticks of a timestamp in a millisecond; 0: it is none
-	rows  *parquet.Reader
+	rows  parquet.Rows
 	buf   []parquet.Row
 	at, n int
 	row   []string
@@ -213,7 +213,7 @@ func openParquet(r io.Reader, o *ImportOptions) (_ *parquetSource, err error) {
 			o.Layout = "unix_ms"
 		}
 	}
-	s.rows = parquet.NewReader(file)
+	s.rows = parquet.NewGenericReader[any](file)
 	return s, nil
 }
 

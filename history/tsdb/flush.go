@@ -244,11 +244,11 @@ func slicing(from, to int64) [][2]int64 {
 }
 
 func floorTo(t, step int64) int64 {
-	if r := t % step; r < 0 {
-		return t - r - step
-	} else {
-		return t - r
+	r := t % step
+	if r < 0 {
+		r += step
 	}
+	return t - r
 }
 
 const manyBlocks = 8

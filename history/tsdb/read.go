@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	promodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -116,7 +117,7 @@ func exactly(k history.Series) []*labels.Matcher {
 
 // oneOf matches the series of a metric with one of the names.
 func oneOf(m history.Metric, names []string) []*labels.Matcher {
-	metric := labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, m.String())
+	metric := labels.MustNewMatcher(labels.MatchEqual, promodel.MetricNameLabel, m.String())
 	if len(names) == 1 {
 		return []*labels.Matcher{labels.MustNewMatcher(labels.MatchEqual, m.NameLabel(), names[0]), metric}
 	}
