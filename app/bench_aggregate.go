@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"text/tabwriter"
@@ -73,7 +74,7 @@ func (c *BenchAggregateCmd) Run(_ context.Context, sys IO) error {
 }
 
 // throughput runs one partition on one goroutine, as fast as it goes.
-func (c *BenchAggregateCmd) throughput() (float64, error) {
+func (c *BenchAggregateCmd) throughput() (perSecond float64, err error) {
 	gen, err := sim.New(sim.Options{Sensors: c.Sensors, Groups: c.Groups, BatchSize: 5000, Seed: 1})
 	if err != nil {
 		return 0, err
@@ -110,7 +111,7 @@ func (c *BenchAggregateCmd) throughput() (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	var b record.Batch
 	cpu := usage()
 	perRound := len(messages) / min(c.Rounds, 20)

@@ -146,6 +146,7 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	debug.FreeOSMemory() // what loading the model left behind
+
 	fmt.Fprintf(sys.Err, "measuring for %v …\n", c.Duration) //nolint:errcheck // only words
 	stopProfile, err := profile(c.Profile)
 	if err != nil {
@@ -159,7 +160,9 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	took, used, n := time.Since(begun), usage()-cpu, run.published.Load()
-	stopProfile()
+	if err := stopProfile(); err != nil {
+		return err
+	}
 	if c.Heap != "" {
 		if err := heapProfile(c.Heap); err != nil {
 			return err

@@ -7,20 +7,20 @@ import (
 )
 
 // profile writes a CPU profile to a file until stop; an empty name does nothing.
-func profile(name string) (stop func(), err error) {
+func profile(name string) (stop func() error, err error) {
 	if name == "" {
-		return func() {}, nil
+		return func() error { return nil }, nil
 	}
 	f, err := os.Create(name)
 	if err != nil {
 		return nil, err
 	}
 	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
-	return func() {
+	return func() error {
 		pprof.StopCPUProfile()
-		_ = f.Close()
+		return f.Close()
 	}, nil
 }
 

@@ -63,8 +63,7 @@ func (c *BenchQueryCmd) Run(ctx context.Context, sys IO) error {
 		return errors.Join(err, stop())
 	}
 	ms, points, err := c.ask(ctx, cl, gen, from, to)
-	stopProfile()
-	if err := errors.Join(err, stop()); err != nil {
+	if err := errors.Join(err, stopProfile(), stop()); err != nil {
 		return err
 	}
 	var out figures

@@ -141,7 +141,7 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // only read
 		if st, err := f.Stat(); err == nil {
 			size = st.Size()
 		}

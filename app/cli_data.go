@@ -125,7 +125,7 @@ func (c *ImportCmd) one(ctx context.Context, sys IO, server *client, file string
 		if err != nil {
 			return res, err
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // only read
 		if st, err := f.Stat(); err == nil {
 			size = st.Size()
 		}

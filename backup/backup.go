@@ -89,7 +89,7 @@ func (a *archive) addFile(name, path string) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	st, err := f.Stat()
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
 	if err := take(f); err != nil {
-		defer f.Close()
+		_ = f.Close() // nothing was written
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, &InUseError{Dir: abs, PID: readPID(abs)}
 		}
@@ -183,7 +183,7 @@ func held(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	// A shared lock is enough to ask, and two askers do not disturb each other.
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
