@@ -192,5 +192,5 @@ func (s *Service) registerTokens(tags []string) {
 // audit logs who changed what about access.
 func (s *Service) audit(ctx context.Context, what string, attrs ...any) {
 	who, _ := access.From(ctx)
-	s.opts.Log.Info(what, append([]any{"by", who.Name}, attrs...)...)
+	s.opts.Log.Info("access changed", append([]any{"what", what, "by", who.Name}, attrs...)...)
 }
