@@ -77,9 +77,10 @@ func NewCombiner(t Timing, partitions int, emit func(*record.Ticks)) *Combiner {
 }
 
 // Dropped is how many partial ticks came after their tick was emitted.
-// Waited is how many ticks were emitted without a silent partition.
 func (c *Combiner) Dropped() uint64 { return c.dropped }
-func (c *Combiner) Waited() uint64  { return c.waited }
+
+// Waited is how many ticks were emitted without a silent partition.
+func (c *Combiner) Waited() uint64 { return c.waited }
 
 // Emitted is the newest tick of the hierarchy that was emitted; ok is false
 // when none was or the hierarchy is unknown.

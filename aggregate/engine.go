@@ -125,9 +125,10 @@ func NewEngine(t Timing, partition, partitions int, emit func(*Report)) *Engine 
 	}
 }
 
-// Late is how many records came after their tick was closed; Refused how many
-// were not valid samples. Both only grow.
-func (e *Engine) Late() uint64    { return e.late }
+// Late is how many records came after their tick was closed. It only grows.
+func (e *Engine) Late() uint64 { return e.late }
+
+// Refused is how many records were not valid samples. It only grows.
 func (e *Engine) Refused() uint64 { return e.refused }
 
 // Closed is the newest base tick that is closed.

@@ -20,7 +20,7 @@ func freeAddr(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it is gone either way
+	defer l.Close()
 	return l.Addr().String()
 }
 

@@ -34,10 +34,12 @@ func PartialsSubject(q int) string { return "partials." + strconv.Itoa(q) }
 func AggregatesSubject(hierarchy string) string { return "aggregates." + token(hierarchy) }
 
 // PreviewsSubject is where previews of a hierarchy's ticks are told, live
-// only: nothing of it is stored. PreviewPartsSubject is where combiner q hears
-// the partitions' parts of them.
+// only: nothing of it is stored.
 func PreviewsSubject(hierarchy string) string { return "previews." + token(hierarchy) }
-func PreviewPartsSubject(q int) string        { return "previewparts." + strconv.Itoa(q) }
+
+// PreviewPartsSubject is where combiner q hears the partitions' parts of
+// previews, live only too.
+func PreviewPartsSubject(q int) string { return "previewparts." + strconv.Itoa(q) }
 
 func token(name string) string {
 	h := fnv.New64a()

@@ -6,12 +6,15 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// GroupID, HierarchyID and SiteID obey the rules of [record.SensorID]. The four
-// kinds of identifiers are separate: a group may be called as a sensor is.
+// These identifiers obey the rules of [record.SensorID]. The four kinds are
+// separate: a group may be called as a sensor is.
 type (
-	GroupID     string
+	// GroupID names a group.
+	GroupID string
+	// HierarchyID names a hierarchy.
 	HierarchyID string
-	SiteID      string
+	// SiteID names a site.
+	SiteID string
 )
 
 // Document is the whole model as people write and read it, as JSON or YAML.
