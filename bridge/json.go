@@ -309,8 +309,8 @@ func (it jsonItem) text(path []string) string {
 
 func (c *mapping) readings(m *Message, it jsonItem) iter.Seq2[Reading, error] {
 	return func(yield func(Reading, error) bool) {
-		refuse := func(format string, args ...any) bool {
-			return yield(Reading{}, Refuse(it.part(), format, args...))
+		refuse := func(format string, args ...any) {
+			yield(Reading{}, Refuse(it.part(), format, args...))
 		}
 		sensor, err := c.sensor.Expand(func(name string) (string, bool) {
 			v := ""

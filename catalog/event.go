@@ -62,8 +62,8 @@ func pack(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer enc.Close()
-	return enc.EncodeAll(b, nil), nil
+	out := enc.EncodeAll(b, nil)
+	return out, enc.Close()
 }
 
 var errEvent = errors.New("not a readable event")

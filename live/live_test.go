@@ -335,7 +335,7 @@ func FuzzEncode(f *testing.F) {
 			Sum: []float64{v}, Min: []float64{v}, Max: []float64{v}, Count: []uint32{1}, Total: []uint32{1}, Meter: []float64{v}, Unaccounted: []float64{v},
 		}}
 		var got Aggregates
-		data := k.encode(nil, nil, 10)
+		data := k.encode(nil, 10)
 		if err := json.Unmarshal(data, &got); err != nil {
 			t.Fatalf("%v: %s", err, data)
 		}

@@ -35,7 +35,7 @@ type Records struct {
 
 // encode writes [Aggregates] of the groups at the given places; nil takes the
 // first n. It is written by hand because it runs every second for every client.
-func (t *tick) encode(dst []byte, at []int, n int) []byte {
+func (t *tick) encode(at []int, n int) []byte {
 	l := t.layout
 	n = min(n, len(l.groups))
 	if at != nil {
@@ -47,7 +47,7 @@ func (t *tick) encode(dst []byte, at []int, n int) []byte {
 		}
 		return i
 	}
-	dst = append(dst, `{"hierarchy":`...)
+	dst := []byte(`{"hierarchy":`)
 	dst = appendText(dst, l.hierarchy)
 	dst = append(dst, `,"revision":`...)
 	dst = strconv.AppendUint(dst, l.revision, 10)
@@ -83,9 +83,9 @@ func (t *tick) encode(dst []byte, at []int, n int) []byte {
 func (t *tick) wanted(c *client) []byte {
 	if len(c.groups) == 0 {
 		if c.limit != DefaultGroups {
-			return t.encode(nil, nil, c.limit)
+			return t.encode(nil, c.limit)
 		}
-		t.once.Do(func() { t.json = t.encode(nil, nil, DefaultGroups) })
+		t.once.Do(func() { t.json = t.encode(nil, DefaultGroups) })
 		return t.json
 	}
 	at := make([]int, 0, len(c.groups))
@@ -97,7 +97,7 @@ func (t *tick) wanted(c *client) []byte {
 	if len(at) == 0 {
 		return nil
 	}
-	return t.encode(nil, at, 0)
+	return t.encode(at, 0)
 }
 
 func appendText(dst []byte, s string) []byte {

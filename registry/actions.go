@@ -136,7 +136,7 @@ func move(st catalog.State, r *moveRequest) (model.Patch, string, error) {
 	if h, in := m.HierarchyOf(r.To); !ok || !in || h != r.Hierarchy {
 		return p, "", fmt.Errorf("%w: group %q is not in hierarchy %q", errNothing, r.To, r.Hierarchy)
 	}
-	left, e, _ := without(from, r.Sensor, r.Group)
+	left, e := without(from, r.Sensor, r.Group)
 	e.Meter = r.Meter
 	members := to.Members
 	if to.ID == from.ID {

@@ -50,7 +50,7 @@ var sensors = kind[model.Sensor, record.SensorID]{
 		if detach {
 			for _, at := range m.Parents(id) {
 				if g, ok := m.Group(at); ok {
-					members, _, _ := without(g, id, "")
+					members, _ := without(g, id, "")
 					p.Groups = append(p.Groups, model.Group{ID: g.ID, Name: g.Name, Members: members})
 				}
 			}
@@ -69,7 +69,7 @@ var groups = kind[model.Group, model.GroupID]{
 		p := model.Patch{RemoveGroups: []model.GroupID{id}}
 		if at, ok := m.Parent(id); ok && detach {
 			if g, ok := m.Group(at); ok {
-				members, _, _ := without(g, "", id)
+				members, _ := without(g, "", id)
 				p.Groups = append(p.Groups, model.Group{ID: g.ID, Name: g.Name, Members: members})
 			}
 		}

@@ -99,7 +99,7 @@ func (b *bench) do(method, path, body string, headers ...string) reply {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
+	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
 		b.t.Fatal(err)
@@ -135,10 +135,10 @@ func (b *bench) put(path, body string, headers ...string) Change {
 	return c
 }
 
-func (b *bench) post(path, body string, headers ...string) Change {
+func (b *bench) post(path, body string) Change {
 	b.t.Helper()
 	var c Change
-	b.must(200, &c, http.MethodPost, path, body, headers...)
+	b.must(200, &c, http.MethodPost, path, body)
 	return c
 }
 

@@ -129,11 +129,12 @@ func later(m *model.Model, p model.Patch) []string {
 	return out
 }
 
-// without gives the members of a group less one, and that one.
-func without(g *model.Group, sensor record.SensorID, group model.GroupID) ([]model.Member, model.Member, bool) {
+// without gives the members of a group less one, and that one, which is empty when
+// the group has no such member.
+func without(g *model.Group, sensor record.SensorID, group model.GroupID) ([]model.Member, model.Member) {
 	i := slices.IndexFunc(g.Members, func(e model.Member) bool { return e.Sensor == sensor && e.Group == group })
 	if i < 0 {
-		return g.Members, model.Member{}, false
+		return g.Members, model.Member{}
 	}
-	return slices.Delete(slices.Clone(g.Members), i, i+1), g.Members[i], true
+	return slices.Delete(slices.Clone(g.Members), i, i+1), g.Members[i]
 }

@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -48,7 +49,7 @@ func (p *plant) records(t testing.TB, from, n int) []string {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var out []string
-	done := fmt.Errorf("done")
+	done := errors.New("done")
 	err := p.bus.ReadRecords(ctx, 0, 0, func(m bus.Message) error {
 		var b record.Batch
 		if err := b.Decode(m.Data); err != nil {
@@ -64,7 +65,7 @@ func (p *plant) records(t testing.TB, from, n int) []string {
 		}
 		return nil
 	})
-	if err != done {
+	if !errors.Is(err, done) {
 		t.Fatalf("%d records came, not %d: %v %v", len(out), from+n, out, err)
 	}
 	return out[from:]
@@ -151,7 +152,7 @@ func (k *keep) take(t testing.TB, list topics, topic, body string) bridge.Answer
 	if a.Accepted == 0 {
 		return a
 	}
-	done := fmt.Errorf("done")
+	done := errors.New("done")
 	err = k.bus.ReadRecords(t.Context(), 0, x.Last+1, func(m bus.Message) error {
 		var b record.Batch
 		if err := b.Decode(m.Data); err != nil {
@@ -168,7 +169,7 @@ func (k *keep) take(t testing.TB, list topics, topic, body string) bridge.Answer
 		}
 		return done
 	})
-	if err != done {
+	if !errors.Is(err, done) {
 		t.Fatal(err)
 	}
 	return a
