@@ -84,7 +84,7 @@ func TestSumIsExactInAnyOrder(t *testing.T) {
 func FuzzSum(f *testing.F) {
 	f.Add(1.5, -1.5, 1e18)
 	f.Add(math.SmallestNonzeroFloat64, 0x1p-64, 0x1p-65)
-	f.Add(-0.0, 0.1, -0.3)
+	f.Add(math.Copysign(0, -1), 0.1, -0.3)
 	f.Fuzz(func(t *testing.T, a, b, c float64) {
 		for _, x := range []float64{a, b, c} {
 			if record.ValidateSample(0, x) != nil {
