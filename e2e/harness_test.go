@@ -229,7 +229,7 @@ func (p *process) send(method, path string, header http.Header, body any) (answe
 	if err != nil {
 		return answer{}, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	return answer{resp.StatusCode, resp.Header, data}, err
 }
