@@ -12,7 +12,7 @@ const MaxIDBytes = 200
 
 // SensorID names a measuring point, for ever: it stays when the device behind
 // it is replaced. It is any printable Unicode text of 1 to [MaxIDBytes] bytes
-// of valid UTF-8, compared byte for byte.
+// of valid UTF-8, compared byte for byte; not "/", "." or "..".
 type SensorID string
 
 // Validate says in a sentence what is wrong with the identifier, or nil.
@@ -28,6 +28,9 @@ func ValidateID(kind, id string) error {
 		return fmt.Errorf("%s identifier %.40q… is %d bytes long, at most %d are taken", kind, id, len(id), MaxIDBytes)
 	case !utf8.ValidString(id):
 		return fmt.Errorf("%s identifier %q is not valid UTF-8", kind, id)
+	case id == "." || id == ".." || id == "/":
+		// Web servers, proxies and browsers resolve these, however they are written.
+		return fmt.Errorf("%s identifier %q cannot stand in the path of an address", kind, id)
 	case strings.TrimSpace(id) != id:
 		return fmt.Errorf("%s identifier %q begins or ends with a space", kind, id)
 	}

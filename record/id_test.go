@@ -18,6 +18,9 @@ func TestIdentifiers(t *testing.T) {
 	}
 	for id, says := range map[string]string{
 		"":                                  "empty",
+		"/":                                 "path",
+		".":                                 "path",
+		"..":                                "path",
 		strings.Repeat("x", MaxIDBytes+1):   "201 bytes",
 		" a":                                "space",
 		"a ":                                "space",
