@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 
 var (
 	errTooLarge = errors.New("the body is too large")
+	errTooSlow  = fmt.Errorf("the body took longer than %v", readTime)
 	errMemory   = fmt.Errorf("%w: too many bodies are under way", bus.ErrBusy)
 	errEncoding = errors.New("the content encoding is not taken; gzip is, and none")
 )
@@ -79,9 +81,9 @@ func (s *Service) Handler() http.Handler {
 func (s *Service) read(w http.ResponseWriter, r *http.Request, unpack bool) (body []byte, release func(), err error) {
 	var held int64
 	release = func() { s.memory.Add(-held) }
-	control := http.NewResponseController(w)
+	control, until := http.NewResponseController(w), time.Now().Add(readTime)
 	// Not every writer can; the server's own limits then hold alone.
-	_ = control.SetReadDeadline(time.Now().Add(readTime))
+	_ = control.SetReadDeadline(until)
 	defer func() {
 		_ = control.SetReadDeadline(time.Time{})
 		if err != nil {
@@ -114,6 +116,8 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request, unpack bool) (bod
 		switch {
 		case errors.Is(err, io.EOF):
 			return buf, release, nil
+		case errors.Is(err, os.ErrDeadlineExceeded), err == nil && time.Now().After(until):
+			return nil, release, errTooSlow
 		case err != nil:
 			return nil, release, err
 		case int64(len(buf)) > limit:
@@ -138,6 +142,8 @@ func status(err error) (code int, retry string) {
 		return http.StatusRequestEntityTooLarge, ""
 	case errors.Is(err, errEncoding):
 		return http.StatusUnsupportedMediaType, ""
+	case errors.Is(err, errTooSlow):
+		return http.StatusRequestTimeout, ""
 	}
 	return http.StatusBadRequest, ""
 }
@@ -275,9 +281,9 @@ func (s *Service) influxQuery(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch {
 	case len(words) == 2 && words[0] == "SHOW" && words[1] == "DATABASES":
-		fmt.Fprintln(w, `{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["wattwerk"]]}]}]}`)
+		w.Write([]byte(`{"results":[{"statement_id":0,"series":[{"name":"databases","columns":["name"],"values":[["wattwerk"]]}]}]}` + "\n"))
 	case len(words) >= 3 && words[0] == "CREATE" && words[1] == "DATABASE":
-		fmt.Fprintln(w, `{"results":[{"statement_id":0}]}`)
+		w.Write([]byte(`{"results":[{"statement_id":0}]}` + "\n"))
 	default:
 		influxError(w, http.StatusBadRequest, "only SHOW DATABASES can be asked here; queries are at /prometheus")
 	}

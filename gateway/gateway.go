@@ -247,7 +247,9 @@ func (s *Service) Run(ctx context.Context) error {
 	if err := srv.Shutdown(wait); err != nil {
 		_ = srv.Close()
 	}
-	<-done
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("answer requests: %w", err)
+	}
 	return nil
 }
 
@@ -354,11 +356,15 @@ func (s *Service) guard(next http.Handler) http.Handler {
 				s.meter.count(r, out)
 				return
 			}
-			r.Body = &body{ReadCloser: http.MaxBytesReader(w, r.Body, s.opts.MaxBody), out: out}
+			// A copy: the server looks at the body of its own request to see that
+			// an answer was given early, and then waits until the sender has it.
+			limited := http.MaxBytesReader(w, r.Body, s.opts.MaxBody)
+			r = r.WithContext(r.Context())
+			r.Body = &body{ReadCloser: limited, out: out}
 		}
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				s.opts.Log.Error("request handler panicked", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", stack())
