@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -40,7 +39,7 @@ func freeAddr(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it is gone either way
+	defer l.Close()
 	return l.Addr().String()
 }
 
@@ -152,7 +151,7 @@ func offer(client *http.Client, url string, door, sender int, rs []reading) (boo
 	if err != nil {
 		return false, nil //nolint:nilerr // it is being killed, or not there yet
 	}
-	defer resp.Body.Close() //nolint:errcheck // only read
+	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case d.code:
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
@@ -177,7 +176,7 @@ func offer(client *http.Client, url string, door, sender int, rs []reading) (boo
 // many digits as a float64 can.
 func power(sensor string, t int64) float64 {
 	h := fnv.New64a()
-	fmt.Fprintf(h, "%s %d", sensor, t)
+	h.Write(fmt.Appendf(nil, "%s %d", sensor, t))
 	return float64(h.Sum64()%3_000_000_000) / 997 / 1000
 }
 
@@ -280,7 +279,7 @@ func (p *process) raw(kind, id, query string, from, to int64) (map[int64]*float6
 		T     []int64    `json:"t"`
 		Value []*float64 `json:"value"`
 	}
-	path := fmt.Sprintf("/api/v1/%s/%s/range?raw=true&from=%d&to=%d%s", kind, url.PathEscape(id), from, to, query)
+	path := fmt.Sprintf("/api/v1/%s/%s/range?raw=true&from=%d&to=%d%s", kind, escaped(id), from, to, query)
 	if err := p.try("GET", path, nil, &got); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -354,7 +353,7 @@ func (p *process) sameRecords(id string, want map[int64]float64) error {
 		}
 	}
 	var n struct{ Count int }
-	if err := p.try("GET", "/api/v1/sensors/"+url.PathEscape(id)+"/count", nil, &n); err != nil {
+	if err := p.try("GET", "/api/v1/sensors/"+escaped(id)+"/count", nil, &n); err != nil {
 		return err
 	}
 	if n.Count != len(want) {
