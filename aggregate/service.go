@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -52,6 +53,9 @@ type Service struct {
 	log   *slog.Logger
 	parts []*part
 	comb  []*stage
+
+	applied atomic.Uint64 // the model revision that engines and combiners have
+	fence   atomic.Int64  // what known last gave
 }
 
 // part is one partition's engine and what stands around it.
@@ -234,6 +238,7 @@ func (s *Service) setPlans(ctx context.Context, st catalog.State, all bool) erro
 			p.mu.Unlock()
 		}
 	}
+	s.applied.Store(st.Revision)
 	for _, x := range s.comb {
 		x.mu.Lock()
 		x.combiner.SetRevision(st.Revision)
@@ -264,7 +269,10 @@ func (s *Service) read(ctx context.Context, p *part) error {
 				return err
 			}
 		}
-		known := record.MillisOf(s.opts.Catalog.Known())
+		known, err := s.awaitModel(ctx, record.MillisOf(m.Stored), &batch)
+		if err != nil {
+			return err
+		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.seq != 0 && m.Seq != p.seq+1 && m.Seq > p.seq {
@@ -274,6 +282,41 @@ func (s *Service) read(ctx context.Context, p *part) error {
 		p.seq, p.heard = m.Seq, time.Now()
 		return nil
 	})
+}
+
+// known is the time up to which every revision of the model is in the engines.
+func (s *Service) known() record.Millis {
+	k := record.MillisOf(s.opts.Catalog.Known())
+	if s.applied.Load() >= s.opts.Catalog.State().Revision {
+		s.fence.Store(int64(k))
+		return k
+	}
+	return record.Millis(s.fence.Load()) // a revision is on its way to the engines
+}
+
+// awaitModel waits, for readings of the past, until the model is known as it
+// was when they were stored: they close ticks at once, and whoever places
+// sensors and then sends a backlog wants to find all of it. Live ticks wait for
+// the model anyway before they are closed.
+func (s *Service) awaitModel(ctx context.Context, stored record.Millis, b *record.Batch) (record.Millis, error) {
+	known := s.known()
+	if known >= stored {
+		return known, nil
+	}
+	for _, t := range b.Times {
+		if t >= stored-record.Millis(s.opts.Timing.Grace) {
+			return known, nil
+		}
+	}
+	for known < stored {
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(5 * time.Millisecond):
+		}
+		known = s.known()
+	}
+	return known, nil
 }
 
 // tell hands a report to the combiners it concerns. The engine's lock is held,
@@ -418,7 +461,7 @@ func (s *Service) clock(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		known := record.MillisOf(s.opts.Catalog.Known())
+		known := s.known()
 		for _, p := range s.parts {
 			p.mu.Lock()
 			silent := time.Since(p.heard) >= idle && time.Since(p.idle) >= idle/2 && p.engine.Leaves()
