@@ -174,6 +174,7 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 	if l := m.Layout(h); l != nil {
 		tick = heldTicks * l.Tick.Milliseconds()
 	}
+	tick += tickLate.Milliseconds() // of now there are no ticks yet
 	out := &compositionOutput{}
 	b := &out.Body
 	b.At, b.Unit, b.Parts = at.Time(), s.groupUnit(m, h), make([]Part, 0, len(g.Members))
