@@ -85,10 +85,16 @@ func (s *Service) read(w http.ResponseWriter, r *http.Request, unpack bool) (bod
 	// Not every writer can; the server's own limits then hold alone.
 	_ = control.SetReadDeadline(until)
 	defer func() {
-		_ = control.SetReadDeadline(time.Time{})
-		if err != nil {
-			release()
-			release = func() {}
+		if err == nil {
+			_ = control.SetReadDeadline(time.Time{})
+			return
+		}
+		release()
+		release = func() {}
+		if errors.Is(err, errTooSlow) {
+			// The server reads on for a while before it answers, lest the sender
+			// miss the answer. This one would keep it waiting.
+			_ = control.SetReadDeadline(time.Now())
 		}
 	}()
 	src := io.Reader(http.MaxBytesReader(w, r.Body, s.opts.MaxBody))
