@@ -94,6 +94,10 @@ check-cross:
 test-fuzz: ## fuzz every decoder for some seconds
 	scripts/fuzz.sh $${FUZZTIME:-3s}
 
+.PHONY: faults
+faults: ## kill it, fill its disk, change its model under load, for minutes
+	go test ./e2e -v -count=1 -timeout 30m -long -run 'Kill|Disk|Garbage|Noise|SlowBody|ModelChanges'
+
 # ---- measure
 
 .PHONY: bench
