@@ -275,22 +275,10 @@ func (x *combining) at(t record.Millis) *expected {
 }
 
 // after is the first tick after t, by the plans in force.
-func (x *combining) after(t record.Millis) record.Millis {
-	for i, p := range x.plans {
-		from := t + 1
-		if i > 0 {
-			from = max(from, p.Effective)
-		}
-		if p.Layout == nil {
-			continue
-		}
-		n := gridUp(from, p.tick)
-		if i+1 == len(x.plans) || n < x.plans[i+1].Effective {
-			return n
-		}
-	}
-	return always
-}
+func (x *combining) after(t record.Millis) record.Millis { return after(x.plans, t) }
+
+func (p *expected) effective() record.Millis { return p.Effective }
+func (p *expected) every() int64             { return p.tick }
 
 // advance emits every tick that is finished.
 func (c *Combiner) advance(x *combining, now record.Millis) {

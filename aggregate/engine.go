@@ -171,17 +171,30 @@ func (c *course) wake(t record.Millis) {
 }
 
 // after is the first tick after t, by the plans in force.
-func (c *course) after(t record.Millis) record.Millis {
-	for i, p := range c.plans {
+func (c *course) after(t record.Millis) record.Millis { return after(c.plans, t) }
+
+// timed is what a plan says about when it is evaluated.
+type timed interface {
+	effective() record.Millis
+	every() int64 // ms between ticks; 0: the hierarchy has ended
+}
+
+func (p *plan) effective() record.Millis { return p.Effective }
+func (p *plan) every() int64             { return p.tick }
+
+// after is the first tick after t, by plans in order of their effective times.
+// Engine and combiner must agree on it.
+func after[P timed](plans []P, t record.Millis) record.Millis {
+	for i, p := range plans {
 		from := t + 1
 		if i > 0 {
-			from = max(from, p.Effective)
+			from = max(from, p.effective())
 		}
-		if p.Layout == nil {
+		if p.every() == 0 {
 			continue
 		}
-		n := gridUp(from, p.tick)
-		if i+1 == len(c.plans) || n < c.plans[i+1].Effective {
+		n := gridUp(from, p.every())
+		if i+1 == len(plans) || n < plans[i+1].effective() {
 			return n
 		}
 	}

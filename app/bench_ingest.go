@@ -159,7 +159,7 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	if err := run.settle(ctx); err != nil {
 		return err
 	}
-	took, used, n := time.Since(begun), usage()-cpu, run.published.Load()
+	took, used := time.Since(begun), usage()-cpu
 	if err := stopProfile(); err != nil {
 		return err
 	}
@@ -169,7 +169,6 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 		}
 	}
 	stored := e.history.Appended() - before
-	_ = n
 	right, all, err := run.check(ctx, ticks)
 	if err != nil {
 		return err

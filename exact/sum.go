@@ -127,9 +127,6 @@ func (s Sum) Float64() float64 {
 	return v
 }
 
-// IsZero tells whether the sum is exactly nothing.
-func (s Sum) IsZero() bool { return s == Sum{} }
-
 // Size is the length of the stored form, in bytes.
 const Size = 24
 
