@@ -40,7 +40,7 @@ func startBus(ctx context.Context, p *process) (running, error) {
 	b, err := bus.Open(ctx, bus.Options{
 		URL: c.NATS, Creds: c.CredsFile, Login: login, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
 		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
-		Log: p.logger("bus"),
+		Version: Version(), Log: p.logger("bus"),
 	})
 	if err != nil {
 		return running{}, err

@@ -41,6 +41,7 @@ type Options struct {
 	Listen     string        // HOST:PORT for NATS clients of other processes; empty: none
 	Login      Login         // what other processes say at Listen; needed unless that is a loopback address, where nothing is asked without it
 	MQTT       string        // HOST:PORT of the MQTT listener; empty: none. It answers when AdmitMQTT was called
+	Version    string        // of the program, for the mark on the bus
 	Log        *slog.Logger
 }
 
@@ -180,8 +181,14 @@ const (
 // createStreams makes what every service relies on. The number of partitions
 // is fixed by whoever comes first.
 func (b *Bus) createStreams(ctx context.Context) error {
+	if err := b.checkFormat(ctx); err != nil {
+		return err
+	}
 	kv, err := b.KV(ctx, settingsKV)
 	if err != nil {
+		return err
+	}
+	if err := b.mark(ctx, kv); err != nil {
 		return err
 	}
 	if _, err := kv.Create(ctx, partitionsKey, []byte(strconv.Itoa(b.opts.Partitions))); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {

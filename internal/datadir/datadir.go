@@ -40,7 +40,8 @@ type Dir struct {
 }
 
 // Open creates the directory when missing and takes its lock. It fails with
-// [*InUseError] when another process has it. The caller closes it.
+// [*InUseError] when another process has it, and with [*NewerError] when a
+// newer program wrote it. The caller closes it.
 func Open(path string) (*Dir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -65,7 +66,12 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("lock data directory %s: %w", abs, err)
 	}
 	d := &Dir{path: abs, lock: f}
-	if err := d.sign(); err != nil {
+	// Held, so that nobody writes it between looking and marking.
+	if err := check(abs); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("open data directory: %w", err)
+	}
+	if err := errors.Join(d.sign(), d.mark("")); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("sign data directory: %w", err)
 	}
@@ -128,20 +134,26 @@ type Instance struct {
 	Started time.Time `json:"started"`
 }
 
-// Announce writes instance.json, readable by the owner alone.
+// Announce writes instance.json, readable by the owner alone, and who works on
+// the directory now.
 func (d *Dir) Announce(in Instance) error {
-	data, err := json.MarshalIndent(in, "", "  ")
-	if err != nil {
-		return fmt.Errorf("announce instance: %w", err)
-	}
-	tmp := d.Join(instanceFile + ".new")
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("announce instance: %w", err)
-	}
-	if err := os.Rename(tmp, d.Join(instanceFile)); err != nil {
+	if err := errors.Join(d.mark(in.Version), d.write(instanceFile, in)); err != nil {
 		return fmt.Errorf("announce instance: %w", err)
 	}
 	return nil
+}
+
+// write puts a file in place as a whole, readable by the owner alone.
+func (d *Dir) write(name string, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	tmp := d.Join(name + ".new")
+	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(tmp, d.Join(name))
 }
 
 // ErrNotRunning says that no process holds the directory.
