@@ -1,7 +1,23 @@
 #!/usr/bin/env bash
-# Installs what tests need beyond Go and Node: a browser, and a foreign MQTT
-# broker to talk to. Does nothing when both are there.
+# Installs what tests need beyond Go and Node: servers to talk to, into .tools,
+# and from the system a browser, a foreign MQTT broker, and network namespaces.
+# Does nothing about what is there.
 set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# tool NAME PACKAGE VERSION installs a Go program as .tools/NAME-VERSION.
+tool() {
+  local to=.tools/$1-${3#v}
+  if [ ! -x "$to" ]; then
+    local new
+    new=$(mktemp -d)
+    GOBIN=$new GOFLAGS=-trimpath CGO_ENABLED=0 go install "$2@$3"
+    mkdir -p .tools
+    mv "$new/$(ls "$new")" "$to"
+    rm -r "$new"
+  fi
+}
+tool nats-server github.com/nats-io/nats-server/v2 v2.15.2
 
 packages=()
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
@@ -10,6 +26,9 @@ fi
 # Debian puts it into /usr/sbin, which is not in everybody's PATH.
 if ! PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null; then
   packages+=(mosquitto)
+fi
+if ! PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null; then
+  packages+=(iproute2)
 fi
 if [ ${#packages[@]} -eq 0 ]; then
   exit 0
