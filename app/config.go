@@ -22,6 +22,7 @@ type Config struct {
 	Data    string   `koanf:"data" doc:"The directory in which this process keeps everything."`
 	Addr    string   `koanf:"addr" doc:"Host and port of the web page and of all HTTP interfaces. An address that others can reach is refused unless sign-in is on."`
 	Modules []string `koanf:"modules" doc:"The modules to run; empty: all. 'wattwerk modules' explains them."`
+	Name    string   `koanf:"name" doc:"What this process is called among the others of its installation; empty: the name of the machine."`
 	Demo    bool     `koanf:"demo" doc:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
 
 	Log       LogConfig       `koanf:"log" doc:"What the process writes to standard error."`

@@ -32,9 +32,10 @@ type running struct {
 var modules = []module{
 	{name: "bus", when: "always", does: "carries records between modules and keeps them until all have them", start: startBus},
 	{name: "catalog", when: "always", does: "follows the model of sites, sensors and groups", needs: []string{"bus"}, start: startCatalog},
+	{name: "fleet", when: "always", does: "knows the other processes, and shares the work on partitions among them", needs: []string{"bus"}, start: startFleet},
 	{name: "registry", does: "changes the model, keeps its revisions, lists sensors nobody has placed", needs: []string{"catalog"}, start: startRegistry},
-	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog"}, start: startHistory},
-	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog"}, start: startAggregate},
+	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory},
+	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog"}, start: startBridge},
 	{name: "gateway", does: "serves the web page and live events", needs: []string{"bus"}, start: startGateway},
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/datadir"
@@ -31,6 +33,7 @@ import (
 // start functions in the order of their needs.
 type process struct {
 	config  Config
+	here    []string // the modules of this process that can be chosen
 	log     *slog.Logger
 	out     io.Writer // for people
 	began   time.Time
@@ -47,6 +50,7 @@ type process struct {
 	mqtt    string // where MQTT is spoken; empty: nowhere
 	noMQTT  string // why it is not, when it was meant to
 	catalog *catalog.Catalog
+	fleet   *fleet.Fleet
 	history *history.Service // nil: not in this process
 	store   history.Store    // nil: not in this process
 	bridge  *bridge.Service  // nil: not in this process
@@ -73,6 +77,7 @@ const localToken = "commands on this machine"
 // read goes to out, everything else to log.
 func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
 	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge")}
+	p.here = slices.DeleteFunc(moduleNames(), func(n string) bool { return !c.has(n) })
 	if p.dir, err = datadir.Open(c.Data); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/wattwerk/wattwerk/bridge/mqtt"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/promapi"
@@ -47,7 +49,14 @@ func startBus(ctx context.Context, p *process) (running, error) {
 	}
 	p.bus, p.mqtt = b, mqtt
 	return running{
-		run:  p.trim,
+		run: func(ctx context.Context) error {
+			select {
+			case <-p.bus.Broken():
+				return bus.ErrBroken
+			case <-ctx.Done():
+				return nil
+			}
+		},
 		stop: func(context.Context) error { b.Close(); return nil },
 	}, nil
 }
@@ -64,8 +73,6 @@ func (p *process) trim(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.bus.Broken():
-			return bus.ErrBroken
 		case <-tick.C:
 		}
 		p.trimming.Lock()
@@ -75,6 +82,37 @@ func (p *process) trim(ctx context.Context) error {
 			p.logger("bus").Warn("bus not trimmed", "error", err)
 		}
 	}
+}
+
+// startFleet makes this process known to the others, if there can be any, and
+// has one of them tidy the bus.
+func startFleet(_ context.Context, p *process) (running, error) {
+	self := fleet.Member{Name: p.config.Name, Version: Version(), Modules: p.here}
+	if self.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return running{}, fmt.Errorf("name this process: %w; set a name", err)
+		}
+		self.Name = host
+	}
+	f, err := fleet.New(fleet.Options{
+		Bus: p.bus, Self: self, Alone: !p.bus.Shared(), Log: p.logger("fleet"), Registerer: p.metrics,
+	})
+	if err != nil {
+		return running{}, err
+	}
+	p.fleet = f
+	return running{run: func(ctx context.Context) error {
+		// It says goodbye when the work of this process has ended.
+		g := new(errgroup.Group)
+		live, leave := context.WithCancel(context.WithoutCancel(ctx))
+		g.Go(func() error { return f.Run(live) })
+		g.Go(func() error {
+			defer leave()
+			return f.Share(ctx, "trim", 1, func(ctx context.Context, _ int) error { return p.trim(ctx) })
+		})
+		return g.Wait()
+	}}, nil
 }
 
 // mqttAddress decides where sensors publish. The embedded server would only

@@ -161,6 +161,9 @@ func (b *Bus) Close() {
 	}
 }
 
+// Shared tells whether other processes can be on this bus.
+func (b *Bus) Shared() bool { return b.opts.URL != "" || b.opts.Listen != "" }
+
 // Partitions is how many records streams there are.
 func (b *Bus) Partitions() int { return b.partitions }
 
