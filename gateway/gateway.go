@@ -50,14 +50,20 @@ type Options struct {
 	Version         string        // of the program, for the OpenAPI document; default "dev"
 	Web             http.Handler  // the pages; gets every GET nothing else takes; nil: none
 	Ready           []Check       // asked by /readyz
-	Metrics         *prometheus.Registry
-	Log             *slog.Logger
+	// Notary knows which identities other processes vouch for; nil, or giving
+	// nil: none, and requests that bring a voucher are refused.
+	Notary  func() *access.Notary
+	Metrics *prometheus.Registry
+	Log     *slog.Logger
 }
 
 // Check is one thing that has to be well for the program to be ready.
 type Check struct {
 	Name string
 	Ask  func(ctx context.Context) error // safe for concurrent use
+	// Elsewhere is set for what is not in this process: that it is not well is
+	// told, and the program is ready all the same, for the rest of it works.
+	Elsewhere bool
 }
 
 // Service is the gateway.
@@ -210,6 +216,34 @@ func (s *Service) SignInURL(ctx context.Context, userID string) (string, error) 
 // called by stands in its Security under the scheme "wattwerk"; an operation
 // without Security is open to everybody.
 func (s *Service) API() huma.API { return s.api }
+
+// Elsewhere is an API like [Service.API], for operations that h answers
+// instead of the functions they are registered with, which are never called:
+// h leads to where they are. Who may call an operation is checked here all
+// the same, and it stands in the OpenAPI document.
+func (s *Service) Elsewhere(h http.Handler) huma.API { return elsewhere{s.api, h} }
+
+type elsewhere struct {
+	huma.API
+
+	h http.Handler
+}
+
+func (e elsewhere) Adapter() huma.Adapter { return elsewhereAdapter{e.API.Adapter(), e} }
+
+type elsewhereAdapter struct {
+	huma.Adapter
+
+	api elsewhere
+}
+
+// Handle puts h in the place of what reads the input and calls the function.
+func (a elsewhereAdapter) Handle(op *huma.Operation, _ func(huma.Context)) {
+	a.Adapter.Handle(op, a.api.Middlewares().Handler(func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		a.api.h.ServeHTTP(w, r)
+	}))
+}
 
 // Handle adds a plain handler under a pattern of [http.ServeMux]. It checks
 // nothing; wrap it with [Require].

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/internal/problem"
@@ -389,7 +391,7 @@ func TestWithoutSignIn(t *testing.T) {
 func TestPlainPages(t *testing.T) {
 	var bad error
 	w := start(t, func(o *Options) {
-		o.Ready = []Check{{"bus", func(context.Context) error { return nil }}, {"history", func(context.Context) error { return bad }}}
+		o.Ready = []Check{{Name: "bus", Ask: func(context.Context) error { return nil }}, {Name: "history", Ask: func(context.Context) error { return bad }}}
 	}, routes)
 	for path, words := range map[string]string{
 		"/healthz": "ok", "/readyz": `"history":"ok"`, "/metrics": "wattwerk_http_requests_total", "/docs": "docs/docs.js",
@@ -507,4 +509,100 @@ func FuzzCredentials(f *testing.F) {
 		}
 		tokenOf(&http.Request{Header: http.Header{"Authorization": {header}}, URL: u})
 	})
+}
+
+// TestVouchers lets another process of the installation say who asks.
+func TestVouchers(t *testing.T) {
+	n, err := access.NewNotary(bytes.Repeat([]byte{1}, access.NotaryKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := access.NewNotary(bytes.Repeat([]byte{2}, access.NotaryKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := start(t, func(o *Options) { o.Notary = func() *access.Notary { return n } }, routes)
+	none := start(t, nil, routes)
+	eva := access.Identity{Kind: access.KindUser, ID: "u_1", Name: "eva", Role: access.Viewer, Scopes: access.Viewer.Scopes()}
+	said := func(by *access.Notary, who access.Identity, method, target string) string {
+		return access.VoucherHeader + ": " + by.Vouch(who, method, target)
+	}
+	if a := w.do(t, nil, "GET", "/api/v1/me?x=1", "", said(n, eva, "GET", "/api/v1/me?x=1")); a.StatusCode != 200 || !strings.Contains(a.body, `"eva"`) {
+		t.Errorf("answered %d %s", a.StatusCode, a.body)
+	}
+	// Nobody stays nobody, though the process would let programs on its machine in.
+	if a := w.do(t, nil, "POST", "/write", "x"); a.StatusCode/100 != 2 {
+		t.Errorf("without a voucher answered %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, w.do(t, nil, "POST", "/write", "x", said(n, access.Identity{}, "POST", "/write")), 401, "sign in")
+	wantProblem(t, w.do(t, nil, "POST", "/write", "x", said(n, eva, "POST", "/write")), 403, "eva may not")
+	secret := w.token(t, access.Scopes()...)
+	for name, header := range map[string]string{
+		"other path":   said(n, eva, "GET", "/api/v1/model"),
+		"other query":  said(n, eva, "GET", "/api/v1/me?x=2"),
+		"other method": said(n, eva, "POST", "/api/v1/me?x=1"),
+		"other key":    said(other, eva, "GET", "/api/v1/me?x=1"),
+		"noise":        access.VoucherHeader + ": admin",
+	} {
+		a := w.do(t, nil, "GET", "/api/v1/me?x=1", "", header, "Authorization: Bearer "+secret)
+		if wantProblem(t, a, 401, "vouched"); a.Header.Get(access.VoucherHeader) != "refused" {
+			t.Errorf("%s: the other process is not told", name)
+		}
+		// It opens nothing that is open to all either.
+		wantProblem(t, w.do(t, nil, "GET", "/healthz?x=1", "", header), 401, "vouched")
+	}
+	wantProblem(t, none.do(t, nil, "GET", "/api/v1/me?x=1", "", said(n, eva, "GET", "/api/v1/me?x=1")), 401, "vouched")
+}
+
+// TestElsewhere registers operations that another handler answers.
+func TestElsewhere(t *testing.T) {
+	there := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, _ := access.From(r.Context())
+		w.Header().Set("Content-Type", "text/plain")
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, who.Name+" "+r.URL.RequestURI())
+	})
+	register := func(s *Service, api huma.API) {
+		huma.Register(api, huma.Operation{OperationID: "far", Method: "PUT", Path: "/api/v1/far/{id}", Security: Needs(access.Read)},
+			func(context.Context, *struct {
+				ID   string `path:"id" maxLength:"1"`
+				Body struct{ Number int }
+			}) (*struct{}, error) {
+				t.Error("the function was called")
+				return nil, nil
+			})
+	}
+	w := start(t, nil, func(s *Service) { register(s, s.Elsewhere(there)) })
+	same := start(t, nil, func(s *Service) { register(s, s.API()) })
+	secret := "Authorization: Bearer " + w.token(t, access.Read)
+	if a := w.do(t, nil, "PUT", "/api/v1/far/long%2Fname?q=1", "no number", secret); a.StatusCode != 202 || a.body != "test /api/v1/far/long%2Fname?q=1" {
+		t.Errorf("answered %d %s", a.StatusCode, a.body)
+	}
+	wantProblem(t, w.do(t, nil, "PUT", "/api/v1/far/a", ""), 401, "sign in")
+	wantProblem(t, w.do(t, nil, "PUT", "/api/v1/far/a", "", "Authorization: Bearer "+w.token(t, access.Ingest)), 403, "scope read")
+	wantProblem(t, w.do(t, nil, "GET", "/api/v1/far/a", "", secret), 405, "PUT")
+	one, err := w.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := same.OpenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(one), string(two)); d != "" {
+		t.Errorf("the documents differ:\n%s", d)
+	}
+}
+
+// TestReadyNamesWhatIsMissing and stays ready for the rest.
+func TestReadyNamesWhatIsMissing(t *testing.T) {
+	w := start(t, func(o *Options) {
+		o.Ready = []Check{{Name: "history", Elsewhere: true, Ask: func(context.Context) error { return errors.New("no process runs it") }}}
+	}, nil)
+	if a := w.do(t, nil, "GET", "/readyz", ""); a.StatusCode != 200 || !strings.Contains(a.body, `"history":"no process runs it"`) {
+		t.Errorf("answered %d %s", a.StatusCode, a.body)
+	}
+	if a := w.do(t, nil, "GET", "/readyz", "", "X-Forwarded-For: 6.6.6.6"); a.StatusCode != 200 || !strings.Contains(a.body, `"history":"missing"`) {
+		t.Errorf("answered %d %s", a.StatusCode, a.body)
+	}
 }

@@ -61,6 +61,11 @@ func (s *Service) ready(w http.ResponseWriter, r *http.Request) {
 	for i, c := range s.opts.Ready {
 		answer.Checks[c.Name] = "ok"
 		switch {
+		case failed[i] != nil && c.Elsewhere:
+			answer.Checks[c.Name] = "missing"
+			if known {
+				answer.Checks[c.Name] = failed[i].Error()
+			}
 		case failed[i] != nil && known:
 			bad = append(bad, c.Name+": "+failed[i].Error())
 		case failed[i] != nil:
