@@ -18,6 +18,7 @@ tool() {
   fi
 }
 tool nats-server github.com/nats-io/nats-server/v2 v2.15.2
+tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics v1.151.0
 
 packages=()
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
