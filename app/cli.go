@@ -44,6 +44,7 @@ type CLI struct {
 	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
 	Restore RestoreCmd `cmd:"" help:"Make a data directory from a backup."`
 	Bench   BenchCmd   `cmd:"" help:"Measure this machine."`
+	Certs   CertsCmd   `cmd:"" help:"Make the certificates of edges and their centre."`
 	Token   TokenCmd   `cmd:"" help:"Make, list and revoke tokens for machines."`
 	User    UserCmd    `cmd:"" help:"List users, set passwords, make sign-in links."`
 	Version VersionCmd `cmd:"" help:"Show the version, and the licences of what is inside."`

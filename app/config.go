@@ -41,17 +41,19 @@ type LogConfig struct {
 
 // BusConfig is how the bus is reached.
 type BusConfig struct {
-	NATS       string          `koanf:"nats" doc:"URL of an external NATS with JetStream, as nats://host:4222; empty: embed one."`
-	CredsFile  string          `koanf:"creds_file" doc:"Credentials file (JWT) for the external NATS."`
-	LoginFile  string          `koanf:"login_file" doc:"File with one line, user:password. Processes that run here with an embedded NATS ask it of others at bus.listen; processes with bus.nats say it there."`
-	Partitions int             `koanf:"partitions" doc:"Into how many parts the records are split, 1 to 1024. Fixed when the streams are first made; later changes do nothing."`
-	Replicas   int             `koanf:"replicas" doc:"Copies of every stream on an external cluster: 1, 3 or 5."`
-	Sync       bool            `koanf:"sync" doc:"Wait for the disk (fsync) before a reading counts as accepted. Without it a power cut loses accepted readings of some seconds."`
-	MinFree    config.Bytes    `koanf:"min_free" doc:"Refuse readings while less than this is free on the disk of the data directory."`
-	Keep       config.Duration `koanf:"keep" doc:"Keep records on the bus at least this long, though every module has them safely; 0: no longer than needed."`
-	Readers    []string        `koanf:"readers" doc:"Who must have a record safely before it is removed from the bus. A deployment that runs no such module anywhere takes it off the list, or its disk fills."`
-	Listen     string          `koanf:"listen" doc:"Host and port on which the embedded NATS serves other processes; empty: none. Needs login_file unless it is a loopback address."`
-	MQTT       string          `koanf:"mqtt" doc:"Host and port on which sensors publish by MQTT; 'off': none. With 'auto' 127.0.0.1:1883 is used if it is free, and the process goes on without when it is not; an address that is written out must be free."`
+	NATS          string          `koanf:"nats" doc:"URL of an external NATS with JetStream, as nats://host:4222; empty: embed one."`
+	CredsFile     string          `koanf:"creds_file" doc:"Credentials file (JWT) for the external NATS."`
+	LoginFile     string          `koanf:"login_file" doc:"File with one line, user:password. Processes that run here with an embedded NATS ask it of others at bus.listen; processes with bus.nats say it there."`
+	Partitions    int             `koanf:"partitions" doc:"Into how many parts the records are split, 1 to 1024. Fixed when the streams are first made; later changes do nothing."`
+	Replicas      int             `koanf:"replicas" doc:"Copies of every stream on an external cluster: 1, 3 or 5."`
+	Sync          bool            `koanf:"sync" doc:"Wait for the disk (fsync) before a reading counts as accepted. Without it a power cut loses accepted readings of some seconds."`
+	MinFree       config.Bytes    `koanf:"min_free" doc:"Refuse readings while less than this is free on the disk of the data directory."`
+	Keep          config.Duration `koanf:"keep" doc:"Keep records on the bus at least this long, though every module has them safely; 0: no longer than needed."`
+	Readers       []string        `koanf:"readers" doc:"Who must have a record safely before it is removed from the bus. A deployment that runs no such module anywhere takes it off the list, or its disk fills."`
+	Listen        string          `koanf:"listen" doc:"Host and port on which the embedded NATS serves other processes; empty: none. Needs login_file unless it is a loopback address."`
+	Leaf          LeafConfig      `koanf:"leaf" doc:"The link between an edge and its centre: docs/edge.md."`
+	LinkLoginFile string          `koanf:"link_login_file" doc:"File with one line, user:password: who this process is on an external NATS in the account where edges and centre meet."`
+	MQTT          string          `koanf:"mqtt" doc:"Host and port on which sensors publish by MQTT; 'off': none. With 'auto' 127.0.0.1:1883 is used if it is free, and the process goes on without when it is not; an address that is written out must be free."`
 }
 
 // DefaultMQTT is what 'auto' tries.
@@ -140,21 +142,24 @@ func (c *BusConfig) Validate() error {
 			errs = append(errs, fmt.Errorf("bus.mqtt %q is not HOST:PORT, auto or off", c.MQTT))
 		}
 	}
+	errs = append(errs, c.validateLeaf())
 	return errors.Join(errs...)
 }
 
 // login reads who comes from other processes, or as whom this one goes there.
-func (c *BusConfig) login() (bus.Login, error) {
-	if c.LoginFile == "" {
+func (c *BusConfig) login() (bus.Login, error) { return readLogin("bus.login_file", c.LoginFile) }
+
+func readLogin(setting, file string) (bus.Login, error) {
+	if file == "" {
 		return bus.Login{}, nil
 	}
-	data, err := os.ReadFile(c.LoginFile)
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return bus.Login{}, fmt.Errorf("read bus.login_file: %w", err)
+		return bus.Login{}, fmt.Errorf("read %s: %w", setting, err)
 	}
 	user, password, _ := strings.Cut(strings.TrimSpace(string(data)), ":")
 	if user == "" || password == "" || strings.Contains(password, "\n") {
-		return bus.Login{}, fmt.Errorf("bus.login_file %s: there is not one line of user:password in it", c.LoginFile)
+		return bus.Login{}, fmt.Errorf("%s %s: there is not one line of user:password in it", setting, file)
 	}
 	return bus.Login{User: user, Password: password}, nil
 }

@@ -39,9 +39,14 @@ func startBus(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
+	link, err := readLogin("bus.link_login_file", c.LinkLoginFile)
+	if err != nil {
+		return running{}, err
+	}
 	b, err := bus.Open(ctx, bus.Options{
 		URL: c.NATS, Creds: c.CredsFile, Login: login, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
 		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
+		Leaf: c.Leaf.options(), LinkLogin: link,
 		Version: Version(), Log: p.logger("bus"),
 	})
 	if err != nil {

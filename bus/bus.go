@@ -42,6 +42,8 @@ type Options struct {
 	Login      Login         // what other processes say at Listen; needed unless that is a loopback address, where nothing is asked without it
 	MQTT       string        // HOST:PORT of the MQTT listener; empty: none. It answers when AdmitMQTT was called
 	Version    string        // of the program, for the mark on the bus
+	Leaf       Leaf          // the link between an edge and its centre, with the embedded server
+	LinkLogin  Login         // who this process is in the account of the link, on an external NATS; zero: it has no part in it
 	Log        *slog.Logger
 }
 
@@ -56,6 +58,7 @@ type Bus struct {
 	conn       *nats.Conn
 	js         jetstream.JetStream
 	mqtt       *nats.Conn // to the account of MQTT clients; nil without listener
+	link       *nats.Conn // to the account where edges and centre meet; nil without
 	partitions int
 	room       room
 	stop       context.CancelFunc
@@ -117,6 +120,10 @@ func (b *Bus) connect() error {
 			return fmt.Errorf("reach NATS: %w", err)
 		}
 		b.conn = conn
+		link := []nats.Option{nats.Name("wattwerk link"), nats.MaxReconnects(-1)}
+		if err := b.connectLink(link); err != nil {
+			return err
+		}
 	} else {
 		if err := b.embed(); err != nil {
 			return err
@@ -130,6 +137,9 @@ func (b *Bus) connect() error {
 			if b.mqtt, err = nats.Connect("", append(opts, nats.UserInfo(b.door.mqtt.User, b.door.mqtt.Password))...); err != nil {
 				return fmt.Errorf("reach the MQTT side of the embedded NATS: %w", err)
 			}
+		}
+		if err := b.connectLink(opts); err != nil {
+			return err
 		}
 	}
 	js, err := jetstream.New(b.conn, jetstream.WithPublishAsyncMaxPending(4096))
@@ -147,7 +157,7 @@ func (b *Bus) Close() {
 		b.stop()
 	}
 	b.background.Wait()
-	for _, c := range []*nats.Conn{b.mqtt, b.conn} {
+	for _, c := range []*nats.Conn{b.link, b.mqtt, b.conn} {
 		if c != nil {
 			c.Close()
 		}

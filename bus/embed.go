@@ -61,6 +61,9 @@ func (b *Bus) embed() error {
 		}
 		so.MQTT.Host, so.MQTT.Port = host, port
 	}
+	if err := b.leafOptions(so); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
 	srv, err := server.NewServer(so)
 	if err != nil {
 		return fmt.Errorf("embed NATS: %w", err)
@@ -71,6 +74,9 @@ func (b *Bus) embed() error {
 		return fmt.Errorf("embed NATS: %w", err)
 	}
 	b.door.services = srv.GlobalAccount()
+	if err := b.prepareLink(); err != nil {
+		return fmt.Errorf("link: %w", err)
+	}
 	srv.Start()
 	if !srv.ReadyForConnections(startWithin) {
 		return fmt.Errorf("the embedded NATS did not become ready within %v", startWithin)
@@ -133,10 +139,16 @@ const admitWithin = 10 * time.Second
 
 // door decides who may come into the embedded server, and with which rights.
 type door struct {
-	own, mqtt         Login // of this process: made for it, kept in memory
+	own, mqtt, link   Login // of this process: made for it, kept in memory
 	others            Login // of other processes
 	open              bool  // other processes need none
 	services, sensors *server.Account
+	linked            *server.Account // where edges and centre meet; nil: nowhere
+
+	server   *server.Server // at a centre
+	sites    []string       // whom it admits; empty: all with a certificate
+	edges    sync.Mutex
+	accounts map[string]*server.Account // per site; guarded by edges
 
 	admitOnce, closeOnce sync.Once
 	admitted, closed     chan struct{}
@@ -144,7 +156,7 @@ type door struct {
 
 func newDoor(others Login) *door {
 	return &door{
-		own: Login{"services", rand.Text()}, mqtt: Login{"mqtt", rand.Text()}, others: others,
+		own: Login{"services", rand.Text()}, mqtt: Login{"mqtt", rand.Text()}, link: Login{"link", rand.Text()}, others: others,
 		admitted: make(chan struct{}), closed: make(chan struct{}),
 	}
 }
@@ -155,6 +167,9 @@ func (d *door) close() { d.closeOnce.Do(func() { close(d.closed) }) }
 // Check implements server.Authentication. It runs on the goroutine of the
 // connection, so it may wait.
 func (d *door) Check(c server.ClientAuthentication) bool {
+	if c.Kind() == server.LEAF {
+		return d.admitEdge(c)
+	}
 	// Of all clients only those that speak MQTT get no nonce.
 	if c.GetNonce() == nil {
 		wait := time.NewTimer(admitWithin)
@@ -179,6 +194,8 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 		c.RegisterUser(&server.User{Account: d.services})
 	case d.mqtt.is(said):
 		c.RegisterUser(&server.User{Account: d.sensors})
+	case d.linked != nil && d.link.is(said):
+		c.RegisterUser(&server.User{Account: d.linked})
 	case d.open && said.Username == "" && said.Password == "" && said.Token == "":
 		c.RegisterUser(&server.User{Account: d.services})
 	default:
