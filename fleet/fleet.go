@@ -109,7 +109,20 @@ func New(o Options) (*Fleet, error) {
 }
 
 // Self is this process.
-func (f *Fleet) Self() Member { return f.opts.Self }
+func (f *Fleet) Self() Member {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.opts.Self
+}
+
+// Reachable says where other processes reach the HTTP face of this one from
+// now on; empty: nowhere.
+func (f *Fleet) Reachable(url string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.opts.Self.URL = url
+	f.hurry()
+}
 
 // Members are the processes alive now, this one included, by ID.
 func (f *Fleet) Members() []Member {
