@@ -161,13 +161,14 @@ func (f settingsFlags) load(sys IO, more map[string]any) (Config, error) {
 // RunCmd is "wattwerk run".
 type RunCmd struct {
 	settingsFlags
-	Addr      string `placeholder:"HOST:PORT" help:"Where the page and all HTTP interfaces are (default: 127.0.0.1:8080)."`
-	Demo      bool   `help:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
-	Modules   string `placeholder:"A,B" help:"Run these modules only (default: all); see 'wattwerk modules'."`
-	NATS      string `name:"nats" placeholder:"URL" help:"Use this NATS with JetStream instead of the embedded one."`
-	MQTT      string `name:"mqtt" placeholder:"HOST:PORT" help:"Where sensors publish by MQTT, or 'off' (default: 127.0.0.1:1883 if free)."`
-	LogLevel  string `placeholder:"LEVEL" help:"debug, info, warn or error (default: info)."`
-	LogFormat string `placeholder:"FORMAT" help:"text or json (default: text)."`
+	Addr         string `placeholder:"HOST:PORT" help:"Where the page and all HTTP interfaces are (default: 127.0.0.1:8080)."`
+	Demo         bool   `help:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
+	Modules      string `placeholder:"A,B" help:"Run these modules only (default: all); see 'wattwerk modules'."`
+	NATS         string `name:"nats" placeholder:"URL" help:"Use this NATS with JetStream instead of the embedded one."`
+	MQTT         string `name:"mqtt" placeholder:"HOST:PORT" help:"Where sensors publish by MQTT, or 'off' (default: 127.0.0.1:1883 if free)."`
+	AdvertiseURL string `name:"advertise-url" placeholder:"URL" help:"Where gateways in other processes reach this one (default: at --addr)."`
+	LogLevel     string `placeholder:"LEVEL" help:"debug, info, warn or error (default: info)."`
+	LogFormat    string `placeholder:"FORMAT" help:"text or json (default: text)."`
 }
 
 // Help is shown by --help.
@@ -188,7 +189,7 @@ WATTWERK_BUS_NATS; 'wattwerk config' shows them all.`
 
 func (c *RunCmd) settings(sys IO) (Config, error) {
 	more := map[string]any{
-		"addr": c.Addr, "demo": c.Demo, "bus.nats": c.NATS, "bus.mqtt": c.MQTT, "log.level": c.LogLevel, "log.format": c.LogFormat,
+		"addr": c.Addr, "demo": c.Demo, "bus.nats": c.NATS, "bus.mqtt": c.MQTT, "gateway.advertise": c.AdvertiseURL, "log.level": c.LogLevel, "log.format": c.LogFormat,
 	}
 	if c.Modules != "" {
 		more["modules"] = strings.Split(c.Modules, ",")

@@ -24,6 +24,8 @@ type GatewayConfig struct {
 	BasePath        string     `koanf:"base_path" doc:"The path below which a proxy serves the page, as /wattwerk; empty: the root."`
 	TLSCertFile     string     `koanf:"tls_cert_file" doc:"Certificate (PEM) to serve HTTPS with; empty: plain HTTP."`
 	TLSKeyFile      string     `koanf:"tls_key_file" doc:"Its key (PEM)."`
+	Advertise       string     `koanf:"advertise" doc:"Where the gateways of other processes reach this one, as http://10.0.0.7:8080; empty: at addr, and when that is all addresses, at the first one of this machine that others can reach."`
+	InnerCAFile     string     `koanf:"inner_ca_file" doc:"Certificates (PEM) of who signed those of other processes, for a gateway that reaches them by https; empty: those the system knows."`
 	Vite            string     `koanf:"vite" doc:"For work on the pages: URL of a Vite server to show instead of the pages inside, as http://127.0.0.1:5173."`
 	OIDC            OIDCConfig `koanf:"oidc" doc:"Sign in with an OpenID Connect provider too."`
 }
@@ -62,6 +64,11 @@ func (c *GatewayConfig) Validate() error {
 		u, err := url.Parse(c.PublicURL)
 		bad(err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"),
 			fmt.Sprintf("gateway.public_url %q is not like https://power.example.org", c.PublicURL))
+	}
+	if c.Advertise != "" {
+		u, err := url.Parse(c.Advertise)
+		bad(err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.RawQuery != "" || u.User != nil,
+			fmt.Sprintf("gateway.advertise %q is not like http://10.0.0.7:8080", c.Advertise))
 	}
 	bad(c.AnonymousIngest != gateway.AnonymousLoopback && c.AnonymousIngest != gateway.AnonymousNever,
 		fmt.Sprintf("gateway.anonymous_ingest %q is neither loopback nor never", c.AnonymousIngest))

@@ -11,14 +11,19 @@ import (
 	"github.com/wattwerk/wattwerk/internal/run"
 )
 
-// module is one row of the table. start builds the module and registers its
-// HTTP face; what it returns is run until the process ends.
+// module is one row of the table. start builds the module; what it returns is
+// run until the process ends. face, if it has one, says what it answers by
+// HTTP.
 type module struct {
 	name  string
 	does  string
 	needs []string
 	when  string // "always", "" (can be chosen), or the flag that asks for it
 	start func(context.Context, *process) (running, error)
+	face  func(*process, face)
+	// one: of several instances a gateway asks the oldest only, so that whoever
+	// changed something sees it at once. Others take turns.
+	one bool
 }
 
 // running is a module that has been started; either may be nil.
@@ -33,15 +38,15 @@ var modules = []module{
 	{name: "bus", when: "always", does: "carries records between modules and keeps them until all have them", start: startBus},
 	{name: "catalog", when: "always", does: "follows the model of sites, sensors and groups", needs: []string{"bus"}, start: startCatalog},
 	{name: "fleet", when: "always", does: "knows the other processes, and shares the work on partitions among them", needs: []string{"bus"}, start: startFleet},
-	{name: "registry", does: "changes the model, keeps its revisions, lists sensors nobody has placed", needs: []string{"catalog"}, start: startRegistry},
-	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory},
-	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate},
-	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog"}, start: startBridge},
-	{name: "gateway", does: "serves the web page and live events", needs: []string{"bus"}, start: startGateway},
+	{name: "registry", does: "changes the model, keeps its revisions, lists sensors nobody has placed", needs: []string{"catalog"}, start: startRegistry, face: faceRegistry, one: true},
+	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory, face: faceHistory},
+	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
+	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog"}, start: startBridge, face: faceBridge},
+	{name: "gateway", does: "serves the web page and live events, signs people in, leads to modules in other processes", needs: []string{"bus"}, start: startGateway, face: faceGateway},
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
-		needs: []string{"registry", "history", "aggregate", "bridge", "gateway", "demo"}, start: startHTTP,
+		needs: []string{"fleet", "registry", "history", "aggregate", "bridge", "gateway", "demo"}, start: startHTTP,
 	},
 }
 
@@ -96,7 +101,9 @@ func (p *process) services() []run.Service {
 		}
 		s.Start = func(ctx context.Context) error {
 			var err error
-			r, err = m.start(ctx, p)
+			if r, err = m.start(ctx, p); err == nil && m.face != nil {
+				m.face(p, p.faceHere())
+			}
 			return err
 		}
 		s.Run = func(ctx context.Context) error {

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
@@ -26,24 +27,27 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/live"
+	"github.com/wattwerk/wattwerk/registry"
 	"github.com/wattwerk/wattwerk/web"
 )
 
 // process is what the modules of one process share. Fields are filled by the
 // start functions in the order of their needs.
 type process struct {
-	config  Config
-	here    []string // the modules of this process that can be chosen
-	log     *slog.Logger
-	out     io.Writer // for people
-	began   time.Time
-	dir     *datadir.Dir
-	users   *access.Store
-	gateway *gateway.Service
-	secret  string // the token of commands on this machine
-	metrics *prometheus.Registry
-	group   *run.Group
-	again   bool // the modules were started before
+	config    Config
+	here      []string // the modules of this process that can be chosen
+	elsewhere []module // those it answers for and does not run
+	log       *slog.Logger
+	out       io.Writer // for people
+	began     time.Time
+	dir       *datadir.Dir
+	users     *access.Store
+	gateway   *gateway.Service
+	secret    string // the token of commands on this machine
+	metrics   *prometheus.Registry
+	group     *run.Group
+	again     bool // the modules were started before
 
 	bus     *bus.Bus
 	bridges bool   // this process takes readings in
@@ -51,9 +55,15 @@ type process struct {
 	noMQTT  string // why it is not, when it was meant to
 	catalog *catalog.Catalog
 	fleet   *fleet.Fleet
-	history *history.Service // nil: not in this process
-	store   history.Store    // nil: not in this process
-	bridge  *bridge.Service  // nil: not in this process
+	notary  *access.Notary // who other processes say is asking
+
+	// Those of modules that are not in this process are nil.
+	registry  *registry.Service
+	history   *history.Service
+	store     history.Store
+	aggregate *aggregate.Service
+	bridge    *bridge.Service
+	live      *live.Service
 
 	trimming sync.Mutex // held while nothing may be removed from the bus
 }
@@ -77,6 +87,7 @@ const localToken = "commands on this machine"
 // read goes to out, everything else to log.
 func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
 	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge")}
+	p.elsewhere = c.elsewhere()
 	p.here = slices.DeleteFunc(moduleNames(), func(n string) bool { return !c.has(n) })
 	if p.dir, err = datadir.Open(c.Data); err != nil {
 		return err
@@ -158,7 +169,8 @@ func (p *process) open() error {
 		Addr: p.config.Addr, Access: p.users, NoSignIn: !c.SignIn, NoPasswords: !c.Passwords, AnonymousIngest: c.AnonymousIngest,
 		OIDC: oidc, BasePath: c.BasePath, PublicURL: c.PublicURL, TLSCert: c.TLSCertFile, TLSKey: c.TLSKeyFile,
 		Version: Version(), Metrics: p.metrics, Log: p.logger("http"), Web: pages, MaxBody: maxBody,
-		Ready: []gateway.Check{
+		Notary: func() *access.Notary { return p.notary },
+		Ready: append([]gateway.Check{
 			{Name: "modules", Ask: func(context.Context) error { return p.group.Ready() }},
 			{Name: "disk", Ask: func(context.Context) error {
 				if b := p.bus; b != nil && b.Full() {
@@ -166,7 +178,7 @@ func (p *process) open() error {
 				}
 				return nil
 			}},
-		},
+		}, p.missing()...),
 	}
 	if p.gateway, err = gateway.New(o); err != nil {
 		return explainAddr(p.config.Addr, err)
@@ -194,7 +206,8 @@ func (p *process) announce(ctx context.Context) error {
 	case p.noMQTT != "":
 		say("  MQTT          none: %s", p.noMQTT)
 	}
-	if !p.config.Gateway.SignIn {
+	// Nobody signs in at a process behind a gateway.
+	if !p.config.Gateway.SignIn || !slices.Contains(p.here, "gateway") {
 		return nil
 	}
 	// Made here and not sooner: a start that fails must not use up the one time it is shown.

@@ -19,10 +19,7 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/fleet"
-	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
-	"github.com/wattwerk/wattwerk/history/promapi"
-	"github.com/wattwerk/wattwerk/history/transfer"
 	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/record"
@@ -179,7 +176,7 @@ func startRegistry(_ context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	s.Register(p.gateway.API())
+	p.registry = s
 	return running{run: s.Run}, nil
 }
 
@@ -211,10 +208,6 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
-	s.Register(p.gateway.API())
-	queries := promapi.Handler(promapi.Options{Store: store, Log: log})
-	p.gateway.Handle("/prometheus/", gateway.Require(access.Read, queries))
-	transfer.Register(p.gateway.API(), s, log)
 	p.history, p.store = s, store
 	return running{run: s.Run, stop: func(context.Context) error {
 		err := store.Close()
@@ -238,7 +231,7 @@ func startAggregate(_ context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	s.Register(p.gateway.API())
+	p.aggregate = s
 	return running{run: s.Run}, nil
 }
 
@@ -259,11 +252,6 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 		if err := m.Prepare(ctx); err != nil {
 			return running{}, err
 		}
-	}
-	s.Register(p.gateway.API())
-	h := gateway.Require(access.Ingest, s.Handler())
-	for _, pattern := range bridge.Patterns() {
-		p.gateway.Handle(pattern, h)
 	}
 	p.bridge = s
 	return running{run: func(ctx context.Context) error {
@@ -290,15 +278,38 @@ func startGateway(_ context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	s.Register(p.gateway.API())
+	p.live = s
 	return running{run: s.Run}, nil
 }
 
 // startHTTP is last: from here on everything that was registered is answered.
 func startHTTP(ctx context.Context, p *process) (running, error) {
-	p.register(p.gateway.API())
-	if err := p.announce(ctx); err != nil {
+	var err error
+	if p.notary, err = p.newNotary(ctx); err != nil {
 		return running{}, err
 	}
-	return running{run: p.gateway.Run}, nil
+	p.register(p.gateway.API())
+	closeAll, err := p.forward()
+	if err != nil {
+		closeAll()
+		return running{}, err
+	}
+	at, err := p.config.Gateway.advertised(p.gateway.Addr())
+	if err != nil {
+		closeAll()
+		return running{}, err
+	}
+	if err := p.announce(ctx); err != nil {
+		closeAll()
+		return running{}, err
+	}
+	return running{
+		run: func(ctx context.Context) error {
+			p.fleet.Reachable(at)
+			// No more is sent here while it ends what it has begun.
+			defer context.AfterFunc(ctx, func() { p.fleet.Reachable("") })()
+			return p.gateway.Run(ctx)
+		},
+		stop: func(context.Context) error { closeAll(); return nil },
+	}, nil
 }

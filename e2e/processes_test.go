@@ -36,7 +36,11 @@ func TestSeveralProcesses(t *testing.T) {
 		t.Error("the process of the bridge answers for the registry")
 	}
 	for s := range 3 {
-		in.call("POST", "/api/v1/ingest/json", fmt.Sprintf(`{"sensor":"m%d","value":%d,"unit":"kW"}`, s, s+1), nil)
+		to := in
+		if s == 1 {
+			to = home // hands it on
+		}
+		to.call("POST", "/api/v1/ingest/json", fmt.Sprintf(`{"sensor":"m%d","value":%d,"unit":"kW"}`, s, s+1), nil)
 	}
 	eventually(t, time.Minute, func() error {
 		var got struct {
