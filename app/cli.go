@@ -37,6 +37,7 @@ type CLI struct {
 	Run     RunCmd     `cmd:"" help:"Start everything, or some modules, in this process."`
 	Modules ModulesCmd `cmd:"" help:"Show what a process consists of."`
 	Config  ConfigCmd  `cmd:"" help:"Show the settings in force, with explanations and warnings."`
+	Health  HealthCmd  `cmd:"" help:"Ask a running wattwerk whether all is well with it."`
 	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors."`
 	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
