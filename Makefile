@@ -51,7 +51,7 @@ needs: $(UI)/node_modules/.package-lock.json
 
 .PHONY: check
 check: RACE := -race
-check: needs build check-format check-vet check-lint check-web check-generated check-cross test-fuzz test ## everything CI checks
+check: needs build check-format check-vet check-lint check-web check-generated check-cross check-deploy test-fuzz test ## everything CI checks
 	@echo "make check: all is well"
 
 .PHONY: check-format
@@ -69,6 +69,7 @@ $(LINT):
 .PHONY: check-lint
 check-lint: $(LINT)
 	$(LINT) run
+	cd deploy/check && $(CURDIR)/$(LINT) run --config $(CURDIR)/.golangci.yml
 
 .PHONY: check-web
 check-web: $(UI)/node_modules/.package-lock.json
@@ -90,6 +91,12 @@ check-cross:
 	GOOS=linux GOARCH=arm GOARM=7 $(GOBUILD) -o bin/wattwerk-linux-armv7 ./cmd/wattwerk
 	@! go version -m bin/wattwerk | grep -q 'CGO_ENABLED=1'
 
+# A module of its own: what reads Kubernetes, Helm, Compose and Dockerfiles is
+# no part of the program.
+.PHONY: check-deploy
+check-deploy: ## check the files for containers, clusters and packages
+	cd deploy/check && go vet ./... && go test -timeout 20m ./...
+
 .PHONY: test-fuzz
 test-fuzz: ## fuzz every decoder for some seconds
 	scripts/fuzz.sh $${FUZZTIME:-3s}
@@ -97,6 +104,31 @@ test-fuzz: ## fuzz every decoder for some seconds
 .PHONY: faults
 faults: ## kill it, fill its disk, change its model under load, for minutes
 	go test ./e2e -v -count=1 -timeout 30m -long -run 'Kill|Disk|Garbage|Noise|SlowBody|ModelChanges'
+
+# ---- packages and images
+
+NFPM := .tools/nfpm-2.45.2
+# A version that Debian can compare begins with a number.
+DEB_VERSION := $(shell echo '$(VERSION)' | sed -E 's/^v([0-9])/\1/; t; s/^/0~/')
+
+$(NFPM):
+	GOBIN=$(CURDIR)/.tools/new go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+	mv .tools/new/nfpm $@
+
+.PHONY: deb
+deb: build check-cross $(NFPM) ## build Debian packages for amd64, arm64 and armhf in bin/
+	gzip -9nc deploy/debian/wattwerk.1 >bin/wattwerk.1.gz
+	printf 'wattwerk (%s) stable; urgency=medium\n\n  * See https://github.com/wattwerk/wattwerk/tree/main/changes\n\n -- Wattwerk <packages@wattwerk.example>  %s\n' \
+	  '$(DEB_VERSION)' "$$(git log -1 --format=%cD)" | gzip -9nc >bin/changelog.gz
+	for what in $$(go env GOARCH):wattwerk arm64:wattwerk-linux-arm64 arm7:wattwerk-linux-armv7; do \
+	  VERSION='$(DEB_VERSION)' ARCH=$${what%%:*} BINARY=bin/$${what##*:} PAGES=bin $(NFPM) package --config deploy/debian/nfpm.yaml --packager deb --target bin/; done
+
+IMAGE ?= wattwerk/wattwerk:$(VERSION)
+
+.PHONY: image
+image: ## build the container image; needs docker or podman
+	@engine=$$(command -v docker || command -v podman) || { echo "make image needs a container engine: docker or podman"; exit 1; }; \
+	set -x; "$$engine" build --file deploy/image/Dockerfile --build-arg VERSION=$(VERSION) --tag $(IMAGE) .
 
 # ---- measure
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests need beyond Go and Node: servers to talk to, into .tools,
-# and from the system a browser, a foreign MQTT broker, and network namespaces.
+# and from the system a browser, a foreign MQTT broker, network namespaces, and
+# what checks units and packages.
 # Does nothing about what is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,6 +31,15 @@ if ! PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null; then
 fi
 if ! PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null; then
   packages+=(iproute2)
+fi
+if ! command -v systemd-analyze >/dev/null; then
+  packages+=(systemd)
+fi
+if [ ! -e /usr/share/debconf/confmodule ]; then
+  packages+=(debconf)
+fi
+if ! command -v deb-systemd-helper >/dev/null; then
+  packages+=(init-system-helpers)
 fi
 if [ ${#packages[@]} -eq 0 ]; then
   exit 0

@@ -95,16 +95,14 @@ func newInstallation(t *testing.T) *installation {
 	return i
 }
 
-func (i *installation) dpkg(args ...string) string {
+func (i *installation) dpkg(args ...string) {
 	i.t.Helper()
 	args = append([]string{"--root=" + i.root, "--force-script-chrootless", "--force-depends", "--force-confold", "--force-not-root", "--log=/dev/null"}, args...)
 	cmd := exec.Command(need(i.t, "dpkg"), args...)
 	cmd.Env = i.env
-	out, err := cmd.CombinedOutput()
-	if err != nil {
+	if out, err := cmd.CombinedOutput(); err != nil {
 		i.t.Fatalf("dpkg %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
 }
 
 func (i *installation) path(p string) string { return filepath.Join(i.root, p) }
