@@ -79,6 +79,9 @@ var (
 	descSeq    = prometheus.NewDesc("wattwerk_aggregate_position", "Newest message of the partition's stream that is in.", []string{"partition"}, nil)
 	descLate   = prometheus.NewDesc("wattwerk_aggregate_late_records_total", "Records that came after their tick was closed.", []string{"partition"}, nil)
 	descTick   = prometheus.NewDesc("wattwerk_aggregate_tick_timestamp_seconds", "Newest complete tick of a hierarchy.", []string{"hierarchy"}, nil)
+	descDelay  = prometheus.NewDesc("wattwerk_aggregate_tick_delay_seconds", "Age of the newest complete tick of a hierarchy: how far behind the clock its sums are.", []string{"hierarchy"}, nil)
+	descSaved  = prometheus.NewDesc("wattwerk_aggregate_checkpoint_timestamp_seconds", "When a partition's state was last stored, or restored from what was; absent before.", []string{"partition"}, nil)
+	descSize   = prometheus.NewDesc("wattwerk_aggregate_checkpoint_bytes", "Size of that state, packed.", []string{"partition"}, nil)
 	descDrop   = prometheus.NewDesc("wattwerk_aggregate_dropped_partials_total", "Partial ticks that came after their tick was complete.", nil, nil)
 	descPass   = prometheus.NewDesc("wattwerk_aggregate_passed_ticks_total", "Ticks completed without a silent partition.", nil, nil)
 )
@@ -86,7 +89,7 @@ var (
 type collector struct{ s *Service }
 
 func (c collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descClosed, descSeq, descLate, descTick, descDrop, descPass} {
+	for _, d := range []*prometheus.Desc{descClosed, descSeq, descLate, descTick, descDelay, descSaved, descSize, descDrop, descPass} {
 		ch <- d
 	}
 }
@@ -97,12 +100,17 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		n := strconv.Itoa(p.number)
 		p.mu.Lock()
 		closed, seq, late := p.engine.Closed(), p.seq, p.engine.Late()
+		savedAt, savedBytes := p.savedAt, p.savedBytes
 		p.mu.Unlock()
 		if closed > 0 {
 			ch <- prometheus.MustNewConstMetric(descClosed, prometheus.GaugeValue, seconds(closed), n)
 		}
 		ch <- prometheus.MustNewConstMetric(descSeq, prometheus.GaugeValue, float64(seq), n)
 		ch <- prometheus.MustNewConstMetric(descLate, prometheus.CounterValue, float64(late), n)
+		if !savedAt.IsZero() {
+			ch <- prometheus.MustNewConstMetric(descSaved, prometheus.GaugeValue, float64(savedAt.UnixMilli())/1000, n)
+			ch <- prometheus.MustNewConstMetric(descSize, prometheus.GaugeValue, float64(savedBytes), n)
+		}
 	}
 	var dropped, passed uint64
 	for _, h := range c.s.opts.Catalog.State().Model.Hierarchies() {
@@ -112,6 +120,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		x.mu.Unlock()
 		if ok {
 			ch <- prometheus.MustNewConstMetric(descTick, prometheus.GaugeValue, seconds(at), string(h))
+			ch <- prometheus.MustNewConstMetric(descDelay, prometheus.GaugeValue, time.Since(at.Time()).Seconds(), string(h))
 		}
 	}
 	for _, x := range c.s.comb {

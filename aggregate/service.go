@@ -60,16 +60,18 @@ type Service struct {
 
 // part is one partition's engine and what stands around it.
 type part struct {
-	mu     sync.Mutex
-	engine *Engine
-	number int
-	ctx    context.Context // of Run, for what the engine emits
-	seq    uint64          // newest message taken
-	heard  time.Time       // when, by our clock
-	idle   time.Time       // when the last idle report was made
-	saved  uint64          // position of the last checkpoint that is stored
-	candid *candidate
-	buf    []byte
+	mu         sync.Mutex
+	engine     *Engine
+	number     int
+	ctx        context.Context // of Run, for what the engine emits
+	seq        uint64          // newest message taken
+	heard      time.Time       // when, by our clock
+	idle       time.Time       // when the last idle report was made
+	saved      uint64          // position of the last checkpoint that is stored
+	savedAt    time.Time       // when it was stored, or this process restored it
+	savedBytes int             // its size
+	candid     *candidate
+	buf        []byte
 }
 
 // candidate is a checkpoint that may be stored once the ticks it has evaluated
@@ -201,7 +203,7 @@ func (s *Service) restore(ctx context.Context, objects jetstream.ObjectStore, p 
 	if err != nil {
 		return err
 	}
-	p.seq, p.saved = seq, seq
+	p.seq, p.saved, p.savedAt, p.savedBytes = seq, seq, time.Now(), len(data)
 	return nil
 }
 
@@ -261,7 +263,7 @@ func hasValue(t *record.Tick) bool {
 // read feeds a partition's engine from its stream.
 func (s *Service) read(ctx context.Context, p *part) error {
 	var batch record.Batch
-	return s.opts.Bus.ReadRecords(ctx, p.number, p.seq+1, func(m bus.Message) error {
+	return s.opts.Bus.FollowRecords(ctx, Reader, p.number, p.seq+1, func(m bus.Message) error {
 		if err := batch.Decode(m.Data); err != nil {
 			// It can be no record of ours; keep it where it can be looked at.
 			batch.Reset()
@@ -572,7 +574,7 @@ func (s *Service) store(ctx context.Context, objects jetstream.ObjectStore, p *p
 		return err
 	}
 	p.mu.Lock()
-	p.saved, p.candid = c.seq, nil
+	p.saved, p.savedAt, p.savedBytes, p.candid = c.seq, time.Now(), len(c.data), nil
 	p.mu.Unlock()
 	return nil
 }

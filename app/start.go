@@ -44,7 +44,7 @@ func startBus(ctx context.Context, p *process) (running, error) {
 		URL: c.NATS, Creds: c.CredsFile, Login: login, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
 		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
 		Leaf: c.Leaf.options(), LinkLogin: link,
-		Version: Version(), Log: p.logger("bus"),
+		Version: Version(), Registerer: p.metrics, Log: p.logger("bus"),
 	})
 	if err != nil {
 		return running{}, err
@@ -240,7 +240,7 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	s, err := bridge.New(bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: what.Config, Log: p.logger("bridge")})
+	s, err := bridge.New(bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: what.Config, Registerer: p.metrics, Log: p.logger("bridge")})
 	if err != nil {
 		return running{}, err
 	}
@@ -284,6 +284,9 @@ func startGateway(_ context.Context, p *process) (running, error) {
 
 // startHTTP is last: from here on everything that was registered is answered.
 func startHTTP(ctx context.Context, p *process) (running, error) {
+	if err := p.registerMetrics(); err != nil {
+		return running{}, err
+	}
 	var err error
 	if p.notary, err = p.newNotary(ctx); err != nil {
 		return running{}, err

@@ -177,6 +177,9 @@ func (s *Service) failStore(w http.ResponseWriter, err error) {
 // that went wrong.
 func (s *Service) offer(w http.ResponseWriter, r *http.Request, b Bridge, unpack func([]byte) ([]byte, error)) (Answer, bool) {
 	body, release, err := s.read(w, r, unpack == nil)
+	if errors.Is(err, bus.ErrBusy) {
+		s.away.WithLabelValues(b.Name, why(err)).Inc()
+	}
 	if err != nil {
 		failRead(w, err)
 		return Answer{}, false

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
@@ -51,6 +52,8 @@ type Options struct {
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
 
+	Registerer prometheus.Registerer // may be nil
+
 	MaxBody    int64 // bytes of an HTTP body as sent; default 16 MiB
 	MaxContent int64 // bytes of an HTTP body when unpacked; default 64 MiB
 	MaxMemory  int64 // bytes of all HTTP bodies under way; default 256 MiB
@@ -71,6 +74,7 @@ type Service struct {
 	seen    seen
 	mu      sync.Mutex
 	intakes map[string]*intake
+	away    *prometheus.CounterVec
 }
 
 // Config says what messages mean, where they do not say so themselves.
@@ -138,6 +142,12 @@ func newService(o Options, store Store) (*Service, error) {
 		opts: o, bus: o.Bus, store: store, log: o.Log, now: o.Now,
 		jsons: make(map[string]Bridge), pdu: PDU(), intakes: make(map[string]*intake),
 		seen: seen{announced: make(map[record.SensorID]struct{}), wake: make(chan struct{}, 1)},
+		away: turnedAway(),
+	}
+	if o.Registerer != nil {
+		if err := errors.Join(o.Registerer.Register(s.away), o.Registerer.Register(collector{s})); err != nil {
+			return nil, fmt.Errorf("make bridges: %w", err)
+		}
 	}
 	if err := o.Config.Validate(); err != nil {
 		return nil, fmt.Errorf("make bridges: %w", err)
@@ -191,6 +201,7 @@ func (s *Service) Take(ctx context.Context, b Bridge, messages ...*Message) (Ans
 	err := d.finish()
 	c.count(len(messages), bytes, d.answer, now, err)
 	if err != nil {
+		s.away.WithLabelValues(b.Name, why(err)).Add(float64(len(messages)))
 		return Answer{}, err
 	}
 	return d.answer, nil
@@ -406,6 +417,9 @@ func (s *Service) intake(name string) *intake {
 	if c == nil {
 		c = new(intake)
 		s.intakes[name] = c
+		for _, reason := range []string{"busy", "full", "failed"} {
+			s.away.WithLabelValues(name, reason) // 0, and not missing
+		}
 	}
 	return c
 }

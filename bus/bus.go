@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Errors of writing. Both mean "not now": the sender should try again.
@@ -45,6 +46,8 @@ type Options struct {
 	Leaf       Leaf          // the link between an edge and its centre, with the embedded server
 	LinkLogin  Login         // who this process is in the account of the link, on an external NATS; zero: it has no part in it
 	Log        *slog.Logger
+
+	Registerer prometheus.Registerer // may be nil
 }
 
 // Login is a user and a password.
@@ -61,6 +64,7 @@ type Bus struct {
 	link       *nats.Conn // to the account where edges and centre meet; nil without
 	partitions int
 	room       room
+	meter      *meter
 	stop       context.CancelFunc
 	background sync.WaitGroup
 }
@@ -84,6 +88,7 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 		o.MinFree = 256 << 20
 	}
 	b := &Bus{opts: o, room: room{broken: make(chan struct{})}}
+	b.meter = newMeter(b)
 	if err := b.connect(); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("open bus: %w", err)
@@ -91,6 +96,12 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if err := b.createStreams(ctx); err != nil {
 		b.Close()
 		return nil, fmt.Errorf("open bus: %w", err)
+	}
+	if o.Registerer != nil {
+		if err := b.meter.register(o.Registerer); err != nil {
+			b.Close()
+			return nil, fmt.Errorf("open bus: %w", err)
+		}
 	}
 	bg, stop := context.WithCancel(context.Background())
 	b.stop = stop

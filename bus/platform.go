@@ -14,11 +14,18 @@ import (
 
 // FreeBytes is how much may still be written to the disk of a directory.
 func FreeBytes(dir string) (int64, error) {
+	free, _, err := DiskBytes(dir)
+	return free, err
+}
+
+// DiskBytes is how much may still be written to the disk of a directory, and
+// how large that disk is.
+func DiskBytes(dir string) (free, size int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
 }
 
 func splitHostPort(addr string) (string, int, error) {

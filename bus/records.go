@@ -127,7 +127,9 @@ func (b *Bus) publish(ctx context.Context, subject string, data []byte) (uint64,
 	if b.Full() {
 		return 0, ErrFull
 	}
+	began := time.Now()
 	ack, err := b.js.Publish(ctx, subject, data)
+	b.meter.observe(began, err)
 	if err != nil {
 		return 0, b.explain(subject, err)
 	}
@@ -218,6 +220,7 @@ func (b *Bus) read(ctx context.Context, stream, filter string, from uint64, hand
 // Extent is what a records stream holds.
 type Extent struct {
 	First, Last uint64    // positions; First > Last when empty
+	FirstStored time.Time // when the first one was stored
 	LastStored  time.Time // when the last one was stored
 	Created     time.Time // when the stream was created
 	Bytes       uint64
@@ -242,7 +245,7 @@ func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 	}
 	info := s.CachedInfo()
 	return Extent{
-		First: info.State.FirstSeq, Last: info.State.LastSeq, LastStored: info.State.LastTime,
+		First: info.State.FirstSeq, Last: info.State.LastSeq, FirstStored: info.State.FirstTime, LastStored: info.State.LastTime,
 		Created: info.Created, Bytes: info.State.Bytes, At: info.TimeStamp,
 	}, nil
 }
@@ -342,7 +345,10 @@ func (b *Bus) Bury(ctx context.Context, d DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("bury: %w", err)
 	}
-	_, err = b.publish(ctx, "dead."+subjectToken(d.Source), data)
+	source := subjectToken(d.Source)
+	if _, err = b.publish(ctx, "dead."+source, data); err == nil {
+		b.meter.buried(source)
+	}
 	return err
 }
 

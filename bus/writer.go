@@ -50,6 +50,12 @@ func (w *Writer) Write(ctx context.Context, records []record.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
+	err := w.write(ctx, records)
+	w.bus.meter.refusal(err)
+	return err
+}
+
+func (w *Writer) write(ctx context.Context, records []record.Record) error {
 	if w.bus.Full() {
 		return ErrFull
 	}
@@ -131,7 +137,9 @@ func (w *Writer) drain(p int) {
 			n += b.Len()
 			if g.err == nil {
 				buf = b.Encode(buf[:0])
-				_, g.err = w.bus.PublishRecords(context.Background(), p, buf)
+				if _, g.err = w.bus.PublishRecords(context.Background(), p, buf); g.err == nil {
+					w.bus.meter.stored(b.Len(), len(buf))
+				}
 			}
 		}
 		l.mu.Lock()

@@ -60,7 +60,7 @@ func (s *Service) records(ctx context.Context, p int) reader {
 		s.streams[p].done(m.Seq, newest)
 		return nil
 	}
-	return func(from uint64) error { return s.opts.Bus.ReadRecords(ctx, p, from, handle) }
+	return func(from uint64) error { return s.opts.Bus.FollowRecords(ctx, Reader, p, from, handle) }
 }
 
 // sound tells whether every record may be stored, and the newest time.
@@ -108,6 +108,9 @@ func (s *Service) sift(ctx context.Context, b *record.Batch, limit record.Millis
 func (s *Service) append(ctx context.Context, refs []Ref, index []uint32, times []record.Millis, values []float64, name func(int) string) error {
 	for waits := false; ; waits = true {
 		refused, err := s.opts.Store.Append(ctx, refs, index, times, values)
+		if err != nil && ctx.Err() == nil {
+			s.troubles.WithLabelValues("append").Inc()
+		}
 		if errors.Is(err, ErrNoRoom) {
 			if !waits {
 				s.log.Warn("history waits for room", "error", err)
@@ -281,7 +284,7 @@ func (s *Service) aggregates(ctx context.Context) reader {
 		s.aggregated().done(m.Seq, newest)
 		return nil
 	}
-	return func(from uint64) error { return s.opts.Bus.ReadAggregates(ctx, from, handle) }
+	return func(from uint64) error { return s.opts.Bus.FollowAggregates(ctx, AggregatesReader, from, handle) }
 }
 
 // lane finds the lane of the ticks, and when the groups are others than before

@@ -40,17 +40,19 @@ type Options struct {
 // Service reads records and ticks from the bus into a store, and answers
 // questions about them.
 type Service struct {
-	opts     Options
-	log      *slog.Logger
-	model    func() *model.Model // may give nil
-	now      func() time.Time
-	streams  []stream // per partition, and last the aggregates
-	flushing sync.Mutex
-	saved    []uint64 // per stream; guarded by flushing
-	whole    bool     // the next flush leaves nothing; guarded by flushing
-	appended atomic.Uint64
-	refused  *prometheus.CounterVec
-	flushed  *prometheus.HistogramVec
+	opts      Options
+	log       *slog.Logger
+	model     func() *model.Model // may give nil
+	now       func() time.Time
+	streams   []stream // per partition, and last the aggregates
+	flushing  sync.Mutex
+	saved     []uint64 // per stream; guarded by flushing
+	whole     bool     // the next flush leaves nothing; guarded by flushing
+	appended  atomic.Uint64
+	refused   *prometheus.CounterVec
+	flushed   *prometheus.HistogramVec
+	troubles  *prometheus.CounterVec
+	flushedAt atomic.Int64 // ms
 }
 
 // New checks the options and makes a service.
@@ -90,8 +92,22 @@ func (s *Service) register(r prometheus.Registerer) error {
 		Name: "wattwerk_history_refused_total", Help: "Records and ticks that were not stored, by reason.",
 	}, []string{"reason"})
 	s.flushed = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "wattwerk_history_flush_seconds", Help: "Duration of flushes of the history to disk.", Buckets: prometheus.ExponentialBuckets(.01, 4, 8),
+		Name: "wattwerk_history_flush_duration_seconds", Help: "Duration of flushes of the history to disk.", Buckets: prometheus.ExponentialBuckets(.01, 4, 8),
 	}, []string{"result"})
+	s.troubles = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wattwerk_history_store_errors_total", Help: "What the store of the history did not do: append, flush.",
+	}, []string{"operation"})
+	// What never happened is 0 and not missing, so that a first time is an increase.
+	for _, operation := range []string{"append", "flush"} {
+		s.troubles.WithLabelValues(operation)
+	}
+	for _, reason := range []string{"contradiction", "too_old", "future", "invalid", "malformed"} {
+		s.refused.WithLabelValues(reason)
+	}
+	for _, result := range []string{"ok", "error"} {
+		s.flushed.WithLabelValues(result)
+	}
+	s.flushedAt.Store(time.Now().UnixMilli())
 	if r == nil {
 		return nil
 	}
@@ -105,7 +121,10 @@ func (s *Service) register(r prometheus.Registerer) error {
 		gauge("wattwerk_history_unflushed_samples", "Samples that are not yet on disk in the history; the bus holds them.",
 			func() float64 { return float64(s.opts.Store.Stats().Unflushed) }),
 		gauge("wattwerk_history_bytes", "Size of the history on disk.", func() float64 { return float64(s.opts.Store.Stats().Bytes) }),
-		gauge("wattwerk_history_newest_seconds", "Time of the newest sample, since 1970.",
+		s.troubles,
+		gauge("wattwerk_history_flush_timestamp_seconds", "When everything that was then in memory was last written to disk, or the process began.",
+			func() float64 { return float64(s.flushedAt.Load()) / 1000 }),
+		gauge("wattwerk_history_newest_timestamp_seconds", "Time of the newest sample.",
 			func() float64 { return float64(s.opts.Store.Stats().Newest) / 1000 }),
 	}
 	for p := range s.partitions() {
@@ -321,9 +340,11 @@ func (s *Service) flush(ctx context.Context) error {
 	}
 	if err != nil {
 		s.flushed.WithLabelValues("error").Observe(time.Since(began).Seconds())
+		s.troubles.WithLabelValues("flush").Inc()
 		return err
 	}
 	s.flushed.WithLabelValues("ok").Observe(time.Since(began).Seconds())
+	s.flushedAt.Store(began.UnixMilli())
 	s.whole = false
 	for i := range s.streams {
 		seq := s.streams[i].durable(at[i], through)
