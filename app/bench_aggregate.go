@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/sim"
@@ -27,12 +28,12 @@ type BenchAggregateCmd struct {
 
 // Run measures. The engine is handed encoded batches, as it is by the bus.
 func (c *BenchAggregateCmd) Run(_ context.Context, sys IO) error {
-	var out figures
+	var out bench.Figures
 	rate, err := c.throughput()
 	if err != nil {
 		return err
 	}
-	out.add("records_per_second_per_core", "records per second and core, decoding included", rate)
+	out.Add("records_per_second_per_core", "records per second and core, decoding included", rate)
 	exact, all := 0, 0
 	var rows []map[string]any
 	for levels := 3; levels <= c.Levels; levels++ {
@@ -50,11 +51,11 @@ func (c *BenchAggregateCmd) Run(_ context.Context, sys IO) error {
 			}
 		}
 	}
-	out.add("exact_results", "group results exact", exact)
-	out.add("all_results", "group results checked", all)
-	out.add("setups", "set-ups", rows)
-	out.machine()
-	if err := out.print(sys.Out, c.JSON); err != nil {
+	out.Add("exact_results", "group results exact", exact)
+	out.Add("all_results", "group results checked", all)
+	out.Add("setups", "set-ups", rows)
+	out.Machine()
+	if err := out.Print(sys.Out, c.JSON); err != nil {
 		return err
 	}
 	if !c.JSON {
@@ -107,13 +108,13 @@ func (c *BenchAggregateCmd) throughput() (perSecond float64, err error) {
 			return 0, err
 		}
 	}
-	stop, err := profile(c.Profile)
+	stop, err := bench.Profile(c.Profile)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	var b record.Batch
-	cpu := usage()
+	cpu := bench.CPU()
 	perRound := len(messages) / min(c.Rounds, 20)
 	for k := range c.Rounds {
 		for i := range perRound {
@@ -128,7 +129,7 @@ func (c *BenchAggregateCmd) throughput() (perSecond float64, err error) {
 			total += b.Len()
 		}
 	}
-	used := usage() - cpu
+	used := bench.CPU() - cpu
 	if failed != nil || ticks < c.Rounds-5 {
 		return 0, fmt.Errorf("%d of %d ticks came out: %w", ticks, c.Rounds, failed)
 	}
@@ -182,7 +183,7 @@ func (s *setup) run() error {
 	}
 	const start = record.Millis(1_700_000_000_000)
 	x.publish(m, start)
-	cpu := usage()
+	cpu := bench.CPU()
 	var b record.Batch
 	for k := range s.seconds {
 		at := start + record.Millis(k)*1000
@@ -220,7 +221,7 @@ func (s *setup) run() error {
 		e.Clock(x.now, math.MaxInt64)
 		e.Idle(x.now, math.MaxInt64/2)
 	}
-	s.cpu = usage() - cpu
+	s.cpu = bench.CPU() - cpu
 	if x.failed != nil {
 		return x.failed
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/exact"
@@ -148,23 +148,23 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	debug.FreeOSMemory() // what loading the model left behind
 
 	fmt.Fprintf(sys.Err, "measuring for %v …\n", c.Duration) //nolint:errcheck // only words
-	stopProfile, err := profile(c.Profile)
+	stopProfile, err := bench.Profile(c.Profile)
 	if err != nil {
 		return err
 	}
-	begun, cpu, before, ticks := time.Now(), usage(), e.history.Appended(), run.next
+	begun, cpu, before, ticks := time.Now(), bench.CPU(), e.history.Appended(), run.next
 	if err := run.rounds(ctx, func(int) bool { return time.Since(begun) < c.Duration }); err != nil {
 		return err
 	}
 	if err := run.settle(ctx); err != nil {
 		return err
 	}
-	took, used := time.Since(begun), usage()-cpu
+	took, used := time.Since(begun), bench.CPU()-cpu
 	if err := stopProfile(); err != nil {
 		return err
 	}
 	if c.Heap != "" {
-		if err := heapProfile(c.Heap); err != nil {
+		if err := bench.HeapProfile(c.Heap); err != nil {
 			return err
 		}
 	}
@@ -173,29 +173,29 @@ func (c *BenchIngestCmd) Run(ctx context.Context, sys IO) error {
 	if err != nil {
 		return err
 	}
-	var out figures
-	out.add("sensors", "sensors", c.Sensors)
-	out.add("groups", "groups", c.Groups)
-	out.add("records_per_message", "records in a message", c.Batch)
-	out.add("sync_always", "every message fsynced", !c.NoSync)
-	out.add("records_stored", "records stored in the history", stored)
-	out.add("records", "records sent", run.measured)
-	out.add("seconds", "seconds", took.Seconds())
-	out.add("records_per_second", "records per second", float64(run.measured)/took.Seconds())
-	out.add("cpu_seconds", "CPU seconds", used.Seconds())
-	out.add("cpu_us_per_record", "CPU microseconds per record", used.Seconds()*1e6/float64(run.measured))
-	out.add("cpu_share_of_one_core", "share of one core", used.Seconds()/took.Seconds())
-	out.add("peak_rss_bytes", "peak memory in bytes", peakRSS())
-	out.add("stream_bytes_per_record", "bytes a record on the bus", run.busBytes(ctx))
-	out.add("exact_results", "group ticks checked and exact", right)
-	out.add("all_results", "group ticks checked", all)
-	out.machine()
+	var out bench.Figures
+	out.Add("sensors", "sensors", c.Sensors)
+	out.Add("groups", "groups", c.Groups)
+	out.Add("records_per_message", "records in a message", c.Batch)
+	out.Add("sync_always", "every message fsynced", !c.NoSync)
+	out.Add("records_stored", "records stored in the history", stored)
+	out.Add("records", "records sent", run.measured)
+	out.Add("seconds", "seconds", took.Seconds())
+	out.Add("records_per_second", "records per second", float64(run.measured)/took.Seconds())
+	out.Add("cpu_seconds", "CPU seconds", used.Seconds())
+	out.Add("cpu_us_per_record", "CPU microseconds per record", used.Seconds()*1e6/float64(run.measured))
+	out.Add("cpu_share_of_one_core", "share of one core", used.Seconds()/took.Seconds())
+	out.Add("peak_rss_bytes", "peak memory in bytes", bench.PeakRSS())
+	out.Add("stream_bytes_per_record", "bytes a record on the bus", run.busBytes(ctx))
+	out.Add("exact_results", "group ticks checked and exact", right)
+	out.Add("all_results", "group ticks checked", all)
+	out.Machine()
 	stopped = true
 	if err := stop(); err != nil {
 		return err
 	}
-	out.add("history_bytes_per_sample", "bytes a sample in the history, after the stop", float64(sizeOf(filepath.Join(dir, "history")))/float64(e.history.Appended()))
-	if err := out.print(sys.Out, c.JSON); err != nil {
+	out.Add("history_bytes_per_sample", "bytes a sample in the history, after the stop", float64(bench.SizeOf(filepath.Join(dir, "history")))/float64(e.history.Appended()))
+	if err := out.Print(sys.Out, c.JSON); err != nil {
 		return err
 	}
 	if right != all {
@@ -384,16 +384,4 @@ func (r *ingestRun) busBytes(ctx context.Context) float64 {
 		}
 	}
 	return float64(bytes) / float64(r.published.Load())
-}
-
-func sizeOf(dir string) (n int64) {
-	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			if i, err := d.Info(); err == nil {
-				n += i.Size()
-			}
-		}
-		return nil
-	})
-	return n
 }

@@ -10,13 +10,13 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/sim"
@@ -63,18 +63,18 @@ func (c *BenchLatencyCmd) Run(ctx context.Context, sys IO) error {
 	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
-	var out figures
-	out.add("records_per_second", "records per second", float64(m.sent)/c.Duration.Seconds())
-	out.add("records_per_push", "records in a push", c.Post)
-	out.add("pushes", "pushes", len(m.pushes))
+	var out bench.Figures
+	out.Add("records_per_second", "records per second", float64(m.sent)/c.Duration.Seconds())
+	out.Add("records_per_push", "records in a push", c.Post)
+	out.Add("pushes", "pushes", len(m.pushes))
 	m.report(&out, "preview", "preview")
 	m.report(&out, "aggregates", "final")
-	out.add("accept_p99_ms", "acceptance of a push, p99 in ms", percentile(m.accepted, 99))
-	out.add("tick_ms", "tick in ms", 1000)
-	out.add("grace_ms", "grace of final ticks in ms", 2000)
-	out.add("cpu_share_of_one_core", "share of one core, generator and reader included", m.cpu.Seconds()/c.Duration.Seconds())
-	out.machine()
-	return out.print(sys.Out, c.JSON)
+	out.Add("accept_p99_ms", "acceptance of a push, p99 in ms", bench.Percentile(m.accepted, 99))
+	out.Add("tick_ms", "tick in ms", 1000)
+	out.Add("grace_ms", "grace of final ticks in ms", 2000)
+	out.Add("cpu_share_of_one_core", "share of one core, generator and reader included", m.cpu.Seconds()/c.Duration.Seconds())
+	out.Machine()
+	return out.Print(sys.Out, c.JSON)
 }
 
 // startBench runs a whole process on dir and connects to it.
@@ -159,9 +159,9 @@ func (m *latencyRun) run(ctx context.Context) error {
 	if err := m.push(ctx, warm, false); err != nil {
 		return errors.Join(err, stream.Body.Close(), g.Wait())
 	}
-	cpu := usage()
+	cpu := bench.CPU()
 	err = m.push(ctx, m.cmd.Duration, true)
-	m.cpu = usage() - cpu
+	m.cpu = bench.CPU() - cpu
 	if err == nil { // the last ticks are still to come
 		if werr := m.push(ctx, warm, false); werr != nil {
 			err = werr
@@ -249,7 +249,7 @@ func (m *latencyRun) push(ctx context.Context, d time.Duration, measured bool) e
 }
 
 // report adds the latencies by one kind of event.
-func (m *latencyRun) report(out *figures, event, name string) {
+func (m *latencyRun) report(out *bench.Figures, event, name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var ms []float64
@@ -263,17 +263,8 @@ func (m *latencyRun) report(out *figures, event, name string) {
 		}
 		ms = append(ms, float64(came.Sub(p.sent).Microseconds())/1000)
 	}
-	out.add(name+"_p50_ms", name+" tick, p50 in ms", percentile(ms, 50))
-	out.add(name+"_p99_ms", name+" tick, p99 in ms", percentile(ms, 99))
-	out.add(name+"_max_ms", name+" tick, most in ms", percentile(ms, 100))
-	out.add(name+"_missing", name+" ticks that did not come", missed)
-}
-
-// percentile of a list, 0 when it is empty.
-func percentile(xs []float64, p int) float64 {
-	if len(xs) == 0 {
-		return 0
-	}
-	s := slices.Sorted(slices.Values(xs))
-	return s[min(len(s)-1, len(s)*p/100)]
+	out.Add(name+"_p50_ms", name+" tick, p50 in ms", bench.Percentile(ms, 50))
+	out.Add(name+"_p99_ms", name+" tick, p99 in ms", bench.Percentile(ms, 99))
+	out.Add(name+"_max_ms", name+" tick, most in ms", bench.Percentile(ms, 100))
+	out.Add(name+"_missing", name+" ticks that did not come", missed)
 }

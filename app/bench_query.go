@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/record"
@@ -53,12 +54,12 @@ func (c *BenchQueryCmd) Run(ctx context.Context, sys IO) error {
 	if err != nil {
 		return err
 	}
-	bytes := sizeOf(filepath.Join(dir, "history"))
+	bytes := bench.SizeOf(filepath.Join(dir, "history"))
 	cl, stop, err := startBench(ctx, dir)
 	if err != nil {
 		return err
 	}
-	stopProfile, err := profile(c.Profile)
+	stopProfile, err := bench.Profile(c.Profile)
 	if err != nil {
 		return errors.Join(err, stop())
 	}
@@ -66,17 +67,17 @@ func (c *BenchQueryCmd) Run(ctx context.Context, sys IO) error {
 	if err := errors.Join(err, stopProfile(), stop()); err != nil {
 		return err
 	}
-	var out figures
-	out.add("samples_per_series", "readings of a sensor", samples/c.Sensors)
-	out.add("points", "points of an answer", points)
-	out.add("queries", "queries", len(ms))
-	out.add("query_p50_ms", "query p50 in ms", percentile(ms, 50))
-	out.add("query_p99_ms", "query p99 in ms", percentile(ms, 99))
-	out.add("query_max_ms", "query, most in ms", percentile(ms, 100))
-	out.add("bytes_per_sample", "bytes a sample on disk", float64(bytes)/float64(samples))
-	out.add("backfill_records_per_second", "records per second when the year was written", float64(samples)/took.Seconds())
-	out.machine()
-	return out.print(sys.Out, c.JSON)
+	var out bench.Figures
+	out.Add("samples_per_series", "readings of a sensor", samples/c.Sensors)
+	out.Add("points", "points of an answer", points)
+	out.Add("queries", "queries", len(ms))
+	out.Add("query_p50_ms", "query p50 in ms", bench.Percentile(ms, 50))
+	out.Add("query_p99_ms", "query p99 in ms", bench.Percentile(ms, 99))
+	out.Add("query_max_ms", "query, most in ms", bench.Percentile(ms, 100))
+	out.Add("bytes_per_sample", "bytes a sample on disk", float64(bytes)/float64(samples))
+	out.Add("backfill_records_per_second", "records per second when the year was written", float64(samples)/took.Seconds())
+	out.Machine()
+	return out.Print(sys.Out, c.JSON)
 }
 
 // write stores the year of all sensors as blocks.

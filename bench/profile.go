@@ -1,4 +1,4 @@
-package app
+package bench
 
 import (
 	"errors"
@@ -6,8 +6,8 @@ import (
 	"runtime/pprof"
 )
 
-// profile writes a CPU profile to a file until stop; an empty name does nothing.
-func profile(name string) (stop func() error, err error) {
+// Profile writes a CPU profile to a file until stop; an empty name does nothing.
+func Profile(name string) (stop func() error, err error) {
 	if name == "" {
 		return func() error { return nil }, nil
 	}
@@ -24,8 +24,8 @@ func profile(name string) (stop func() error, err error) {
 	}, nil
 }
 
-// heapProfile writes what the heap holds.
-func heapProfile(name string) error {
+// HeapProfile writes what the heap holds.
+func HeapProfile(name string) error {
 	f, err := os.Create(name)
 	if err != nil {
 		return err
