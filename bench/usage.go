@@ -24,7 +24,7 @@ func CPU() time.Duration {
 // ResetPeak makes PeakRSS count from here. It does nothing where the system
 // cannot; then PeakRSS counts from the start of the process.
 func ResetPeak() {
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200) //nolint:errcheck // see the comment
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0o200)
 }
 
 // PeakRSS is the most memory this process has held, in bytes; 0 when unknown.
