@@ -10,6 +10,11 @@ type BenchCmd struct {
 	Aggregate BenchAggregateCmd `cmd:"" help:"Aggregation alone, in memory; every result is checked."`
 	Latency   BenchLatencyCmd   `cmd:"" help:"From an accepted HTTP push to the tick on the event stream."`
 	Query     BenchQueryCmd     `cmd:"" help:"A year of one sensor reduced to 1,000 points; bytes a sample."`
+	UC1       BenchUC1Cmd       `cmd:"" name:"uc1" help:"Theodolite's first benchmark: store every record."`
+	UC2       BenchUC2Cmd       `cmd:"" name:"uc2" help:"Theodolite's second: downsample to windows of a minute."`
+	UC3       BenchUC3Cmd       `cmd:"" name:"uc3" help:"Theodolite's third: statistics by hour of the day, over 30 days that slide."`
+	UC4       BenchUC4Cmd       `cmd:"" name:"uc4" help:"Theodolite's fourth: sums of nested groups."`
+	Load      BenchLoadCmd      `cmd:"" hidden:"" help:"Send the load of one of Theodolite's benchmarks; they start it themselves."`
 }
 
 // Help is shown by --help.
@@ -22,7 +27,11 @@ Examples:
   wattwerk bench ingest --sensors 20000 --groups 200 --rate 1
   wattwerk bench aggregate --json
   wattwerk bench latency
-  wattwerk bench query`
+  wattwerk bench query
+  wattwerk bench uc1 --backlog                 how many records a second are stored
+  wattwerk bench uc2 --sensors 100000          is this load kept up with?
+  wattwerk bench uc3 --backlog --days 7
+  wattwerk bench uc4 --nested-groups 7         16,384 sensors, as Theodolite counts them`
 }
 
 // benchFlags are common to all benchmarks.
