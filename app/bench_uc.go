@@ -29,7 +29,7 @@ type ucFlags struct {
 	Seconds    time.Duration `placeholder:"TIME" help:"Time that the readings span (default: 50s; of a backlog 300s)."`
 	WarmUp     time.Duration `placeholder:"TIME" help:"Left out of the trend of the lag (default: a quarter of --seconds, at most 60s)."`
 	Batch      int           `default:"1000" help:"Records in a message of a backlog."`
-	Linger     time.Duration `default:"20ms" help:"How long a live reading may wait for others of its partition to be sent with."`
+	Linger     time.Duration `default:"50ms" help:"How long a live reading may wait for others of its partition to be sent with."`
 	Partitions int           `default:"16" help:"Partitions."`
 	Seed       uint64        `help:"Another seed gives other values." default:"0"`
 	Profile    string        `help:"Write a CPU profile of the measured time to this file." type:"path"`
