@@ -254,7 +254,7 @@ func (r *runner) each(ctx context.Context, out *Outcome, offered int) error {
 // How long things may take.
 const (
 	readyWithin = 2 * time.Minute
-	evenWithin  = 30 * time.Second
+	evenWithin  = time.Minute
 	lookEvery   = time.Second
 )
 
@@ -366,7 +366,8 @@ func (r *runner) look(ctx context.Context, all []*instance, wait time.Duration) 
 	return s, nil
 }
 
-// even waits until every instance moves on in its part of the partitions.
+// even waits until every instance moves on in its part of the partitions, and
+// ticks come.
 func (r *runner) even(ctx context.Context, p *Point, all []*instance) (*state, error) {
 	before, err := r.look(ctx, all, 0)
 	if err != nil {
@@ -389,7 +390,10 @@ func (r *runner) even(ctx context.Context, p *Point, all []*instance) (*state, e
 			even = even && moved >= least && moved <= most
 		}
 		if even {
-			return now, nil
+			x, err := r.bus.AggregatesExtent(ctx)
+			if err != nil || x.Last > 0 && x.First <= x.Last {
+				return now, err
+			}
 		}
 		if time.Since(begun) > evenWithin || p.Offered == 0 && r.dry(now) {
 			p.Uneven = true
