@@ -23,8 +23,8 @@ func (s *Store) usable() error {
 		return *s.broken.Load()
 	case s.room.scarce():
 		return history.ErrNoRoom
-	case s.unflushed.Load() > s.opts.MaxUnflushed:
-		return fmt.Errorf("%w: %d samples wait in memory", history.ErrNoRoom, s.unflushed.Load())
+	case s.unflushed() > s.opts.MaxUnflushed:
+		return fmt.Errorf("%w: %d samples wait in memory", history.ErrNoRoom, s.unflushed())
 	}
 	return nil
 }
@@ -39,12 +39,10 @@ func (s *Store) Append(ctx context.Context, refs []history.Ref, index []uint32, 
 	if err := s.usable(); err != nil {
 		return nil, fmt.Errorf("append to history: %w", err)
 	}
-	s.cells.RLock()
-	defer s.cells.RUnlock()
 	defer s.catch(&err)
-	late, refused, err := s.appendNew(ctx, refs, index, times, values)
-	if err == nil && len(late) > 0 {
-		refused, err = s.appendLate(ctx, refs, index, times, values, late, refused)
+	late, behind, refused, err := s.appendNew(ctx, refs, index, times, values)
+	if err == nil && len(late)+len(behind) > 0 {
+		refused, err = s.appendOld(ctx, refs, index, times, values, late, behind, refused)
 	}
 	if err != nil {
 		return refused, fmt.Errorf("append to history: %w", err)
@@ -64,11 +62,14 @@ func (s *Store) catch(err *error) {
 }
 
 // appendNew stores what is newer than everything known of its series, and
-// gives the positions of what is not.
-func (s *Store) appendNew(ctx context.Context, refs []history.Ref, index []uint32, times []record.Millis, values []float64) (late []int, refused []history.Refusal, err error) {
+// gives the positions of what is not (late), and of what is but belongs to a
+// time that is written already (behind).
+func (s *Store) appendNew(ctx context.Context, refs []history.Ref, index []uint32, times []record.Millis, values []float64) (late, behind []int, refused []history.Refusal, err error) {
+	s.cells.RLock()
+	defer s.cells.RUnlock()
 	pages := *s.pages.Load()
 	bound := s.tooOld()
-	newest := int64(noTime)
+	oldest, newest := int64(math.MaxInt64), int64(noTime)
 	stored := uint64(0)
 	app := s.db.Appender(ctx)
 	for i, v := range values {
@@ -89,23 +90,76 @@ func (s *Store) appendNew(ctx context.Context, refs []history.Ref, index []uint3
 			late = append(late, i)
 			continue
 		}
-		c.ref, err = app.Append(c.ref, c.series, t, v)
-		if err != nil {
-			return nil, nil, errors.Join(err, app.Rollback())
-		}
 		c.last, c.value = t, v
 		newest = max(newest, t)
+		if t < s.cut {
+			behind = append(behind, i)
+			continue
+		}
+		c.ref, err = app.Append(c.ref, c.series, t, v)
+		if err != nil {
+			return nil, nil, nil, errors.Join(err, app.Rollback())
+		}
+		oldest = min(oldest, t)
 		stored++
 	}
 	if err := app.Commit(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	s.unflushed.Add(stored)
 	if stored > 0 {
+		s.fresh.add(stored, oldest, newest)
+	}
+	if newest != noTime {
 		s.raiseNewest(newest)
 		s.recent.note(newest)
 	}
-	return late, refused, nil
+	return late, behind, refused, nil
+}
+
+// appendOld stores what the TSDB does not take in order.
+func (s *Store) appendOld(ctx context.Context, refs []history.Ref, index []uint32, times []record.Millis, values []float64, late, behind []int, refused []history.Refusal) ([]history.Refusal, error) {
+	// The door first: nobody is to wait for the cells because of it.
+	s.door.RLock()
+	defer s.door.RUnlock()
+	s.cells.RLock()
+	defer s.cells.RUnlock()
+	if broken := s.broken.Load(); broken != nil {
+		return refused, *broken // its locks may be held for ever
+	}
+	if len(behind) > 0 {
+		if err := s.appendBehind(ctx, refs, index, times, values, behind); err != nil {
+			return refused, err
+		}
+	}
+	if len(late) > 0 {
+		return s.appendLate(ctx, refs, index, times, values, late, refused)
+	}
+	return refused, nil
+}
+
+// appendBehind stores samples that are new to their series but belong to a
+// time that is written already.
+func (s *Store) appendBehind(ctx context.Context, refs []history.Ref, index []uint32, times []record.Millis, values []float64, behind []int) (err error) {
+	pages := *s.pages.Load()
+	oldest, newest := int64(math.MaxInt64), int64(noTime)
+	app := s.db.Appender(ctx)
+	for _, i := range behind {
+		k := i
+		if len(index) > 0 {
+			k = int(index[i])
+		}
+		c := &pages[refs[k]>>pageBits][refs[k]&(pageSize-1)]
+		t := int64(times[i])
+		if c.ref, err = app.Append(c.ref, c.series, t, values[i]); err != nil {
+			return errors.Join(err, app.Rollback())
+		}
+		oldest, newest = min(oldest, t), max(newest, t)
+	}
+	if err := app.Commit(); err != nil {
+		return err
+	}
+	s.late.add(uint64(len(behind)), oldest, newest)
+	return nil
 }
 
 func (s *Store) tooOld() int64 {
@@ -147,7 +201,8 @@ func (s *Store) appendLate(ctx context.Context, refs []history.Ref, index []uint
 	if err := s.lookUp(ctx, runs); err != nil {
 		return refused, err
 	}
-	bound, newest, stored := s.tooOld(), int64(noTime), uint64(0)
+	bound, stored := s.tooOld(), uint64(0)
+	oldest, newest := int64(math.MaxInt64), int64(noTime)
 	app := s.db.Appender(ctx)
 	for _, x := range runs {
 		c := x.cell
@@ -178,7 +233,7 @@ func (s *Store) appendLate(ctx context.Context, refs []history.Ref, index []uint
 			}
 			c.ref, lastT, lastV = ref, t, v
 			stored++
-			newest = max(newest, t)
+			oldest, newest = min(oldest, t), max(newest, t)
 		}
 		if n := len(x.times); n > 0 && x.times[n-1] > lastT {
 			lastT, lastV = x.times[n-1], x.values[n-1]
@@ -190,7 +245,14 @@ func (s *Store) appendLate(ctx context.Context, refs []history.Ref, index []uint
 	if err := app.Commit(); err != nil {
 		return refused, err
 	}
-	s.unflushed.Add(stored)
+	if stored == 0 {
+		return refused, nil
+	}
+	s.late.add(stored, oldest, newest)
+	if newest >= s.cut {
+		// Of a series that has nothing in memory the TSDB takes them in order.
+		s.fresh.add(stored, max(oldest, s.cut), newest)
+	}
 	s.raiseNewest(newest)
 	return refused, nil
 }

@@ -93,6 +93,8 @@ func (b *backfill) write() error {
 
 func (b *backfill) writeLocked() (err error) {
 	s := b.store
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	s.gate.Lock()
 	defer s.gate.Unlock()
 	defer s.catch(&err)
@@ -171,7 +173,7 @@ func (b *backfill) writeBlocks(fresh map[history.Series][]sample, from, to int64
 		}
 	}
 	// It loads the blocks, which nothing else that is exported does.
-	if err := s.db.CompactOOOHead(b.ctx); err != nil {
+	if _, err := s.writeLate(b.ctx); err != nil {
 		return err
 	}
 	for _, xs := range fresh {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -68,11 +70,12 @@ func (s *Store) flush(ctx context.Context, settled bool) (through record.Millis,
 	if err := s.broken.Load(); err != nil {
 		return 0, fmt.Errorf("flush history: %w", *err)
 	}
-	if s.unflushed.Load() == 0 {
+	unflushed := s.unflushed()
+	if unflushed == 0 {
 		return record.MaxTime, nil
 	}
 	// The TSDB panics when it runs out of room here.
-	if need := int64(s.unflushed.Load())*4 + int64(s.db.Head().NumSeries())*600 + s.segment() + 1<<20; s.room.free() < need {
+	if need := int64(unflushed)*4 + int64(s.db.Head().NumSeries())*600 + s.segment() + 1<<20; s.room.free() < need {
 		return 0, fmt.Errorf("flush history: %w: %d bytes are needed", history.ErrNoRoom, need)
 	}
 	began := time.Now()
@@ -80,7 +83,6 @@ func (s *Store) flush(ctx context.Context, settled bool) (through record.Millis,
 	if err != nil {
 		return 0, fmt.Errorf("flush history: %w", err)
 	}
-	s.unflushed.Add(-written)
 	s.log.Debug("history flushed", "samples", written, "took", time.Since(began))
 	s.requestCompaction()
 	return through, nil
@@ -88,33 +90,131 @@ func (s *Store) flush(ctx context.Context, settled bool) (through record.Millis,
 
 // writeHead writes what is in the head at this moment into blocks, while more
 // is appended. Late samples come first: should the rest fail, what is read
-// from the bus again is no later than it was then.
+// from the bus again is no later than it was then. The bound is set after that
+// because the TSDB, when it lets go of late samples, may set it back to where
+// the head begins.
 func (s *Store) writeHead(ctx context.Context, settled bool) (written uint64, through record.Millis, err error) {
-	head := s.db.Head()
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	late := uint64(0)
+	if s.late.count.Load() > 0 {
+		if late, err = s.writeLate(ctx); err != nil {
+			return 0, 0, err
+		}
+	}
 	// Nobody appends at this moment. From here on the TSDB takes only newer
 	// samples in order, others as late ones, so that what is written stays as
 	// it is and can be let go of afterwards.
 	s.gate.Lock()
-	written, through = s.unflushed.Load(), record.MaxTime
-	from, to := head.MinTime(), head.MaxTime()
+	written, from, to := s.fresh.take()
+	through = record.MaxTime
 	if at := s.recent.settled(to); settled && from <= at && at < to {
-		written = uint64(float64(written) * float64(at-from+1) / float64(to-from+1))
+		left := written - uint64(float64(written)*float64(at-from+1)/float64(to-from+1))
+		s.fresh.add(left, at+1, to)
+		written -= left
 		to, through = at, record.Millis(at)
 	}
 	if from <= to {
-		head.SetMinValidTime(to + 1)
+		s.cut = max(s.cut, to+1)
+		s.db.Head().SetMinValidTime(s.cut)
 	}
 	s.gate.Unlock()
-	if err := s.db.CompactOOOHead(ctx); err != nil {
-		return 0, 0, err
-	}
 	if from <= to {
-		if err := s.db.CompactHead(prom.NewRangeHead(head, from, to)); err != nil {
+		if err := s.writeFresh(from, to); err != nil {
+			s.fresh.add(written, from, to)
 			return 0, 0, err
 		}
 	}
-	return written, through, nil
+	return written + late, through, nil
 }
+
+func (s *Store) writeFresh(from, to int64) (err error) {
+	defer s.door.open()
+	defer s.catch(&err)
+	s.door.truncates = true
+	return s.db.CompactHead(prom.NewRangeHead(s.db.Head(), from, to))
+}
+
+// writeLate writes the late samples into blocks and loads all blocks. Held by
+// the caller: writing.
+func (s *Store) writeLate(ctx context.Context) (written uint64, err error) {
+	s.door.shut()
+	defer s.door.open()
+	defer s.catch(&err)
+	s.door.truncates = true
+	n, from, to := s.late.take()
+	s.lateFrom, s.lateTo = from, to
+	if err = s.db.CompactOOOHead(ctx); err != nil {
+		s.late.add(n, from, to)
+	}
+	return n, err
+}
+
+// door keeps late samples out while the TSDB lists those it has and while it
+// lets go of what is written. It does both series by series and would not see
+// what a series gets that it has passed already: those samples would be let go
+// of unwritten, or the file with them be removed. And when it has no such file
+// it would begin to number them anew while one is made.
+type door struct {
+	sync.RWMutex // held for reading while samples are appended out of order
+
+	closed    bool // whether it is held for writing; this and the next guarded by writing
+	truncates bool // whether the next reload of the blocks is followed by letting go
+}
+
+func (d *door) shut() {
+	if !d.closed {
+		d.Lock()
+		d.closed = true
+	}
+}
+
+func (d *door) open() {
+	d.truncates = false
+	d.ajar()
+}
+
+// ajar opens the door until the blocks are reloaded.
+func (d *door) ajar() {
+	if d.closed {
+		d.closed = false
+		d.Unlock()
+	}
+}
+
+// blocksToDelete is asked when blocks are reloaded, which is the last that the
+// TSDB does before it lets go of what they hold.
+func (s *Store) blocksToDelete(blocks []*prom.Block) map[ulid.ULID]struct{} {
+	if s.db == nil {
+		return nil // it is about to be opened
+	}
+	if s.door.truncates {
+		s.door.shut()
+	}
+	return prom.DefaultBlocksToDelete(s.db)(blocks)
+}
+
+// tally counts samples in memory and knows a span that all their times are in.
+type tally struct {
+	count    atomic.Uint64
+	from, to atomic.Int64
+}
+
+func (y *tally) add(n uint64, from, to int64) {
+	for old := y.from.Load(); from < old && !y.from.CompareAndSwap(old, from); old = y.from.Load() {
+	}
+	for old := y.to.Load(); to > old && !y.to.CompareAndSwap(old, to); old = y.to.Load() {
+	}
+	y.count.Add(n)
+}
+
+// take begins anew. Nobody may add meanwhile. An empty span is (MaxInt64, MinInt64).
+func (y *tally) take() (n uint64, from, to int64) {
+	return y.count.Swap(0), y.from.Swap(math.MaxInt64), y.to.Swap(noTime)
+}
+
+// unflushed is how many samples are in memory at the most.
+func (s *Store) unflushed() uint64 { return s.fresh.count.Load() + s.late.count.Load() }
 
 // recent remembers how far the last calls of Append had come in event time.
 // Partitions are read side by side and one is always a bit behind another:
@@ -167,7 +267,10 @@ func (s *Store) compactLoop() {
 			if s.room.scarce() {
 				continue // a merge needs room before it gives some back
 			}
-			if err := s.db.Compact(s.stopped); err != nil && s.stopped.Err() == nil {
+			s.writing.Lock()
+			err := s.db.Compact(s.stopped)
+			s.writing.Unlock()
+			if err != nil && s.stopped.Err() == nil {
 				s.log.Warn("history blocks not merged", "error", err)
 			}
 		}
@@ -179,7 +282,7 @@ func (s *Store) compactLoop() {
 // before the day is over when there are many.
 type compactor struct {
 	*prom.LeveledCompactor
-	head func() *prom.Head
+	store *Store
 }
 
 func (s *Store) newCompactor(ctx context.Context, r prometheus.Registerer, l *slog.Logger, _ []int64, pool chunkenc.Pool, o *prom.Options) (prom.Compactor, error) {
@@ -197,21 +300,29 @@ func (s *Store) newCompactor(ctx context.Context, r prometheus.Registerer, l *sl
 	if err != nil {
 		return nil, err
 	}
-	return &compactor{LeveledCompactor: c, head: func() *prom.Head { return s.db.Head() }}, nil
+	return &compactor{LeveledCompactor: c, store: s}, nil
 }
 
 const mostSlices = 32
 
-// Write writes a block reader as one block, the head as one block for each
-// span of a size that gives no more than mostSlices.
+// Write writes a block reader as one block, the head and its late samples as
+// one block for each span of a size that gives no more than mostSlices.
 func (c *compactor) Write(dest string, b prom.BlockReader, from, to int64, base *prom.BlockMeta) ([]ulid.ULID, error) {
-	if _, ok := b.(*prom.RangeHead); !ok {
+	part := func(from, to int64) prom.BlockReader {
+		return prom.NewRangeHeadWithIsolationDisabled(c.store.db.Head(), from, to)
+	}
+	switch b := b.(type) {
+	case *prom.RangeHead:
+	case *prom.OOOCompactionHead:
+		c.store.door.ajar() // the list is made
+		from, to = max(from, c.store.lateFrom), min(to, c.store.lateTo+1)
+		part = func(from, to int64) prom.BlockReader { return b.CloneForTimeRange(from, to) }
+	default:
 		return c.LeveledCompactor.Write(dest, b, from, to, base)
 	}
 	var ids []ulid.ULID
 	for _, span := range slicing(from, to) {
-		part := prom.NewRangeHeadWithIsolationDisabled(c.head(), span[0], span[1]-1)
-		more, err := c.LeveledCompactor.Write(dest, part, span[0], span[1], base)
+		more, err := c.LeveledCompactor.Write(dest, part(span[0], span[1]-1), span[0], span[1], base)
 		ids = append(ids, more...)
 		if err != nil {
 			for _, id := range ids {

@@ -38,6 +38,9 @@ type Options struct {
 const (
 	day = 24 * time.Hour
 
+	// always is longer than the times that records may have.
+	always = 200 * 365 * day
+
 	// Samples this much older than Window are still taken, because readers of
 	// different partitions catch up at different speed after a crash, and what
 	// was taken before must be taken again.
@@ -52,8 +55,14 @@ type Store struct {
 	db     *prom.DB
 
 	// gate is held for reading while samples are appended, and exclusively when
-	// a flush begins or blocks are written beside the head.
+	// a flush sets its bound or blocks are written beside the head.
 	gate sync.RWMutex
+	// cut is the bound at and above which the TSDB takes samples in order, and
+	// below which nothing is added to what a flush writes. Guarded by gate.
+	cut int64
+	// door keeps late samples out at the moments when they would get lost.
+	// Locked after gate.
+	door door
 	// cells guards the contents of cells: appenders, who own different cells,
 	// hold it for reading, those who look at other people's cells exclusively.
 	// Locked after gate.
@@ -65,15 +74,19 @@ type Store struct {
 	count   uint32
 	pages   atomic.Pointer[[]*page]
 
-	newest    atomic.Int64 // of all samples taken; MinInt64: none
-	floor     atomic.Int64 // of a series without a cell nothing newer is stored
-	unflushed atomic.Uint64
-	recent    recent
-	room      roomGauge
-	scans     sync.Pool // of *scanBuffer
-	broken    atomic.Pointer[error]
+	newest atomic.Int64 // of all samples taken; MinInt64: none
+	floor  atomic.Int64 // of a series without a cell nothing newer is stored
+	fresh  tally        // what is in memory in order; those that might be count here too
+	late   tally        // what is in memory out of order; those that might be count here too
+	recent recent
+	room   roomGauge
+	scans  sync.Pool // of *scanBuffer
+	broken atomic.Pointer[error]
 
 	flushing   sync.Mutex // one flush at a time
+	writing    sync.Mutex // held while the TSDB writes or merges blocks; locked before gate
+	lateFrom   int64      // the span of the late samples that are being written, both
+	lateTo     int64      // inclusive; guarded by writing
 	compact    chan struct{}
 	stop       context.CancelFunc
 	stopped    context.Context
@@ -129,6 +142,8 @@ func Open(o Options) (*Store, error) {
 	s.room = roomGauge{dir: o.Dir, min: o.MinFree}
 	s.scans.New = newScanBuffer
 	s.pages.Store(new([]*page))
+	s.fresh.take()
+	s.late.take()
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open history: %w", err)
 	}
@@ -157,8 +172,11 @@ func (s *Store) open() error {
 	po.NoLockfile = true // taken above
 	po.WALSegmentSize = -1
 	po.IsolationDisabled = true
-	po.OutOfOrderTimeWindow = (100 * 365 * day).Milliseconds() // Append is the judge, and narrower
-	po.MinBlockDuration = ladder[2].Milliseconds()
+	po.OutOfOrderTimeWindow = always.Milliseconds() // Append is the judge, and narrower
+	// The TSDB takes samples out of order that are half of this behind the
+	// newest, writes what spans more than this by itself, and does both without
+	// regard for appends on their way. Flushes decide about that here.
+	po.MinBlockDuration = always.Milliseconds()
 	po.MaxBlockDuration = s.largestBlock().Milliseconds()
 	po.RetentionDuration = s.opts.Retention.Milliseconds()
 	po.MaxBytes = s.opts.RetentionBytes
@@ -170,6 +188,7 @@ func (s *Store) open() error {
 	// disk. We flush instead, and that reloads the blocks.
 	po.BlockReloadInterval = 10_000 * time.Hour
 	po.NewCompactorFunc = s.newCompactor
+	po.BlocksToDelete = s.blocksToDelete
 	db, err := prom.Open(s.opts.Dir, slog.New(errorsOnly{s.log.Handler()}), s.opts.Registerer, po, prom.NewDBStats())
 	if err != nil {
 		return errors.Join(err, locker.Release())
@@ -177,9 +196,14 @@ func (s *Store) open() error {
 	db.DisableCompactions()
 	s.db = db
 	s.floor.Store(noTime)
+	s.cut = noTime
 	for _, m := range db.BlockMetas() {
 		s.raiseFloor(m.MaxTime - 1)
+		if !m.Compaction.FromOutOfOrder() {
+			s.cut = max(s.cut, m.MaxTime)
+		}
 	}
+	db.Head().SetMinValidTime(s.cut)
 	s.newest.Store(s.floor.Load())
 	return nil
 }
@@ -318,7 +342,7 @@ func (s *Store) Queryable() storage.Queryable { return s.db }
 
 // Stats tells how much the store holds.
 func (s *Store) Stats() history.Stats {
-	st := history.Stats{Series: s.db.Head().NumSeries(), Unflushed: s.unflushed.Load()}
+	st := history.Stats{Series: s.db.Head().NumSeries(), Unflushed: s.unflushed()}
 	oldest := int64(math.MaxInt64)
 	for _, b := range s.db.Blocks() {
 		st.Blocks++
