@@ -244,7 +244,12 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	m, err := mqtt.New(mqtt.Options{Bridge: s, Bus: p.bus, Listen: p.mqtt != "", Config: what.MQTT, Log: p.logger("bridge")})
+	m, err := mqtt.New(mqtt.Options{
+		Bridge: s, Bus: p.bus, Listen: p.mqtt != "", Config: what.MQTT, Log: p.logger("bridge"),
+		Exclusive: func(ctx context.Context, name string, work func(context.Context) error) error {
+			return p.fleet.Share(ctx, name, 1, func(ctx context.Context, _ int) error { return work(ctx) })
+		},
+	})
 	if err != nil {
 		return running{}, err
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/eclipse/paho.golang/autopaho"
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +24,7 @@ const (
 	batchSize = 1000             // messages stored at once
 	ackWait   = 60 * time.Second // after which the bus hands a message out again
 	session   = 7 * 24 * 3600    // seconds a broker is asked to keep what comes while we are away
+	stepBack  = 20 * time.Second // when another process took over the session at a broker
 )
 
 // Options of a [Service].
@@ -29,9 +33,14 @@ type Options struct {
 	Bus    *bus.Bus // for the listener
 	Listen bool     // take what is published at the listener of the bus
 	Config Config
-	Retry  time.Duration // pause before trying again what the bus or a broker refused; default 1 s
-	Now    func() time.Time
-	Log    *slog.Logger
+	// Exclusive works while no other process does work of that name, until ctx
+	// ends: a broker has one session for all bridges of an installation, so
+	// that what comes while one of them dies waits for the next. Names consist
+	// of lower-case letters, digits and hyphens. Nil: there are no others.
+	Exclusive func(ctx context.Context, name string, work func(context.Context) error) error
+	Retry     time.Duration // pause before trying again what the bus or a broker refused; default 1 s
+	Now       func() time.Time
+	Log       *slog.Logger
 }
 
 // Service takes readings by MQTT.
@@ -48,6 +57,14 @@ type broker struct {
 	url      *url.URL
 	password []byte
 	topics   topics
+}
+
+// session names the session at the broker. Processes with other settings for
+// a broker of that name have another.
+func (b *broker) session() string {
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%s %s", b.URL, b.ClientID)
+	return fmt.Sprintf("mqtt-%s-%x", b.Name, h.Sum64())
 }
 
 // New checks the options and reads the password files. Nothing runs yet.
@@ -106,7 +123,14 @@ func (s *Service) Run(ctx context.Context) error {
 		g.Go(func() error { return s.listen(ctx) })
 	}
 	for i := range s.brokers {
-		g.Go(func() error { return s.follow(ctx, &s.brokers[i]) })
+		b := &s.brokers[i]
+		follow := func(ctx context.Context) error { return s.follow(ctx, b) }
+		g.Go(func() error {
+			if s.opts.Exclusive == nil {
+				return follow(ctx)
+			}
+			return s.opts.Exclusive(ctx, b.session(), follow)
+		})
 	}
 	g.Go(func() error { <-ctx.Done(); return nil })
 	err := g.Wait()
@@ -194,13 +218,20 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 		})
 	}
 	var most uint16 = batchSize
+	backoff := autopaho.NewExponentialBackoff(s.opts.Retry, time.Minute, 2*s.opts.Retry, 1.5)
+	var taken atomic.Bool
 	cfg := autopaho.ClientConfig{
 		ServerUrls:            []*url.URL{b.url},
 		KeepAlive:             30,
 		SessionExpiryInterval: session,
-		ReconnectBackoff:      autopaho.NewExponentialBackoff(s.opts.Retry, time.Minute, 2*s.opts.Retry, 1.5),
-		ConnectUsername:       b.User,
-		ConnectPassword:       b.password,
+		ReconnectBackoff: func(attempt int) time.Duration {
+			if taken.Swap(false) {
+				return stepBack
+			}
+			return backoff(attempt)
+		},
+		ConnectUsername: b.User,
+		ConnectPassword: b.password,
 		ConnectPacketBuilder: func(c *paho.Connect, _ *url.URL) (*paho.Connect, error) {
 			if c.Properties == nil {
 				c.Properties = &paho.ConnectProperties{}
@@ -219,7 +250,15 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 		},
 		OnConnectError: func(err error) { log.Warn("MQTT broker not reached, trying again", "error", err) },
 		ClientConfig: paho.ClientConfig{
-			ClientID:                   b.ClientID,
+			ClientID: b.ClientID,
+			OnServerDisconnect: func(d *paho.Disconnect) {
+				if d.ReasonCode == packets.DisconnectSessionTakenOver {
+					// We may not know yet that the others take us for dead. To take it
+					// back at once would only go to and fro.
+					taken.Store(true)
+					log.Warn("another process took over the session at the MQTT broker")
+				}
+			},
 			EnableManualAcknowledgment: true,
 			SendAcksInterval:           50 * time.Millisecond,
 			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {

@@ -278,6 +278,62 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 	}
 }
 
+// TestOneOfTwoFollows has two bridges with the same broker in their settings:
+// one is connected, and when it ends the other goes on where it was.
+func TestOneOfTwoFollows(t *testing.T) {
+	addr := mosquitto(t)
+	p := newPlant(t, bus.Options{})
+	config := DefaultConfig()
+	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
+	turn := make(chan struct{}, 1) // holds what one at a time has
+	turn <- struct{}{}
+	working := make(chan int, 2)
+	bridge := func(i int) (stop func()) {
+		return run(t, Options{Bridge: p.bridge, Config: config, Exclusive: func(ctx context.Context, name string, work func(context.Context) error) error {
+			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || !strings.HasPrefix(name, "mqtt-plant-") {
+				t.Errorf("the name is %q", name)
+			}
+			select {
+			case <-turn:
+			case <-ctx.Done():
+				return nil
+			}
+			defer func() { turn <- struct{}{} }()
+			working <- i
+			return work(ctx)
+		}})
+	}
+	stop := map[int]func(){0: bridge(0), 1: bridge(1)}
+	first := <-working
+	c := mqtttest.Dial(t, addr)
+	for i := 0; ; i++ { // until it has subscribed
+		c.MustPublish(1, "power/first", "0")
+		if x, err := p.bus.RecordsExtent(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		} else if x.Last > 0 {
+			break
+		}
+		if i > 20000 {
+			t.Fatal("nothing comes")
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	var want []string
+	for i := range 60 {
+		if i == 20 {
+			stop[first]()
+		}
+		if i == 40 {
+			if second := <-working; second == first {
+				t.Errorf("%d works twice", first)
+			}
+		}
+		c.MustPublish(1, "power/m", fmt.Sprint(i))
+		want = append(want, fmt.Sprintf("m %d", i))
+	}
+	until(t, p, want...)
+}
+
 // until waits until all these are among the records.
 func until(t *testing.T, p *plant, want ...string) {
 	t.Helper()
