@@ -11,6 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/backup"
+	"github.com/wattwerk/wattwerk/doctor"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/internal/run"
 )
@@ -38,6 +39,18 @@ func (p *process) register(api huma.API) {
 		Summary: "What this process is and what runs in it", Security: gateway.Needs(access.Read),
 	}, func(context.Context, *struct{}) (*struct{ Body System }, error) {
 		return &struct{ Body System }{p.system()}, nil
+	})
+	huma.Register(api, huma.Operation{
+		OperationID: "doctor", Method: http.MethodGet, Path: "/api/v1/doctor", Tags: []string{"System"},
+		Summary:     "What is wrong, in sentences",
+		Description: "What this process sees of the installation: each finding with since when, why it matters and what to do. Takes some seconds when the bus is slow.",
+		Security:    gateway.Needs(access.Operate),
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body Diagnosis }, error) {
+		d := Diagnosis{At: time.Now().UTC(), Findings: p.diagnose(ctx)}
+		if d.Findings == nil {
+			d.Findings = []doctor.Finding{}
+		}
+		return &struct{ Body Diagnosis }{d}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "backup", Method: http.MethodPost, Path: "/api/v1/backup", Tags: []string{"System"},

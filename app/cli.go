@@ -48,6 +48,7 @@ type CLI struct {
 	Certs   CertsCmd   `cmd:"" help:"Make the certificates of edges and their centre."`
 	Token   TokenCmd   `cmd:"" help:"Make, list and revoke tokens for machines."`
 	User    UserCmd    `cmd:"" help:"List users, set passwords, make sign-in links."`
+	Doctor  DoctorCmd  `cmd:"" help:"Say in sentences what is wrong, and what to do."`
 	Version VersionCmd `cmd:"" help:"Show the version, and the licences of what is inside."`
 }
 
@@ -110,6 +111,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 func exitCode(ctx context.Context, sys IO, err error) int {
 	var inUse *datadir.InUseError
+	var findings findingsError
 	var usage usageError
 	code := ExitFailed
 	switch {
@@ -121,6 +123,8 @@ func exitCode(ctx context.Context, sys IO, err error) int {
 		code = ExitNotRunning
 	case errors.As(err, &usage):
 		code = ExitUsage
+	case errors.As(err, &findings):
+		return ExitFailed
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(sys.Err, "wattwerk: interrupted") //nolint:errcheck // nowhere else to say it
 		return ExitInterrupted

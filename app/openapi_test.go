@@ -86,7 +86,7 @@ func TestOpenAPI(t *testing.T) {
 		"/api/v1/model", "/api/v1/move", "/api/v1/assign", "/api/v1/unassigned", "/api/v1/revisions", "/api/v1/latest",
 		"/api/v1/sensors/{id}/range", "/api/v1/groups/{id}/energy", "/api/v1/groups/{id}/composition", "/api/v1/import",
 		"/api/v1/ingest/json", "/api/v1/ingest/pdu", "/write", "/api/v1/write", "/api/v1/stream", "/api/v1/tokens", "/api/v1/users",
-		"/api/v1/system", "/api/v1/backup", "/api/v1/dead-letters",
+		"/api/v1/system", "/api/v1/backup", "/api/v1/doctor", "/api/v1/dead-letters",
 	} {
 		if _, ok := doc["paths"].(map[string]any)[path]; !ok {
 			t.Errorf("%s is not in the contract", path)

@@ -22,6 +22,7 @@ import (
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/doctor"
 	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
@@ -65,7 +66,8 @@ type process struct {
 	bridge    *bridge.Service
 	live      *live.Service
 
-	trimming sync.Mutex // held while nothing may be removed from the bus
+	visible  func() doctor.Facts // what can be seen without asking anybody
+	trimming sync.Mutex          // held while nothing may be removed from the bus
 }
 
 // maxBody is the largest body of a request, in bytes: that of an import, which
@@ -87,6 +89,7 @@ const localToken = "commands on this machine"
 // read goes to out, everything else to log.
 func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
 	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge")}
+	p.visible = func() doctor.Facts { return visible(&c) }
 	p.elsewhere = c.elsewhere()
 	p.here = slices.DeleteFunc(moduleNames(), func(n string) bool { return !c.has(n) })
 	if p.dir, err = datadir.Open(c.Data); err != nil {

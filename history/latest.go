@@ -198,3 +198,19 @@ func (s *Service) getGroupLatest(ctx context.Context, in *GroupPath) (*groupLate
 	}
 	return &groupLatestOutput{all[0]}, nil
 }
+
+// Newest gives the times of the newest records of sensors, the zero time for
+// one that has none, or whose newest says that there is no value.
+func (s *Service) Newest(ctx context.Context, ids []record.SensorID) ([]time.Time, error) {
+	all, err := s.latestOfSensors(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]time.Time, len(all))
+	for i := range all {
+		if all[i].Time != nil {
+			out[i] = *all[i].Time
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,139 @@
+package doctor
+
+import "time"
+
+// Facts are what is known of an installation at one moment, seen from one
+// process or, with Offline, from a data directory on which none runs.
+type Facts struct {
+	At          time.Time // by the clock of who collected them
+	Offline     bool
+	Settings    Settings
+	Disk        *Disk
+	Limits      *Limits
+	Bus         *Bus
+	Backlogs    []Backlog
+	Lags        []Lag
+	Members     []Member
+	Ticks       []Tick
+	Late        uint64 // records that came after their tick was closed
+	Taken       uint64 // records taken in meanwhile
+	DeadLetters *DeadLetters
+	Sensors     []Sensor
+	Unanswered  []Unanswered
+	Files       []File
+	Format      *Format
+}
+
+// Settings are what the process was told.
+type Settings struct {
+	Error    string   // why they cannot be used; empty: they can
+	Warnings []string // about what works and may not be meant
+}
+
+// Disk is the one the data directory is on, in bytes.
+type Disk struct {
+	Path                string
+	Free, Size, MinFree int64
+}
+
+// Limits are what the system lets the process have. 0: no limit, or unknown.
+type Limits struct {
+	OpenFiles, MaxOpenFiles uint64
+	Memory, MaxMemory       uint64 // bytes
+}
+
+// Bus is the backbone as the process sees it.
+type Bus struct {
+	Connected  bool
+	External   bool
+	Error      string        // why it could not be asked
+	Full       bool          // refuses readings
+	Sync       bool          // waits for the disk before it accepts; known of an embedded one only
+	Replicas   int           // copies this process asks for
+	Servers    int           // of the cluster, as far as they are known; 1: alone
+	ClockAhead time.Duration // of this machine before the bus
+	Reconnects uint64
+	Streams    []Stream
+}
+
+// Stream is where one stream is kept. Leader is empty without a cluster.
+type Stream struct {
+	Name      string
+	Clustered bool
+	Leader    string
+	Followers []Follower
+}
+
+// Follower is a copy of a stream.
+type Follower struct {
+	Name    string
+	Offline bool
+	Current bool
+	Behind  uint64 // operations
+}
+
+// Backlog is what is on the bus behind the position a reader has noted as safe.
+type Backlog struct {
+	Reader    string
+	Partition int
+	Messages  uint64
+	Oldest    time.Time     // when the first of them was stored
+	Usual     time.Duration // how old that may be when all is well
+}
+
+// Lag is how far a reader in this process is behind.
+type Lag struct {
+	Reader    string
+	Partition int
+	Messages  uint64
+	Age       time.Duration
+}
+
+// Member is a process of the installation.
+type Member struct {
+	Name, Version string
+	Modules       []string
+}
+
+// Tick is how old the newest sums of a hierarchy are. Silent: none of its
+// sensors sends.
+type Tick struct {
+	Hierarchy string
+	Delay     time.Duration
+}
+
+// DeadLetters are those of the last hour.
+type DeadLetters struct {
+	LastHour int
+	AtLeast  bool // more were not looked at
+	Reason   string
+	Source   string
+	Count    int // of those with this reason
+	First    time.Time
+}
+
+// Sensor is a sensor of the model.
+type Sensor struct {
+	ID     string
+	Last   *time.Time // of its newest reading; nil: none ever
+	MaxAge time.Duration
+}
+
+// Unanswered is something the process needs and that did not answer.
+type Unanswered struct {
+	What  string // "the store of the history", "the database of users"
+	Error string
+}
+
+// File is a file with secrets.
+type File struct {
+	Path string
+	Mode uint32 // permissions
+}
+
+// Format is the mark of a data directory.
+type Format struct {
+	Is, Knows int
+	Program   string
+	Error     string
+}
