@@ -2,13 +2,22 @@ package aggregate
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wattwerk/wattwerk/aggregate/tick"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -35,10 +44,11 @@ type HierarchyStatus struct {
 	Lag       *float64   `json:"lag_seconds" doc:"Age of that tick in seconds"`
 }
 
-// Status tells how far every partition and hierarchy is. Safe for concurrent use.
+// Status tells how far the partitions and hierarchies of this process are. Safe
+// for concurrent use.
 func (s *Service) Status() Status {
-	var st Status
-	for _, p := range s.parts {
+	st := Status{Partitions: []PartitionStatus{}, Hierarchies: []HierarchyStatus{}}
+	for _, p := range s.ownedParts() {
 		p.mu.Lock()
 		x := PartitionStatus{Partition: p.number, Position: p.seq, Live: p.engine.Live(), Late: p.engine.Late(), Refused: p.engine.Refused()}
 		if c := p.engine.Closed(); c > 0 {
@@ -48,19 +58,99 @@ func (s *Service) Status() Status {
 		p.mu.Unlock()
 		st.Partitions = append(st.Partitions, x)
 	}
-	for _, h := range s.opts.Catalog.State().Model.Hierarchies() {
-		x := s.comb[combinerOf(h)]
+	s.ticks(func(h model.HierarchyID, at record.Millis, ok bool) {
 		hs := HierarchyStatus{Hierarchy: string(h)}
-		x.mu.Lock()
-		at, ok := x.combiner.Emitted(h)
-		x.mu.Unlock()
 		if ok {
 			t, lag := at.Time(), time.Since(at.Time()).Seconds()
 			hs.Tick, hs.Lag = &t, &lag
 		}
 		st.Hierarchies = append(st.Hierarchies, hs)
-	}
+	})
 	return st
+}
+
+// ticks tells of each hierarchy whose combiner is here its newest tick.
+func (s *Service) ticks(tell func(h model.HierarchyID, at record.Millis, ok bool)) {
+	for _, h := range s.opts.Catalog.State().Model.Hierarchies() {
+		s.mu.Lock()
+		x := s.stages[tick.CombinerOf(h)]
+		s.mu.Unlock()
+		if x == nil {
+			continue
+		}
+		x.mu.Lock()
+		at, ok := x.combiner.Emitted(h)
+		x.mu.Unlock()
+		tell(h, at, ok)
+	}
+}
+
+// statusWithin is how long the answers of all processes are waited for.
+const statusWithin = time.Second
+
+// answerStatus tells other processes how far this one is, until ctx ends.
+func (s *Service) answerStatus(ctx context.Context) error {
+	sub, err := s.opts.Bus.Conn().Subscribe(bus.AggregationSubject, func(m *nats.Msg) {
+		data, err := json.Marshal(s.Status())
+		if err == nil {
+			err = m.Respond(data)
+		}
+		if err != nil {
+			s.log.Warn("the status was not told", "error", err)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("aggregate: %w", err)
+	}
+	<-ctx.Done()
+	return sub.Unsubscribe()
+}
+
+// gather asks every process how far it is, until all partitions and hierarchies
+// are told of or the time is up.
+func (s *Service) gather(ctx context.Context) (Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	conn := s.opts.Bus.Conn()
+	inbox := conn.NewRespInbox()
+	sub, err := conn.SubscribeSync(inbox)
+	if err == nil {
+		defer sub.Unsubscribe() //nolint:errcheck // the connection forgets it when it closes
+		err = conn.PublishRequest(bus.AggregationSubject, inbox, nil)
+	}
+	if err != nil {
+		return Status{}, fmt.Errorf("ask how far aggregation is: %w", err)
+	}
+	parts := make(map[int]PartitionStatus)
+	hierarchies := make(map[string]HierarchyStatus)
+	for _, h := range s.opts.Catalog.State().Model.Hierarchies() {
+		hierarchies[string(h)] = HierarchyStatus{Hierarchy: string(h)}
+	}
+	told := make(map[string]bool)
+	for len(parts) < s.opts.Bus.Partitions() || len(told) < len(hierarchies) {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			break // what is not told of has no owner at this moment
+		}
+		var st Status
+		if err := json.Unmarshal(m.Data, &st); err != nil {
+			continue
+		}
+		for _, x := range st.Partitions {
+			if was, there := parts[x.Partition]; !there || x.Position > was.Position {
+				parts[x.Partition] = x
+			}
+		}
+		for _, x := range st.Hierarchies {
+			if _, there := hierarchies[x.Hierarchy]; there {
+				hierarchies[x.Hierarchy], told[x.Hierarchy] = x, true
+			}
+		}
+	}
+	return Status{
+		Partitions:  slices.SortedFunc(maps.Values(parts), func(a, b PartitionStatus) int { return a.Partition - b.Partition }),
+		Hierarchies: slices.SortedFunc(maps.Values(hierarchies), func(a, b HierarchyStatus) int { return strings.Compare(a.Hierarchy, b.Hierarchy) }),
+	}, nil
 }
 
 // Register adds the routes of the service.
@@ -69,8 +159,12 @@ func (s *Service) Register(api huma.API) {
 		OperationID: "aggregation-status", Method: http.MethodGet, Path: "/api/v1/aggregation",
 		Summary: "How far aggregation has come", Tags: []string{"aggregation"},
 		Security: []map[string][]string{{"wattwerk": {"read"}}},
-	}, func(context.Context, *struct{}) (*struct{ Body Status }, error) {
-		return &struct{ Body Status }{s.Status()}, nil
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body Status }, error) {
+		st, err := s.gather(ctx)
+		if err != nil {
+			return nil, huma.Error503ServiceUnavailable(err.Error())
+		}
+		return &struct{ Body Status }{st}, nil
 	})
 }
 
@@ -96,7 +190,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	seconds := func(m record.Millis) float64 { return float64(m) / 1000 }
-	for _, p := range c.s.parts {
+	for _, p := range c.s.ownedParts() {
 		n := strconv.Itoa(p.number)
 		p.mu.Lock()
 		closed, seq, late := p.engine.Closed(), p.seq, p.engine.Late()
@@ -112,18 +206,14 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(descSize, prometheus.GaugeValue, float64(savedBytes), n)
 		}
 	}
-	var dropped, passed uint64
-	for _, h := range c.s.opts.Catalog.State().Model.Hierarchies() {
-		x := c.s.comb[combinerOf(h)]
-		x.mu.Lock()
-		at, ok := x.combiner.Emitted(h)
-		x.mu.Unlock()
+	c.s.ticks(func(h model.HierarchyID, at record.Millis, ok bool) {
 		if ok {
 			ch <- prometheus.MustNewConstMetric(descTick, prometheus.GaugeValue, seconds(at), string(h))
 			ch <- prometheus.MustNewConstMetric(descDelay, prometheus.GaugeValue, time.Since(at.Time()).Seconds(), string(h))
 		}
-	}
-	for _, x := range c.s.comb {
+	})
+	dropped, passed := c.s.dropped.Load(), c.s.waited.Load()
+	for _, x := range c.s.ownedStages() {
 		x.mu.Lock()
 		dropped, passed = dropped+x.combiner.Dropped(), passed+x.combiner.Waited()
 		x.mu.Unlock()

@@ -2,8 +2,8 @@
 //
 // It is a combiner tree, not a shuffle. Each partition keeps the last reading
 // of its own sensors and gives, per hierarchy and tick, one partial result per
-// group ([Engine]). A second stage adds the partials of all partitions and
-// rolls them up from group to parent ([Combiner]); it runs in the same way in
+// group ([tick.Engine]). A second stage adds the partials of all partitions and
+// rolls them up from group to parent ([tick.Combiner]); it runs in the same way in
 // one process as in many, so that growing changes nothing.
 //
 // What a tick means: a leaf's value at tick t is its last reading at or before
@@ -20,6 +20,12 @@
 // history, and is used for later ticks if it is the sensor's newest. A change
 // of the model takes effect at one tick in all partitions.
 //
-// Engine and Combiner are pure step functions without clock, goroutines or
-// I/O; only [Service] has those.
+// Partitions and combiners are shared among processes (Options.Share). An owner
+// restores a partition from its checkpoint and the stream behind it, a combiner
+// from the partial results that are kept until their ticks are stored. Two
+// owners of one partition tell the same partial results, which count once; of
+// two combiners only one can store a tick, because each write names the one
+// before it. So a moment with two owners changes nothing.
+//
+// The rules of ticks are in package tick; here are the goroutines around them.
 package aggregate

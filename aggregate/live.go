@@ -2,11 +2,9 @@ package aggregate
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
+	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -19,29 +17,25 @@ const (
 	previewWait = 60 * time.Millisecond
 )
 
+// addPreview takes one partition's part of a preview.
+func (s *Service) addPreview(x *stage, data []byte) {
+	var r tick.Report
+	if err := r.Decode(data); err != nil {
+		s.log.Warn("a preview cannot be read", "error", err)
+		return
+	}
+	x.mu.Lock()
+	out, err := x.previewer.Add(&r)
+	x.mu.Unlock()
+	if err != nil {
+		s.log.Warn("a preview was not taken", "error", err)
+	}
+	s.show(out)
+}
+
 // previews makes and adds up previews. They go over plain subjects: who does
 // not listen misses nothing that lasts.
 func (s *Service) previews(ctx context.Context) error {
-	for _, x := range s.comb {
-		sub, err := s.opts.Bus.Conn().Subscribe(bus.PreviewPartsSubject(x.number), func(m *nats.Msg) {
-			var r Report
-			if err := r.Decode(m.Data); err != nil {
-				s.log.Warn("a preview cannot be read", "error", err)
-				return
-			}
-			x.mu.Lock()
-			out, err := x.previewer.Add(&r)
-			x.mu.Unlock()
-			if err != nil {
-				s.log.Warn("a preview was not taken", "error", err)
-			}
-			s.show(out)
-		})
-		if err != nil {
-			return fmt.Errorf("aggregate: %w", err)
-		}
-		defer sub.Unsubscribe() //nolint:errcheck // the connection ends with it
-	}
 	base := time.Duration(s.opts.Timing.Base) * time.Millisecond
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -51,15 +45,15 @@ func (s *Service) previews(ctx context.Context) error {
 		if !sleep(ctx, timer, time.Until(next.Add(previewAfter))) {
 			return nil
 		}
-		tick := record.MillisOf(next)
-		for _, p := range s.parts {
+		at := record.MillisOf(next)
+		for _, p := range s.ownedParts() {
 			p.mu.Lock()
-			r := p.engine.Preview(tick)
+			r := p.engine.Preview(at)
 			p.mu.Unlock()
 			if r == nil {
 				continue
 			}
-			r.divide(func(q int, part *Report) {
+			r.Divide(func(q int, part *tick.Report) {
 				buf = part.Encode(buf[:0])
 				if len(buf) > bus.MaxPayload {
 					return // too wide to be shown before it is stored
@@ -72,9 +66,9 @@ func (s *Service) previews(ctx context.Context) error {
 		if !sleep(ctx, timer, previewWait) {
 			return nil
 		}
-		for _, x := range s.comb {
+		for _, x := range s.ownedStages() {
 			x.mu.Lock()
-			out := x.previewer.Rest(tick)
+			out := x.previewer.Rest(at)
 			x.mu.Unlock()
 			s.show(out)
 		}

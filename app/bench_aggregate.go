@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
@@ -85,15 +85,15 @@ func (c *BenchAggregateCmd) throughput() (perSecond float64, err error) {
 		return 0, err
 	}
 	ticks := 0
-	comb := aggregate.NewCombiner(aggregate.DefaultTiming(), 1, func(*record.Ticks) { ticks++ })
+	comb := tick.NewCombiner(tick.DefaultTiming(), 1, func(*record.Ticks) { ticks++ })
 	var failed error
 	now := record.MillisOf(time.Now())
-	eng := aggregate.NewEngine(aggregate.DefaultTiming(), 0, 1, func(r *aggregate.Report) {
-		if err := comb.Add(r, now); err != nil {
+	eng := tick.NewEngine(tick.DefaultTiming(), 0, 1, func(r *tick.Report) {
+		if err := comb.Add(r, now, 0); err != nil {
 			failed = err
 		}
 	})
-	plan := aggregate.Plan{Hierarchy: sim.Hierarchy, Revision: 1, Layout: m.Layout(sim.Hierarchy)}
+	plan := tick.Plan{Hierarchy: sim.Hierarchy, Revision: 1, Layout: m.Layout(sim.Hierarchy)}
 	comb.SetPlan(plan)
 	eng.SetPlan(plan)
 	start := now - record.Millis(c.Rounds+60)*1000
@@ -173,10 +173,10 @@ func (s *setup) run() error {
 		return err
 	}
 	x := &checking{setup: s, got: make(map[model.HierarchyID]map[record.Millis]*record.Ticks)}
-	x.comb = aggregate.NewCombiner(aggregate.DefaultTiming(), setupPartitions, x.take)
+	x.comb = tick.NewCombiner(tick.DefaultTiming(), setupPartitions, x.take)
 	for p := range setupPartitions {
-		x.engines = append(x.engines, aggregate.NewEngine(aggregate.DefaultTiming(), p, setupPartitions, func(r *aggregate.Report) {
-			if err := x.comb.Add(r, x.now); err != nil {
+		x.engines = append(x.engines, tick.NewEngine(tick.DefaultTiming(), p, setupPartitions, func(r *tick.Report) {
+			if err := x.comb.Add(r, x.now, 0); err != nil {
 				x.failed = err
 			}
 		}))
@@ -232,8 +232,8 @@ func (s *setup) run() error {
 // checking collects results and knows what they should be.
 type checking struct {
 	*setup
-	engines  []*aggregate.Engine
-	comb     *aggregate.Combiner
+	engines  []*tick.Engine
+	comb     *tick.Combiner
 	now      record.Millis
 	failed   error
 	revision uint64
@@ -258,7 +258,7 @@ func (x *checking) publish(m *model.Model, from record.Millis) {
 	x.revision++
 	x.states = append(x.states, inForce{from, m})
 	for _, h := range m.Hierarchies() {
-		plan := aggregate.Plan{Hierarchy: h, Revision: x.revision, Effective: from, Layout: m.Layout(h)}
+		plan := tick.Plan{Hierarchy: h, Revision: x.revision, Effective: from, Layout: m.Layout(h)}
 		x.comb.SetPlan(plan)
 		for _, e := range x.engines {
 			e.SetPlan(plan)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bridge/mqtt"
 	"github.com/wattwerk/wattwerk/bus"
@@ -203,7 +204,7 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 		return running{}, err
 	}
 	s, err := history.New(history.Options{
-		Bus: p.bus, Catalog: p.catalog, Store: store, FlushEvery: c.FlushEvery.Std(), Log: log, Registerer: p.metrics,
+		Bus: p.bus, Catalog: p.catalog, Store: store, Share: p.fleet.Share, FlushEvery: c.FlushEvery.Std(), Log: log, Registerer: p.metrics,
 	})
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
@@ -221,9 +222,9 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 }
 
 func startAggregate(_ context.Context, p *process) (running, error) {
-	timing := aggregate.DefaultTiming()
+	timing := tick.DefaultTiming()
 	timing.Grace = p.config.Aggregate.Grace.Std().Milliseconds()
-	o := aggregate.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger("aggregate"), Registerer: p.metrics, Timing: timing}
+	o := aggregate.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger("aggregate"), Registerer: p.metrics, Timing: timing, Share: p.fleet.Share}
 	if slices.Contains(p.config.Bus.Readers, history.Reader) {
 		o.HistoryReader = history.AggregatesReader
 	}

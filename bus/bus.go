@@ -63,6 +63,7 @@ type Bus struct {
 	mqtt       *nats.Conn // to the account of MQTT clients; nil without listener
 	link       *nats.Conn // to the account where edges and centre meet; nil without
 	partitions int
+	partials   jetstream.StorageType
 	room       room
 	meter      *meter
 	stop       context.CancelFunc
@@ -235,11 +236,14 @@ func (b *Bus) createStreams(ctx context.Context) error {
 			return err
 		}
 	}
+	if b.partials, err = b.partialsStorage(ctx); err != nil {
+		return err
+	}
 	for _, c := range []jetstream.StreamConfig{
 		{
 			Name: partialsStream, Subjects: []string{"partials.*"}, MaxBytes: 512 << 20, Discard: jetstream.DiscardNew,
-			Storage:     jetstream.MemoryStorage,
-			Description: "Partial sums per partition, hierarchy and tick; derived, so kept in memory only.",
+			Storage:     b.partials,
+			Description: "Partial sums per partition, hierarchy and tick, until their ticks are stored.",
 		},
 		{
 			Name: aggregatesStream, Subjects: []string{"aggregates.*"}, Discard: jetstream.DiscardNew,
@@ -256,6 +260,30 @@ func (b *Bus) createStreams(ctx context.Context) error {
 	}
 	return nil
 }
+
+// partialsStorage is the disk when those who make partial sums and those who
+// add them up may be in several processes: one that goes on must find what the
+// other has told. A stream that is there stays where it is.
+func (b *Bus) partialsStorage(ctx context.Context) (jetstream.StorageType, error) {
+	s, err := b.js.Stream(ctx, partialsStream)
+	switch {
+	case err == nil && (s.CachedInfo().Config.Storage == jetstream.FileStorage || !b.Shared()):
+		return s.CachedInfo().Config.Storage, nil
+	case err == nil: // made before there were others; what is in it is made again from the records
+		if err := b.js.DeleteStream(ctx, partialsStream); err != nil {
+			return 0, fmt.Errorf("replace stream %s: %w", partialsStream, err)
+		}
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return 0, fmt.Errorf("ask for stream %s: %w", partialsStream, err)
+	}
+	if b.Shared() {
+		return jetstream.FileStorage, nil
+	}
+	return jetstream.MemoryStorage, nil
+}
+
+// PartialsKept tells whether partial sums outlive the processes that made them.
+func (b *Bus) PartialsKept() bool { return b.partials == jetstream.FileStorage }
 
 func (b *Bus) stream(ctx context.Context, c jetstream.StreamConfig) error {
 	c.Replicas = b.opts.Replicas

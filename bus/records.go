@@ -41,6 +41,9 @@ func PreviewsSubject(hierarchy string) string { return "previews." + token(hiera
 // previews, live only too.
 func PreviewPartsSubject(q int) string { return "previewparts." + strconv.Itoa(q) }
 
+// AggregationSubject is where those who aggregate are asked how far they are.
+const AggregationSubject = "aggregation.status"
+
 func token(name string) string {
 	h := fnv.New64a()
 	h.Write([]byte(name))
@@ -62,8 +65,9 @@ func (b *Bus) PublishRecords(ctx context.Context, p int, batch []byte) (uint64, 
 	return b.publish(ctx, RecordsSubject(p), batch)
 }
 
-// PublishPartials hands partial sums to combiner q. They are kept in memory
-// until read, and made again from the records after a restart.
+// PublishPartials hands partial sums to combiner q. They are kept until they
+// are trimmed; where nobody else can be on the bus in memory only, and are made
+// again from the records after a restart: see [Bus.PartialsKept].
 func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) error {
 	if _, err := b.js.Publish(ctx, PartialsSubject(q), data); err != nil {
 		return b.explain(PartialsSubject(q), err)
@@ -71,10 +75,25 @@ func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) error {
 	return nil
 }
 
-// PublishAggregates stores ticks of a hierarchy.
-func (b *Bus) PublishAggregates(ctx context.Context, hierarchy string, data []byte) error {
-	_, err := b.publish(ctx, AggregatesSubject(hierarchy), data)
-	return err
+// ErrOutrun says that somebody else stored something first.
+var ErrOutrun = errors.New("somebody else was faster")
+
+// PublishAggregates stores ticks of a hierarchy behind the message at position
+// after, the newest of that hierarchy (0: there is none), and gives their own.
+// When another message is the newest it stores nothing: [ErrOutrun].
+func (b *Bus) PublishAggregates(ctx context.Context, hierarchy string, data []byte, after uint64) (uint64, error) {
+	seq, err := b.publish(ctx, AggregatesSubject(hierarchy), data, jetstream.WithExpectLastSequencePerSubject(after))
+	if outrun(err) {
+		return 0, fmt.Errorf("%w: %w", ErrOutrun, err)
+	}
+	return seq, err
+}
+
+// outrun tells whether an expected sequence was not the one.
+func outrun(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) &&
+		(api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
 // LastAggregates gives the newest stored message of a hierarchy, nil when
@@ -123,12 +142,12 @@ func (b *Bus) trim(ctx context.Context, stream, subject string, before uint64) e
 	return nil
 }
 
-func (b *Bus) publish(ctx context.Context, subject string, data []byte) (uint64, error) {
+func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
 	if b.Full() {
 		return 0, ErrFull
 	}
 	began := time.Now()
-	ack, err := b.js.Publish(ctx, subject, data)
+	ack, err := b.js.Publish(ctx, subject, data, opts...)
 	b.meter.observe(began, err)
 	if err != nil {
 		return 0, b.explain(subject, err)
@@ -253,28 +272,69 @@ func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 const positionsKV = "positions"
 
 // SavePosition notes that a reader ("history", "aggregate") has everything of
-// partition p up to and including seq safely on disk.
+// partition p up to and including seq safely on disk. A position never goes
+// back: a lower one than is noted already changes nothing.
 func (b *Bus) SavePosition(ctx context.Context, reader string, p int, seq uint64) error {
-	kv, err := b.js.KeyValue(ctx, positionsKV)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		kv, err = b.KV(ctx, positionsKV)
-	}
+	kv, err := b.positions(ctx)
 	if err != nil {
-		return fmt.Errorf("save position: %w", err)
+		return err
 	}
-	if _, err := kv.Put(ctx, reader+"."+strconv.Itoa(p), binary.BigEndian.AppendUint64(nil, seq)); err != nil {
-		return fmt.Errorf("save position: %w", err)
+	key, value := positionKey(reader, p), binary.BigEndian.AppendUint64(nil, seq)
+	for {
+		e, err := kv.Get(ctx, key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+			_, err = kv.Create(ctx, key, value)
+		case err == nil && len(e.Value()) == 8 && binary.BigEndian.Uint64(e.Value()) >= seq:
+			return nil
+		case err == nil:
+			_, err = kv.Update(ctx, key, value, e.Revision())
+		}
+		// Another owner was faster, or a copy that lags behind answered.
+		if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("save position of %s: %w", reader, err)
+		}
+		return nil
+	}
+}
+
+// ForgetPosition takes back what SavePosition noted, because the stream is not
+// the one it was noted for.
+func (b *Bus) ForgetPosition(ctx context.Context, reader string, p int) error {
+	kv, err := b.positions(ctx)
+	if err != nil {
+		return err
+	}
+	if err := kv.Purge(ctx, positionKey(reader, p)); err != nil {
+		return fmt.Errorf("forget position of %s: %w", reader, err)
 	}
 	return nil
 }
 
+func positionKey(reader string, p int) string { return reader + "." + strconv.Itoa(p) }
+
+// positions opens the bucket, making it only when it is missing.
+func (b *Bus) positions(ctx context.Context) (jetstream.KeyValue, error) {
+	kv, err := b.js.KeyValue(ctx, positionsKV)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return b.KV(ctx, positionsKV)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open positions: %w", err)
+	}
+	return kv, nil
+}
+
 // Position gives what SavePosition noted, 0 when nothing was.
 func (b *Bus) Position(ctx context.Context, reader string, p int) (uint64, error) {
-	kv, err := b.KV(ctx, positionsKV)
+	kv, err := b.positions(ctx)
 	if err != nil {
 		return 0, err
 	}
-	e, err := kv.Get(ctx, reader+"."+strconv.Itoa(p))
+	e, err := kv.Get(ctx, positionKey(reader, p))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return 0, nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 const ttl = 500 * time.Millisecond
@@ -78,7 +79,7 @@ func (x *fixture) start(name string, pieces int) *process {
 // cut takes a process's connection away: to the others it is as if killed.
 func (p *process) cut() { p.bus.Conn().Close() }
 
-func (x *fixture) work(name string) Work {
+func (x *fixture) work(name string) run.Work {
 	return func(ctx context.Context, piece int) error {
 		x.set(func() { x.works[piece] = append(x.works[piece], name) })
 		<-ctx.Done()

@@ -9,13 +9,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
-	"golang.org/x/sync/errgroup"
-)
 
-// Work is done on one piece until ctx ends: then the piece is to be given up,
-// and the next process takes it when Work has returned. An error ends the
-// share.
-type Work func(ctx context.Context, piece int) error
+	"github.com/wattwerk/wattwerk/internal/run"
+)
 
 // task is the work on one piece.
 type task struct {
@@ -26,18 +22,14 @@ type task struct {
 	err    error
 }
 
-// Share works on this process's even part of pieces 0 to pieces-1 until ctx
+// Share is a [run.Share]: it works on this process's even part of pieces 0 to pieces-1 until ctx
 // ends or work fails, and gives all of them up before it returns. All
 // processes that take part name the same number of pieces. A share's name
 // consists of lower-case letters, digits and hyphens.
-func (f *Fleet) Share(ctx context.Context, name string, pieces int, work Work) error {
+func (f *Fleet) Share(ctx context.Context, name string, pieces int, work run.Work) error {
 	if f.opts.Alone {
-		g, ctx := errgroup.WithContext(ctx)
 		f.pieces.WithLabelValues(name).Set(float64(pieces))
-		for p := range pieces {
-			g.Go(func() error { return work(ctx, p) })
-		}
-		return g.Wait()
+		return run.Alone(ctx, name, pieces, work)
 	}
 	if err := f.join(name); err != nil {
 		return err
@@ -51,7 +43,7 @@ type sharing struct {
 	fleet  *Fleet
 	name   string
 	pieces int
-	work   Work
+	work   run.Work
 	tasks  map[int]*task
 	ended  chan *task
 }

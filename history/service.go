@@ -15,6 +15,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -25,11 +26,16 @@ const (
 	AggregatesReader = "history-aggregates" // of the aggregates, partition 0
 )
 
+// sharedAs names the streams that are shared: one piece for each partition, and
+// last the aggregates.
+const sharedAs = "history"
+
 // Options are what a service needs. Bus and Store must be set.
 type Options struct {
 	Bus          *bus.Bus
 	Catalog      *catalog.Catalog // knows max ages, units and groups; nil: nothing is known
 	Store        Store            // stays open when the service ends
+	Share        run.Share        // who else stores into the same store; nil: nobody, all streams are ours
 	FlushEvery   time.Duration    // default 2 h
 	FlushSamples uint64           // flush when so many samples are in memory; default 150 million
 	MaxFuture    time.Duration    // records further ahead of their arrival are refused; default 24 h
@@ -71,6 +77,9 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Share == nil {
+		o.Share = run.Alone
 	}
 	s := &Service{
 		opts: o, log: o.Log, now: time.Now,
@@ -154,6 +163,14 @@ type peak struct {
 	at  record.Millis
 }
 
+// begin forgets all and goes on behind a position.
+func (x *stream) begin(at uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.peaks = nil
+	x.position.Store(at)
+}
+
 // done notes that the message at seq is in the store, with records up to at.
 func (x *stream) done(seq uint64, at record.Millis) {
 	x.mu.Lock()
@@ -210,17 +227,14 @@ const (
 // Run reads from the bus until ctx ends, then flushes. It returns an error only
 // when the store is broken; what the bus cannot do now is tried again.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.recall(ctx); err != nil {
-		if ctx.Err() != nil {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		err := s.opts.Share(gctx, sharedAs, len(s.streams), s.own)
+		if gctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("run history: %w", err)
-	}
-	g, gctx := errgroup.WithContext(ctx)
-	for p := range s.partitions() {
-		g.Go(func() error { return s.follow(gctx, &s.streams[p].position, s.records(gctx, p)) })
-	}
-	g.Go(func() error { return s.follow(gctx, &s.aggregated().position, s.aggregates(gctx)) })
+		return err
+	})
 	g.Go(func() error { return s.flushLoop(gctx) })
 	err := g.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
@@ -235,42 +249,65 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
+// own reads one stream until ctx ends. What it has read and not flushed by
+// then the next owner reads again, which is harmless.
+func (s *Service) own(ctx context.Context, i int) error {
+	for {
+		err := s.recall(ctx, i)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.log.Warn("history asks again where to go on", "stream", i, "error", err)
+		if !pause(ctx, again) {
+			return nil
+		}
+	}
+	read := s.aggregates
+	if i < s.partitions() {
+		read = func(ctx context.Context) reader { return s.records(ctx, i) }
+	}
+	return s.follow(ctx, &s.streams[i].position, read(ctx))
+}
+
 // recall finds where to go on.
-func (s *Service) recall(ctx context.Context) error {
-	for p := range s.partitions() {
-		at, err := s.opts.Bus.Position(ctx, Reader, p)
-		if err != nil {
-			return err
-		}
-		x, err := s.opts.Bus.RecordsExtent(ctx, p)
-		if err != nil {
-			return err
-		}
-		s.saved[p] = s.plausible(at, x, "records", p)
-		s.streams[p].position.Store(s.saved[p])
+func (s *Service) recall(ctx context.Context, i int) error {
+	reader, p, extent, name := Reader, i, s.opts.Bus.RecordsExtent, "records"
+	if i == s.partitions() {
+		reader, p, name = AggregatesReader, 0, "aggregates"
+		extent = func(ctx context.Context, _ int) (bus.Extent, error) { return s.opts.Bus.AggregatesExtent(ctx) }
 	}
-	at, err := s.opts.Bus.Position(ctx, AggregatesReader, 0)
+	at, err := s.opts.Bus.Position(ctx, reader, p)
 	if err != nil {
 		return err
 	}
-	x, err := s.opts.Bus.AggregatesExtent(ctx)
+	x, err := extent(ctx, p)
 	if err != nil {
 		return err
 	}
-	at = s.plausible(at, x, "aggregates", 0)
-	s.saved[s.partitions()] = at
-	s.aggregated().position.Store(at)
+	if !s.plausible(at, x, name, p) {
+		at = 0
+		if err := s.opts.Bus.ForgetPosition(ctx, reader, p); err != nil {
+			return err
+		}
+	}
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
+	s.streams[i].begin(at)
+	s.saved[i] = at
 	return nil
 }
 
 // plausible guards against a stream that was made anew: reading it all is
 // harmless, skipping it is not.
-func (s *Service) plausible(at uint64, x bus.Extent, stream string, p int) uint64 {
+func (s *Service) plausible(at uint64, x bus.Extent, stream string, p int) bool {
 	if at <= x.Last {
-		return at
+		return true
 	}
 	s.log.Warn("position behind the end of the stream, reading all of it", "stream", stream, "partition", p, "position", at, "last", x.Last)
-	return 0
+	return false
 }
 
 // reader reads from a position on and hands on messages until ctx ends.

@@ -182,12 +182,22 @@ func (p *plant) until(what string, ok func() bool) {
 	}
 }
 
+// keep puts ticks behind those of the hierarchy that are there.
+func (p *plant) keep(m record.Ticks) {
+	p.t.Helper()
+	_, at, err := p.bus.LastAggregates(p.t.Context(), m.Hierarchy)
+	if err == nil {
+		_, err = p.bus.PublishAggregates(p.t.Context(), m.Hierarchy, m.Encode(nil), at)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
 func (p *plant) ticks(ts ...record.Tick) {
 	p.t.Helper()
 	m := record.Ticks{Hierarchy: "place", Revision: 1, Groups: []string{"root", "rack"}, Ticks: ts}
-	if err := p.bus.PublishAggregates(p.t.Context(), "place", m.Encode(nil)); err != nil {
-		p.t.Fatal(err)
-	}
+	p.keep(m)
 	p.settle()
 }
 
@@ -375,9 +385,7 @@ func TestTicksNullAndEnergy(t *testing.T) {
 	}
 	// The meter of a group that is gone: the series ends.
 	m := record.Ticks{Hierarchy: "place", Groups: []string{"root"}, Ticks: []record.Tick{{Time: p.at(4), Sum: []float64{1}, Min: []float64{1}, Max: []float64{1}, Count: []uint32{1}, Total: []uint32{1}, Meter: nan(1), Unaccounted: nan(1)}}}
-	if err := p.bus.PublishAggregates(t.Context(), "place", m.Encode(nil)); err != nil {
-		t.Fatal(err)
-	}
+	p.keep(m)
 	p.settle()
 	p.get(fmt.Sprintf("/api/v1/groups/rack/range?raw=true&from=%d", p.t0), &got)
 	if len(got.Value) != 5 || got.Value[4] != nil {

@@ -126,7 +126,11 @@ func ticks(hierarchy string, revision uint64, times ...record.Millis) record.Tic
 
 func (w *world) publish(t *testing.T, k record.Ticks) {
 	t.Helper()
-	if err := w.bus.PublishAggregates(t.Context(), k.Hierarchy, k.Encode(nil)); err != nil {
+	_, at, err := w.bus.LastAggregates(t.Context(), k.Hierarchy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.bus.PublishAggregates(t.Context(), k.Hierarchy, k.Encode(nil), at); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/history"
@@ -388,7 +389,7 @@ func newTree(ctx context.Context, o Options, l *Load, b *bus.Bus, c *catalog.Cat
 	if _, err := c.Commit(ctx, catalog.Change{Patch: model.Diff(model.Document{}, doc), Who: "bench"}); err != nil {
 		return nil, err
 	}
-	timing := aggregate.DefaultTiming()
+	timing := tick.DefaultTiming()
 	timing.Grace = int64(o.Grace)
 	s, err := aggregate.New(aggregate.Options{Bus: b, Catalog: c, Log: log, Timing: timing})
 	if err != nil {

@@ -1,4 +1,4 @@
-package aggregate
+package tick
 
 import (
 	"fmt"
@@ -333,7 +333,7 @@ func (w *world) setPlan(p Plan) {
 func (w *world) combine(now record.Millis) {
 	for _, r := range w.pending {
 		for range 1 + w.r.IntN(2) { // now and then twice
-			if err := w.combiner.Add(r, now); err != nil {
+			if err := w.combiner.Add(r, now, 0); err != nil {
 				w.t.Fatal(err)
 			}
 		}

@@ -1,4 +1,4 @@
-package aggregate
+package tick
 
 import (
 	"fmt"
@@ -28,6 +28,7 @@ type heard struct {
 	closed record.Millis
 	stored record.Millis
 	idle   record.Millis // 0: not idle
+	until  record.Millis // the newest tick it has a value for, if nothing more comes
 }
 
 // combining is one hierarchy's way through time.
@@ -35,7 +36,7 @@ type combining struct {
 	id      model.HierarchyID
 	plans   []*expected // by Effective, oldest first
 	emitted record.Millis
-	since   record.Millis   // when emitted was emitted, by the clock of the bus
+	since   record.Millis   // when emitted was emitted, by the clock of the bus; 0: not known
 	full    bool            // emitted had a value
 	begin   []record.Millis // per partition; always: it has not told of the hierarchy yet
 	ticks   map[record.Millis]*sums
@@ -54,6 +55,7 @@ type expected struct {
 type sums struct {
 	revision uint64
 	first    record.Millis // when the first part of it arrived
+	position uint64        // of the message that had it
 	seen     map[uint64]struct{}
 	group    []groupSum
 }
@@ -93,11 +95,44 @@ func (c *Combiner) Emitted(h model.HierarchyID) (record.Millis, bool) {
 	return never, false
 }
 
-// Resume says that ticks up to t were emitted before a restart, and whether
-// the last of them had a value.
-func (c *Combiner) Resume(h model.HierarchyID, t record.Millis, full bool) {
-	x := c.course(h)
-	x.emitted, x.full = max(x.emitted, t), full
+// Resume says what was stored last of a hierarchy, by this combiner before a
+// restart or by another one. Ticks up to there are not emitted again.
+func (c *Combiner) Resume(last *record.Ticks) {
+	if len(last.Ticks) == 0 {
+		return
+	}
+	x, t := c.course(model.HierarchyID(last.Hierarchy)), &last.Ticks[len(last.Ticks)-1]
+	if t.Time <= x.emitted {
+		return
+	}
+	// When it was emitted is not known: the next report is early enough.
+	x.emitted, x.full, x.since = t.Time, hasValue(t), 0
+	for len(x.keys) > 0 && x.keys[0] <= t.Time {
+		x.drop(x.keys[0])
+	}
+}
+
+func hasValue(t *record.Tick) bool {
+	for i := range t.Count {
+		if t.Count[i] > 0 || t.Meter[i] == t.Meter[i] {
+			return true
+		}
+	}
+	return false
+}
+
+// Needed is the position of the oldest message that holds a part of a tick not
+// yet emitted, as [Combiner.Add] was told; 0: there is none.
+func (c *Combiner) Needed() uint64 {
+	least := uint64(0)
+	for _, x := range c.courses {
+		for _, t := range x.keys {
+			if s := x.ticks[t].position; s != 0 && (least == 0 || s < least) {
+				least = s
+			}
+		}
+	}
+	return least
 }
 
 // SetPlan adds the plan of a hierarchy, as [Engine.SetPlan].
@@ -162,9 +197,9 @@ func (c *Combiner) plan(h model.HierarchyID, revision uint64) *expected {
 	return nil
 }
 
-// Add takes a report; now is when the bus stored it. An error means that the
-// report contradicts the model and was not taken.
-func (c *Combiner) Add(r *Report, now record.Millis) error {
+// Add takes a report; now is when the bus stored it, and position where. An
+// error means that the report contradicts the model and was not taken.
+func (c *Combiner) Add(r *Report, now record.Millis, position uint64) error {
 	if r.Partition < 0 || r.Partition >= c.partitions {
 		return fmt.Errorf("combine: partition %d of %d", r.Partition, c.partitions)
 	}
@@ -182,7 +217,7 @@ func (c *Combiner) Add(r *Report, now record.Millis) error {
 			return fmt.Errorf("combine: hierarchy %q has no groups in revision %d", p.Hierarchy, p.Revision)
 		}
 		for j := range p.Ticks {
-			if err := c.add(r.Partition, plan, &p.Ticks[j], now); err != nil {
+			if err := c.add(r.Partition, plan, &p.Ticks[j], now, position); err != nil {
 				return err
 			}
 		}
@@ -190,14 +225,14 @@ func (c *Combiner) Add(r *Report, now record.Millis) error {
 	h := &c.heard[r.Partition]
 	h.closed = max(h.closed, r.Closed)
 	h.stored = max(h.stored, r.Stored)
-	h.idle = r.IdleAt
+	h.idle, h.until = r.IdleAt, r.Until
 	for _, x := range c.courses {
 		c.advance(x, now)
 	}
 	return nil
 }
 
-func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record.Millis) error {
+func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record.Millis, position uint64) error {
 	x := c.course(plan.Hierarchy)
 	if t.Time <= x.emitted {
 		c.dropped++
@@ -206,6 +241,7 @@ func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record
 	s := x.ticks[t.Time]
 	if s == nil {
 		s = x.open(t.Time, plan, now)
+		s.position = position
 	}
 	if s.revision != plan.Revision {
 		return fmt.Errorf("combine: tick %v of %q by revision %d and by %d", t.Time, x.id, s.revision, plan.Revision)
@@ -244,7 +280,7 @@ func (x *combining) open(t record.Millis, plan *expected, now record.Millis) *su
 		s, x.spare = x.spare[n-1], x.spare[:n-1]
 	}
 	s.reset(plan)
-	s.first = now
+	s.first, s.position = now, 0
 	x.ticks[t] = s
 	at, _ := slices.BinarySearch(x.keys, t)
 	x.keys = slices.Insert(x.keys, at, t)
@@ -282,6 +318,9 @@ func (p *expected) every() int64             { return p.tick }
 
 // advance emits every tick that is finished.
 func (c *Combiner) advance(x *combining, now record.Millis) {
+	if x.since == 0 {
+		x.since = now
+	}
 	for {
 		key := always
 		if len(x.keys) > 0 {
@@ -339,7 +378,8 @@ func (x *combining) drop(t record.Millis) {
 }
 
 // ready tells whether every partition that has leaves has told all it has for
-// tick t, or is silent and need not be waited for any longer.
+// tick t, or is silent, has nothing to tell of it, and need not be waited for
+// any longer.
 func (c *Combiner) ready(x *combining, t, first record.Millis) bool {
 	plan := x.at(t)
 	passed := false
@@ -354,7 +394,7 @@ func (c *Combiner) ready(x *combining, t, first record.Millis) bool {
 			continue
 		}
 		h := &c.heard[p]
-		if h.idle == 0 || t > h.idle-record.Millis(c.timing.Grace+c.timing.Idle) {
+		if h.idle == 0 || t <= h.until || t > h.idle-record.Millis(c.timing.Grace+c.timing.Idle) {
 			return false
 		}
 		silent := int64(h.idle - h.stored)

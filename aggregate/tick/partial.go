@@ -1,8 +1,9 @@
-package aggregate
+package tick
 
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -22,6 +23,7 @@ type Report struct {
 	Closed    record.Millis // every tick up to here is in this report or an earlier one
 	Stored    record.Millis // when the partition's newest message was stored
 	IdleAt    record.Millis // not 0: up to this time nothing was stored that is not in
+	Until     record.Millis // with IdleAt: the newest tick it has a value for, if nothing more comes
 	Partials  []Partial
 }
 
@@ -57,12 +59,40 @@ func (t *PartialTick) grow(n int) {
 	t.Min, t.Max = make([]float64, 0, n), make([]float64, 0, n)
 }
 
+// Combiners is the number of combiner streams. It is part of the form of the
+// stream: all processes of an installation use the same.
+const Combiners = 4
+
+// CombinerOf gives the combiner that a hierarchy belongs to.
+func CombinerOf(h model.HierarchyID) int {
+	f := fnv.New32a()
+	f.Write([]byte(h))
+	return int(f.Sum32() % Combiners)
+}
+
+// Divide gives every combiner that has hierarchies in the report its part.
+func (r *Report) Divide(give func(combiner int, part *Report)) {
+	var split [Combiners][]Partial
+	for _, x := range r.Partials {
+		q := CombinerOf(x.Hierarchy)
+		split[q] = append(split[q], x)
+	}
+	for q, partials := range split {
+		if partials != nil {
+			part := *r
+			part.Partials = partials
+			give(q, &part)
+		}
+	}
+}
+
 // Encode appends the report to dst: protobuf, fields as numbered below.
 func (r *Report) Encode(dst []byte) []byte {
 	dst = appendInt(dst, 1, int64(r.Partition))
 	dst = appendInt(dst, 2, int64(r.Closed))
 	dst = appendInt(dst, 3, int64(r.Stored))
 	dst = appendInt(dst, 4, int64(r.IdleAt))
+	dst = appendInt(dst, 6, int64(r.Until))
 	for i := range r.Partials {
 		p := &r.Partials[i]
 		var at, tick int
@@ -145,6 +175,8 @@ func (r *Report) Decode(data []byte) error {
 			r.Stored = record.Millis(v)
 		case 4:
 			r.IdleAt = record.Millis(v)
+		case 6:
+			r.Until = record.Millis(v)
 		case 5:
 			var p Partial
 			if err := p.decode(b); err != nil {

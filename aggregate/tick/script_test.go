@@ -1,4 +1,4 @@
-package aggregate
+package tick
 
 import (
 	"flag"
@@ -24,6 +24,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 //	clock 20               nothing more is stored until second 20
 //	preview 20             what is shown at second 20, before it is final
 //	restart                every engine goes on from a checkpoint
+//	takeover               the same, and another combiner goes on from what is stored
 //
 // After each command stand the ticks that came out, one line per tick and
 // group: sum, least and greatest leaf, leaves with a value of leaves, own
@@ -47,11 +48,27 @@ type script struct {
 	now      record.Millis
 	revision uint64
 	plans    []Plan
+	last     map[string]*record.Ticks // what is stored last, by hierarchy
+}
+
+func (s *script) combine(partitions int) {
+	s.combiner = NewCombiner(DefaultTiming(), partitions, func(k *record.Ticks) {
+		s.show("", k)
+		s.last[k.Hierarchy] = k
+	})
+	s.preview = NewPreviewer(s.combiner)
+	for _, p := range s.plans {
+		s.combiner.SetPlan(p)
+	}
+	s.combiner.SetRevision(s.revision)
+	for _, k := range s.last {
+		s.combiner.Resume(k)
+	}
 }
 
 func (s *script) begin(partitions int) {
-	s.combiner = NewCombiner(DefaultTiming(), partitions, func(k *record.Ticks) { s.show("", k) })
-	s.preview = NewPreviewer(s.combiner)
+	s.last = make(map[string]*record.Ticks)
+	s.combine(partitions)
 	s.engines = make([]*Engine, partitions)
 	for p := range s.engines {
 		s.engines[p] = s.engine(p)
@@ -60,7 +77,7 @@ func (s *script) begin(partitions int) {
 
 func (s *script) engine(p int) *Engine {
 	return NewEngine(DefaultTiming(), p, len(s.engines), func(r *Report) {
-		if err := s.combiner.Add(r, s.now); err != nil {
+		if err := s.combiner.Add(r, s.now, 0); err != nil {
 			s.t.Error(err)
 		}
 	})
@@ -152,7 +169,10 @@ func runScript(t *testing.T, file string) {
 					}
 				}
 			}
-		case "restart":
+		case "restart", "takeover":
+			if words[0] == "takeover" {
+				s.combine(len(s.engines))
+			}
 			for p, e := range s.engines {
 				data, err := e.Checkpoint(1)
 				if err != nil {

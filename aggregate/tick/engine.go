@@ -1,4 +1,4 @@
-package aggregate
+package tick
 
 import (
 	"math"
@@ -24,10 +24,12 @@ func DefaultTiming() Timing {
 	return Timing{Base: 1000, Grace: 2000, Idle: 1000, Patience: 10_000, Live: 60_000}
 }
 
-// catchUpIdle: a partition that is catching up moves on by the clock only
-// after this many times Patience, and only when it is not years behind.
+// A partition that is catching up moves on by the clock only after this many
+// times Patience. One that is far behind closes then what it has heard of, and
+// only much later, when nobody can be on the way any more, everything.
 const (
 	catchUpIdle = 6
+	catchUpEnd  = 30
 	catchUpMost = 3_600_000
 )
 
@@ -383,15 +385,18 @@ func (e *Engine) clock(now, known record.Millis) {
 	if e.stored == never {
 		return
 	}
-	behind := int64(e.stored - e.newest)
+	behind, silent := int64(e.stored-e.newest), int64(now-e.stored)
 	idle := e.timing.Idle
 	if behind > e.timing.Live {
-		if behind > catchUpMost {
-			return
-		}
 		idle = catchUpIdle * e.timing.Patience
 	}
-	if int64(now-e.stored) < idle {
+	if silent < idle {
+		return
+	}
+	if behind > catchUpMost && silent < catchUpEnd*e.timing.Patience {
+		if e.newest != never {
+			e.close(min(e.newest, known), false)
+		}
 		return
 	}
 	e.close(min(now-record.Millis(e.timing.Grace+e.timing.Idle), known), false)
@@ -475,8 +480,37 @@ func (e *Engine) Idle(now, known record.Millis) {
 		return
 	}
 	// What is not known of the model might give it values.
-	e.report.IdleAt = min(now, known+record.Millis(e.timing.Grace+e.timing.Idle))
+	e.report.IdleAt, e.report.Until = min(now, known+record.Millis(e.timing.Grace+e.timing.Idle)), e.until()
 	e.flush()
+}
+
+// until is the newest tick the partition has a value for by what it has heard,
+// never when there is none, always when a value never ages.
+func (e *Engine) until() record.Millis {
+	newest := make([]record.Millis, len(e.last))
+	for s := range e.last {
+		newest[s] = e.last[s].at
+	}
+	for _, b := range e.bins {
+		for i, s := range b.slot {
+			newest[s] = max(newest[s], b.at[i])
+		}
+	}
+	u := never
+	for _, c := range e.courses {
+		for _, p := range c.plans {
+			for i, s := range p.slot {
+				switch {
+				case newest[s] == never:
+				case p.maxAge[i] == math.MaxInt64:
+					return always
+				default:
+					u = max(u, newest[s]+record.Millis(p.maxAge[i]))
+				}
+			}
+		}
+	}
+	return u
 }
 
 func (e *Engine) awake() bool {

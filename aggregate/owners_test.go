@@ -1,0 +1,288 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/exact"
+	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// hands gives out pieces as a test wants: any number of owners of any piece.
+type hands struct {
+	mu    sync.Mutex
+	owned map[string]map[int]bool // what is to be worked on, by share
+	stir  chan struct{}
+}
+
+func newHands() *hands {
+	return &hands{owned: map[string]map[int]bool{partitionsShare: {}, combinersShare: {}}, stir: make(chan struct{})}
+}
+
+func (h *hands) set(share string, owned bool, pieces ...int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, p := range pieces {
+		h.owned[share][p] = owned
+	}
+	close(h.stir)
+	h.stir = make(chan struct{})
+}
+
+func (h *hands) share(ctx context.Context, name string, pieces int, work run.Work) error {
+	var all sync.WaitGroup
+	defer all.Wait()
+	working := make(map[int]context.CancelFunc)
+	ended := make(map[int]chan struct{})
+	for {
+		h.mu.Lock()
+		stir := h.stir
+		want := make(map[int]bool)
+		for p, owned := range h.owned[name] {
+			want[p] = owned
+		}
+		h.mu.Unlock()
+		for p := range pieces {
+			switch stop := working[p]; {
+			case want[p] && stop == nil:
+				if before := ended[p]; before != nil {
+					<-before
+				}
+				own, cancel := context.WithCancel(ctx)
+				working[p], ended[p] = cancel, make(chan struct{})
+				done := ended[p]
+				all.Go(func() {
+					defer close(done)
+					if err := work(own, p); err != nil {
+						panic(err)
+					}
+				})
+			case !want[p] && stop != nil:
+				stop()
+				delete(working, p)
+			}
+		}
+		select {
+		case <-stir:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// crew is some services on one bus, each with hands of its own.
+type crew struct {
+	t       *testing.T
+	bus     *bus.Bus
+	catalog *catalog.Catalog
+	hands   []*hands
+	doc     model.Document
+	start   record.Millis
+	value   []float64
+	sent    int
+}
+
+const crewPartitions = 4
+
+func newCrew(t *testing.T, n int) *crew {
+	// Others can be on this bus, so partial sums are kept on the disk.
+	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: crewPartitions, MinFree: 1, NoSync: true, Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crew{t: t, bus: b, catalog: catalog.New(b, nil), doc: tree(3, 3)}
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		cancel()
+		all.Wait()
+		b.Close()
+	})
+	all.Go(func() {
+		if err := c.catalog.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	<-c.catalog.Ready()
+	m, err := model.New(model.Document{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.catalog.Commit(t.Context(), catalog.Change{Patch: model.Diff(m.Document(), c.doc), Who: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		h := newHands()
+		s, err := New(Options{Bus: b, Catalog: c.catalog, Share: h.share, Checkpoint: 20 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.hands = append(c.hands, h)
+		all.Go(func() {
+			if err := s.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	c.start = record.MillisOf(time.Now().Add(-20 * time.Minute).Truncate(time.Second))
+	r := rand.New(rand.NewPCG(7, 8))
+	for range c.doc.Sensors {
+		c.value = append(c.value, math.Round(r.Float64()*1e6)/1000)
+	}
+	return c
+}
+
+// give makes one service the only owner of everything.
+func (c *crew) give(who int) {
+	for i, h := range c.hands {
+		h.set(partitionsShare, i == who, 0, 1, 2, 3)
+		h.set(combinersShare, i == who, 0, 1, 2, 3)
+	}
+}
+
+// send stores some seconds of readings of all sensors.
+func (c *crew) send(n int) {
+	c.t.Helper()
+	for range n {
+		batches := make([]record.Batch, crewPartitions)
+		for i, s := range c.doc.Sensors {
+			batches[record.Partition(s.ID, crewPartitions)].Append(record.Record{Sensor: s.ID, Time: c.start + record.Millis(c.sent)*1000, Value: c.value[i] * float64(c.sent%7)})
+		}
+		for p := range batches {
+			if _, err := c.bus.PublishRecords(c.t.Context(), p, batches[p].Encode(nil)); err != nil {
+				c.t.Fatal(err)
+			}
+		}
+		c.sent++
+	}
+}
+
+// await waits until every tick that can be closed is stored.
+func (c *crew) await() { awaitTick(c.t, c.bus, c.start+record.Millis(c.sent-3)*1000) }
+
+// check reads all ticks: each is there once, in order, and right to the bit.
+func (c *crew) check() {
+	c.t.Helper()
+	x, err := c.bus.AggregatesExtent(c.t.Context())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	next := 0
+	stop := errors.New("stop")
+	err = c.bus.ReadAggregates(c.t.Context(), 0, func(m bus.Message) error {
+		var ticks record.Ticks
+		if err := ticks.Decode(m.Data); err != nil {
+			return err
+		}
+		for i := range ticks.Ticks {
+			k := &ticks.Ticks[i]
+			if at := int(k.Time-c.start) / 1000; at != next {
+				return fmt.Errorf("tick %d is stored after tick %d", at, next-1)
+			}
+			for g, id := range ticks.Groups {
+				var want exact.Sum
+				n := uint32(0)
+				for j, s := range c.doc.Sensors {
+					if id == "g" || len(s.ID) > len(id) && string(s.ID[1:len(id)]) == id[1:] && s.ID[len(id)] == '.' {
+						want.Add(c.value[j] * float64(next%7))
+						n++
+					}
+				}
+				if k.Sum[g] != want.Float64() || k.Count[g] != n {
+					return fmt.Errorf("group %s at tick %d: %v of %d, want %v of %d", id, next, k.Sum[g], k.Count[g], want.Float64(), n)
+				}
+			}
+			next++
+		}
+		if m.Seq == x.Last {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) {
+		c.t.Fatal(err)
+	}
+	if next < c.sent-2 {
+		c.t.Errorf("%d ticks are stored, %d can be", next, c.sent-2)
+	}
+}
+
+// TestPartitionsMove gives partitions and combiners from one service to the
+// next, in the middle of a backlog.
+func TestPartitionsMove(t *testing.T) {
+	c := newCrew(t, 3)
+	for turn := range 10 {
+		c.give(turn % 3)
+		c.send(5)
+		if turn%2 == 0 {
+			c.await()
+		}
+	}
+	c.send(10)
+	c.await()
+	c.check()
+}
+
+// TestCombinersMove moves combiners alone, while partitions stay and ticks are
+// half combined: parts of a tick that is not stored yet must not be trimmed.
+func TestCombinersMove(t *testing.T) {
+	c := newCrew(t, 3)
+	c.hands[0].set(partitionsShare, true, 0, 1, 2) // one partition is missing in every tick
+	for turn := range 8 {
+		for i, h := range c.hands {
+			h.set(combinersShare, i == turn%3, 0, 1, 2, 3)
+		}
+		c.send(40)
+		c.hands[0].set(partitionsShare, true, 3)
+		c.await()
+		c.hands[0].set(partitionsShare, false, 3)
+	}
+	c.hands[0].set(partitionsShare, true, 3)
+	c.send(5)
+	c.await()
+	c.check()
+}
+
+// TestTwoOwners has two services, then three, own everything at the same time:
+// what they do twice must count once.
+func TestTwoOwners(t *testing.T) {
+	c := newCrew(t, 3)
+	for i := range c.hands {
+		c.hands[i].set(partitionsShare, true, 0, 1, 2, 3)
+		c.hands[i].set(combinersShare, true, 0, 1, 2, 3)
+		for range 10 {
+			c.send(10)
+		}
+		c.await()
+	}
+	// They end one by one, and what they saved last must not take the rest back.
+	for i := range 2 {
+		c.hands[i].set(partitionsShare, false, 0, 1, 2, 3)
+		c.hands[i].set(combinersShare, false, 0, 1, 2, 3)
+		c.send(20)
+		c.await()
+	}
+	c.check()
+	var positions []uint64
+	for p := range crewPartitions {
+		at, err := c.bus.Position(t.Context(), Reader, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		positions = append(positions, at)
+	}
+	if slices.Min(positions) == 0 {
+		t.Errorf("checkpoints were stored up to %v", positions)
+	}
+}

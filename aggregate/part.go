@@ -1,0 +1,206 @@
+package aggregate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/aggregate/tick"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// part is one partition's engine and what stands around it.
+type part struct {
+	mu     sync.Mutex
+	engine *tick.Engine
+	number int
+	ctx    context.Context // for what the engine emits: it outlives the owner's a little
+	seq    uint64          // newest message taken
+	heard  time.Time       // when, by our clock
+	idle   time.Time       // when the last idle report was made
+	saved  uint64          // position of the last checkpoint that is stored
+	tidied bool            // what others left behind was removed
+
+	savedAt    time.Time // when it was stored, or this process restored it
+	savedBytes int       // its size
+
+	untold bool // a report was lost: what the engine knows is ahead of what it told
+	candid *candidate
+	buf    []byte
+}
+
+// candidate is a checkpoint that may be stored once the ticks it has evaluated
+// are safe.
+type candidate struct {
+	data    []byte
+	seq     uint64
+	entries map[model.HierarchyID]record.Millis
+	since   time.Time
+}
+
+// ownPart works on a partition until ctx ends.
+func (s *Service) ownPart(ctx context.Context, number int) error {
+	// What is being told when the partition is given up is told to the end.
+	telling, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, end) })
+	p := &part{number: number, ctx: telling}
+	if !s.insist(ctx, "a checkpoint to begin from", func() error { return s.restore(ctx, p) }) {
+		return nil
+	}
+	s.mu.Lock()
+	for _, plan := range s.plans {
+		p.engine.SetPlan(plan)
+	}
+	s.parts[number] = p
+	s.mu.Unlock()
+	s.log.Info("works on a partition", "partition", number, "from", p.seq+1)
+	again(ctx, s.log, "records", func() error { return s.read(ctx, p) })
+	s.mu.Lock()
+	delete(s.parts, number)
+	s.mu.Unlock()
+	s.giveUp(p)
+	return nil
+}
+
+// lastWords is how long giving up a partition may take. The next owner starts
+// from an older checkpoint when it does not suffice.
+const lastWords = 500 * time.Millisecond
+
+// giveUp leaves the next owner as little to read as may be.
+func (s *Service) giveUp(p *part) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), lastWords)
+	defer cancel()
+	p.mu.Lock()
+	p.candid = nil
+	p.mu.Unlock()
+	err := p.checkpoint()
+	if err == nil {
+		err = s.store(ctx, p, make(map[model.HierarchyID]record.Millis))
+	}
+	if err != nil {
+		s.log.Warn("a partition was given up without a checkpoint", "partition", p.number, "error", err)
+	}
+}
+
+// restore makes a partition's engine, from its last checkpoint if there is one.
+func (s *Service) restore(ctx context.Context, p *part) error {
+	p.engine = tick.NewEngine(s.opts.Timing, p.number, s.opts.Bus.Partitions(), func(r *tick.Report) { s.tell(p, r) })
+	at, err := s.opts.Bus.Position(ctx, Reader, p.number)
+	if err != nil || at == 0 {
+		return err
+	}
+	x, err := s.opts.Bus.RecordsExtent(ctx, p.number)
+	if err != nil {
+		return err
+	}
+	if x.Last < at {
+		s.log.Error("the stream was made anew, beginning with it", "partition", p.number, "position", at, "last", x.Last)
+		return s.opts.Bus.ForgetPosition(ctx, Reader, p.number)
+	}
+	data, err := s.objects.GetBytes(ctx, checkpointName(p.number, at))
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		// Of a version before checkpoints were named by their position.
+		data, err = s.objects.GetBytes(ctx, oldCheckpointName(p.number))
+	}
+	if errors.Is(err, jetstream.ErrObjectNotFound) {
+		now, perr := s.opts.Bus.Position(ctx, Reader, p.number)
+		if perr != nil || now != at {
+			return errors.Join(perr, fmt.Errorf("partition %d: the checkpoint was replaced just now", p.number))
+		}
+		s.log.Error("there is no checkpoint, sensors have no value until their next reading", "partition", p.number, "position", at)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("partition %d: read checkpoint: %w", p.number, err)
+	}
+	seq, err := p.engine.Restore(data)
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", p.number, err)
+	}
+	p.seq, p.saved, p.savedAt, p.savedBytes = seq, seq, time.Now(), len(data)
+	return nil
+}
+
+func oldCheckpointName(p int) string { return fmt.Sprintf("partition-%04d", p) }
+
+func checkpointName(p int, seq uint64) string { return fmt.Sprintf("partition-%04d-%d", p, seq) }
+
+// read feeds a partition's engine from its stream.
+func (s *Service) read(ctx context.Context, p *part) error {
+	var batch record.Batch
+	return s.opts.Bus.FollowRecords(ctx, Reader, p.number, p.seq+1, func(m bus.Message) error {
+		if err := batch.Decode(m.Data); err != nil {
+			// It can be no record of ours; keep it where it can be looked at.
+			batch.Reset()
+			if err := s.opts.Bus.Bury(ctx, bus.DeadLetter{Source: Reader, Reason: err.Error()}); err != nil {
+				return err
+			}
+		}
+		known, err := s.awaitModel(ctx, record.MillisOf(m.Stored), &batch)
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.seq != 0 && m.Seq != p.seq+1 && m.Seq > p.seq {
+			s.log.Warn("records are missing in the stream", "partition", p.number, "after", p.seq, "next", m.Seq)
+		}
+		p.engine.Step(record.MillisOf(m.Stored), &batch, known)
+		p.seq, p.heard = m.Seq, time.Now()
+		return nil
+	})
+}
+
+// tell hands a report to the combiners it concerns. The engine's lock is held,
+// so a slow bus slows the partition down.
+func (s *Service) tell(p *part, r *tick.Report) {
+	r.Divide(func(q int, part *tick.Report) {
+		p.buf = part.Encode(p.buf[:0])
+		p.untold = p.untold || !s.insist(p.ctx, "partials", func() error { return s.opts.Bus.PublishPartials(p.ctx, q, p.buf) })
+	})
+}
+
+// clock advances partitions that are silent, as often as somebody may notice.
+func (s *Service) clock(ctx context.Context) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	idle := time.Duration(s.opts.Timing.Idle) * time.Millisecond
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		known := s.known()
+		for _, p := range s.ownedParts() {
+			p.mu.Lock()
+			silent := time.Since(p.heard) >= idle && time.Since(p.idle) >= idle/2 && p.engine.Leaves()
+			if !silent {
+				p.engine.Advance(known)
+			}
+			p.mu.Unlock()
+			if !silent {
+				continue
+			}
+			x, err := s.opts.Bus.RecordsExtent(ctx, p.number)
+			if err != nil {
+				s.log.Warn("a silent partition cannot be asked", "partition", p.number, "error", err)
+				continue
+			}
+			p.mu.Lock()
+			p.idle = time.Now()
+			if x.Last <= p.seq {
+				p.engine.Clock(record.MillisOf(x.At), known)
+				p.engine.Idle(record.MillisOf(x.At), known)
+			}
+			p.mu.Unlock()
+		}
+	}
+}

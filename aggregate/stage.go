@@ -1,0 +1,241 @@
+package aggregate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wattwerk/wattwerk/aggregate/tick"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// stage is a combiner and what stands around it.
+type stage struct {
+	mu        sync.Mutex
+	combiner  *tick.Combiner
+	previewer *tick.Previewer
+	number    int
+	out       []*record.Ticks
+	changed   chan struct{} // closed when the revision changes
+
+	// Used by the owner's goroutine alone.
+	seq     uint64            // newest message of the partials taken
+	last    map[string]uint64 // position of what is stored last, by hierarchy
+	trimmed time.Time
+}
+
+func (x *stage) setRevision(r uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.combiner.SetRevision(r)
+	close(x.changed)
+	x.changed = make(chan struct{})
+}
+
+// ownStage runs a combiner until ctx ends.
+func (s *Service) ownStage(ctx context.Context, number int) error {
+	x := &stage{number: number, changed: make(chan struct{}), last: make(map[string]uint64)}
+	x.combiner = tick.NewCombiner(s.opts.Timing, s.opts.Bus.Partitions(), func(t *record.Ticks) { x.out = append(x.out, t) })
+	x.previewer = tick.NewPreviewer(x.combiner)
+	s.mu.Lock()
+	var hierarchies []model.HierarchyID
+	for _, plan := range s.plans {
+		if tick.CombinerOf(plan.Hierarchy) == number {
+			x.combiner.SetPlan(plan)
+			hierarchies = append(hierarchies, plan.Hierarchy)
+		}
+	}
+	s.stages[number] = x
+	x.combiner.SetRevision(s.applied.Load())
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		delete(s.stages, number)
+		s.mu.Unlock()
+		x.mu.Lock()
+		s.dropped.Add(x.combiner.Dropped())
+		s.waited.Add(x.combiner.Waited())
+		x.mu.Unlock()
+	}()
+	slices.Sort(hierarchies)
+	for _, h := range slices.Compact(hierarchies) {
+		if !s.insist(ctx, "the ticks to go on from", func() error { _, err := s.resume(ctx, x, string(h)); return err }) {
+			return nil
+		}
+	}
+	sub, err := s.opts.Bus.Conn().Subscribe(bus.PreviewPartsSubject(number), func(m *nats.Msg) { s.addPreview(x, m.Data) })
+	if err != nil {
+		return fmt.Errorf("aggregate: %w", err)
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // the connection ends with it
+	s.log.Info("adds up partial results", "combiner", number)
+	again(ctx, s.log, "partial results", func() error { return s.combine(ctx, x) })
+	return nil
+}
+
+// resume has a combiner go on behind what is stored of a hierarchy, and gives
+// the newest tick of that.
+func (s *Service) resume(ctx context.Context, x *stage, h string) (record.Millis, error) {
+	data, seq, err := s.opts.Bus.LastAggregates(ctx, h)
+	if err != nil {
+		return unstored, err
+	}
+	x.last[h] = seq
+	if data == nil {
+		return unstored, nil
+	}
+	var t record.Ticks
+	if err := t.Decode(data); err != nil || len(t.Ticks) == 0 {
+		s.log.Error("the newest ticks of a hierarchy cannot be read", "hierarchy", h, "position", seq, "error", err)
+		return unstored, nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.combiner.Resume(&t)
+	return t.Ticks[len(t.Ticks)-1].Time, nil
+}
+
+// combine adds up what the partitions tell one combiner.
+func (s *Service) combine(ctx context.Context, x *stage) error {
+	return s.opts.Bus.ReadPartials(ctx, x.number, x.seq+1, func(m bus.Message) error {
+		var r tick.Report
+		if err := r.Decode(m.Data); err != nil {
+			s.log.Error("a partial result cannot be read", "combiner", x.number, "position", m.Seq, "error", err)
+			x.seq = m.Seq
+			return nil
+		}
+		x.mu.Lock()
+		for !x.combiner.Knows(&r) {
+			changed := x.changed
+			x.mu.Unlock()
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return nil
+			}
+			x.mu.Lock()
+		}
+		if err := x.combiner.Add(&r, record.MillisOf(m.Stored), m.Seq); err != nil {
+			s.log.Error("a partial result was not taken", "partition", r.Partition, "error", err)
+		}
+		x.seq = m.Seq
+		out := x.out
+		x.out = nil
+		needed := x.combiner.Needed()
+		x.mu.Unlock()
+		if !s.publish(ctx, x, out) {
+			return nil // given up, and the next owner has what is not trimmed
+		}
+		if m.Pending == 0 && time.Since(x.trimmed) > time.Second || m.Seq%512 == 0 {
+			x.trimmed = time.Now()
+			upTo := m.Seq
+			if needed > 0 {
+				upTo = min(upTo, needed-1)
+			}
+			if err := s.opts.Bus.TrimPartials(ctx, x.number, upTo); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// maxTicks bounds a message of ticks by its number of values.
+const maxTicks = 40_000
+
+// publish stores finished ticks, several of a hierarchy in one message; false
+// when ctx ended before all of them were.
+func (s *Service) publish(ctx context.Context, x *stage, out []*record.Ticks) bool {
+	for len(out) > 0 {
+		t := *out[0]
+		rest := out[:0:0]
+		blocked := false
+		for _, o := range out[1:] {
+			if !blocked && o.Hierarchy == t.Hierarchy && o.Revision == t.Revision && (len(t.Ticks)+1)*len(t.Groups) <= maxTicks {
+				t.Ticks = append(t.Ticks, o.Ticks...)
+				continue
+			}
+			blocked = blocked || o.Hierarchy == t.Hierarchy
+			rest = append(rest, o)
+		}
+		out = rest
+		for _, part := range split(&t) {
+			if !s.insist(ctx, "ticks", func() error { return s.put(ctx, x, part) }) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// put stores ticks behind those that are stored last. When another combiner
+// was faster, its ticks stay, and only what is newer is stored.
+func (s *Service) put(ctx context.Context, x *stage, t *record.Ticks) error {
+	if _, known := x.last[t.Hierarchy]; !known {
+		if err := s.overtaken(ctx, x, t); err != nil {
+			return err
+		}
+	}
+	for len(t.Ticks) > 0 {
+		data := t.Encode(nil)
+		seq, err := s.opts.Bus.PublishAggregates(ctx, t.Hierarchy, data, x.last[t.Hierarchy])
+		if err == nil {
+			x.last[t.Hierarchy] = seq
+			return nil
+		}
+		if !errors.Is(err, bus.ErrOutrun) {
+			return err
+		}
+		stored, seq, err := s.opts.Bus.LastAggregates(ctx, t.Hierarchy)
+		if err != nil {
+			return err
+		}
+		if bytes.Equal(stored, data) { // it was ours, and the answer was lost
+			x.last[t.Hierarchy] = seq
+			return nil
+		}
+		if seq == x.last[t.Hierarchy] {
+			return err // a copy that lags behind answered; try again
+		}
+		if err := s.overtaken(ctx, x, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// overtaken drops ticks that are stored already.
+func (s *Service) overtaken(ctx context.Context, x *stage, t *record.Ticks) error {
+	stored, err := s.resume(ctx, x, t.Hierarchy)
+	t.Ticks = slices.DeleteFunc(slices.Clone(t.Ticks), func(k record.Tick) bool { return k.Time <= stored })
+	return err
+}
+
+// split cuts the ticks of a very wide hierarchy into messages that fit.
+func split(t *record.Ticks) []*record.Ticks {
+	n := len(t.Groups)
+	if n <= maxTicks {
+		return []*record.Ticks{t}
+	}
+	var out []*record.Ticks
+	for from := 0; from < n; from += maxTicks {
+		to := min(n, from+maxTicks)
+		part := &record.Ticks{Hierarchy: t.Hierarchy, Revision: t.Revision, Groups: t.Groups[from:to]}
+		for _, k := range t.Ticks {
+			part.Ticks = append(part.Ticks, record.Tick{
+				Time: k.Time, Sum: k.Sum[from:to], Min: k.Min[from:to], Max: k.Max[from:to], Count: k.Count[from:to],
+				Total: k.Total[from:to], Meter: k.Meter[from:to], Unaccounted: k.Unaccounted[from:to],
+			})
+		}
+		out = append(out, part)
+	}
+	return out
+}
