@@ -27,7 +27,8 @@ func (c *Config) apart() []string {
 		"gateway.advertise is plain HTTP: what other processes send here, readings and who asks, can be read on the way. Use https, with gateway.tls_cert_file here and gateway.inner_ca_file at the gateways, or keep it inside a network of your own.")
 	warn(inner && g.Advertise == "" && ip != nil && ip.IsUnspecified(),
 		"addr is every address of this machine: gateways are told the first that others can reach, which may not be the right one. Set gateway.advertise.")
-	nats, err := url.Parse(c.Bus.NATS)
+	first, _, _ := strings.Cut(c.Bus.NATS, ",")
+	nats, err := url.Parse(first)
 	warn(inner && g.Advertise == "" && loopback(host) && err == nil && nats.Host != "" && !loopback(nats.Hostname()),
 		"addr is reached from this machine only, and bus.nats is on another: gateways on other machines do not reach this process. Set addr.")
 	spoken := c.Bus.MQTT != "auto" && c.Bus.MQTT != "off"

@@ -14,7 +14,7 @@ func TestWarningsOfProcessesApart(t *testing.T) {
 	}{
 		{"all modules", func(c *Config) { c.History.Late *= 2 }, ""},
 		{"inner on this machine", func(c *Config) { c.Modules, c.Bus.NATS = []string{"history"}, "nats://127.0.0.1:4222" }, ""},
-		{"inner on another machine", func(c *Config) { c.Modules, c.Bus.NATS = []string{"history"}, "nats://bus:4222" }, "Set addr"},
+		{"inner on another machine", func(c *Config) { c.Modules, c.Bus.NATS = []string{"history"}, "nats://bus1:4222,nats://bus2:4222" }, "Set addr"},
 		{"inner on all addresses", func(c *Config) {
 			c.Modules, c.Bus.NATS, c.Addr, c.Gateway.TLSCertFile = []string{"history"}, "nats://bus:4222", "0.0.0.0:80", "x"
 		}, "Set gateway.advertise"},
