@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/exact"
@@ -83,14 +84,15 @@ func (h *hands) share(ctx context.Context, name string, pieces int, work run.Wor
 
 // crew is some services on one bus, each with hands of its own.
 type crew struct {
-	t       *testing.T
-	bus     *bus.Bus
-	catalog *catalog.Catalog
-	hands   []*hands
-	doc     model.Document
-	start   record.Millis
-	value   []float64
-	sent    int
+	t        *testing.T
+	bus      *bus.Bus
+	catalog  *catalog.Catalog
+	hands    []*hands
+	services []*Service
+	doc      model.Document
+	start    record.Millis
+	value    []float64
+	sent     int
 }
 
 const crewPartitions = 4
@@ -128,7 +130,7 @@ func newCrew(t *testing.T, n int) *crew {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.hands = append(c.hands, h)
+		c.hands, c.services = append(c.hands, h), append(c.services, s)
 		all.Go(func() {
 			if err := s.Run(ctx); err != nil {
 				t.Error(err)
@@ -239,11 +241,15 @@ func TestPartitionsMove(t *testing.T) {
 func TestCombinersMove(t *testing.T) {
 	c := newCrew(t, 3)
 	c.hands[0].set(partitionsShare, true, 0, 1, 2) // one partition is missing in every tick
-	for turn := range 8 {
-		for i, h := range c.hands {
-			h.set(combinersShare, i == turn%3, 0, 1, 2, 3)
-		}
-		c.send(40)
+	who := 0
+	c.hands[who].set(combinersShare, true, 0, 1, 2, 3)
+	for range 4 {
+		c.send(20)
+		c.combined(who)
+		c.hands[who].set(combinersShare, false, 0, 1, 2, 3)
+		who = (who + 1) % 3
+		c.hands[who].set(combinersShare, true, 0, 1, 2, 3)
+		c.combined(who)
 		c.hands[0].set(partitionsShare, true, 3)
 		c.await()
 		c.hands[0].set(partitionsShare, false, 3)
@@ -252,6 +258,29 @@ func TestCombinersMove(t *testing.T) {
 	c.send(5)
 	c.await()
 	c.check()
+}
+
+// combined waits until a service's combiner has taken all that partitions told,
+// and some reports of theirs that nothing more came.
+func (c *crew) combined(who int) {
+	c.t.Helper()
+	x, err := c.bus.Extent(c.t.Context(), "PARTIALS")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for time.Now().Before(deadline) {
+		for _, st := range c.services[who].ownedStages() {
+			st.mu.Lock()
+			seq := st.seq
+			st.mu.Unlock()
+			if st.number == tick.CombinerOf("h") && seq >= x.Last+4 {
+				return
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	c.t.Fatal("partial results are not combined")
 }
 
 // TestTwoOwners has two services, then three, own everything at the same time:

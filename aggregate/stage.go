@@ -25,9 +25,9 @@ type stage struct {
 	number    int
 	out       []*record.Ticks
 	changed   chan struct{} // closed when the revision changes
+	seq       uint64        // newest message of the partials taken
 
 	// Used by the owner's goroutine alone.
-	seq     uint64            // newest message of the partials taken
 	last    map[string]uint64 // position of what is stored last, by hierarchy
 	trimmed time.Time
 }
@@ -109,6 +109,8 @@ func (s *Service) combine(ctx context.Context, x *stage) error {
 		var r tick.Report
 		if err := r.Decode(m.Data); err != nil {
 			s.log.Error("a partial result cannot be read", "combiner", x.number, "position", m.Seq, "error", err)
+			x.mu.Lock()
+			defer x.mu.Unlock()
 			x.seq = m.Seq
 			return nil
 		}
@@ -134,7 +136,7 @@ func (s *Service) combine(ctx context.Context, x *stage) error {
 		if !s.publish(ctx, x, out) {
 			return nil // given up, and the next owner has what is not trimmed
 		}
-		if m.Pending == 0 && time.Since(x.trimmed) > time.Second || m.Seq%512 == 0 {
+		if m.Pending == 0 && time.Since(x.trimmed) > min(time.Second, s.opts.Checkpoint) || m.Seq%512 == 0 {
 			x.trimmed = time.Now()
 			upTo := m.Seq
 			if needed > 0 {
