@@ -12,11 +12,27 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wattwerk/wattwerk/internal/pgtest"
 )
 
-func open(t *testing.T, dir string) *Store {
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+// place is where stores of a test are, which are on the same users.
+type place struct {
+	dir string // of a file
+	url string // of a PostgreSQL
+}
+
+func (p place) open(t *testing.T) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), dir)
+	var s *Store
+	var err error
+	if p.url != "" {
+		s, err = OpenShared(t.Context(), p.url, 0)
+	} else {
+		s, err = Open(t.Context(), p.dir)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +42,12 @@ func open(t *testing.T, dir string) *Store {
 		}
 	})
 	return s
+}
+
+// onEach runs a test on every kind of database.
+func onEach(t *testing.T, f func(t *testing.T, p place)) {
+	t.Run("sqlite", func(t *testing.T) { f(t, place{dir: t.TempDir()}) })
+	t.Run("postgres", func(t *testing.T) { f(t, place{url: pgtest.Database(t)}) })
 }
 
 // clock lets a test move the store's time.
@@ -45,22 +67,23 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-func TestFirstStartGivesOnePassword(t *testing.T) {
-	dir := t.TempDir()
-	a, b := open(t, dir), open(t, dir)
+func TestFirstStartGivesOnePassword(t *testing.T) { onEach(t, testFirstStartGivesOnePassword) }
+
+func testFirstStartGivesOnePassword(t *testing.T, p place) {
+	a, b := p.open(t), p.open(t)
 	var mu sync.Mutex
 	var passwords []string
 	var wg sync.WaitGroup
 	for _, s := range []*Store{a, b, a, b} {
 		wg.Go(func() {
-			_, p, err := s.FirstStart(context.Background())
+			_, password, err := s.FirstStart(context.Background())
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
 				t.Error(err)
 			}
-			if p != "" {
-				passwords = append(passwords, p)
+			if password != "" {
+				passwords = append(passwords, password)
 			}
 		})
 	}
@@ -72,21 +95,26 @@ func TestFirstStartGivesOnePassword(t *testing.T) {
 	if u.Role != Administrator || u.Name != FirstUser {
 		t.Errorf("signed in as %+v", u)
 	}
-	data, err := os.ReadFile(filepath.Join(dir, FileName))
+	if p.dir == "" {
+		return
+	}
+	data, err := os.ReadFile(filepath.Join(p.dir, FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(data), passwords[0]) {
 		t.Error("the password stands in the file")
 	}
-	st, err := os.Stat(filepath.Join(dir, FileName))
+	st, err := os.Stat(filepath.Join(p.dir, FileName))
 	if err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("the file has mode %v, %v", st.Mode(), err)
 	}
 }
 
-func TestUsers(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestUsers(t *testing.T) { onEach(t, testUsers) }
+
+func testUsers(t *testing.T, p place) {
+	s := p.open(t)
 	ctx := t.Context()
 	admin, _, err := s.FirstStart(ctx)
 	if err != nil {
@@ -134,8 +162,10 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-func TestSession(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestSession(t *testing.T) { onEach(t, testSession) }
+
+func testSession(t *testing.T, p place) {
+	s := p.open(t)
 	at := clock(s)
 	ctx := t.Context()
 	u, _, err := s.FirstStart(ctx)
@@ -183,8 +213,10 @@ func TestSession(t *testing.T) {
 	must[User](t)(s.SignIn(ctx, FirstUser, "another password", "127.0.0.1"))
 }
 
-func TestRoleChangeReachesSessionAtOnce(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestRoleChangeReachesSessionAtOnce(t *testing.T) { onEach(t, testRoleChangeReachesSessionAtOnce) }
+
+func testRoleChangeReachesSessionAtOnce(t *testing.T, p place) {
+	s := p.open(t)
 	ctx := t.Context()
 	if _, _, err := s.FirstStart(ctx); err != nil {
 		t.Fatal(err)
@@ -208,8 +240,10 @@ func TestRoleChangeReachesSessionAtOnce(t *testing.T) {
 	}
 }
 
-func TestLinkWorksOnce(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestLinkWorksOnce(t *testing.T) { onEach(t, testLinkWorksOnce) }
+
+func testLinkWorksOnce(t *testing.T, p place) {
+	s := p.open(t)
 	at := clock(s)
 	ctx := t.Context()
 	u, _, err := s.FirstStart(ctx)
@@ -244,9 +278,10 @@ func TestLinkWorksOnce(t *testing.T) {
 	}
 }
 
-func TestToken(t *testing.T) {
-	dir := t.TempDir()
-	s, other := open(t, dir), open(t, dir)
+func TestToken(t *testing.T) { onEach(t, testToken) }
+
+func testToken(t *testing.T, p place) {
+	s, other := p.open(t), p.open(t)
 	at := clock(s)
 	ctx := t.Context()
 	for _, spec := range []TokenSpec{
@@ -310,8 +345,10 @@ func TestToken(t *testing.T) {
 	}
 }
 
-func TestSignInIsLimited(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestSignInIsLimited(t *testing.T) { onEach(t, testSignInIsLimited) }
+
+func testSignInIsLimited(t *testing.T, p place) {
+	s := p.open(t)
 	at := clock(s)
 	s.hashing = make(chan struct{}, 8)
 	ctx := t.Context()
@@ -336,8 +373,10 @@ func TestSignInIsLimited(t *testing.T) {
 	must[User](t)(s.SignIn(ctx, FirstUser, password, "192.0.2.2:1"))
 	*at = at.Add(30 * time.Second)
 	must[User](t)(s.SignIn(ctx, FirstUser, password, "192.0.2.1:1"))
-	if _, err := s.SignIn(ctx, "nobody", password, "192.0.2.2:1"); !errors.Is(err, ErrDenied) {
-		t.Errorf("an unknown user: %v", err)
+	for _, name := range []string{"nobody", "no\x00body", "no\xffbody", "' OR 1=1 --"} {
+		if _, err := s.SignIn(ctx, name, password, "192.0.2.2:1"); !errors.Is(err, ErrDenied) {
+			t.Errorf("an unknown user %q: %v", name, err)
+		}
 	}
 }
 
@@ -354,8 +393,10 @@ func TestLimiterStaysSmall(t *testing.T) {
 	}
 }
 
-func TestExternal(t *testing.T) {
-	s := open(t, t.TempDir())
+func TestExternal(t *testing.T) { onEach(t, testExternal) }
+
+func testExternal(t *testing.T, p place) {
+	s := p.open(t)
 	ctx := t.Context()
 	if _, _, err := s.FirstStart(ctx); err != nil {
 		t.Fatal(err)
@@ -376,6 +417,35 @@ func TestExternal(t *testing.T) {
 	}
 	if _, err := s.External(ctx, "https://id.example", "", "x", Viewer); !errors.Is(err, ErrInvalid) {
 		t.Errorf("no subject: %v", err)
+	}
+}
+
+// TestOneAdministratorStays lets two processes remove each other's last but one
+// administrator at the same time.
+func TestOneAdministratorStays(t *testing.T) { onEach(t, testOneAdministratorStays) }
+
+func testOneAdministratorStays(t *testing.T, p place) {
+	a, b := p.open(t), p.open(t)
+	ctx := t.Context()
+	first, _, err := a.FirstStart(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := must[User](t)(a.CreateUser(ctx, "eva", "long enough 1", Administrator))
+	for range 5 {
+		var wg sync.WaitGroup
+		errs := make([]error, 2)
+		wg.Go(func() { errs[0] = a.SetRole(ctx, first.ID, Viewer) })
+		wg.Go(func() { errs[1] = b.SetRole(ctx, second.ID, Viewer) })
+		wg.Wait()
+		if (errs[0] == nil) == (errs[1] == nil) || !errors.Is(errors.Join(errs...), ErrLast) {
+			t.Fatalf("one is to be refused: %v", errs)
+		}
+		for _, u := range []User{first, second} {
+			if err := a.SetRole(ctx, u.ID, Administrator); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

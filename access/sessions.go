@@ -63,7 +63,7 @@ func denied() error { return fmt.Errorf("%w: the name or the password is wrong",
 func (s *Store) NewSession(ctx context.Context, userID string) (string, error) {
 	sec := secret("")
 	now := s.millis()
-	err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 		// Whoever signs in sweeps what has ended, so nothing else has to.
 		if _, err := tx.NewDelete().Model((*sessionRow)(nil)).
 			Where("expires < ? OR seen < ?", now, now-SessionIdle.Milliseconds()).Exec(ctx); err != nil {

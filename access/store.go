@@ -10,17 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"github.com/uptrace/bun"
-	"github.com/uptrace/bun/dialect/sqlitedialect"
-	_ "modernc.org/sqlite" // the driver behind the file
+
+	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
 
 // FileName is the file in the data directory.
@@ -49,9 +46,9 @@ var (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Store is the open file.
+// Store is the open database.
 type Store struct {
-	db      *bun.DB
+	db      *sqldb.DB
 	now     func() time.Time
 	limits  *limiter
 	hashing chan struct{} // argon2 takes 19 MiB a go; this many at once
@@ -70,62 +67,64 @@ type cached struct {
 // Open opens DIR/wattwerk.db, creates it when missing and brings its tables up
 // to date. The file is readable by its owner only.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	path := filepath.Join(dir, FileName)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("open access: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	return openStore(ctx, sqldb.Options{File: filepath.Join(dir, FileName)})
+}
+
+// OpenShared opens a PostgreSQL, which several processes on several machines
+// may do at once, and brings its tables up to date. conns is how many
+// connections this process may have; 0: a few.
+func OpenShared(ctx context.Context, url string, conns int) (*Store, error) {
+	return openStore(ctx, sqldb.Options{URL: url, Conns: conns})
+}
+
+func openStore(ctx context.Context, o sqldb.Options) (*Store, error) {
+	db, err := openTables(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("open access: %w", err)
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open access: %w", err)
-	}
-	q := url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
-		"_txlock": {"immediate"},
-	}
-	raw, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open access: %w", err)
-	}
-	raw.SetMaxOpenConns(8)
 	s := &Store{
-		db: bun.NewDB(raw, sqlitedialect.New()), now: time.Now, limits: newLimiter(),
+		db: db, now: time.Now, limits: newLimiter(),
 		hashing: make(chan struct{}, 2), cache: make(map[string]cached),
-	}
-	if err := s.migrate(ctx, raw); err != nil {
-		_ = raw.Close()
-		return nil, fmt.Errorf("open access: %s: %w", path, err)
 	}
 	s.dummy = hashPassword(rand.Text())
 	return s, nil
 }
 
-func (s *Store) migrate(ctx context.Context, raw *sql.DB) error {
+func openTables(ctx context.Context, o sqldb.Options) (*sqldb.DB, error) {
+	db, err := sqldb.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
+	if err == nil {
+		err = db.Migrate(ctx, "access_migrations", files)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, raw, files, goose.WithTableName("access_migrations"))
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: %w", db.Name(), errors.Join(err, db.Close()))
 	}
-	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("bring the tables up to date: %w", err)
+	return db, nil
+}
+
+// Close ends the connections.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Shared tells whether other machines may use the same users.
+func (s *Store) Shared() bool { return s.db.Shared() }
+
+// Name says where the users are kept, without any secret.
+func (s *Store) Name() string { return s.db.Name() }
+
+// Ping checks that the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.db.Ping(ctx); err != nil {
+		return fmt.Errorf("ask access: %w", err)
 	}
 	return nil
 }
 
-// Close closes the file.
-func (s *Store) Close() error { return s.db.Close() }
-
-// Ping checks that the file answers.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.db.PingContext(ctx); err != nil {
-		return fmt.Errorf("ask access: %w", err)
-	}
-	return nil
+// alone runs a transaction that may decide by what it reads.
+func (s *Store) alone(ctx context.Context, f func(ctx context.Context, tx bun.Tx) error) error {
+	return s.db.Alone(ctx, "access", f)
 }
 
 func (s *Store) millis() int64 { return s.now().UnixMilli() }

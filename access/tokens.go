@@ -136,6 +136,9 @@ func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
 // RevokeToken ends a token for good.
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	defer s.forget()
+	if !storable(id) {
+		return fmt.Errorf("%w: there is no token %q", ErrNotFound, id)
+	}
 	res, err := s.db.NewDelete().Model((*tokenRow)(nil)).Where("id = ?", id).Exec(ctx)
 	return one(res, err, "there is no token "+id)
 }

@@ -6,9 +6,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 )
@@ -54,6 +56,10 @@ func (r *userRow) user() User {
 	}
 }
 
+// storable tells whether a text can be in a database at all: PostgreSQL takes
+// no others, and nobody is called so.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
+
 func checkName(kind, name string) error {
 	switch {
 	case name == "" || strings.TrimSpace(name) != name:
@@ -79,7 +85,7 @@ func (s *Store) FirstStart(ctx context.Context) (user User, password string, err
 		ID: newID("u_"), Name: FirstUser, Folded: FirstUser, Password: hashPassword(password),
 		Role: string(Administrator), Created: s.millis(),
 	}
-	err = s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err = s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 		n, err := tx.NewSelect().Model((*userRow)(nil)).Count(ctx)
 		if err != nil {
 			return err
@@ -103,9 +109,11 @@ func (s *Store) FirstStart(ctx context.Context) (user User, password string, err
 // Users gives all users by name.
 func (s *Store) Users(ctx context.Context) ([]User, error) {
 	var rows []userRow
-	if err := s.db.NewSelect().Model(&rows).Order("folded").Scan(ctx); err != nil {
+	if err := s.db.NewSelect().Model(&rows).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
+	// Databases differ in what comes before what.
+	slices.SortFunc(rows, func(a, b userRow) int { return strings.Compare(a.Folded, b.Folded) })
 	out := make([]User, len(rows))
 	for i := range rows {
 		out[i] = rows[i].user()
@@ -133,7 +141,10 @@ func (s *Store) UserByID(ctx context.Context, id string) (User, error) {
 
 func (s *Store) userRow(ctx context.Context, column, value string) (*userRow, error) {
 	row := new(userRow)
-	err := s.db.NewSelect().Model(row).Where("? = ?", bun.Ident(column), value).Scan(ctx)
+	err := sql.ErrNoRows
+	if storable(value) {
+		err = s.db.NewSelect().Model(row).Where("? = ?", bun.Ident(column), value).Scan(ctx)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fmt.Errorf("%w: there is no user %q", ErrNotFound, value)
 	}
@@ -188,7 +199,7 @@ func (s *Store) SetPassword(ctx context.Context, id, password string) error {
 		return err
 	}
 	defer s.forget()
-	return s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	return s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 		res, err := tx.NewUpdate().Model((*userRow)(nil)).Set("password = ?", hash).Where("id = ? AND issuer = ''", id).Exec(ctx)
 		if err := one(res, err, "there is no user "+id+" with a password"); err != nil {
 			return err
@@ -205,7 +216,7 @@ func (s *Store) SetRole(ctx context.Context, id string, role Role) error {
 		return err
 	}
 	defer s.forget()
-	return s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	return s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 		res, err := tx.NewUpdate().Model((*userRow)(nil)).Set("role = ?", role).Where("id = ?", id).Exec(ctx)
 		if err := one(res, err, "there is no user "+id); err != nil {
 			return err
@@ -217,7 +228,7 @@ func (s *Store) SetRole(ctx context.Context, id string, role Role) error {
 // DeleteUser removes a user, the sessions and links with it.
 func (s *Store) DeleteUser(ctx context.Context, id string) error {
 	defer s.forget()
-	return s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	return s.alone(ctx, func(ctx context.Context, tx bun.Tx) error {
 		res, err := tx.NewDelete().Model((*userRow)(nil)).Where("id = ?", id).Exec(ctx)
 		if err := one(res, err, "there is no user "+id); err != nil {
 			return err
@@ -241,7 +252,7 @@ func keepAdministrator(ctx context.Context, tx bun.Tx) error {
 // the role the provider's groups say. A local user of the same name stays a
 // different one: the newcomer's name gets the subject appended.
 func (s *Store) External(ctx context.Context, issuer, subject, name string, role Role) (User, error) {
-	if issuer == "" || subject == "" {
+	if issuer == "" || subject == "" || !storable(issuer+subject) {
 		return User{}, fmt.Errorf("%w: the provider names no subject", ErrInvalid)
 	}
 	if _, err := ParseRole(string(role)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/backup"
@@ -93,7 +94,7 @@ func (c *BackupCmd) offline(ctx context.Context, sys IO, w io.Writer) (err error
 		return err
 	}
 	defer dir.Close()
-	users, err := access.Open(ctx, dir.Path())
+	users, err := cfg.openUsers(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,7 +119,8 @@ type RestoreCmd struct {
 
 // Help is shown by --help.
 func (*RestoreCmd) Help() string {
-	return `The data directory must be empty or missing; nothing is ever overwritten. A file that was cut off is
+	return `The data directory must be empty or missing; nothing is ever overwritten. When the settings name a
+PostgreSQL without users, the users of the backup go there. A file that was cut off is
 recognised, and leaves nothing behind.
 
 Examples:
@@ -153,6 +155,19 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(sys.Err, "restored into %s\n", cfg.Data)
+	if _, err := fmt.Fprintf(sys.Err, "restored into %s\n", cfg.Data); err != nil {
+		return err
+	}
+	at, err := cfg.SQL.url()
+	if err != nil || at == "" || !hasUsersFile(cfg.Data) {
+		return err
+	}
+	n, name, err := moveUsers(ctx, cfg)
+	switch {
+	case errors.Is(err, access.ErrExists):
+		_, err = fmt.Fprintf(sys.Err, "the users of the backup stay in %s: %v\n", filepath.Join(cfg.Data, access.FileName), err)
+	case err == nil:
+		_, err = fmt.Fprintf(sys.Err, "%d users restored into %s\n", n, name)
+	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -138,11 +137,13 @@ type UserCmd struct {
 	List     UserListCmd     `cmd:"" help:"List the users."`
 	Password UserPasswordCmd `cmd:"" help:"Set a password; the way back in when it is lost."`
 	Link     UserLinkCmd     `cmd:"" help:"Print a link that signs a user in once."`
+	Move     UserMoveCmd     `cmd:"" help:"Take users and tokens from the data directory into PostgreSQL."`
 }
 
 // Help is shown by --help.
 func (*UserCmd) Help() string {
-	return `These commands work on the data directory, while a wattwerk is running on it and while none is.
+	return `These commands work on the data directory, or the PostgreSQL of the settings, while a wattwerk is
+running on it and while none is.
 
 Examples:
   wattwerk user list
@@ -256,11 +257,77 @@ func (c *UserLinkCmd) Run(ctx context.Context, sys IO) error {
 	})
 }
 
+// UserMoveCmd is "wattwerk user move".
+type UserMoveCmd struct{ settingsFlags }
+
+// Help is shown by --help.
+func (*UserMoveCmd) Help() string {
+	return `Users, sessions and tokens go from wattwerk.db in the data directory into the PostgreSQL that
+sql.url_file or sql.url names, which must not have users yet; passwords, sessions and tokens stay
+valid. The file is renamed to wattwerk.db.moved. Stop the process on the directory first.
+
+The way back: 'wattwerk backup', and 'wattwerk restore' without the setting.
+
+Example:
+  wattwerk user move --data /var/lib/wattwerk --config wattwerk.yaml`
+}
+
+// Run moves the users.
+func (c *UserMoveCmd) Run(ctx context.Context, sys IO) error {
+	cfg, err := c.load(sys, nil)
+	if err != nil {
+		return err
+	}
+	if at, err := cfg.SQL.url(); err != nil || at == "" {
+		return errors.Join(err, usageError{errors.New("name the PostgreSQL to move to in sql.url_file or sql.url")})
+	}
+	if !hasUsersFile(cfg.Data) {
+		return fmt.Errorf("there is no %s in %s", access.FileName, cfg.Data)
+	}
+	dir, err := datadir.Open(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	n, name, err := moveUsers(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(sys.Err, "%d users moved to %s\n", n, name)
+	return err
+}
+
+// moveUsers takes the users of the data directory to the PostgreSQL of the
+// settings. Nobody may work on the directory.
+func moveUsers(ctx context.Context, cfg Config) (n int, name string, err error) {
+	to, err := cfg.openUsers(ctx)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	from, err := access.Open(ctx, cfg.Data)
+	if err != nil {
+		return 0, "", err
+	}
+	n, err = from.Move(ctx, to)
+	if err = errors.Join(err, from.Close()); err != nil {
+		return 0, "", err
+	}
+	path := filepath.Join(cfg.Data, access.FileName)
+	return n, to.Name(), os.Rename(path, path+".moved")
+}
+
 func signInLink(base, once string) string {
 	return strings.TrimSuffix(base, "/") + "/login?once=" + once
 }
 
-// withAccess opens the users and tokens of the data directory. A directory
+// hasUsersFile tells whether there is a file of users in a data directory.
+func hasUsersFile(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, access.FileName))
+	return err == nil
+}
+
+// withAccess opens the users and tokens, wherever the settings say they are. A directory
 // that has none is an error, unless one may be made: a mistyped --data should
 // not leave a directory behind.
 func withAccess(ctx context.Context, f settingsFlags, sys IO, create bool, do func(*access.Store) error) (err error) {
@@ -268,10 +335,14 @@ func withAccess(ctx context.Context, f settingsFlags, sys IO, create bool, do fu
 	if err != nil {
 		return err
 	}
-	if _, serr := os.Stat(filepath.Join(cfg.Data, access.FileName)); errors.Is(serr, fs.ErrNotExist) && !create {
+	at, err := cfg.SQL.url()
+	if err != nil {
+		return err
+	}
+	if at == "" && !hasUsersFile(cfg.Data) && !create {
 		return fmt.Errorf("there is no wattwerk in %s; name its data directory with --data", cfg.Data)
 	}
-	s, err := access.Open(ctx, cfg.Data)
+	s, err := cfg.openUsers(ctx)
 	if err != nil {
 		return err
 	}

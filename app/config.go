@@ -31,6 +31,7 @@ type Config struct {
 	Bridge    BridgeConfig    `koanf:"bridge" doc:"What takes readings in."`
 	Aggregate AggregateConfig `koanf:"aggregate" doc:"What sums sensors up to groups."`
 	History   HistoryConfig   `koanf:"history" doc:"What keeps every reading."`
+	SQL       SQLConfig       `koanf:"sql" doc:"Where users, sessions and tokens are kept."`
 }
 
 // LogConfig is how the process talks to its operator.
@@ -82,6 +83,7 @@ func DefaultConfig() Config {
 		Bridge:    DefaultBridgeConfig(),
 		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
 		History:   HistoryConfig{FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour)},
+		SQL:       SQLConfig{Conns: 8},
 	}
 }
 
@@ -109,7 +111,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate())
+	errs = append(errs, c.Bus.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate())
 	return errors.Join(errs...)
 }
 

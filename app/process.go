@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -96,10 +98,13 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 		return err
 	}
 	defer p.dir.Close()
-	if p.users, err = access.Open(ctx, p.dir.Path()); err != nil {
+	if p.users, err = c.openUsers(ctx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.users.Close()) }()
+	if err := p.leftBehind(ctx); err != nil {
+		return err
+	}
 	if p.secret, err = p.newLocalToken(ctx); err != nil {
 		return err
 	}
@@ -183,6 +188,9 @@ func (p *process) open() error {
 			}},
 		}, p.missing()...),
 	}
+	if p.users.Shared() {
+		o.Ready = append(o.Ready, gateway.Check{Name: "users", Ask: p.users.Ping})
+	}
 	if p.gateway, err = gateway.New(o); err != nil {
 		return explainAddr(p.config.Addr, err)
 	}
@@ -248,19 +256,53 @@ func (p *process) localURL() string {
 	return scheme + "://" + net.JoinHostPort(host, port)
 }
 
+// leftBehind refuses to begin with no users in a shared database while there
+// are some in the data directory: whoever set the database meant to keep them.
+func (p *process) leftBehind(ctx context.Context) error {
+	if !p.users.Shared() || !hasUsersFile(p.dir.Path()) {
+		return nil
+	}
+	here, err := p.users.Users(ctx)
+	if err != nil || len(here) > 0 {
+		return err
+	}
+	file, err := access.Open(ctx, p.dir.Path())
+	if err != nil {
+		return err
+	}
+	left, err := file.Users(ctx)
+	if err = errors.Join(err, file.Close()); err != nil || len(left) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s has no users, and %s has %d: take them along with 'wattwerk user move', or move the file away",
+		p.users.Name(), filepath.Join(p.dir.Path(), access.FileName), len(left))
+}
+
+// localTokenName tells the processes apart that share their users.
+func (p *process) localTokenName() string {
+	host, _ := os.Hostname() // without a name the directory has to do
+	path, err := filepath.Abs(p.dir.Path())
+	if err != nil {
+		path = p.dir.Path()
+	}
+	sum := sha256.Sum256([]byte(host + " " + path))
+	return fmt.Sprintf("%s (%s, %x)", localToken, host[:min(len(host), 40)], sum[:4])
+}
+
 func (p *process) newLocalToken(ctx context.Context) (string, error) {
+	name := p.localTokenName()
 	old, err := p.users.Tokens(ctx)
 	if err != nil {
 		return "", err
 	}
 	for _, t := range old { // of a run that was killed
-		if t.Name == localToken {
+		if t.Name == name || t.Name == localToken && !p.users.Shared() {
 			if err := p.users.RevokeToken(ctx, t.ID); err != nil && !errors.Is(err, access.ErrNotFound) {
 				return "", err
 			}
 		}
 	}
-	secret, _, err := p.users.CreateToken(ctx, access.TokenSpec{Name: localToken, Role: access.Administrator, By: "wattwerk"})
+	secret, _, err := p.users.CreateToken(ctx, access.TokenSpec{Name: name, Role: access.Administrator, By: "wattwerk"})
 	return secret, err
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/problem"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
 
 // Me is who is signed in.
@@ -242,6 +244,11 @@ func (s *Service) redeem(w http.ResponseWriter, r *http.Request) {
 	user, err := s.opts.Access.Redeem(r.Context(), once)
 	if err != nil {
 		s.opts.Log.Warn("sign-in link refused", "remote", remoteHost(r), "error", err)
+		if sqldb.Down(err) { // the link is still good
+			w.Header().Set("Retry-After", retryAfter)
+			problem.Write(w, http.StatusServiceUnavailable, away)
+			return
+		}
 		s.home(w, r, "#/sign-in?why=link")
 		return
 	}
@@ -312,9 +319,17 @@ func status(err error) error {
 		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, access.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case sqldb.Down(err):
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(away), http.Header{"Retry-After": {retryAfter}})
 	}
 	return err
 }
+
+// What is said while the users are in a database that is away.
+const (
+	away       = "the database of users does not answer; try again in a moment, nobody has been signed out"
+	retryAfter = "5" // seconds
+)
 
 func names(ss []access.Scope) []string {
 	list := make([]string, len(ss))

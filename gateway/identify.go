@@ -57,6 +57,7 @@ func (s *Service) identify(next http.Handler) http.Handler {
 			return
 		case err != nil:
 			s.opts.Log.Error("identity unknown", "error", err)
+			w.Header().Set("Retry-After", retryAfter)
 			problem.Write(w, http.StatusServiceUnavailable, "who you are could not be looked up; try again in a moment")
 			return
 		case ok:

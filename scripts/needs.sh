@@ -32,6 +32,9 @@ fi
 if ! PATH="$PATH:/usr/sbin:/sbin" command -v ip >/dev/null; then
   packages+=(iproute2)
 fi
+if ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
+  packages+=(postgresql)
+fi
 if ! command -v systemd-analyze >/dev/null; then
   packages+=(systemd)
 fi
@@ -57,7 +60,8 @@ if ! command -v apt-get >/dev/null; then
   echo "The tests need ${packages[*]}, and there is no apt-get to install it with. Install it by hand." >&2
   exit 1
 fi
-# The mosquitto package would start a broker on the port that wattwerk uses.
+# The mosquitto package would start a broker on the port that wattwerk uses,
+# and the postgresql package a server.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null

@@ -1,0 +1,73 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
+)
+
+// SQLConfig is where users, sessions and tokens are.
+type SQLConfig struct {
+	URL     string `koanf:"url" doc:"A PostgreSQL that all gateways of an installation share, as postgres://user@host:5432/name; empty: a file in the data directory. Without a password: that goes into url_file."`
+	URLFile string `koanf:"url_file" doc:"File with one line: the URL of the PostgreSQL, password included."`
+	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 2 to 100."`
+}
+
+// Validate gives what cannot work.
+func (c *SQLConfig) Validate() error {
+	var errs []error
+	if c.URL != "" && c.URLFile != "" {
+		errs = append(errs, errors.New("sql.url and sql.url_file are both set; one of both is not meant"))
+	}
+	if c.URL != "" {
+		if err := sqldb.CheckURL(c.URL); err != nil {
+			errs = append(errs, fmt.Errorf("sql.url: %w", err))
+		} else if u, err := url.Parse(c.URL); err == nil {
+			if _, secret := u.User.Password(); secret || u.Query().Has("password") {
+				errs = append(errs, errors.New("sql.url holds a password, and settings are shown; put the URL into a file and name it in sql.url_file"))
+			}
+		}
+	}
+	if c.Conns < 2 || c.Conns > 100 {
+		errs = append(errs, fmt.Errorf("sql.conns is %d; between 2 and 100 are possible", c.Conns))
+	}
+	return errors.Join(errs...)
+}
+
+// url is where the PostgreSQL is; empty: there is none.
+func (c *SQLConfig) url() (string, error) {
+	if c.URLFile == "" {
+		return c.URL, nil
+	}
+	text, err := os.ReadFile(c.URLFile)
+	if err != nil {
+		return "", fmt.Errorf("read sql.url_file: %w", err)
+	}
+	line := strings.TrimSpace(string(text))
+	if line == "" {
+		return "", fmt.Errorf("sql.url_file %s is empty", c.URLFile)
+	}
+	if err := sqldb.CheckURL(line); err != nil {
+		return "", fmt.Errorf("sql.url_file %s: %w", c.URLFile, err)
+	}
+	return line, nil
+}
+
+// openUsers opens the users: in PostgreSQL when the settings name one, else in
+// the data directory.
+func (c *Config) openUsers(ctx context.Context) (*access.Store, error) {
+	at, err := c.SQL.url()
+	if err != nil {
+		return nil, err
+	}
+	if at == "" {
+		return access.Open(ctx, c.Data)
+	}
+	return access.OpenShared(ctx, at, c.SQL.Conns)
+}

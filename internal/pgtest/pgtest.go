@@ -1,0 +1,345 @@
+// Package pgtest runs a real PostgreSQL for tests. It can be killed, frozen
+// and started again, and keeps its address and its files meanwhile. It is for
+// tests only.
+//
+// The server listens on a socket in a directory of its own, so that no port
+// has to be found. It refuses to be run by root, so then it runs as the user
+// postgres. The program is the one that scripts/needs.sh installs. Waiting is
+// for conditions. What the server said is printed when the test fails.
+package pgtest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Within is how long anything may take on a slow machine.
+const Within = 2 * time.Minute
+
+const (
+	owner    = "wattwerk"
+	password = "correct horse" // with a space, which has to survive URLs
+)
+
+// Server is one PostgreSQL: a process, or for the moment none. Its methods are
+// for one goroutine.
+type Server struct {
+	bin, dir string
+	as       *syscall.Credential
+	cmd      *exec.Cmd
+	ended    chan struct{}
+	made     atomic.Int64 // databases
+}
+
+// Start runs a server of the test's own and returns when it is ready. It ends
+// with the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s, err := create()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("PostgreSQL said:\n%s", s.said())
+		}
+		if err := s.remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var shared struct {
+	sync.Mutex
+	server *Server
+	main   bool
+}
+
+// Main runs the tests of a package that use [Database]. TestMain calls it.
+func Main(m *testing.M) (code int) {
+	shared.main = true
+	code = m.Run()
+	if s := shared.server; s != nil {
+		if err := s.remove(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	return code
+}
+
+// Database gives the URL of an empty database, on a server that the tests of
+// the package share.
+func Database(t testing.TB) string {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if !shared.main {
+		t.Fatal("the package has no TestMain that calls pgtest.Main")
+	}
+	if shared.server == nil {
+		s, err := create()
+		if err != nil {
+			t.Fatal(err)
+		}
+		shared.server = s
+		if err := s.run(); err != nil {
+			t.Fatalf("%v; it said:\n%s", err, s.said())
+		}
+	}
+	return shared.server.Database(t)
+}
+
+// Database gives the URL of a new, empty database on the server.
+func (s *Server) Database(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.made.Add(1))
+	ctx, cancel := context.WithTimeout(context.Background(), Within)
+	defer cancel()
+	c, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Exec(ctx, "CREATE DATABASE "+name)
+	if err := errors.Join(err, c.Close(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	return s.url(name)
+}
+
+func (s *Server) url(database string) string {
+	return (&url.URL{
+		Scheme: "postgres", User: url.UserPassword(owner, password), Path: "/" + database,
+		RawQuery: url.Values{"host": {s.dir}}.Encode(),
+	}).String()
+}
+
+// programs is where the newest version is.
+func programs() (string, error) {
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if err != nil || len(found) == 0 {
+		if path, perr := exec.LookPath("postgres"); perr == nil {
+			return filepath.Dir(path), nil
+		}
+		return "", errors.New("there is no PostgreSQL: run 'make needs'")
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4])
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
+}
+
+// create makes the files of a server.
+func create() (s *Server, err error) {
+	s = new(Server)
+	if s.bin, err = programs(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("", "pgtest-"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(s.dir))
+		}
+	}()
+	secret := filepath.Join(s.dir, "password")
+	if err := os.WriteFile(secret, []byte(password+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	if os.Getuid() == 0 {
+		if s.as, err = unprivileged(); err != nil {
+			return nil, err
+		}
+		for _, path := range []string{s.dir, secret} {
+			if err := os.Chown(path, int(s.as.Uid), int(s.as.Gid)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), Within)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", owner, "-A", "scram-sha-256",
+		"--pwfile", secret, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	s.prepare(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("make the files of PostgreSQL: %w: %s", err, out)
+	}
+	return s, nil
+}
+
+func unprivileged() (*syscall.Credential, error) {
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		if u, err = user.Lookup("nobody"); err != nil {
+			return nil, err
+		}
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) prepare(cmd *exec.Cmd) {
+	cmd.Dir = s.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true}
+}
+
+func (s *Server) run() error {
+	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close() //nolint:errcheck // the process has it too
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB")
+	s.prepare(s.cmd)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	s.ended = make(chan struct{})
+	cmd, ended := s.cmd, s.ended
+	go func() {
+		_ = cmd.Wait() // how it ended does not matter
+		close(ended)
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), Within)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		c, err := pgx.Connect(ctx, s.url("postgres"))
+		if err == nil {
+			return c.Close(ctx)
+		}
+		select {
+		case <-ended:
+			return fmt.Errorf("PostgreSQL ended at once: %s", s.said())
+		case <-ctx.Done():
+			return fmt.Errorf("PostgreSQL is not ready: %w", err)
+		case <-tick.C:
+		}
+	}
+}
+
+// Start runs the server again after [Server.Kill].
+func (s *Server) Start(t testing.TB) {
+	t.Helper()
+	if err := s.run(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Kill ends all processes of the server, as kill -9 does, and returns when they
+// are gone.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	all := s.processes()
+	s.signal(syscall.SIGKILL)
+	<-s.ended
+	s.cmd = nil
+	deadline := time.Now().Add(Within)
+	for tick := time.NewTicker(10 * time.Millisecond); slices.ContainsFunc(all, alive); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatal("PostgreSQL does not die")
+		}
+	}
+}
+
+// Pause stops all processes of the server where they are.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets them go on.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+// signal goes to the first process first, so that it starts no others.
+func (s *Server) signal(sig syscall.Signal) {
+	for _, pid := range s.processes() {
+		_ = syscall.Kill(pid, sig) // it may have ended
+	}
+	// Those that were being started meanwhile.
+	for _, pid := range s.processes() {
+		_ = syscall.Kill(pid, sig)
+	}
+}
+
+func (s *Server) processes() []int {
+	first := s.cmd.Process.Pid
+	all := []int{first}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", first, first))
+	if err != nil {
+		return all
+	}
+	for f := range strings.FieldsSeq(string(text)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			all = append(all, pid)
+		}
+	}
+	return all
+}
+
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := bytes.Cut(text, []byte(") "))
+	return len(after) > 0 && after[0] != 'Z'
+}
+
+func (s *Server) said() string {
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-8000):])
+}
+
+func (s *Server) remove() error {
+	if s.cmd != nil {
+		s.Resume()
+		_ = s.cmd.Process.Signal(syscall.SIGQUIT) // it may have ended
+		select {
+		case <-s.ended:
+		case <-time.After(Within):
+			s.signal(syscall.SIGKILL)
+			<-s.ended
+		}
+	}
+	return os.RemoveAll(s.dir)
+}

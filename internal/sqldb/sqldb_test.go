@@ -1,0 +1,147 @@
+package sqldb_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/wattwerk/wattwerk/internal/pgtest"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
+)
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+var files = fstest.MapFS{
+	"00001_first.sql":  {Data: []byte("-- +goose Up\nCREATE TABLE counters (name TEXT PRIMARY KEY, n BIGINT NOT NULL);\n")},
+	"00002_second.sql": {Data: []byte("-- +goose Up\nINSERT INTO counters (name, n) VALUES ('x', 0);\n")},
+}
+
+func open(t *testing.T, o sqldb.Options) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func count(t *testing.T, db *sqldb.DB) (n int) {
+	t.Helper()
+	if err := db.NewSelect().Table("counters").Column("n").Scan(t.Context(), &n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestStartTogether lets many processes bring the tables up to date at once.
+func TestStartTogether(t *testing.T) {
+	at := pgtest.Database(t)
+	var wg sync.WaitGroup
+	for range 6 {
+		db := open(t, sqldb.Options{URL: at, Conns: 2})
+		wg.Go(func() {
+			if err := db.Migrate(t.Context(), "migrations", files); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(t, open(t, sqldb.Options{URL: at})); n != 0 {
+		t.Error(n)
+	}
+}
+
+// TestAlone counts from many goroutines of two processes, each by reading and
+// then writing.
+func TestAlone(t *testing.T) {
+	for name, o := range map[string]sqldb.Options{
+		"sqlite":   {File: filepath.Join(t.TempDir(), "x", "y.db")},
+		"postgres": {URL: pgtest.Database(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.Timeout = time.Minute
+			a, b := open(t, o), open(t, o)
+			if err := a.Migrate(t.Context(), "migrations", files); err != nil {
+				t.Fatal(err)
+			}
+			add := func(ctx context.Context, tx bun.Tx) error {
+				n := 0
+				if err := tx.NewSelect().Table("counters").Column("n").Where("name = ?", "x").Scan(ctx, &n); err != nil {
+					return err
+				}
+				_, err := tx.NewUpdate().Table("counters").Set("n = ?", n+1).Where("name = ?", "x").Exec(ctx)
+				return err
+			}
+			var wg sync.WaitGroup
+			for i := range 10 {
+				db := []*sqldb.DB{a, b}[i%2]
+				wg.Go(func() {
+					if err := db.Alone(t.Context(), "count", add); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if n := count(t, b); n != 10 {
+				t.Errorf("counted to %d", n)
+			}
+			no := errors.New("no")
+			if err := a.Alone(t.Context(), "count", func(ctx context.Context, tx bun.Tx) error {
+				return errors.Join(add(ctx, tx), no)
+			}); !errors.Is(err, no) || sqldb.Down(err) {
+				t.Error(err)
+			}
+			if n := count(t, b); n != 10 {
+				t.Errorf("what failed was kept: %d", n)
+			}
+		})
+	}
+}
+
+// TestSilentServer asks a server that takes questions and does not answer.
+func TestSilentServer(t *testing.T) {
+	server := pgtest.Start(t)
+	db := open(t, sqldb.Options{URL: server.Database(t), Timeout: 8 * time.Second})
+	server.Pause()
+	_, err := db.ExecContext(t.Context(), "SELECT 1")
+	again := db.Alone(t.Context(), "x", func(context.Context, bun.Tx) error { return nil })
+	server.Resume()
+	if !sqldb.Down(err) || !sqldb.Down(again) {
+		t.Errorf("a server that is silent: %v; %v", err, again)
+	}
+	slow := open(t, sqldb.Options{URL: server.Database(t)})
+	if err := slow.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOpenSays(t *testing.T) {
+	for _, at := range []string{
+		"postgres://eva:se%cret@host/x", "http://eva:secret@host/x", "postgres://eva:secret@host:port/x",
+		"postgres://eva:secret@" + "127.0.0.1:1/x?connect_timeout=5",
+	} {
+		_, err := sqldb.Open(t.Context(), sqldb.Options{URL: at})
+		if err == nil || strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "se%cret") {
+			t.Errorf("%s: %v", at, err)
+		}
+		if refused := strings.Contains(at, "127.0.0.1"); sqldb.Down(err) != refused {
+			t.Errorf("%s: Down(%v) = %v", at, err, !refused)
+		}
+	}
+	if sqldb.Down(nil) || sqldb.Down(context.Canceled) || sqldb.Down(errors.New("x")) {
+		t.Error("these are no reason to try again")
+	}
+}
