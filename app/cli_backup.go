@@ -103,7 +103,11 @@ func (c *BackupCmd) offline(ctx context.Context, sys IO, w io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	b, err := bus.Open(ctx, bus.Options{URL: cfg.Bus.NATS, Creds: cfg.Bus.CredsFile, Login: login, Dir: dir.Path(), Partitions: cfg.Bus.Partitions})
+	b, err := bus.Open(ctx, bus.Options{
+		URL: cfg.Bus.NATS, Wait: cfg.Bus.Wait.Std(), Creds: cfg.Bus.CredsFile, Login: login,
+		TLS: bus.TLS{CA: cfg.Bus.CAFile, Cert: cfg.Bus.CertFile, Key: cfg.Bus.KeyFile},
+		Dir: dir.Path(), Partitions: cfg.Bus.Partitions, Replicas: cfg.Bus.Replicas,
+	})
 	if err != nil {
 		return err
 	}

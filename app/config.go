@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,11 +43,15 @@ type LogConfig struct {
 
 // BusConfig is how the bus is reached.
 type BusConfig struct {
-	NATS          string          `koanf:"nats" doc:"URL of an external NATS with JetStream, as nats://host:4222; empty: embed one."`
+	NATS          string          `koanf:"nats" doc:"URL of an external NATS with JetStream, as nats://host:4222, or tls:// for TLS; of a cluster several, with commas between. Empty: embed one."`
+	Wait          config.Duration `koanf:"wait" doc:"How long to wait at the start for an external NATS that is not there yet, or whose nodes have not found together."`
+	CAFile        string          `koanf:"ca_file" doc:"Certificates (PEM) that the external NATS is trusted by; empty: those of the system."`
+	CertFile      string          `koanf:"cert_file" doc:"Our certificate (PEM) for an external NATS that asks for one; with key_file."`
+	KeyFile       string          `koanf:"key_file" doc:"The key of cert_file (PEM)."`
 	CredsFile     string          `koanf:"creds_file" doc:"Credentials file (JWT) for the external NATS."`
 	LoginFile     string          `koanf:"login_file" doc:"File with one line, user:password. Processes that run here with an embedded NATS ask it of others at bus.listen; processes with bus.nats say it there."`
 	Partitions    int             `koanf:"partitions" doc:"Into how many parts the records are split, 1 to 1024. Fixed when the streams are first made; later changes do nothing."`
-	Replicas      int             `koanf:"replicas" doc:"Copies of every stream on an external cluster: 1, 3 or 5."`
+	Replicas      int             `koanf:"replicas" doc:"Copies of every stream on an external cluster: 1, 3 or 5. With 3 one node may fail, with 5 two. They can be raised later, and are never lowered."`
 	Sync          bool            `koanf:"sync" doc:"Wait for the disk (fsync) before a reading counts as accepted. Without it a power cut loses accepted readings of some seconds."`
 	MinFree       config.Bytes    `koanf:"min_free" doc:"Refuse readings while less than this is free on the disk of the data directory."`
 	Keep          config.Duration `koanf:"keep" doc:"Keep records on the bus at least this long, though every module has them safely; 0: no longer than needed."`
@@ -78,7 +83,7 @@ func DefaultConfig() Config {
 		Data:      "data",
 		Addr:      "127.0.0.1:8080",
 		Log:       LogConfig{Level: "info", Format: "text"},
-		Bus:       BusConfig{Partitions: 16, Replicas: 1, Sync: true, MinFree: 256 << 20, MQTT: "auto", Readers: []string{history.Reader, aggregate.Reader}},
+		Bus:       BusConfig{Partitions: 16, Replicas: 1, Wait: config.Duration(2 * time.Minute), Sync: true, MinFree: 256 << 20, MQTT: "auto", Readers: []string{history.Reader, aggregate.Reader}},
 		Gateway:   DefaultGatewayConfig(),
 		Bridge:    DefaultBridgeConfig(),
 		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
@@ -123,6 +128,15 @@ func (c *BusConfig) Validate() error {
 	}
 	if c.Replicas < 1 || c.Replicas > 5 || c.Replicas%2 == 0 {
 		errs = append(errs, fmt.Errorf("bus.replicas is %d; 1, 3 and 5 are possible", c.Replicas))
+	}
+	if c.NATS != "" && slices.Contains(strings.Split(c.NATS, ","), "") {
+		errs = append(errs, fmt.Errorf("bus.nats %q has a comma with no URL beside it", c.NATS))
+	}
+	if c.Wait <= 0 {
+		errs = append(errs, fmt.Errorf("bus.wait is %v; it must be positive", c.Wait.Std()))
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		errs = append(errs, errors.New("bus.cert_file and bus.key_file belong together; one is missing"))
 	}
 	if c.NATS == "" && c.Replicas > 1 {
 		errs = append(errs, errors.New("bus.replicas is larger than 1, but the embedded NATS is alone; name a cluster in bus.nats"))

@@ -42,7 +42,8 @@ func startBus(ctx context.Context, p *process) (running, error) {
 		return running{}, err
 	}
 	b, err := bus.Open(ctx, bus.Options{
-		URL: c.NATS, Creds: c.CredsFile, Login: login, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
+		URL: c.NATS, Wait: c.Wait.Std(), Creds: c.CredsFile, Login: login,
+		TLS: bus.TLS{CA: c.CAFile, Cert: c.CertFile, Key: c.KeyFile}, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
 		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
 		Leaf: c.Leaf.options(), LinkLogin: link,
 		Version: Version(), Registerer: p.metrics, Log: p.logger("bus"),

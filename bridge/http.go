@@ -144,6 +144,8 @@ func status(err error) (code int, retry string) {
 		return http.StatusTooManyRequests, "1"
 	case errors.Is(err, bus.ErrFull):
 		return http.StatusServiceUnavailable, "10"
+	case errors.Is(err, bus.ErrAway):
+		return http.StatusServiceUnavailable, "1"
 	case errors.As(err, &tooLarge), errors.Is(err, errTooLarge):
 		return http.StatusRequestEntityTooLarge, ""
 	case errors.Is(err, errEncoding):

@@ -180,8 +180,8 @@ type Answer struct {
 // Take runs the messages through the bridge and stores what comes out. It
 // returns when everything is stored, dead letters too.
 //
-// Errors: [bus.ErrBusy] and [bus.ErrFull] (try again later), or what ctx or the
-// bus say. Then the messages should be offered again.
+// Errors: [bus.ErrBusy], [bus.ErrFull] and [bus.ErrAway] (try again later), or
+// what ctx or the bus say. Then the messages should be offered again.
 func (s *Service) Take(ctx context.Context, b Bridge, messages ...*Message) (Answer, error) {
 	now := record.MillisOf(s.now())
 	c := s.intake(b.Name)

@@ -59,6 +59,10 @@ const chunkBytes = 512 << 10
 // kept. The bytes are valid until chunk returns.
 func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) error, chunk func([]byte) error) error {
 	fail := func(err error) error { return fmt.Errorf("copy stream %s: %w", stream, err) }
+	// On a cluster nobody answers for a stream that is not there.
+	if _, err := b.js.Stream(ctx, stream); err != nil {
+		return fail(err)
+	}
 	inbox := b.conn.NewRespInbox()
 	sub, err := b.conn.SubscribeSync(inbox)
 	if err != nil {
@@ -72,7 +76,9 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) 
 	if err != nil {
 		return fail(err)
 	}
-	answer, err := b.conn.RequestWithContext(ctx, "$JS.API.STREAM.SNAPSHOT."+stream, request)
+	asking, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	answer, err := b.conn.RequestWithContext(asking, "$JS.API.STREAM.SNAPSHOT."+stream, request)
 	if err != nil {
 		return fail(err)
 	}

@@ -2,7 +2,6 @@ package bus
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,7 +53,7 @@ func token(name string) string {
 type Message struct {
 	Subject string
 	Seq     uint64    // position in the stream, from 1, without gaps per partition
-	Stored  time.Time // when the server stored it; never goes back within a stream
+	Stored  time.Time // when the server stored it; goes back in a stream only by what the clocks of a cluster's nodes differ
 	Data    []byte    // valid until the handler returns
 	Pending uint64    // how many more are stored behind this one
 }
@@ -69,10 +68,8 @@ func (b *Bus) PublishRecords(ctx context.Context, p int, batch []byte) (uint64, 
 // are trimmed; where nobody else can be on the bus in memory only, and are made
 // again from the records after a restart: see [Bus.PartialsKept].
 func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) error {
-	if _, err := b.js.Publish(ctx, PartialsSubject(q), data); err != nil {
-		return b.explain(PartialsSubject(q), err)
-	}
-	return nil
+	_, err := b.store(ctx, PartialsSubject(q), data)
+	return err
 }
 
 // ErrOutrun says that somebody else stored something first.
@@ -142,28 +139,6 @@ func (b *Bus) trim(ctx context.Context, stream, subject string, before uint64) e
 	return nil
 }
 
-func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
-	if b.Full() {
-		return 0, ErrFull
-	}
-	began := time.Now()
-	ack, err := b.js.Publish(ctx, subject, data, opts...)
-	b.meter.observe(began, err)
-	if err != nil {
-		return 0, b.explain(subject, err)
-	}
-	return ack.Sequence, nil
-}
-
-func (b *Bus) explain(subject string, err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) && api.Code == 503 {
-		return fmt.Errorf("%w (%s: %w)", ErrFull, subject, err)
-	}
-	b.room.suspect.Store(true)
-	return fmt.Errorf("publish on %s: %w", subject, err)
-}
-
 // ReadRecords hands every message of partition p from position from (0 or 1:
 // the first there is) to handle, in order, until ctx ends or handle fails.
 // A context that ended is not an error.
@@ -187,55 +162,6 @@ func (b *Bus) Read(ctx context.Context, stream, filter string, from uint64, hand
 	return b.read(ctx, stream, filter, from, handle)
 }
 
-// What a reader has under way, at most.
-const (
-	pullMessages = 500
-	pullBytes    = 8 << 20
-)
-
-func (b *Bus) read(ctx context.Context, stream, filter string, from uint64, handle func(Message) error) error {
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
-	if filter != "" {
-		cfg.FilterSubjects = []string{filter}
-	}
-	if from > 1 {
-		cfg.DeliverPolicy = jetstream.DeliverByStartSequencePolicy
-		cfg.OptStartSeq = from
-	}
-	c, err := b.js.OrderedConsumer(ctx, stream, cfg)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	it, err := c.Messages(jetstream.PullMaxMessagesWithBytesLimit(pullMessages, pullBytes), jetstream.PullExpiry(30*time.Second))
-	if err != nil {
-		return fmt.Errorf("read %s: %w", stream, err)
-	}
-	stop := context.AfterFunc(ctx, it.Stop)
-	defer stop()
-	defer it.Stop()
-	for {
-		m, err := it.Next()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("read %s: %w", stream, err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return fmt.Errorf("read %s: %w", stream, err)
-		}
-		if err := handle(Message{
-			Subject: m.Subject(), Seq: meta.Sequence.Stream, Stored: meta.Timestamp, Data: m.Data(), Pending: meta.NumPending,
-		}); err != nil {
-			return err
-		}
-	}
-}
-
 // Extent is what a records stream holds.
 type Extent struct {
 	First, Last uint64    // positions; First > Last when empty
@@ -243,7 +169,10 @@ type Extent struct {
 	LastStored  time.Time // when the last one was stored
 	Created     time.Time // when the stream was created
 	Bytes       uint64
-	At          time.Time // when this was so, by the server's clock
+	// At is when this was so, by the server's clock. On a cluster a message may
+	// be under way that was stamped before and is stored later, while nodes are
+	// missing.
+	At time.Time
 }
 
 // RecordsExtent asks what partition p holds at this moment.
@@ -267,81 +196,6 @@ func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 		First: info.State.FirstSeq, Last: info.State.LastSeq, FirstStored: info.State.FirstTime, LastStored: info.State.LastTime,
 		Created: info.Created, Bytes: info.State.Bytes, At: info.TimeStamp,
 	}, nil
-}
-
-const positionsKV = "positions"
-
-// SavePosition notes that a reader ("history", "aggregate") has everything of
-// partition p up to and including seq safely on disk. A position never goes
-// back: a lower one than is noted already changes nothing.
-func (b *Bus) SavePosition(ctx context.Context, reader string, p int, seq uint64) error {
-	kv, err := b.positions(ctx)
-	if err != nil {
-		return err
-	}
-	key, value := positionKey(reader, p), binary.BigEndian.AppendUint64(nil, seq)
-	for {
-		e, err := kv.Get(ctx, key)
-		switch {
-		case errors.Is(err, jetstream.ErrKeyNotFound):
-			_, err = kv.Create(ctx, key, value)
-		case err == nil && len(e.Value()) == 8 && binary.BigEndian.Uint64(e.Value()) >= seq:
-			return nil
-		case err == nil:
-			_, err = kv.Update(ctx, key, value, e.Revision())
-		}
-		// Another owner was faster, or a copy that lags behind answered.
-		if errors.Is(err, jetstream.ErrKeyExists) || errors.Is(err, jetstream.ErrKeyRevisionMismatch) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("save position of %s: %w", reader, err)
-		}
-		return nil
-	}
-}
-
-// ForgetPosition takes back what SavePosition noted, because the stream is not
-// the one it was noted for.
-func (b *Bus) ForgetPosition(ctx context.Context, reader string, p int) error {
-	kv, err := b.positions(ctx)
-	if err != nil {
-		return err
-	}
-	if err := kv.Purge(ctx, positionKey(reader, p)); err != nil {
-		return fmt.Errorf("forget position of %s: %w", reader, err)
-	}
-	return nil
-}
-
-func positionKey(reader string, p int) string { return reader + "." + strconv.Itoa(p) }
-
-// positions opens the bucket, making it only when it is missing.
-func (b *Bus) positions(ctx context.Context) (jetstream.KeyValue, error) {
-	kv, err := b.js.KeyValue(ctx, positionsKV)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return b.KV(ctx, positionsKV)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open positions: %w", err)
-	}
-	return kv, nil
-}
-
-// Position gives what SavePosition noted, 0 when nothing was.
-func (b *Bus) Position(ctx context.Context, reader string, p int) (uint64, error) {
-	kv, err := b.positions(ctx)
-	if err != nil {
-		return 0, err
-	}
-	e, err := kv.Get(ctx, positionKey(reader, p))
-	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		return 0, nil
-	}
-	if err != nil || len(e.Value()) != 8 {
-		return 0, fmt.Errorf("read position of %s: %w", reader, err)
-	}
-	return binary.BigEndian.Uint64(e.Value()), nil
 }
 
 // TrimRecords removes from every partition what all the named readers have

@@ -45,7 +45,7 @@ func (b *Bus) NewWriter() *Writer {
 // a record twice is harmless). The records must be valid. When ctx ends first
 // the records may still be stored.
 //
-// Errors: [ErrBusy], [ErrFull], or what the bus says.
+// Errors: [ErrBusy], [ErrFull], [ErrAway], or what NATS says.
 func (w *Writer) Write(ctx context.Context, records []record.Record) error {
 	if len(records) == 0 {
 		return nil

@@ -118,13 +118,11 @@ func (c *Catalog) Run(ctx context.Context) error {
 
 // prepare makes the stream where it is missing and loads a snapshot.
 func (c *Catalog) prepare(ctx context.Context) error {
-	js := c.bus.JetStream()
-	if _, err := js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	if err := c.bus.Stream(ctx, jetstream.StreamConfig{
 		Name: modelStream, Subjects: []string{modelSubject}, Description: "Revisions of the model, for ever.",
-		Discard: jetstream.DiscardNew, DenyDelete: true, AllowDirect: true, MaxMsgSize: bus.MaxPayload,
-		Storage: jetstream.FileStorage, Replicas: c.bus.Replicas(),
+		Discard: jetstream.DiscardNew, DenyDelete: true,
 	}); err != nil {
-		return fmt.Errorf("create stream %s: %w", modelStream, err)
+		return err
 	}
 	objects, err := c.bus.Objects(ctx, modelObjects)
 	if err != nil {

@@ -35,8 +35,8 @@ var (
 // nothing and gives the state as it is. It waits for Ready; Run must be working.
 //
 // Errors: ErrConflict when Base is not the newest revision any more, a
-// *[model.Faults], ErrEffective, bus.ErrFull, or what the bus says; after the
-// last it may have been stored all the same.
+// *[model.Faults], ErrEffective, bus.ErrFull, or what the bus says, as
+// bus.ErrAway; after the last it may have been stored all the same.
 func (c *Catalog) Commit(ctx context.Context, ch Change) (State, error) {
 	select {
 	case <-c.ready:
@@ -74,21 +74,21 @@ func (c *Catalog) Commit(ctx context.Context, ch Change) (State, error) {
 	c.mu.Lock()
 	c.mine[e.Key] = &mine{base: was.Revision, model: next}
 	c.mu.Unlock()
-	ack, err := c.bus.JetStream().Publish(ctx, modelSubject, data,
+	revision, err := c.bus.Publish(ctx, modelSubject, data,
 		jetstream.WithExpectLastSequence(was.Revision), jetstream.WithMsgID(e.Key))
 	if err != nil {
 		return State{}, c.refused(ctx, &e, err)
 	}
-	if !c.await(ctx, ack.Sequence) {
-		return State{}, fmt.Errorf("change model: revision %d is stored, but was not read back: %w", ack.Sequence, cmp.Or(ctx.Err(), errEnded))
+	if !c.await(ctx, revision) {
+		return State{}, fmt.Errorf("change model: revision %d is stored, but was not read back: %w", revision, cmp.Or(ctx.Err(), errEnded))
 	}
 	select {
 	case c.written <- struct{}{}:
 	default:
 	}
-	s, err := c.at(ack.Sequence)
+	s, err := c.at(revision)
 	if err != nil {
-		return State{}, fmt.Errorf("change model: revision %d is stored: %w", ack.Sequence, err)
+		return State{}, fmt.Errorf("change model: revision %d is stored: %w", revision, err)
 	}
 	return s, nil
 }
@@ -118,7 +118,7 @@ func things(p *model.Patch) int {
 // refused cleans up after an event that was not stored and says why.
 func (c *Catalog) refused(ctx context.Context, e *event, err error) error {
 	api, ok := errors.AsType[*jetstream.APIError](err)
-	if !ok {
+	if !ok || errors.Is(err, bus.ErrAway) {
 		// It may be stored all the same: an object has to stay.
 		return fmt.Errorf("change model: %w", err)
 	}
@@ -130,11 +130,8 @@ func (c *Catalog) refused(ctx context.Context, e *event, err error) error {
 			c.log.Warn("an unused object stays", "object", e.Object, "error", err)
 		}
 	}
-	switch {
-	case api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence, api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant:
+	if api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant {
 		return ErrConflict
-	case api.Code == 503:
-		return fmt.Errorf("%w (%w)", bus.ErrFull, err)
 	}
 	return fmt.Errorf("change model: %w", err)
 }

@@ -109,6 +109,8 @@ func refuse(st catalog.State, err error) error {
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, bus.ErrFull):
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(bus.ErrFull.Error()), http.Header{"Retry-After": {"10"}})
+	case errors.Is(err, bus.ErrAway):
+		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(bus.ErrAway.Error()), http.Header{"Retry-After": {"1"}})
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the change did not come through in time: "+err.Error()), http.Header{"Retry-After": {"1"}})
 	}

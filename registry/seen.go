@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -52,15 +51,14 @@ func newSeen() seen { return seen{of: make(map[record.SensorID]*sighting)} }
 
 // followSeen reads announcements until ctx ends.
 func (s *Service) followSeen(ctx context.Context) error {
-	if _, err := s.o.Bus.JetStream().CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+	if err := s.o.Bus.Stream(ctx, jetstream.StreamConfig{
 		Name: seenStream, Subjects: []string{"seen.>"}, Description: "Sensors that sent something and are in no model.",
-		Storage: jetstream.FileStorage, Replicas: s.o.Bus.Replicas(), Discard: jetstream.DiscardOld, MaxBytes: seenBytes,
-		AllowDirect: true, MaxMsgSize: bus.MaxPayload,
+		Discard: jetstream.DiscardOld, MaxBytes: seenBytes,
 	}); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("create stream %s: %w", seenStream, err)
+		return err
 	}
 	var from uint64
 	for {

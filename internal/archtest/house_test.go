@@ -27,6 +27,7 @@ const (
 // larger are packages that are larger on purpose, with the reason.
 var larger = map[string]string{
 	"app": "the modules, the command line and the benchmarks all need every part, and nobody imports them",
+	"bus": "the one transport: embedded server, streams, reading, writing and links share a connection and what is known of it",
 }
 
 // forbidden are package names that say nothing about what is inside.

@@ -1,0 +1,77 @@
+package bus
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// While nodes of a cluster find a new leader nothing can be stored; they take
+// up to ten seconds or so for it. Writing waits that long, and then says so.
+const (
+	storeWithin   = 30 * time.Second
+	attemptWithin = 5 * time.Second
+	attemptMost   = time.Second // between attempts
+)
+
+// Publish stores a message of a service's own stream and returns its position.
+// On an external NATS it is tried again for half a minute while that is away or
+// without a leader, and stored once however often it was tried: every message
+// has an identifier, which NATS remembers for two minutes.
+//
+// Errors: [ErrFull], [ErrAway] (it may have been stored all the same), or what
+// NATS says.
+func (b *Bus) Publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
+	return b.publish(ctx, subject, data, opts...)
+}
+
+func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
+	if b.Full() {
+		return 0, ErrFull
+	}
+	began := time.Now()
+	seq, err := b.store(ctx, subject, data, opts...)
+	b.meter.observe(began, err)
+	return seq, err
+}
+
+// store is publish without asking for room.
+func (b *Bus) store(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
+	if b.server != nil {
+		// In the same process an answer does not get lost.
+		ack, err := b.js.Publish(ctx, subject, data, opts...)
+		if err != nil {
+			return 0, b.explain(subject, err)
+		}
+		return ack.Sequence, nil
+	}
+	opts = append([]jetstream.PublishOpt{jetstream.WithMsgID(rand.Text())}, opts...)
+	until := time.Now().Add(storeWithin)
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, attemptMost) {
+		seq, err := b.attempt(ctx, subject, data, opts)
+		if err == nil {
+			return seq, nil
+		}
+		if ctx.Err() != nil || !passing(err) || time.Now().After(until) || b.conn.IsClosed() {
+			return 0, b.explain(subject, err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, b.explain(subject, err)
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (b *Bus) attempt(ctx context.Context, subject string, data []byte, opts []jetstream.PublishOpt) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptWithin)
+	defer cancel()
+	ack, err := b.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, opts...)
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
