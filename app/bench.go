@@ -14,6 +14,7 @@ type BenchCmd struct {
 	UC2       BenchUC2Cmd       `cmd:"" name:"uc2" help:"Theodolite's second: downsample to windows of a minute."`
 	UC3       BenchUC3Cmd       `cmd:"" name:"uc3" help:"Theodolite's third: statistics by hour of the day, over 30 days that slide."`
 	UC4       BenchUC4Cmd       `cmd:"" name:"uc4" help:"Theodolite's fourth: sums of nested groups."`
+	UC        BenchUCCmd        `cmd:"" name:"uc" help:"All four of Theodolite's, live and on a backlog, as one table."`
 	Scale     BenchScaleCmd     `cmd:"" help:"The Titan paper's experiment: 1 to 12 processing instances of half a core each."`
 	Load      BenchLoadCmd      `cmd:"" hidden:"" help:"Send the load of one of Theodolite's benchmarks; they start it themselves."`
 }
@@ -30,6 +31,7 @@ Examples:
   wattwerk bench latency
   wattwerk bench query
   wattwerk bench scale --svg scale.svg
+  wattwerk bench uc
   wattwerk bench uc1 --backlog                 how many records a second are stored
   wattwerk bench uc2 --sensors 100000          is this load kept up with?
   wattwerk bench uc3 --backlog --days 7

@@ -23,6 +23,7 @@ type BenchScaleCmd struct {
 	Repeat     int           `default:"1" help:"How often each number is measured."`
 	Rate       int           `default:"1000000" help:"Then offer so many records a second, and measure again; 0: do not."`
 	Share      float64       `default:"0.5" help:"Part of a core that each instance may use."`
+	Markdown   bool          `help:"Print the points as a table for a page."`
 	SVG        string        `name:"svg" placeholder:"FILE" help:"Draw the result into this file." type:"path"`
 }
 
@@ -51,7 +52,7 @@ func (c *BenchScaleCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	if !c.JSON {
-		if _, err := io.WriteString(sys.Out, out.Table()); err != nil {
+		if _, err := io.WriteString(sys.Out, out.Table(c.Markdown)); err != nil {
 			return err
 		}
 	}

@@ -116,29 +116,6 @@ func (x *instance) get(ctx context.Context, path string, answer any) error {
 	return json.NewDecoder(resp.Body).Decode(answer)
 }
 
-// positions are how far the instance is in the partitions it has worked on.
-func (x *instance) positions(ctx context.Context) (map[int]uint64, error) {
-	var st struct {
-		Partitions []struct {
-			Partition int    `json:"partition"`
-			Position  uint64 `json:"position"`
-		} `json:"partitions"`
-	}
-	if err := x.get(ctx, "/api/v1/aggregation", &st); err != nil {
-		select {
-		case <-x.ended:
-			return nil, fmt.Errorf("an instance ended: %s", &x.said)
-		default:
-		}
-		return nil, fmt.Errorf("ask an instance: %w", err)
-	}
-	out := make(map[int]uint64)
-	for _, p := range st.Partitions {
-		out[p.Partition] = p.Position
-	}
-	return out, nil
-}
-
 // stopWithin is how long an instance may take to end by itself.
 const stopWithin = 15 * time.Second
 

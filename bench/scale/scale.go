@@ -2,6 +2,7 @@ package scale
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,7 @@ type Options struct {
 	Bridges    int      // default 20
 	Sensors    int      // of each bridge; default 1000
 	Partitions int      // default 12, which many numbers divide
-	Backlog    int      // seconds of readings to work off
+	Backlog    int      // seconds of readings to work off; 0: no first part
 	Measure    time.Duration
 	Repeat     int // how often each number is measured; default 1
 	Rate       int // records a second offered in the second part, a multiple of the sensors; 0: no second part
@@ -52,6 +53,8 @@ type Point struct {
 	Uneven    bool      // not every instance had its part when the measurement began
 	Ticks     int       // that came
 	Wrong     int       // of them, or missing in between
+	Late      int       // records that came after their tick, because this machine was too busy to send them in time
+	Missing   int       // ticks that are without them
 }
 
 // Outcome is what a run gives.
@@ -87,7 +90,7 @@ func (o *Options) defaults() error {
 		return errors.New("there is no program to start")
 	case len(o.Instances) == 0 || slices.Min(o.Instances) < 1 || slices.Max(o.Instances) > o.Partitions:
 		return fmt.Errorf("%v instances of %d partitions; at least one, and no more than partitions, are possible", o.Instances, o.Partitions)
-	case o.Bridges < 1 || o.Sensors < 1 || o.Partitions < 1 || o.Partitions > 1024 || o.Backlog < 1 || o.Repeat < 1:
+	case o.Bridges < 1 || o.Sensors < 1 || o.Partitions < 1 || o.Partitions > 1024 || o.Backlog < 0 || o.Backlog == 0 && o.Rate == 0 || o.Repeat < 1:
 		return errors.New("bridges, sensors, partitions, backlog and repetitions must be positive")
 	case o.Share <= 0 || o.Share > 1:
 		return fmt.Errorf("a share of %v cores; more than 0 and at most 1 are possible", o.Share)
@@ -146,8 +149,10 @@ func Run(ctx context.Context, o Options) (out *Outcome, err error) {
 			r.end = append(r.end, x.Last)
 		}
 		r.weigh()
-		if err := r.each(ctx, out, 0); err != nil || o.Rate == 0 {
-			return err
+		if o.Backlog > 0 {
+			if err := r.each(ctx, out, 0); err != nil || o.Rate == 0 {
+				return err
+			}
 		}
 		for p := range o.Partitions {
 			if err := r.purge(ctx, fmt.Sprintf("RECORDS-%04d", p)); err != nil {
@@ -303,32 +308,37 @@ func (r *runner) point(ctx context.Context, p *Point) (err error) {
 	if err != nil {
 		return err
 	}
-	noted := len(p.Rates)
+	noted, late := len(p.Rates), at.late
 	for begun := time.Now(); time.Since(begun) < r.opts.Measure || len(p.Rates) == noted && time.Since(begun) < evenWithin; {
 		next, err := r.look(ctx, all, lookEvery)
 		if err != nil {
 			return err
 		}
+		if len(next.by) < len(all) {
+			continue // somebody's part is not known
+		}
 		if p.Offered == 0 && r.dry(next) {
 			break // what follows is not the work of all
 		}
 		r.note(p, at, next)
-		at = next
+		at, late = next, max(late, next.late)
 	}
+	p.Late += late
 	if len(p.Rates) == noted {
 		return errors.New("nothing was measured: the backlog was worked off before all instances had their part; a larger one is needed")
 	}
-	return r.check(ctx, p)
+	return r.check(ctx, p, late)
 }
 
 // state is how far everything is at a moment.
 type state struct {
 	at   time.Time
-	by   []map[int]uint64 // per instance
+	by   []map[int]uint64 // for each instance that answered, its partitions
 	most []uint64         // per partition
 	cpu  time.Duration    // of all instances
 	bus  time.Duration    // of this process
 	lag  float64          // records
+	late int              // records, since the instances began
 }
 
 // look waits and sees how far everything is.
@@ -338,21 +348,21 @@ func (r *runner) look(ctx context.Context, all []*instance, wait time.Duration) 
 		return nil, ctx.Err()
 	case <-time.After(wait):
 	}
-	s := &state{most: make([]uint64, r.opts.Partitions), by: make([]map[int]uint64, len(all))}
-	var g errgroup.Group
-	for i, x := range all {
-		g.Go(func() (err error) {
-			s.by[i], err = x.positions(ctx)
-			return err
-		})
-	}
-	if err := g.Wait(); err != nil {
+	by, late, err := r.ask(ctx, len(all))
+	if err != nil {
 		return nil, err
 	}
-	s.at, s.bus = time.Now(), bench.CPU()
-	for i, x := range all {
+	s := &state{at: time.Now(), bus: bench.CPU(), by: by, late: late, most: make([]uint64, r.opts.Partitions)}
+	for _, x := range all {
+		select {
+		case <-x.ended:
+			return nil, fmt.Errorf("an instance ended: %s", &x.said)
+		default:
+		}
 		s.cpu += cpuOf(x.cmd.Process.Pid)
-		for p, seq := range s.by[i] {
+	}
+	for _, of := range by {
+		for p, seq := range of {
 			s.most[p] = max(s.most[p], seq)
 		}
 	}
@@ -364,6 +374,51 @@ func (r *runner) look(ctx context.Context, all []*instance, wait time.Duration) 
 		s.lag += float64(x.Last-min(x.Last, s.most[p])) * r.perMsg[p]
 	}
 	return s, nil
+}
+
+// answerWithin is how long an instance may take to say how far it is.
+const answerWithin = 2 * time.Second
+
+// ask asks all instances at once how far they are: on the bus, which costs them
+// less than a request to each.
+func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, late int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	conn := r.bus.Conn()
+	inbox := conn.NewRespInbox()
+	sub, err := conn.SubscribeSync(inbox)
+	if err == nil {
+		defer sub.Unsubscribe() //nolint:errcheck // the connection forgets it when it closes
+		err = conn.PublishRequest(bus.AggregationSubject, inbox, nil)
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("ask the instances: %w", err)
+	}
+	for len(by) < instances {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			break // one is slow, and will be asked again
+		}
+		var st struct {
+			Partitions []struct {
+				Partition int    `json:"partition"`
+				Position  uint64 `json:"position"`
+				Late      int    `json:"late"`
+			} `json:"partitions"`
+		}
+		if err := json.Unmarshal(m.Data, &st); err != nil {
+			return nil, 0, fmt.Errorf("ask the instances: %w", err)
+		}
+		of := make(map[int]uint64)
+		for _, p := range st.Partitions {
+			if p.Partition >= 0 && p.Partition < r.opts.Partitions {
+				of[p.Partition] = p.Position
+				late += p.Late
+			}
+		}
+		by = append(by, of)
+	}
+	return by, late, nil
 }
 
 // even waits until every instance moves on in its part of the partitions, and
@@ -379,15 +434,12 @@ func (r *runner) even(ctx context.Context, p *Point, all []*instance) (*state, e
 		if err != nil {
 			return nil, err
 		}
-		even := true
-		for i := range all {
-			moved := 0
-			for n, seq := range now.by[i] {
-				if seq > before.by[i][n] {
-					moved++
-				}
-			}
-			even = even && moved >= least && moved <= most
+		even := len(now.by) == len(all)
+		for _, of := range now.by {
+			even = even && len(of) >= least && len(of) <= most
+		}
+		for n := range now.most {
+			even = even && (r.perMsg[n] == 0 || now.most[n] > before.most[n])
 		}
 		if even {
 			x, err := r.bus.AggregatesExtent(ctx)
@@ -417,6 +469,9 @@ func (r *runner) dry(s *state) bool {
 func (r *runner) note(p *Point, from, to *state) {
 	records := 0.0
 	for n := range to.most {
+		if to.most[n] < from.most[n] {
+			return // another instance has taken it over
+		}
 		records += float64(to.most[n]-from.most[n]) * r.perMsg[n]
 	}
 	if records <= 0 {
@@ -432,8 +487,8 @@ func (r *runner) note(p *Point, from, to *state) {
 var errAll = errors.New("all seen")
 
 // check compares all ticks that came, each group, with what they should be. They
-// come in order, without a gap.
-func (r *runner) check(ctx context.Context, p *Point) error {
+// come in order, without a gap. late is how many records were too late for theirs.
+func (r *runner) check(ctx context.Context, p *Point, late int) error {
 	x, err := r.bus.AggregatesExtent(ctx)
 	if err != nil {
 		return err
@@ -456,7 +511,11 @@ func (r *runner) check(ctx context.Context, p *Point) error {
 			for g, id := range t.Groups {
 				right = right && int64(k.Count[g]) == count[id] && (count[id] == 0 || k.Sum[g] == float64(sum[id])/8)
 			}
-			if !right {
+			switch {
+			case right:
+			case late > 0 && p.Offered > 0: // it tells of what had come when it was due
+				p.Missing++
+			default:
 				p.Wrong++
 			}
 			last = k.Time
@@ -486,7 +545,7 @@ func (o *Outcome) Figures(opts Options) *bench.Figures {
 	f.Add("ticks_wrong", "ticks wrong", o.Wrong)
 	var rows []map[string]any
 	for _, p := range o.Points {
-		row := map[string]any{"instances": p.Instances, "offered_records_per_second": p.Offered, "ticks_checked": p.Ticks, "ticks_wrong": p.Wrong, "uneven": p.Uneven}
+		row := map[string]any{"instances": p.Instances, "offered_records_per_second": p.Offered, "ticks_checked": p.Ticks, "ticks_wrong": p.Wrong, "late_records": p.Late, "ticks_missing_late_records": p.Missing, "uneven": p.Uneven}
 		for key, xs := range map[string][]float64{
 			"records_per_second": p.Rates, "cpu_ns_per_record": p.Cost, "bus_cpu_ns_per_record": p.Bus, "lag_records": p.Lag,
 		} {
@@ -500,10 +559,17 @@ func (o *Outcome) Figures(opts Options) *bench.Figures {
 	return f
 }
 
-// Table is the points for people.
-func (o *Outcome) Table() string {
+// Table is the points for people, for a page if wished.
+func (o *Outcome) Table(markdown bool) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n%9s  %11s  %36s  %23s  %10s  %14s\n", "instances", "offered /s", "records a second: median (quartiles)", "CPU ns a record", "of the bus", "ticks exact/of")
+	form := "%9s  %9s  %36s  %20s  %10s  %11s%s\n"
+	if markdown {
+		form = "| %s | %s | %s | %s | %s | %s%s |\n"
+	}
+	fmt.Fprintf(&b, "\n"+form, "instances", "offered/s", "records a second: median (quartiles)", "CPU ns a record", "of the bus", "ticks right", "")
+	if markdown {
+		b.WriteString("|---:|---:|---:|---:|---:|---:|\n")
+	}
 	for _, p := range o.Points {
 		offered := "backlog"
 		if p.Offered > 0 {
@@ -512,15 +578,17 @@ func (o *Outcome) Table() string {
 		l, m, h := bench.Quartiles(p.Rates)
 		cl, cm, ch := bench.Quartiles(p.Cost)
 		_, bm, _ := bench.Quartiles(p.Bus)
-		uneven := ""
+		remark := ""
 		if p.Uneven {
-			uneven = "  (partitions not spread evenly)"
+			remark = "  (partitions not spread evenly)"
 		}
-		fmt.Fprintf(&b, "%9d  %11s  %36s  %23s  %10.0f  %14s%s\n", p.Instances, offered,
-			fmt.Sprintf("%s (%s to %s)", bench.Human(m), bench.Human(l), bench.Human(h)),
-			fmt.Sprintf("%.0f (%.0f to %.0f)", cm, cl, ch), bm, fmt.Sprintf("%d/%d", p.Ticks-p.Wrong, p.Ticks), uneven)
+		if p.Late > 0 {
+			remark += fmt.Sprintf("  (%s records were sent too late for their ticks: this machine was too busy)", bench.Human(p.Late))
+		}
+		fmt.Fprintf(&b, form, fmt.Sprint(p.Instances), offered, fmt.Sprintf("%s (%s to %s)", bench.Human(m), bench.Human(l), bench.Human(h)),
+			fmt.Sprintf("%.0f (%.0f to %.0f)", cm, cl, ch), fmt.Sprintf("%.0f", bm), fmt.Sprintf("%d of %d", p.Ticks-p.Wrong-p.Missing, p.Ticks), remark)
 	}
-	if n := runtime.NumCPU(); len(o.Points) > 0 && float64(o.Points[len(o.Points)-1].Instances)*0.5 > float64(n) {
+	if n := runtime.NumCPU(); !markdown && len(o.Points) > 0 && float64(o.Points[len(o.Points)-1].Instances)*0.5 > float64(n) {
 		fmt.Fprintf(&b, "\nThis machine has %d cores, and the bus needs its part of them, so more instances cannot be faster than a few.\nWhat it can show is what a record costs: that is what must not grow with the number of instances.\n", n)
 	}
 	return b.String()

@@ -116,10 +116,11 @@ func TestDrawing(t *testing.T) {
 			t.Errorf("the drawing does not say %q: %s", w, words)
 		}
 	}
-	table := o.Table()
-	for _, w := range []string{"backlog", "1,000,000", "4/5", "not spread evenly", "3,000,000"} {
-		if !strings.Contains(table, w) {
-			t.Errorf("the table does not say %q:\n%s", w, table)
+	for _, table := range []string{o.Table(false), o.Table(true)} {
+		for _, w := range []string{"backlog", "1,000,000", "4 of 5", "not spread evenly", "3,000,000"} {
+			if !strings.Contains(table, w) {
+				t.Errorf("the table does not say %q:\n%s", w, table)
+			}
 		}
 	}
 	var empty Outcome

@@ -401,9 +401,9 @@ func newTree(ctx context.Context, o Options, l *Load, b *bus.Bus, c *catalog.Cat
 func (t *tree) run(ctx context.Context) error { return t.aggregate.Run(ctx) }
 
 func (t *tree) positions() []uint64 {
-	var out []uint64
-	for _, p := range t.aggregate.Status().Partitions {
-		out = append(out, p.Position)
+	out := make([]uint64, t.load.Partitions)
+	for _, p := range t.aggregate.Status().Partitions { // those that it works on by now
+		out[p.Partition] = p.Position
 	}
 	return out
 }

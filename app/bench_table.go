@@ -1,0 +1,97 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/wattwerk/wattwerk/bench"
+)
+
+// BenchUCCmd is "wattwerk bench uc".
+type BenchUCCmd struct {
+	benchFlags `embed:""`
+	Markdown   bool          `help:"Print a table for a page."`
+	Seconds    time.Duration `default:"50s" help:"How long each is offered its load."`
+}
+
+// Run starts each of Theodolite's benchmarks as a process of its own, one after
+// the other, so that none has memory that another one left.
+func (c *BenchUCCmd) Run(ctx context.Context, sys IO) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	var rows []map[string]any
+	for _, name := range []string{"uc1", "uc2", "uc3", "uc4"} {
+		for _, more := range [][]string{{"--backlog"}, {"--seconds", c.Seconds.String()}} {
+			args := append([]string{"bench", name, "--json"}, more...)
+			if c.Dir != "" {
+				args = append(args, "--dir", c.Dir)
+			}
+			fmt.Fprintln(sys.Err, "wattwerk", strings.Join(args, " "), "…") //nolint:errcheck // only words
+			var out bytes.Buffer
+			cmd := exec.CommandContext(ctx, program, args...)
+			cmd.Stdout, cmd.Stderr = &out, sys.Err
+			if err := cmd.Run(); err != nil {
+				return fmt.Errorf("bench %s: %w", name, err)
+			}
+			row := make(map[string]any)
+			if err := json.Unmarshal(out.Bytes(), &row); err != nil {
+				return fmt.Errorf("bench %s: %w", name, err)
+			}
+			rows = append(rows, row)
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(sys.Out).Encode(rows)
+	}
+	return printUC(sys.Out, rows, c.Markdown)
+}
+
+// printUC writes a line for each run.
+func printUC(w io.Writer, rows []map[string]any, markdown bool) error {
+	get := func(row map[string]any, key string) string {
+		v, ok := row[key]
+		if !ok {
+			return "–"
+		}
+		return bench.Human(v)
+	}
+	table := [][]string{{"benchmark", "load", "records/s", "CPU ns a record", "trend of the lag", "p50 ms", "p99 ms", "most ms", "peak MB", "results right", "of"}}
+	for _, r := range rows {
+		load, rate := "backlog of "+get(r, "records"), get(r, "records_per_second")
+		if r["mode"] == "live" {
+			load, rate = get(r, "sensors")+" sensors", get(r, "offered_records_per_second")
+		}
+		num := func(key string) float64 { v, _ := r[key].(float64); return v }
+		checked := num("results_checked")
+		table = append(table, []string{
+			get(r, "benchmark"), load, rate, bench.Human(float64(int(num("cpu_ns_per_record")))), get(r, "lag_trend_records_per_second"),
+			get(r, "latency_p50_ms"), get(r, "latency_p99_ms"), get(r, "latency_max_ms"), bench.Human(float64(int(num("peak_rss_bytes") / 1e6))),
+			bench.Human(checked - num("results_wrong")), bench.Human(checked + num("results_missing")),
+		})
+	}
+	if markdown {
+		for i, row := range table {
+			fmt.Fprintf(w, "| %s |\n", strings.Join(row, " | ")) //nolint:errcheck // the last line reports
+			if i == 0 {
+				fmt.Fprintln(w, "|---|---|"+strings.Repeat("---:|", len(row)-2)) //nolint:errcheck // the last line reports
+			}
+		}
+		_, err := fmt.Fprintln(w)
+		return err
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	for _, row := range table {
+		fmt.Fprintln(t, strings.Join(row, "\t")+"\t") //nolint:errcheck // Flush reports
+	}
+	return t.Flush()
+}
