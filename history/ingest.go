@@ -111,7 +111,7 @@ func (s *Service) append(ctx context.Context, refs []Ref, index []uint32, times 
 		if err != nil && ctx.Err() == nil {
 			s.troubles.WithLabelValues("append").Inc()
 		}
-		if errors.Is(err, ErrNoRoom) {
+		if errors.Is(err, ErrNoRoom) || errors.Is(err, ErrAway) {
 			if !waits {
 				s.log.Warn("history waits for room", "error", err)
 			}
@@ -303,6 +303,9 @@ func (s *Service) lane(ctx context.Context, lanes map[string]*lane, t *record.Ti
 	}
 	l.refs = s.opts.Store.Refs(make([]Ref, 0, len(series)), series)
 	newest, err := s.opts.Store.Latest(ctx, nil, series)
+	if errors.Is(err, ErrAway) {
+		return nil, err // it is read again
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errFatal, err)
 	}

@@ -120,6 +120,11 @@ type Refusal struct {
 type Store interface {
 	// Refs appends a reference for every series to dst. Nothing is stored for
 	// a series without samples.
+	//
+	// Where several stores write to one database, Refs is called when a store
+	// begins to write the series: what others have flushed before is seen. Two
+	// that write one series at the same time must offer the same samples in the
+	// same order.
 	Refs(dst []Ref, series []Series) []Ref
 
 	// Append stores samples as columns: sample i is of refs[index[i]], or of
@@ -128,8 +133,8 @@ type Store interface {
 	// others. Calls may run at the same time as long as they are about
 	// different series.
 	//
-	// An error means that the store cannot go on now ([ErrNoRoom]: try again
-	// later) and that some of the samples may be stored; to offer them all
+	// An error means that the store cannot go on now ([ErrNoRoom], [ErrAway]:
+	// try again later) and that some of the samples may be stored; to offer them all
 	// again is harmless.
 	Append(ctx context.Context, refs []Ref, index []uint32, times []record.Millis, values []float64) ([]Refusal, error)
 
@@ -168,8 +173,9 @@ type Store interface {
 
 // Why a store cannot go on.
 var (
-	ErrNoRoom = errors.New("the disk is nearly full")                    // try again later
-	ErrBroken = errors.New("the history broke and must be opened again") // what was not flushed has to be appended again then
+	ErrNoRoom = errors.New("the disk is nearly full")                      // try again later
+	ErrAway   = errors.New("the database of the history does not keep up") // or does not answer; try again later
+	ErrBroken = errors.New("the history broke and must be opened again")   // what was not flushed has to be appended again then
 )
 
 // Backfill stores old samples in bulk, beside what is appended meanwhile.

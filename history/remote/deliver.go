@@ -1,0 +1,261 @@
+package remote
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/snappy"
+	"github.com/prometheus/prometheus/model/labels"
+)
+
+const (
+	parcelSize = 20_000                 // samples in one request
+	linger     = 300 * time.Millisecond // a parcel that is not full goes after so long
+)
+
+// parcel is samples that are sent, and held until they are durable, together.
+type parcel struct {
+	entries []entry
+	marks   []byte // encoded series that go along
+	last    *cell  // of the last entry
+	mixed   bool   // a series may come more than once
+	waits   int    // replicas that have not taken it
+}
+
+type entry struct {
+	cell *cell
+	t    int64
+	v    float64
+}
+
+// replica is a copy of the database.
+type replica struct {
+	Replica
+	number int
+	wake   chan struct{}
+
+	// Guarded by Store.mu.
+	queue []*parcel
+	fails error // why the last request failed; nil: it did not
+}
+
+// parcel gives the one that is open. mu must be held.
+func (s *Store) parcel() *parcel {
+	if s.open == nil {
+		p := &parcel{}
+		s.open = p
+		time.AfterFunc(linger, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.open == p {
+				s.post()
+			}
+		})
+	}
+	return s.open
+}
+
+// take puts a sample into the parcel that is open, and notes it with its
+// series. mu must be held.
+func (s *Store) take(c *cell, t int64, v float64) {
+	if len(c.pending) == 0 {
+		s.dirty++
+	}
+	p := s.parcel()
+	p.mixed = p.mixed || len(c.pending) > 0
+	c.pending = append(c.pending, sample{t, v})
+	p.entries = append(p.entries, entry{c, t, v})
+	s.held++
+	s.extend(t, t)
+	if len(p.entries) >= parcelSize {
+		s.post()
+	}
+}
+
+// post sends the open parcel to every replica. mu must be held.
+func (s *Store) post() {
+	p := s.open
+	if p == nil {
+		return
+	}
+	s.open = nil
+	s.sent = append(s.sent, p)
+	for _, r := range s.replicas {
+		s.postTo(r, p)
+	}
+}
+
+// postTo sends a parcel to one replica. mu must be held.
+func (s *Store) postTo(r *replica, p *parcel) {
+	p.waits++
+	r.queue = append(r.queue, p)
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Between two tries after an error.
+const (
+	firstPause = 50 * time.Millisecond
+	mostPause  = 5 * time.Second
+)
+
+// deliver sends parcels to a replica until the store is closed.
+func (s *Store) deliver(r *replica) {
+	pause := firstPause
+	for {
+		s.mu.Lock()
+		var p *parcel
+		if len(r.queue) > 0 {
+			p = r.queue[0]
+		}
+		s.mu.Unlock()
+		if p == nil {
+			select {
+			case <-s.stopped.Done():
+				return
+			case <-r.wake:
+			}
+			continue
+		}
+		err := s.send(s.stopped, r, p.entries, p.marks, p.mixed)
+		if s.stopped.Err() != nil {
+			return
+		}
+		s.mu.Lock()
+		if (r.fails == nil) != (err == nil) {
+			if err != nil {
+				s.log.Warn("history database takes nothing, trying again", "address", r.Write, "error", err)
+			} else {
+				s.log.Info("history database takes samples again", "address", r.Write)
+			}
+		}
+		r.fails = err
+		if err == nil {
+			r.queue[0] = nil
+			r.queue = r.queue[1:]
+			p.waits--
+		}
+		s.notify()
+		s.mu.Unlock()
+		if err == nil {
+			pause = firstPause
+			continue
+		}
+		select {
+		case <-s.stopped.Done():
+			return
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, mostPause)
+	}
+}
+
+// send writes samples to a replica. What is too large for it goes in halves.
+func (s *Store) send(ctx context.Context, r *replica, entries []entry, marks []byte, mixed bool) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	defer cancel()
+	header := []string{"Content-Encoding", "snappy", "X-Prometheus-Remote-Write-Version", "0.1.0"}
+	message := append(encode(entries, mixed), marks...)
+	if s.opts.Zstd {
+		header[1] = "zstd"
+		message = s.zstd.EncodeAll(message, nil)
+	} else {
+		message = snappy.Encode(nil, message)
+	}
+	body, err := s.client.do(ctx, http.MethodPost, r.Write, "application/x-protobuf", message, header...)
+	if err == nil {
+		return body.Close()
+	}
+	var status *statusError
+	if errors.As(err, &status) && status.status == http.StatusRequestEntityTooLarge && len(entries) > 1 {
+		half := len(entries) / 2
+		if err := s.send(ctx, r, entries[:half], marks, mixed); err != nil {
+			return err
+		}
+		return s.send(ctx, r, entries[half:], nil, mixed)
+	}
+	return fmt.Errorf("write to %s: %w", r.Write, err)
+}
+
+// encode writes the samples as series of a WriteRequest of remote write 1.0.
+// The samples of a series stand together, in the order they came.
+func encode(entries []entry, mixed bool) []byte {
+	order := make([]uint64, len(entries))
+	for i, e := range entries {
+		order[i] = uint64(e.cell.id)<<32 | uint64(i)
+	}
+	if mixed {
+		slices.Sort(order)
+	}
+	dst := make([]byte, 0, len(entries)*100)
+	var run []sample
+	for i, o := range order {
+		e := &entries[uint32(o)]
+		run = append(run, sample{e.t, e.v})
+		if i+1 < len(order) && order[i+1]>>32 == o>>32 {
+			continue
+		}
+		slices.SortStableFunc(run, byTime)
+		dst = appendSeries(dst, e.cell.wire, run)
+		run = run[:0]
+	}
+	return dst
+}
+
+func byTime(a, b sample) int {
+	switch {
+	case a.t < b.t:
+		return -1
+	case a.t > b.t:
+		return 1
+	}
+	return 0
+}
+
+// wireLabels encodes labels as fields of a TimeSeries.
+func wireLabels(ls labels.Labels) []byte {
+	var dst []byte
+	ls.Range(func(l labels.Label) {
+		if l.Value == "" {
+			return
+		}
+		size := 2 + uvarintSize(uint64(len(l.Name))) + len(l.Name) + uvarintSize(uint64(len(l.Value))) + len(l.Value)
+		dst = binary.AppendUvarint(append(dst, 1<<3|2), uint64(size))
+		dst = append(binary.AppendUvarint(append(dst, 1<<3|2), uint64(len(l.Name))), l.Name...)
+		dst = append(binary.AppendUvarint(append(dst, 2<<3|2), uint64(len(l.Value))), l.Value...)
+	})
+	return dst
+}
+
+// appendSeries encodes a series as a field of a WriteRequest.
+func appendSeries(dst, wire []byte, xs []sample) []byte {
+	size := len(wire)
+	for _, x := range xs {
+		size += 2 + 10 + uvarintSize(uint64(x.t)) // a sample is smaller than 128 bytes
+	}
+	dst = binary.AppendUvarint(append(dst, 1<<3|2), uint64(size))
+	dst = append(dst, wire...)
+	for _, x := range xs {
+		dst = append(dst, 2<<3|2, byte(10+uvarintSize(uint64(x.t))), 1<<3|1)
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(x.v))
+		dst = binary.AppendUvarint(append(dst, 2<<3), uint64(x.t))
+	}
+	return dst
+}
+
+func uvarintSize(v uint64) int {
+	n := 1
+	for v >= 1<<7 {
+		v >>= 7
+		n++
+	}
+	return n
+}
