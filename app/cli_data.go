@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -14,7 +15,6 @@ import (
 	"strings"
 
 	"github.com/wattwerk/wattwerk/history/transfer"
-	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 )
@@ -160,7 +160,7 @@ func (c *ImportCmd) offline(ctx context.Context, sys IO, r io.Reader, q url.Valu
 		return res, err
 	}
 	defer dir.Close()
-	store, err := tsdb.Open(tsdb.Options{Dir: dir.Join(historyDir), Window: cfg.History.Late.Std()})
+	store, err := openHistory(ctx, &cfg, dir.Join(historyDir), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return res, err
 	}

@@ -72,9 +72,11 @@ type AggregateConfig struct {
 
 // HistoryConfig is what is kept, and how long.
 type HistoryConfig struct {
-	Retention  config.Duration `koanf:"retention" doc:"How long raw readings are kept; 0: for ever."`
+	Store      string          `koanf:"store" doc:"Where readings are kept: 'tsdb', in the data directory of this process; 'remote', in the database that history.remote names, which several processes may share."`
+	Retention  config.Duration `koanf:"retention" doc:"How long raw readings are kept; 0: for ever. A remote database must be told the same: it does the removing."`
 	FlushEvery config.Duration `koanf:"flush_every" doc:"How often what is in memory is written to disk. Until then the bus keeps it; longer takes memory and makes better blocks."`
 	Late       config.Duration `koanf:"late" doc:"How old a reading may be when it arrives. Older ones come in by 'wattwerk import'."`
+	Remote     RemoteConfig    `koanf:"remote" doc:"A database that takes Prometheus remote write and exports raw samples, as VictoriaMetrics does. docs/history-database.md explains it."`
 }
 
 // DefaultConfig is what a process does when told nothing.
@@ -87,7 +89,7 @@ func DefaultConfig() Config {
 		Gateway:   DefaultGatewayConfig(),
 		Bridge:    DefaultBridgeConfig(),
 		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
-		History:   HistoryConfig{FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour)},
+		History:   HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
 		SQL:       SQLConfig{Conns: 8},
 	}
 }
@@ -193,7 +195,13 @@ func (c *HistoryConfig) Validate() error {
 	if c.Retention < 0 || c.Late < 0 {
 		return errors.New("history.retention and history.late cannot be negative")
 	}
-	return nil
+	switch c.Store {
+	case storeTSDB:
+		return nil
+	case storeRemote:
+		return c.Remote.Validate()
+	}
+	return fmt.Errorf("history.store %q is neither tsdb nor remote", c.Store)
 }
 
 // Warnings are sentences about settings that work and may not be meant.
@@ -215,6 +223,10 @@ func (c *Config) Warnings() []string {
 	warn(c.Bus.MinFree < 64<<20, "bus.min_free is below 64MiB: the disk may be full before intake stops, and a database that finds no room can stop the process.")
 	warn(c.History.Retention > 0 && c.History.Retention < day, "history.retention is less than a day: yesterday's readings will be gone.")
 	warn(c.History.Retention > 0 && c.History.Retention < c.History.Late, "history.retention is shorter than history.late: readings can arrive that are removed at once.")
+	if c.History.Store == storeRemote {
+		c.History.Remote.warnings(warn)
+	}
+	warn(c.History.Store == storeTSDB && len(c.History.Remote.WriteURLs) > 0, "history.remote is set and history.store is tsdb: the database is not used.")
 	warn(c.Aggregate.Grace == 0, "aggregate.grace is 0: readings that arrive a moment after a tick has closed do not count in it.")
 	warn(!loopback(host) && c.Gateway.TLSCertFile == "" && !strings.HasPrefix(c.Gateway.PublicURL, "https:"), "addr can be reached from other machines without TLS: passwords and tokens can be read on the way. Set gateway.tls_cert_file, or gateway.public_url when a proxy does it.")
 	warn(!c.Gateway.SignIn, "gateway.sign_in is off: every program and every person on this machine may do everything.")

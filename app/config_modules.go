@@ -3,9 +3,12 @@ package app
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 
@@ -13,6 +16,8 @@ import (
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bridge/mqtt"
 	"github.com/wattwerk/wattwerk/gateway"
+	"github.com/wattwerk/wattwerk/history/remote"
+	"github.com/wattwerk/wattwerk/internal/config"
 )
 
 // GatewayConfig is who may come in, and how.
@@ -149,4 +154,104 @@ func (c *BridgeConfig) mappings() (mappings, error) {
 		return out, fmt.Errorf("mappings %s: %w", c.MappingsFile, err)
 	}
 	return out, nil
+}
+
+// Where the history is kept.
+const (
+	storeTSDB   = "tsdb"
+	storeRemote = "remote"
+)
+
+// RemoteConfig names the database of the history.
+type RemoteConfig struct {
+	WriteURLs       []string        `koanf:"write_urls" doc:"Where remote write goes, whole: http://vm:8428/api/v1/write, or http://vminsert:8480/insert/0/prometheus/api/v1/write. Several: replicas that do not know of one another; each gets everything."`
+	QueryURLs       []string        `koanf:"query_urls" doc:"What comes before /api/v1/query, for each of write_urls: http://vm:8428, or http://vmselect:8481/select/0/prometheus."`
+	StorageURLs     []string        `koanf:"storage_urls" doc:"The storage nodes of the cluster, as http://vmstorage-1:8482, all of them; or the nodes of write_urls, one for each. They are asked to write to their disk. Empty: settle is waited for."`
+	Settle          config.Duration `koanf:"settle" doc:"After so long what the database shows is on its disk; used where storage_urls is empty. Well above the database's own interval, which is 5s for VictoriaMetrics; 0 when it has a log on the disk before it answers."`
+	FlushEvery      config.Duration `koanf:"flush_every" doc:"How often it is made sure that the database has everything on its disk; what the bus keeps is let go of then."`
+	Buffer          int             `koanf:"buffer" doc:"Samples held until they are on the database's disk, about 100 bytes each. When it is full the bus keeps what comes."`
+	Timeout         config.Duration `koanf:"timeout" doc:"How long one request may take."`
+	Compression     string          `koanf:"compression" doc:"Of what is written: snappy, which every database takes, or zstd, which is smaller and VictoriaMetrics takes."`
+	Tenant          string          `koanf:"tenant" doc:"The header X-Scope-OrgID, for databases that tell tenants apart by it."`
+	BearerTokenFile string          `koanf:"bearer_token_file" doc:"File with a token that the database asks for."`
+	BasicUser       string          `koanf:"basic_user" doc:"A user that the database asks for."`
+	PasswordFile    string          `koanf:"password_file" doc:"File with the user's password."`
+	CAFile          string          `koanf:"ca_file" doc:"Certificates (PEM) of who signed the database's; empty: those the system trusts."`
+	CertFile        string          `koanf:"cert_file" doc:"Certificate (PEM) by which the database knows us; empty: none."`
+	KeyFile         string          `koanf:"key_file" doc:"Its key (PEM)."`
+}
+
+// DefaultRemoteConfig names no database.
+func DefaultRemoteConfig() RemoteConfig {
+	return RemoteConfig{
+		Settle: config.Duration(20 * time.Second), FlushEvery: config.Duration(10 * time.Second), Buffer: 2_000_000,
+		Timeout: config.Duration(30 * time.Second), Compression: "snappy",
+	}
+}
+
+// Validate gives what cannot work.
+func (c *RemoteConfig) Validate() error {
+	var errs []error
+	bad := func(when bool, sentence string) {
+		if when {
+			errs = append(errs, errors.New(sentence))
+		}
+	}
+	bad(len(c.WriteURLs) == 0, "history.store is remote; history.remote.write_urls is needed too")
+	bad(len(c.QueryURLs) != len(c.WriteURLs), "history.remote.query_urls must name one address for each of history.remote.write_urls")
+	bad(len(c.WriteURLs) > 1 && len(c.StorageURLs) > 0 && len(c.StorageURLs) != len(c.WriteURLs), "history.remote.storage_urls must name one node for each of history.remote.write_urls, or none")
+	for _, u := range slices.Concat(c.WriteURLs, c.QueryURLs, c.StorageURLs) {
+		p, err := url.Parse(u)
+		bad(err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https", fmt.Sprintf("history.remote: %q is not an address like http://host:8428/path", u))
+		bad(err == nil && p.User != nil, "history.remote: an address holds a password; name a file in history.remote.password_file instead")
+	}
+	bad(c.Settle < 0 || c.Settle.Std() > 10*time.Minute, "history.remote.settle must be between 0 and 10m")
+	bad(c.FlushEvery.Std() < time.Second, "history.remote.flush_every must be 1s at least")
+	bad(c.Timeout.Std() < time.Second, "history.remote.timeout must be 1s at least")
+	bad(c.Buffer < 100_000, "history.remote.buffer must be 100000 at least")
+	bad(c.Compression != "snappy" && c.Compression != "zstd", fmt.Sprintf("history.remote.compression %q is neither snappy nor zstd", c.Compression))
+	bad(c.BearerTokenFile != "" && c.BasicUser != "", "history.remote.bearer_token_file and history.remote.basic_user are both set; one of both is not meant")
+	bad(c.PasswordFile != "" && c.BasicUser == "", "history.remote.password_file is set; history.remote.basic_user is needed too")
+	bad((c.CertFile == "") != (c.KeyFile == ""), "history.remote.cert_file and history.remote.key_file go together")
+	return errors.Join(errs...)
+}
+
+func (c *RemoteConfig) warnings(warn func(bool, string)) {
+	secret := c.BearerTokenFile != "" || c.BasicUser != ""
+	for _, u := range slices.Concat(c.WriteURLs, c.QueryURLs) {
+		p, err := url.Parse(u)
+		warn(err == nil && secret && p.Scheme == "http" && !loopback(p.Hostname()), fmt.Sprintf("history.remote: the token or password goes to %s without TLS and can be read on the way.", u))
+	}
+	warn(len(c.StorageURLs) == 0 && c.Settle.Std() < 10*time.Second, "history.remote.settle is below 10s without storage_urls: VictoriaMetrics writes to its disk every 5s, and readings that it loses when it is killed may be gone from the bus by then.")
+}
+
+// replicas pairs the addresses.
+func (c *RemoteConfig) replicas() []remote.Replica {
+	out := make([]remote.Replica, len(c.WriteURLs))
+	for i := range out {
+		out[i] = remote.Replica{Write: c.WriteURLs[i], Query: c.QueryURLs[i]}
+		switch {
+		case len(out) == 1:
+			out[i].Storage = c.StorageURLs
+		case len(c.StorageURLs) > 0:
+			out[i].Storage = c.StorageURLs[i : i+1]
+		}
+	}
+	return out
+}
+
+// options are what the store takes; late and retention are those of the history.
+func (c *RemoteConfig) options(late, retention time.Duration, log *slog.Logger) remote.Options {
+	o := remote.Options{
+		Replicas: c.replicas(), Zstd: c.Compression == "zstd", Settle: c.Settle.Std(), Timeout: c.Timeout.Std(),
+		Retention: retention, Window: late, MaxPending: uint64(c.Buffer), Log: log,
+		Access: remote.Access{
+			BearerTokenFile: c.BearerTokenFile, BasicUser: c.BasicUser, PasswordFile: c.PasswordFile,
+			CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, Tenant: c.Tenant,
+		},
+	}
+	if o.Settle == 0 {
+		o.Settle = -1
+	}
+	return o
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/access"
@@ -21,6 +22,7 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/history/remote"
 	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/record"
@@ -193,19 +195,31 @@ func actor(ctx context.Context) string {
 // historyDir is where the blocks are, below the data directory.
 const historyDir = "history"
 
+// openHistory opens the store that the settings name.
+func openHistory(ctx context.Context, c *Config, dir string, log *slog.Logger, metrics prometheus.Registerer) (history.Store, error) {
+	h := c.History
+	if h.Store == storeRemote {
+		return remote.Open(ctx, h.Remote.options(h.Late.Std(), h.Retention.Std(), log))
+	}
+	return tsdb.Open(tsdb.Options{
+		Dir: dir, Retention: h.Retention.Std(), Window: h.Late.Std(), MinFree: int64(c.Bus.MinFree) / 2,
+		// The TSDB tells of every block it writes.
+		Log: slog.New(atLeast{log.Handler(), slog.LevelWarn}), Registerer: metrics,
+	})
+}
+
 func startHistory(ctx context.Context, p *process) (running, error) {
 	c, log := p.config.History, p.logger("history")
-	// The TSDB tells of every block it writes.
-	quiet := slog.New(atLeast{log.Handler(), slog.LevelWarn})
-	store, err := tsdb.Open(tsdb.Options{
-		Dir: p.dir.Join(historyDir), Retention: c.Retention.Std(), Window: c.Late.Std(), MinFree: int64(p.config.Bus.MinFree) / 2,
-		Log: quiet, Registerer: p.metrics,
-	})
+	store, err := openHistory(ctx, &p.config, p.dir.Join(historyDir), log, p.metrics)
 	if err != nil {
 		return running{}, err
 	}
+	flushEvery, flushSamples := c.FlushEvery.Std(), uint64(0)
+	if c.Store == storeRemote {
+		flushEvery, flushSamples = c.Remote.FlushEvery.Std(), uint64(c.Remote.Buffer)/4
+	}
 	s, err := history.New(history.Options{
-		Bus: p.bus, Catalog: p.catalog, Store: store, Share: p.fleet.Share, FlushEvery: c.FlushEvery.Std(), Log: log, Registerer: p.metrics,
+		Bus: p.bus, Catalog: p.catalog, Store: store, Share: p.fleet.Share, FlushEvery: flushEvery, FlushSamples: flushSamples, Log: log, Registerer: p.metrics,
 	})
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
@@ -213,7 +227,7 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 	p.history, p.store = s, store
 	return running{run: s.Run, stop: func(context.Context) error {
 		err := store.Close()
-		if errors.Is(err, history.ErrNoRoom) || errors.Is(err, history.ErrBroken) {
+		if errors.Is(err, history.ErrNoRoom) || errors.Is(err, history.ErrAway) || errors.Is(err, history.ErrBroken) {
 			// It is said once more, so that nobody wonders; the bus has all of it.
 			log.Warn("history not written out, it is read from the bus next time", "error", err)
 			return nil

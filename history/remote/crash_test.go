@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,7 +146,7 @@ func (p *plant) check(s *Store, end int) {
 // and flushed; the store lives on.
 func TestDatabaseIsKilled(t *testing.T) {
 	vm := vmtest.Start(t, vmtest.Options{})
-	p := &plant{t: t, o: Options{Replicas: []Replica{on(vm)}, MaxPending: sensors * 400, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}}
+	p := &plant{t: t, o: Options{Replicas: []Replica{on(vm)}, MaxPending: sensors * 400}}
 	p.open()
 	const end = 3000
 	kills := 0
@@ -172,7 +170,7 @@ func TestDatabaseIsKilled(t *testing.T) {
 // was not flushed is appended again, as the service does from the bus.
 func TestBothAreKilled(t *testing.T) {
 	vm := vmtest.Start(t, vmtest.Options{})
-	p := &plant{t: t, o: Options{Replicas: []Replica{on(vm)}, MaxPending: sensors * 400, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}}
+	p := &plant{t: t, o: Options{Replicas: []Replica{on(vm)}, MaxPending: sensors * 400}}
 	end := 0
 	for round := range 6 {
 		p.open()

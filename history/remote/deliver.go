@@ -23,7 +23,6 @@ const (
 type parcel struct {
 	entries []entry
 	marks   []byte // encoded series that go along
-	last    *cell  // of the last entry
 	mixed   bool   // a series may come more than once
 	waits   int    // replicas that have not taken it
 }
