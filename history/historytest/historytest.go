@@ -51,6 +51,11 @@ func Run(t *testing.T, open Open) {
 		"many flushes":               manyFlushes,
 		"queryable":                  queryable,
 		"settled flushes":            settledFlushes,
+		"digits":                     digits,
+		"milliseconds":               milliseconds,
+		"many series":                manySeries,
+		"silent for long":            silentForLong,
+		"references again":           referencesAgain,
 	} {
 		t.Run(name, func(t *testing.T) { f(t, open) })
 	}
