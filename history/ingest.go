@@ -18,6 +18,7 @@ const columnsLimit = 32 << 20
 
 // records reads the batches of a partition into the store.
 func (s *Service) records(ctx context.Context, p int) reader {
+	s.opts.Store.Forget() // somebody else may have read them until now
 	known := record.NewColumns[Ref](columnsLimit)
 	var batch record.Batch
 	var series []Series
@@ -257,6 +258,7 @@ type lane struct {
 
 // aggregates reads ticks into the store.
 func (s *Service) aggregates(ctx context.Context) reader {
+	s.opts.Store.Forget() // somebody else may have read them until now
 	lanes := make(map[string]*lane)
 	handle := func(m bus.Message) error {
 		var ticks record.Ticks

@@ -120,11 +120,6 @@ type Refusal struct {
 type Store interface {
 	// Refs appends a reference for every series to dst. Nothing is stored for
 	// a series without samples.
-	//
-	// Where several stores write to one database, Refs is called when a store
-	// begins to write the series: what others have flushed before is seen. Two
-	// that write one series at the same time must offer the same samples in the
-	// same order.
 	Refs(dst []Ref, series []Series) []Ref
 
 	// Append stores samples as columns: sample i is of refs[index[i]], or of
@@ -147,6 +142,12 @@ type Store interface {
 	// is valid until it returns. Null samples are NaN. An error of f ends the
 	// scan and is returned.
 	Scan(ctx context.Context, s Series, from, to record.Millis, f func(times []int64, values []float64) error) error
+
+	// Forget is called when series will be appended to here that another store
+	// may have appended to, in the same database: what it has flushed counts as
+	// stored from now on. Two stores that append to one series at the same time
+	// must offer the same samples in the same order.
+	Forget()
 
 	// Flush makes everything durable that was appended before it began.
 	Flush(ctx context.Context) error

@@ -157,6 +157,7 @@ func referencesAgain(t *testing.T, open Open) {
 	if put(old, x(0, 1)) != 0 || put(old, x(1, 2)) != 0 {
 		t.Error("refused")
 	}
+	f.Forget() // as a store that takes over does
 	again := f.Refs(nil, []history.Series{b, a})
 	if again[1] != old[0] {
 		t.Errorf("another reference: %v, %v", old, again)

@@ -63,7 +63,7 @@ func (s *Store) appendNew(refs []history.Ref, index []uint32, times []record.Mil
 		if len(index) > 0 {
 			k = int(index[i])
 		}
-		c, t := s.cells[refs[k]], int64(times[i])
+		c, t := s.know(s.cells[refs[k]]), int64(times[i])
 		switch {
 		case t > c.last && t <= c.horizon && t >= bound:
 			c.last, c.value, c.filled, c.touched = t, v, true, now
@@ -110,12 +110,12 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 	defer s.gate.RUnlock()
 	var runs []*run
 	s.mu.Lock()
-	recent := int64(noTime)
+	era, recent := s.era, int64(noTime)
 	if s.newest != noTime {
 		recent = min(time.Now().UnixMilli(), s.newest) - ahead.Milliseconds()
 	}
 	for at := 0; at < len(late); {
-		c, end := late[at].cell, at
+		c, end := s.know(late[at].cell), at
 		for end < len(late) && late[end].cell == c {
 			end++
 		}
@@ -138,7 +138,7 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 	defer s.mu.Unlock()
 	bound, expired := s.bound(), s.expired()
 	for _, x := range runs {
-		c := x.cell
+		c := s.know(x.cell)
 		have := x.stored()
 		at := 0
 		for _, l := range x.late {
@@ -163,7 +163,7 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 			c.touched = now
 			have = slices.Insert(have, at, sample{t, v})
 		}
-		if x.learns {
+		if x.learns && era == s.era {
 			// Between the last one there and the end of what was asked for
 			// nothing is stored.
 			c.last, c.horizon, c.filled = x.from-1, x.to, false

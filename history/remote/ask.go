@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	promodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -49,6 +50,8 @@ func (s *Store) ask(ctx context.Context, f func(r *replica) error) error {
 	}
 	return errors.Join(errs...)
 }
+
+var errHangs = errors.New("it does not go on with its answer")
 
 // errStop marks errors that another replica would not mend.
 var errStop = errors.New("no use to ask another")
@@ -188,10 +191,16 @@ func (s *Store) export(ctx context.Context, r *replica, q question, f func(ls la
 	for _, ms := range q.matchers {
 		v.Add("match[]", selector(ms))
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	address := r.Query + "/api/v1/export"
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// An answer may take long as long as it goes on.
+	hangs := time.AfterFunc(s.opts.Timeout, func() { cancel(errHangs) })
+	defer hangs.Stop()
 	body, err := s.client.form(ctx, address, v)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("ask %s: %w", address, cause)
+	}
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", address, err)
 	}
@@ -203,9 +212,13 @@ func (s *Store) export(ctx context.Context, r *replica, q question, f func(ls la
 		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return nil
 		}
+		if cause := context.Cause(ctx); err != nil && cause != nil {
+			return fmt.Errorf("ask %s: %w", address, cause)
+		}
 		if err != nil {
 			return fmt.Errorf("ask %s: the answer broke off: %w", address, err)
 		}
+		hangs.Reset(s.opts.Timeout)
 		if err := l.parse(line); err != nil {
 			return fmt.Errorf("ask %s: the answer is not an export: %w", address, err)
 		}

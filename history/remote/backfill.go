@@ -110,7 +110,7 @@ func (b *backfill) sift() error {
 		if err != nil {
 			break
 		}
-		c, have, at := x.cell, x.stored(), 0
+		c, have, at := s.know(x.cell), x.stored(), 0
 		there := sample{t: noTime}
 		for _, w := range x.want {
 			for at < len(have) && have[at].t < w.t {

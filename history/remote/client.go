@@ -62,8 +62,9 @@ func (e *statusError) Error() string {
 
 // client speaks HTTP with the databases.
 type client struct {
-	http   *http.Client
-	access Access
+	http    *http.Client
+	access  Access
+	timeout time.Duration
 }
 
 func newClient(a Access, timeout time.Duration) (*client, error) {
@@ -91,7 +92,7 @@ func newClient(a Access, timeout time.Duration) (*client, error) {
 			return nil, err
 		}
 	}
-	return &client{http: &http.Client{Transport: t}, access: a}, nil
+	return &client{http: &http.Client{Transport: t}, access: a, timeout: timeout}, nil
 }
 
 // do sends a request and gives the body of a 2xx answer. ctx must hold until
@@ -156,6 +157,8 @@ const mostAnswer = 256 << 20
 
 // api posts a form to Prometheus' API and decodes the data of the answer.
 func (c *client) api(ctx context.Context, address string, v url.Values, data any) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	body, err := c.form(ctx, address, v)
 	if err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	parcelSize = 20_000                 // samples in one request
-	linger     = 300 * time.Millisecond // a parcel that is not full goes after so long
+	parcelSize = 50_000      // samples in one request
+	linger     = time.Second // a parcel that is not full goes after so long
 )
 
 // parcel is samples that are sent, and held until they are durable, together.

@@ -12,8 +12,8 @@
 // The first value stays, because what may be there already is looked up before
 // it is written. Several stores may write to one database, each its own
 // series; when two write the same series at the same time they must read the
-// same stream, so that they come to the same decisions. [Store.Refs] is where
-// a store begins to write series: what it knew of them before, it forgets.
+// same stream, so that they come to the same decisions. When a
+// store begins to write series, [Store.Forget] has it look again.
 //
 // The database rounds values to 12 significant digits at least; two values
 // that agree to 9 are the same.

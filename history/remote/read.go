@@ -177,7 +177,7 @@ func (s *Store) Latest(ctx context.Context, dst []history.Sample, series []histo
 	}
 	for _, k := range series {
 		c := s.find(k)
-		if c != nil && c.filled && c.horizon == endless && now-c.touched < fresh {
+		if c != nil && c.era == s.era && c.filled && c.horizon == endless && now-c.touched < fresh {
 			best[k] = sample{c.last, c.value}
 			continue
 		}

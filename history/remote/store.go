@@ -56,6 +56,7 @@ type Store struct {
 	sensors map[string]*cell
 	groups  map[history.Series]*cell
 	cells   []*cell // by reference
+	era     uint64  // what cells know from an earlier one is not true any more
 	open    *parcel // not yet on its way; nil: empty
 	sent    []*parcel
 	held    uint64        // samples of all parcels
@@ -83,6 +84,7 @@ type cell struct {
 	id      history.Ref
 	series  history.Series
 	wire    []byte   // the labels, encoded for remote write
+	era     uint64   // in which all up to touched was learned; see know
 	last    int64    // with horizon = noTime: nothing is known
 	horizon int64    //
 	filled  bool     // there is a sample at last, with value
@@ -189,17 +191,30 @@ func (s *Store) Close() error {
 
 var errClosed = errors.New("the history is closed")
 
-// Refs appends a reference for every series to dst; see [history.Store]. What
-// is known of the series is forgotten: others may have written them.
+// Refs appends a reference for every series to dst.
 func (s *Store) Refs(dst []history.Ref, series []history.Series) []history.Ref {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range series {
-		c := s.cell(k)
-		c.last, c.horizon = noTime, noTime
-		dst = append(dst, c.id)
+		dst = append(dst, s.cell(k).id)
 	}
 	return dst
+}
+
+// Forget has everything looked up again that may have changed; see
+// [history.Store].
+func (s *Store) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.era++
+}
+
+// know gives what is known of a cell in this era. mu must be held.
+func (s *Store) know(c *cell) *cell {
+	if c.era != s.era {
+		c.era, c.last, c.horizon, c.filled = s.era, noTime, noTime, false
+	}
+	return c
 }
 
 func (s *Store) find(k history.Series) *cell {

@@ -337,6 +337,9 @@ func (s *Store) create(k history.Series) history.Ref {
 	return r
 }
 
+// Forget does nothing: nobody else writes to the directory.
+func (*Store) Forget() {}
+
 // Queryable is what PromQL reads from.
 func (s *Store) Queryable() storage.Queryable { return s.db }
 
