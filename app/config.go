@@ -76,7 +76,7 @@ type HistoryConfig struct {
 	Retention  config.Duration `koanf:"retention" doc:"How long raw readings are kept; 0: for ever. A remote database must be told the same: it does the removing."`
 	FlushEvery config.Duration `koanf:"flush_every" doc:"How often what is in memory is written to disk. Until then the bus keeps it; longer takes memory and makes better blocks."`
 	Late       config.Duration `koanf:"late" doc:"How old a reading may be when it arrives. Older ones come in by 'wattwerk import'."`
-	Remote     RemoteConfig    `koanf:"remote" doc:"A database that takes Prometheus remote write and exports raw samples, as VictoriaMetrics does. docs/history-database.md explains it."`
+	Remote     RemoteConfig    `koanf:"remote" doc:"A database that takes Prometheus remote write and gives raw samples back: VictoriaMetrics, Mimir. docs/history-database.md explains it."`
 }
 
 // DefaultConfig is what a process does when told nothing.

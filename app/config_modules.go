@@ -166,6 +166,7 @@ const (
 type RemoteConfig struct {
 	WriteURLs       []string        `koanf:"write_urls" doc:"Where remote write goes, whole: http://vm:8428/api/v1/write, or http://vminsert:8480/insert/0/prometheus/api/v1/write. Several: replicas that do not know of one another; each gets everything."`
 	QueryURLs       []string        `koanf:"query_urls" doc:"What comes before /api/v1/query, for each of write_urls: http://vm:8428, or http://vmselect:8481/select/0/prometheus."`
+	ReadURLs        []string        `koanf:"read_urls" doc:"Where remote read is answered, for each of write_urls: http://mimir/prometheus/api/v1/read. Empty: the database exports raw samples, as VictoriaMetrics does."`
 	StorageURLs     []string        `koanf:"storage_urls" doc:"The storage nodes of the cluster, as http://vmstorage-1:8482, all of them; or the nodes of write_urls, one for each. They are asked to write to their disk. Empty: settle is waited for."`
 	Settle          config.Duration `koanf:"settle" doc:"After so long what the database shows is on its disk; used where storage_urls is empty. Well above the database's own interval, which is 5s for VictoriaMetrics; 0 when it has a log on the disk before it answers."`
 	FlushEvery      config.Duration `koanf:"flush_every" doc:"How often it is made sure that the database has everything on its disk; what the bus keeps is let go of then."`
@@ -199,8 +200,9 @@ func (c *RemoteConfig) Validate() error {
 	}
 	bad(len(c.WriteURLs) == 0, "history.store is remote; history.remote.write_urls is needed too")
 	bad(len(c.QueryURLs) != len(c.WriteURLs), "history.remote.query_urls must name one address for each of history.remote.write_urls")
+	bad(len(c.ReadURLs) > 0 && len(c.ReadURLs) != len(c.WriteURLs), "history.remote.read_urls must name one address for each of history.remote.write_urls, or none")
 	bad(len(c.WriteURLs) > 1 && len(c.StorageURLs) > 0 && len(c.StorageURLs) != len(c.WriteURLs), "history.remote.storage_urls must name one node for each of history.remote.write_urls, or none")
-	for _, u := range slices.Concat(c.WriteURLs, c.QueryURLs, c.StorageURLs) {
+	for _, u := range slices.Concat(c.WriteURLs, c.QueryURLs, c.ReadURLs, c.StorageURLs) {
 		p, err := url.Parse(u)
 		bad(err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https", fmt.Sprintf("history.remote: %q is not an address like http://host:8428/path", u))
 		bad(err == nil && p.User != nil, "history.remote: an address holds a password; name a file in history.remote.password_file instead")
@@ -218,11 +220,11 @@ func (c *RemoteConfig) Validate() error {
 
 func (c *RemoteConfig) warnings(warn func(bool, string)) {
 	secret := c.BearerTokenFile != "" || c.BasicUser != ""
-	for _, u := range slices.Concat(c.WriteURLs, c.QueryURLs) {
+	for _, u := range slices.Concat(c.WriteURLs, c.QueryURLs, c.ReadURLs) {
 		p, err := url.Parse(u)
 		warn(err == nil && secret && p.Scheme == "http" && !loopback(p.Hostname()), fmt.Sprintf("history.remote: the token or password goes to %s without TLS and can be read on the way.", u))
 	}
-	warn(len(c.StorageURLs) == 0 && c.Settle.Std() < 10*time.Second, "history.remote.settle is below 10s without storage_urls: VictoriaMetrics writes to its disk every 5s, and readings that it loses when it is killed may be gone from the bus by then.")
+	warn(len(c.StorageURLs) == 0 && len(c.ReadURLs) == 0 && c.Settle.Std() < 10*time.Second, "history.remote.settle is below 10s without storage_urls: VictoriaMetrics writes to its disk every 5s, and readings that it loses when it is killed may be gone from the bus by then.")
 }
 
 // replicas pairs the addresses.
@@ -230,6 +232,9 @@ func (c *RemoteConfig) replicas() []remote.Replica {
 	out := make([]remote.Replica, len(c.WriteURLs))
 	for i := range out {
 		out[i] = remote.Replica{Write: c.WriteURLs[i], Query: c.QueryURLs[i]}
+		if len(c.ReadURLs) > 0 {
+			out[i].Read = c.ReadURLs[i]
+		}
 		switch {
 		case len(out) == 1:
 			out[i].Storage = c.StorageURLs

@@ -28,6 +28,7 @@ func TestRemoteHistoryIsChecked(t *testing.T) {
 	}{
 		{func(c *RemoteConfig) { c.WriteURLs = nil }, "write_urls is needed"},
 		{func(c *RemoteConfig) { c.QueryURLs = append(c.QueryURLs, "http://b") }, "one address for each"},
+		{func(c *RemoteConfig) { c.ReadURLs = []string{"http://a", "http://b"} }, "or none"},
 		{func(c *RemoteConfig) { c.WriteURLs[0] = "127.0.0.1:8428" }, "is not an address"},
 		{func(c *RemoteConfig) { c.QueryURLs[0] = "http://me:secret@vm" }, "holds a password"},
 		{func(c *RemoteConfig) { c.Settle = -1 }, "settle"},
@@ -79,8 +80,8 @@ func TestReplicasOfRemoteHistory(t *testing.T) {
 	if r := c.replicas(); len(r) != 1 || len(r[0].Storage) != 2 {
 		t.Errorf("one cluster: %+v", r)
 	}
-	c = RemoteConfig{WriteURLs: []string{"w", "x"}, QueryURLs: []string{"q", "r"}, StorageURLs: []string{"1", "2"}}
-	if r := c.replicas(); len(r) != 2 || len(r[1].Storage) != 1 || r[1].Storage[0] != "2" || r[1].Query != "r" {
+	c = RemoteConfig{WriteURLs: []string{"w", "x"}, QueryURLs: []string{"q", "r"}, ReadURLs: []string{"a", "b"}, StorageURLs: []string{"1", "2"}}
+	if r := c.replicas(); len(r) != 2 || r[1].Read != "b" || len(r[1].Storage) != 1 || r[1].Storage[0] != "2" || r[1].Query != "r" {
 		t.Errorf("two nodes: %+v", r)
 	}
 }

@@ -66,9 +66,9 @@ func (s *Store) appendNew(refs []history.Ref, index []uint32, times []record.Mil
 		c, t := s.know(s.cells[refs[k]]), int64(times[i])
 		switch {
 		case t > c.last && t <= c.horizon && t >= bound:
-			c.last, c.value, c.filled, c.touched = t, v, true, now
+			c.last, c.value, c.filled, c.ours, c.touched = t, v, true, true, now
 			s.take(c, t, v)
-		case t == c.last && c.filled && c.horizon != noTime:
+		case t == c.last && c.ours && c.horizon != noTime:
 			if !same(v, c.value) {
 				refused = append(refused, history.Refusal{Index: i, Reason: history.ErrContradiction, Stored: c.value})
 			}
@@ -140,7 +140,7 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 	for _, x := range runs {
 		c := s.know(x.cell)
 		have := x.stored()
-		at := 0
+		at, mine := 0, int64(noTime)
 		for _, l := range x.late {
 			t, v := int64(times[l.i]), values[l.i]
 			for at < len(have) && have[at].t < t {
@@ -148,7 +148,10 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 			}
 			switch {
 			case at < len(have) && have[at].t == t:
-				if !same(v, have[at].v) {
+				if same(v, have[at].v) {
+					s.claim(c, t, have[at].v)
+					mine = t
+				} else {
 					refused = append(refused, history.Refusal{Index: l.i, Reason: history.ErrContradiction, Stored: have[at].v})
 				}
 				continue
@@ -160,15 +163,16 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 				continue
 			}
 			s.take(c, t, v)
-			c.touched = now
+			c.touched, mine = now, t
 			have = slices.Insert(have, at, sample{t, v})
 		}
 		if x.learns && era == s.era {
 			// Between the last one there and the end of what was asked for
 			// nothing is stored.
-			c.last, c.horizon, c.filled = x.from-1, x.to, false
+			c.last, c.horizon, c.filled, c.ours = x.from-1, x.to, false, false
 		}
-		if n := len(have); n > 0 && c.horizon != noTime && have[n-1].t > c.last && have[n-1].t <= c.horizon {
+		if n := len(have); n > 0 && c.horizon != noTime && have[n-1].t >= c.last && have[n-1].t <= c.horizon {
+			c.ours = c.ours && have[n-1].t == c.last || have[n-1].t == mine
 			c.last, c.value, c.filled = have[n-1].t, have[n-1].v, true
 		}
 	}

@@ -97,7 +97,7 @@ func (s *Store) lookUpIn(ctx context.Context, r *replica, runs []*run) error {
 	g.SetLimit(abreast)
 	for _, q := range questions(runs) {
 		g.Go(func() error {
-			return s.export(ctx, r, q, func(ls labels.Labels, times []int64, values []float64) error {
+			return s.raw(ctx, r, q, func(ls labels.Labels, times []int64, values []float64) error {
 				k, _ := history.SeriesOf(ls)
 				mu.Lock()
 				defer mu.Unlock()
@@ -180,8 +180,7 @@ func questions(runs []*run) []question {
 // exportLine bounds the samples in one line of an export.
 const exportLine = 20_000
 
-// export hands raw samples of a replica to f, in order of time for each
-// series, some at once; what f is handed is valid until it returns.
+// export asks by the export of VictoriaMetrics.
 func (s *Store) export(ctx context.Context, r *replica, q question, f func(ls labels.Labels, times []int64, values []float64) error) error {
 	v := url.Values{
 		"start":             {stamp(q.from)},

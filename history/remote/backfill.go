@@ -122,6 +122,7 @@ func (b *backfill) sift() error {
 			switch {
 			case there.t == w.t && same(there.v, w.v):
 				b.result.Duplicates++
+				s.claim(c, w.t, there.v)
 			case there.t == w.t:
 				refused = append(refused, refusal{c.series, w, history.Refusal{Index: -1, Reason: history.ErrContradiction, Stored: there.v}})
 			case w.t <= expired:
@@ -131,7 +132,7 @@ func (b *backfill) sift() error {
 				b.result.Stored++
 				there = w
 				if w.t > c.last && w.t <= c.horizon {
-					c.last, c.value, c.filled = w.t, w.v, true
+					c.last, c.value, c.filled, c.ours = w.t, w.v, true, true
 				}
 			}
 		}

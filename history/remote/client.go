@@ -24,6 +24,9 @@ type Replica struct {
 	Write string
 	// Query is what /api/v1/query follows, as http://vmselect:8481/select/0/prometheus.
 	Query string
+	// Read answers remote read, as http://mimir/prometheus/api/v1/read. Empty:
+	// raw samples are asked for by /api/v1/export, which VictoriaMetrics has.
+	Read string
 	// Storage are the addresses of all storage nodes, as http://vmstorage:8482.
 	// A snapshot that is made there, and removed again, has everything written
 	// to the disk. Empty: Settle is waited for instead.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -220,5 +223,57 @@ func TestReplicasAreKilled(t *testing.T) {
 		if err := q.store.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestWhatADeadStoreWrote has a store find what another one wrote and never
+// flushed, in the memory of the database, which then is killed: once the new
+// one has flushed, it must be there.
+func TestWhatADeadStoreWrote(t *testing.T) {
+	vm := vmtest.Start(t, vmtest.Options{Args: []string{"-inmemoryDataFlushInterval=1h"}})
+	f := before(t, vm, "")
+	o := Options{Replicas: []Replica{f.replica()}}
+	s := mustOpen(t, o)
+	f.set(func(w http.ResponseWriter, r *http.Request) bool { // it dies before this
+		if strings.HasPrefix(r.URL.Path, "/snapshot") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return true
+		}
+		return false
+	})
+	for n := range 3 {
+		put(t, s, t0+record.Millis(n), float64(n))
+	}
+	if err := s.Flush(t.Context()); err == nil {
+		t.Error("flushed")
+	}
+	f.set(nil)
+	(&plant{store: s}).abandon()
+	res, err := http.Get(vm.URL() + "/internal/force_flush")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, o)
+	ref := s.Refs(nil, []history.Series{history.RecordsOf("a")})
+	for _, n := range []int{0, 1, 2} {
+		if rs, err := s.Append(t.Context(), ref, nil, []record.Millis{t0 + record.Millis(n)}, []float64{float64(n)}); err != nil || len(rs) > 0 {
+			t.Fatal(rs, err)
+		}
+	}
+	if n := s.Stats().Unflushed; n != 3 {
+		t.Errorf("%d samples will be looked for, want 3", n)
+	}
+	if err := s.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	vm.Again()
+	if got := values(t, s); !slices.Equal(got, []float64{0, 1, 2}) {
+		t.Errorf("got %v", got)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

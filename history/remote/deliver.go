@@ -60,21 +60,35 @@ func (s *Store) parcel() *parcel {
 	return s.open
 }
 
-// take puts a sample into the parcel that is open, and notes it with its
-// series. mu must be held.
+// claim notes a sample that the database shows. It may not be on its disk: who
+// wrote it may be dead. So the next flush looks for it too, and writes it if it
+// is gone. mu must be held.
+func (s *Store) claim(c *cell, t int64, v float64) {
+	if s.claims == nil {
+		s.claims = &parcel{}
+	}
+	s.note(s.claims, c, t, v)
+}
+
+// take puts a sample into the parcel that is open. mu must be held.
 func (s *Store) take(c *cell, t int64, v float64) {
+	p := s.parcel()
+	p.mixed = p.mixed || len(c.pending) > 0
+	s.note(p, c, t, v)
+	if len(p.entries) >= parcelSize {
+		s.post()
+	}
+}
+
+// note puts a sample into a parcel and to its series. mu must be held.
+func (s *Store) note(p *parcel, c *cell, t int64, v float64) {
 	if len(c.pending) == 0 {
 		s.dirty++
 	}
-	p := s.parcel()
-	p.mixed = p.mixed || len(c.pending) > 0
 	c.pending = append(c.pending, sample{t, v})
 	p.entries = append(p.entries, entry{c, t, v})
 	s.held++
 	s.extend(t, t)
-	if len(p.entries) >= parcelSize {
-		s.post()
-	}
 }
 
 // post sends the open parcel to every replica. mu must be held.

@@ -50,6 +50,10 @@ func (s *Store) flush(ctx context.Context) error {
 	}
 	s.mark()
 	s.post()
+	if s.claims != nil {
+		s.sent = append(s.sent, s.claims)
+		s.claims = nil
+	}
 	batch := slices.Clone(s.sent)
 	s.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
@@ -79,7 +83,7 @@ func (s *Store) letGo(batch []*parcel) {
 		}
 	}
 	for c, n := range count {
-		// They are in the order they came, and so are the parcels.
+		// A flush takes all there is when it begins, so these came first.
 		if n == len(c.pending) {
 			c.pending = nil
 			s.dirty--

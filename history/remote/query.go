@@ -75,7 +75,7 @@ func (s *Store) selected(ctx context.Context, from, to int64, ms []*labels.Match
 		clear(by)
 		number = 0
 		q := question{matchers: [][]*labels.Matcher{ms}, from: from, to: to}
-		return s.export(ctx, r, q, func(ls labels.Labels, times []int64, values []float64) error {
+		return s.raw(ctx, r, q, func(ls labels.Labels, times []int64, values []float64) error {
 			if number += len(times); number > mostSelected {
 				return errors.Join(errTooMany, errStop)
 			}

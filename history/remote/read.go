@@ -80,7 +80,7 @@ func (s *Store) page(ctx context.Context, k history.Series, from, to int64) ([]s
 	q := question{matchers: [][]*labels.Matcher{exactly(k)}, from: from, to: to}
 	err := s.ask(ctx, func(r *replica) error {
 		got = got[:0]
-		return s.export(ctx, r, q, func(ls labels.Labels, times []int64, values []float64) error {
+		return s.raw(ctx, r, q, func(ls labels.Labels, times []int64, values []float64) error {
 			if have, ok := history.SeriesOf(ls); !ok || have != k {
 				return nil
 			}
@@ -129,10 +129,14 @@ func (s *Store) steps(ctx context.Context, r *replica, ms []*labels.Matcher, fro
 			Values [][2]json.RawMessage `json:"values"`
 		} `json:"result"`
 	}
+	apart := step
+	if from+2*step > to {
+		apart = 1000 // there is one point, and a step of decades is refused
+	}
 	err := s.client.api(ctx, r.Query+"/api/v1/query_range", url.Values{
 		"query": {fmt.Sprintf("count_over_time(%s[%dms])", selector(ms), step)},
-		"start": {stamp(from + step)}, "end": {stamp(to)}, "step": {stamp(step)},
-		"nocache": {"1"}, "latency_offset": {"0s"}, "deny_partial_response": {"1"},
+		"start": {stamp(from + step)}, "end": {stamp(from + step + (to-from-step)/step*step)}, "step": {stamp(apart)},
+		"nocache": {"1"}, "latency_offset": {"1ms"}, "deny_partial_response": {"1"},
 	}, &data)
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", r.Query, err)

@@ -52,19 +52,21 @@ type Store struct {
 	replicas []*replica
 	first    atomic.Int32 // the replica that is asked first
 
-	mu      sync.Mutex // guards what follows, and all cells
-	sensors map[string]*cell
-	groups  map[history.Series]*cell
-	cells   []*cell // by reference
-	era     uint64  // what cells know from an earlier one is not true any more
-	open    *parcel // not yet on its way; nil: empty
-	sent    []*parcel
-	held    uint64        // samples of all parcels
-	dirty   uint64        // cells with pending samples
-	changed chan struct{} // closed, and made anew, when a parcel or a replica changes
-	newest  int64         // of all samples known; noTime: none
-	oldest  int64         // the same; endless: none
-	marked  [2]int64      // newest and oldest as they are in the database
+	mu       sync.Mutex // guards what follows, and all cells
+	sensors  map[string]*cell
+	groups   map[history.Series]*cell
+	cells    []*cell // by reference
+	era      uint64  // what cells know from an earlier one is not true any more
+	open     *parcel // not yet on its way; nil: empty
+	claims   *parcel // see claim; nil: empty
+	sent     []*parcel
+	held     uint64        // samples of all parcels
+	dirty    uint64        // cells with pending samples
+	changed  chan struct{} // closed, and made anew, when a parcel or a replica changes
+	newest   int64         // of all samples known; noTime: none
+	oldest   int64         // the same; endless: none
+	marked   [2]int64      // newest and oldest as they are in the database
+	markedAt int64
 
 	// gate is held for reading from a look-up until what it says is acted
 	// upon, and exclusively to let go of what is durable.
@@ -88,6 +90,7 @@ type cell struct {
 	last    int64    // with horizon = noTime: nothing is known
 	horizon int64    //
 	filled  bool     // there is a sample at last, with value
+	ours    bool     // and it was offered here, so that a flush sees to it
 	value   float64  //
 	touched int64    // when it was appended to, in Unix seconds
 	pending []sample // not yet durable, in the order they came
@@ -129,6 +132,11 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		r.Query = strings.TrimSuffix(strings.TrimSuffix(r.Query, "/"), "/api/v1")
 		if err := errors.Join(checkURL("the address to write to", r.Write), checkURL("the address to query", r.Query)); err != nil {
 			return nil, err
+		}
+		if r.Read != "" {
+			if err := checkURL("the address of remote read", r.Read); err != nil {
+				return nil, err
+			}
 		}
 		storage := make([]string, len(r.Storage))
 		for i, u := range r.Storage {
@@ -212,7 +220,7 @@ func (s *Store) Forget() {
 // know gives what is known of a cell in this era. mu must be held.
 func (s *Store) know(c *cell) *cell {
 	if c.era != s.era {
-		c.era, c.last, c.horizon, c.filled = s.era, noTime, noTime, false
+		c.era, c.last, c.horizon, c.filled, c.ours = s.era, noTime, noTime, false, false
 	}
 	return c
 }
@@ -309,7 +317,7 @@ func (s *Store) extent(ctx context.Context, from, to time.Time) (found bool, err
 		{labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, newestName+"|"+oldestName)},
 	}}
 	err = s.ask(ctx, func(r *replica) error {
-		return s.export(ctx, r, ask, func(ls labels.Labels, _ []int64, values []float64) error {
+		return s.raw(ctx, r, ask, func(ls labels.Labels, _ []int64, values []float64) error {
 			name := ls.Get(model.MetricNameLabel)
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -341,11 +349,13 @@ func (s *Store) mark() {
 	s.marked = [2]int64{s.newest, s.oldest}
 }
 
+// marks gives the extent as series. mu must be held.
 func (s *Store) marks() []byte {
 	if s.newest == noTime {
 		return nil
 	}
-	at := time.Now().UnixMilli()
+	s.markedAt = max(time.Now().UnixMilli(), s.markedAt+1) // never twice at one time
+	at := s.markedAt
 	return appendSeries(
 		appendSeries(nil, wireLabels(labels.FromStrings(model.MetricNameLabel, newestName)), []sample{{at, float64(s.newest)}}),
 		wireLabels(labels.FromStrings(model.MetricNameLabel, oldestName)), []sample{{at, float64(s.oldest)}})
