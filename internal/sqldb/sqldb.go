@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
 	"github.com/uptrace/bun/dialect/sqlitedialect"
@@ -26,7 +25,7 @@ import (
 type Options struct {
 	URL     string        // of a PostgreSQL, as postgres://user:password@host:5432/name
 	File    string        // a SQLite file, made when missing and readable by its owner alone
-	Conns   int           // at most so many connections of this process; default 8
+	Conns   int           // at most so many connections of this process, 2 or more; default 8
 	Timeout time.Duration // how long a statement, or a transaction of [DB.Alone], may take; default 15 s
 }
 
@@ -41,6 +40,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if o.Conns == 0 {
 		o.Conns = 8
 	}
+	o.Conns = max(o.Conns, 2) // one of them may hold a lock for another
 	if o.Timeout == 0 {
 		o.Timeout = 15 * time.Second
 	}
@@ -156,19 +156,19 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // Migrate brings tables up to date. table keeps which of the files have been
 // applied already, so each owner of tables has its own.
-func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) error {
+func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) (err error) {
 	dialect := goose.DialectSQLite3
-	options := []goose.ProviderOption{goose.WithTableName(table)}
 	if db.Shared() {
 		dialect = goose.DialectPostgres
-		// Others start at the same time. Whoever has the lock does the work.
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(key("migrate "+table)), lock.WithLockTimeout(1, 120))
+		// Others start at the same time. goose's own lock does not hold when it
+		// makes its table.
+		unlock, err := db.lockAll(ctx, "migrate "+table)
 		if err != nil {
-			return err
+			return fmt.Errorf("wait for others that bring the tables up to date: %w", err)
 		}
-		options = append(options, goose.WithSessionLocker(locker))
+		defer unlock()
 	}
-	p, err := goose.NewProvider(dialect, db.DB.DB, files, options...)
+	p, err := goose.NewProvider(dialect, db.DB.DB, files, goose.WithTableName(table))
 	if err != nil {
 		return err
 	}
@@ -176,6 +176,35 @@ func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) error {
 		return fmt.Errorf("bring the tables up to date: %w", err)
 	}
 	return nil
+}
+
+// mostWait is how long a process waits for another that brings tables up to
+// date.
+const mostWait = 5 * time.Minute
+
+// lockAll takes a lock that is held, on a connection of its own, until unlock
+// is called.
+func (db *DB) lockAll(ctx context.Context, name string) (unlock func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, mostWait)
+	tx, err := db.DB.DB.BeginTx(ctx, nil)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	unlock = func() {
+		_ = tx.Rollback() // nothing was changed; a connection that broke holds no lock
+		cancel()
+	}
+	for _, q := range []string{
+		"SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
+		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", key(name)),
+	} {
+		if _, err := tx.ExecContext(ctx, q); err != nil {
+			unlock()
+			return nil, err
+		}
+	}
+	return unlock, nil
 }
 
 // Alone runs a transaction. Of those with one name there is one at a time, in
