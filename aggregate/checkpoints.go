@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
+	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -116,7 +117,7 @@ func (s *Service) store(ctx context.Context, p *part, done map[model.HierarchyID
 func (s *Service) tidy(ctx context.Context, number int, old, now uint64, all bool) error {
 	names := []string{checkpointName(number, old)}
 	if all {
-		list, err := s.objects.List(ctx)
+		list, err := bus.List(ctx, s.objects)
 		if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
 			return fmt.Errorf("list checkpoints: %w", err)
 		}

@@ -3,10 +3,7 @@ package bus
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // secretsKV is the bucket of what the processes of an installation share and
@@ -24,12 +21,9 @@ func (b *Bus) Secret(ctx context.Context, name string, bytes int) ([]byte, error
 	}
 	made := make([]byte, bytes)
 	_, _ = rand.Read(made) // it never fails
-	if _, err := kv.Create(ctx, name, made); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
-		return nil, fmt.Errorf("share secret %s: %w", name, err)
-	}
-	e, err := kv.Get(ctx, name)
+	secret, err := agree(ctx, kv, name, made)
 	if err != nil {
 		return nil, fmt.Errorf("share secret %s: %w", name, err)
 	}
-	return e.Value(), nil
+	return secret, nil
 }

@@ -34,15 +34,12 @@ func (b *Bus) createStreams(ctx context.Context) error {
 	if err := b.mark(ctx, kv); err != nil {
 		return err
 	}
-	if _, err := kv.Create(ctx, partitionsKey, []byte(strconv.Itoa(b.opts.Partitions))); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+	agreed, err := agree(ctx, kv, partitionsKey, []byte(strconv.Itoa(b.opts.Partitions)))
+	if err != nil {
 		return fmt.Errorf("fix the number of partitions: %w", err)
 	}
-	entry, err := kv.Get(ctx, partitionsKey)
-	if err != nil {
-		return fmt.Errorf("read the number of partitions: %w", err)
-	}
-	if b.partitions, err = strconv.Atoi(string(entry.Value())); err != nil || b.partitions < 1 {
-		return fmt.Errorf("the stored number of partitions is %q", entry.Value())
+	if b.partitions, err = strconv.Atoi(string(agreed)); err != nil || b.partitions < 1 {
+		return fmt.Errorf("the stored number of partitions is %q", agreed)
 	}
 	for p := range b.partitions {
 		if err := b.Stream(ctx, jetstream.StreamConfig{
@@ -79,6 +76,28 @@ func (b *Bus) createStreams(ctx context.Context) error {
 	return nil
 }
 
+// agree gives the value that whoever came first has made. On a cluster that
+// exists a moment before it is found.
+func agree(ctx context.Context, kv jetstream.KeyValue, key string, value []byte) ([]byte, error) {
+	for {
+		if _, err := kv.Create(ctx, key, value); err != nil && !errors.Is(err, jetstream.ErrKeyExists) {
+			return nil, err
+		}
+		e, err := kv.Get(ctx, key)
+		if err == nil {
+			return e.Value(), nil
+		}
+		if !errors.Is(err, jetstream.ErrKeyNotFound) {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // partialsStorage is the disk when those who make partial sums and those who
 // add them up may be in several processes: one that goes on must find what the
 // other has told. A stream that is there stays where it is.
@@ -107,7 +126,13 @@ func (b *Bus) PartialsKept() bool { return b.partials == jetstream.FileStorage }
 // of its own. It is kept on disk, has as many copies as [Options] say or as it
 // has already, and only its leader is asked for what it holds, so that what was
 // stored is found at once. How a stream is stored is settled when it is made.
+//
+// While an external NATS is away or has no leader it waits, as Open does.
 func (b *Bus) Stream(ctx context.Context, c jetstream.StreamConfig) error {
+	return b.patiently(ctx, "open stream "+c.Name, func(ctx context.Context) error { return b.fit(ctx, c) })
+}
+
+func (b *Bus) fit(ctx context.Context, c jetstream.StreamConfig) error {
 	c.Replicas = b.opts.Replicas
 	c.AllowDirect = false
 	c.MaxMsgSize = payload
@@ -164,15 +189,18 @@ func (b *Bus) KV(ctx context.Context, name string) (jetstream.KeyValue, error) {
 	}
 	// As the client library makes them, but for direct gets: those are answered
 	// by copies that may lag behind.
-	err := b.bucket(ctx, jetstream.StreamConfig{
-		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
-		AllowRollup: true, DenyDelete: true,
+	err := b.patiently(ctx, "open bucket "+name, func(ctx context.Context) error {
+		err := b.bucket(ctx, jetstream.StreamConfig{
+			Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"}, MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew,
+			AllowRollup: true, DenyDelete: true,
+		})
+		if err == nil {
+			kv, err = b.js.KeyValue(ctx, name)
+		}
+		return err
 	})
-	if err == nil {
-		kv, err = b.js.KeyValue(ctx, name)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", name, err)
+		return nil, err
 	}
 	b.mu.Lock()
 	b.buckets[name] = kv
@@ -183,18 +211,35 @@ func (b *Bus) KV(ctx context.Context, name string) (jetstream.KeyValue, error) {
 // Objects opens the object bucket of that name, creating it when missing: for
 // what is larger than a message, checkpoints and snapshots.
 func (b *Bus) Objects(ctx context.Context, name string) (jetstream.ObjectStore, error) {
-	err := b.bucket(ctx, jetstream.StreamConfig{
-		Name: "OBJ_" + name, Subjects: []string{"$O." + name + ".C.>", "$O." + name + ".M.>"}, Discard: jetstream.DiscardNew,
-		AllowRollup: true,
-	})
 	var obs jetstream.ObjectStore
-	if err == nil {
-		obs, err = b.js.ObjectStore(ctx, name)
+	err := b.patiently(ctx, "open objects "+name, func(ctx context.Context) error {
+		err := b.bucket(ctx, jetstream.StreamConfig{
+			Name: "OBJ_" + name, Subjects: []string{"$O." + name + ".C.>", "$O." + name + ".M.>"}, Discard: jetstream.DiscardNew,
+			AllowRollup: true,
+		})
+		if err == nil {
+			obs, err = b.js.ObjectStore(ctx, name)
+		}
+		return err
+	})
+	return obs, err
+}
+
+// listWithin is how long a list may take before it is asked for again.
+const listWithin = 10 * time.Second
+
+// List lists what is in an object bucket. Where a cluster does not answer at the
+// right moment the client library waits for a first object, which an empty
+// bucket does not have; so it is asked again.
+func List(ctx context.Context, o jetstream.ObjectStore) ([]*jetstream.ObjectInfo, error) {
+	for {
+		asking, cancel := context.WithTimeout(ctx, listWithin)
+		infos, err := o.List(asking)
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return infos, err
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("open objects %s: %w", name, err)
-	}
-	return obs, nil
 }
 
 // bucket makes or fits the stream behind a bucket.

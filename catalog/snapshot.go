@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -77,7 +78,7 @@ type snapshotRef struct {
 
 // listSnapshots gives them oldest first.
 func listSnapshots(ctx context.Context, o jetstream.ObjectStore) ([]snapshotRef, error) {
-	infos, err := o.List(ctx)
+	infos, err := bus.List(ctx, o)
 	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
