@@ -24,6 +24,7 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/remote"
 	"github.com/wattwerk/wattwerk/history/tsdb"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/registry"
@@ -219,7 +220,7 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 		flushEvery, flushSamples = c.Remote.FlushEvery.Std(), uint64(c.Remote.Buffer)/4
 	}
 	s, err := history.New(history.Options{
-		Bus: p.bus, Catalog: p.catalog, Store: store, Share: p.fleet.Share, FlushEvery: flushEvery, FlushSamples: flushSamples, Log: log, Registerer: p.metrics,
+		Bus: p.bus, Catalog: p.catalog, Store: store, Share: p.shareHistory(), FlushEvery: flushEvery, FlushSamples: flushSamples, Log: log, Registerer: p.metrics,
 	})
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
@@ -234,6 +235,29 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 		}
 		return err
 	}}, nil
+}
+
+// waitsAfter is when a process that has nothing to do says so.
+const waitsAfter = 10 * time.Second
+
+// shareHistory decides who reads which stream into the store. A database is one
+// for all processes, so each takes its part. A store in the data directory is
+// whole or worth nothing: one process reads everything into its own, and
+// another one that runs the module waits until that has ended.
+func (p *process) shareHistory() run.Share {
+	if p.config.History.Store == storeRemote {
+		return p.fleet.Share
+	}
+	return func(ctx context.Context, name string, pieces int, work run.Work) error {
+		waits := time.AfterFunc(waitsAfter, func() {
+			p.logger("history").Warn("another process keeps the history in its own data directory; this one stores nothing, and knows nothing new, until that one has ended")
+		})
+		defer waits.Stop()
+		return p.fleet.Share(ctx, "history-here", 1, func(ctx context.Context, _ int) error {
+			waits.Stop()
+			return run.Alone(ctx, name, pieces, work)
+		})
+	}
 }
 
 func startAggregate(_ context.Context, p *process) (running, error) {
