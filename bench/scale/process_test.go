@@ -38,13 +38,13 @@ func TestRun(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Minute)
 	defer cancel()
 	out, err := scale.Run(ctx, scale.Options{
-		Command: []string{program(t)}, Dir: t.TempDir(), Instances: []int{1}, Bridges: 4, Sensors: 250, Partitions: 4,
+		Command: []string{program(t)}, Dir: t.TempDir(), Instances: []int{1, 2}, Bridges: 4, Sensors: 250, Partitions: 4,
 		Backlog: 3000, Share: 0.1, Measure: time.Second, Rate: 5000,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Points) != 2 || out.Wrong != 0 || out.Ticks < 10 {
+	if len(out.Points) != 4 || out.Wrong != 0 || out.Ticks < 10 {
 		t.Errorf("%+v", out)
 	}
 	for _, p := range out.Points {

@@ -55,6 +55,7 @@ type Point struct {
 	Wrong     int       // of them, or missing in between
 	Late      int       // records that came after their tick, because this machine was too busy to send them in time
 	Missing   int       // ticks that are without them
+	Idle      []float64 // share of a core that an instance takes while there is nothing to do; measured where records are offered
 }
 
 // Outcome is what a run gives.
@@ -151,11 +152,6 @@ func Run(ctx context.Context, o Options) (out *Outcome, err error) {
 		r.weigh()
 		if o.Backlog > 0 {
 			if err := r.each(ctx, out, 0); err != nil || o.Rate == 0 {
-				return err
-			}
-		}
-		for p := range o.Partitions {
-			if err := r.purge(ctx, fmt.Sprintf("RECORDS-%04d", p)); err != nil {
 				return err
 			}
 		}
@@ -268,6 +264,13 @@ func (r *runner) point(ctx context.Context, p *Point) (err error) {
 	if err := r.forget(ctx); err != nil {
 		return err
 	}
+	if p.Offered > 0 { // what was offered before is of another time
+		for n := range r.opts.Partitions {
+			if err := r.purge(ctx, fmt.Sprintf("RECORDS-%04d", n)); err != nil {
+				return err
+			}
+		}
+	}
 	dir, err := os.MkdirTemp(r.dir, "point-")
 	if err != nil {
 		return err
@@ -300,6 +303,9 @@ func (r *runner) point(ctx context.Context, p *Point) (err error) {
 		}
 	}
 	if p.Offered > 0 {
+		if err := r.idle(ctx, p, all); err != nil {
+			return err
+		}
 		r.plant.start = record.MillisOf(time.Now().Truncate(time.Second).Add(time.Second))
 		var sent atomic.Int64
 		g.Go(func() error { return r.plant.live(ctx, r.bus, &sent) })
@@ -419,6 +425,23 @@ func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, l
 		by = append(by, of)
 	}
 	return by, late, nil
+}
+
+// idleFor is how long idle instances are watched, after as long a rest.
+const idleFor = 2 * time.Second
+
+// idle measures what instances cost that have nothing to do.
+func (r *runner) idle(ctx context.Context, p *Point, all []*instance) error {
+	from, err := r.look(ctx, all, idleFor)
+	if err != nil {
+		return err
+	}
+	to, err := r.look(ctx, all, idleFor)
+	if err != nil {
+		return err
+	}
+	p.Idle = append(p.Idle, (to.cpu-from.cpu).Seconds()/to.at.Sub(from.at).Seconds()/float64(len(all)))
+	return nil
 }
 
 // even waits until every instance moves on in its part of the partitions, and
@@ -548,6 +571,7 @@ func (o *Outcome) Figures(opts Options) *bench.Figures {
 		row := map[string]any{"instances": p.Instances, "offered_records_per_second": p.Offered, "ticks_checked": p.Ticks, "ticks_wrong": p.Wrong, "late_records": p.Late, "ticks_missing_late_records": p.Missing, "uneven": p.Uneven}
 		for key, xs := range map[string][]float64{
 			"records_per_second": p.Rates, "cpu_ns_per_record": p.Cost, "bus_cpu_ns_per_record": p.Bus, "lag_records": p.Lag,
+			"idle_share_of_one_core": p.Idle,
 		} {
 			low, median, high := bench.Quartiles(xs)
 			row[key], row[key+"_q1"], row[key+"_q3"] = median, low, high
@@ -562,13 +586,13 @@ func (o *Outcome) Figures(opts Options) *bench.Figures {
 // Table is the points for people, for a page if wished.
 func (o *Outcome) Table(markdown bool) string {
 	var b strings.Builder
-	form := "%9s  %9s  %36s  %20s  %10s  %11s%s\n"
+	form := "%9s  %9s  %36s  %20s  %10s  %11s  %11s%s\n"
 	if markdown {
-		form = "| %s | %s | %s | %s | %s | %s%s |\n"
+		form = "| %s | %s | %s | %s | %s | %s | %s%s |\n"
 	}
-	fmt.Fprintf(&b, "\n"+form, "instances", "offered/s", "records a second: median (quartiles)", "CPU ns a record", "of the bus", "ticks right", "")
+	fmt.Fprintf(&b, "\n"+form, "instances", "offered/s", "records a second: median (quartiles)", "CPU ns a record", "of the bus", "idle, each", "ticks right", "")
 	if markdown {
-		b.WriteString("|---:|---:|---:|---:|---:|---:|\n")
+		b.WriteString("|---:|---:|---:|---:|---:|---:|---:|\n")
 	}
 	for _, p := range o.Points {
 		offered := "backlog"
@@ -578,7 +602,11 @@ func (o *Outcome) Table(markdown bool) string {
 		l, m, h := bench.Quartiles(p.Rates)
 		cl, cm, ch := bench.Quartiles(p.Cost)
 		_, bm, _ := bench.Quartiles(p.Bus)
-		remark := ""
+		remark, idle := "", "–"
+		if len(p.Idle) > 0 {
+			_, share, _ := bench.Quartiles(p.Idle)
+			idle = fmt.Sprintf("%.1f %%", share*100)
+		}
 		if p.Uneven {
 			remark = "  (partitions not spread evenly)"
 		}
@@ -586,7 +614,7 @@ func (o *Outcome) Table(markdown bool) string {
 			remark += fmt.Sprintf("  (%s records were sent too late for their ticks: this machine was too busy)", bench.Human(p.Late))
 		}
 		fmt.Fprintf(&b, form, fmt.Sprint(p.Instances), offered, fmt.Sprintf("%s (%s to %s)", bench.Human(m), bench.Human(l), bench.Human(h)),
-			fmt.Sprintf("%.0f (%.0f to %.0f)", cm, cl, ch), fmt.Sprintf("%.0f", bm), fmt.Sprintf("%d of %d", p.Ticks-p.Wrong-p.Missing, p.Ticks), remark)
+			fmt.Sprintf("%.0f (%.0f to %.0f)", cm, cl, ch), fmt.Sprintf("%.0f", bm), idle, fmt.Sprintf("%d of %d", p.Ticks-p.Wrong-p.Missing, p.Ticks), remark)
 	}
 	if n := runtime.NumCPU(); !markdown && len(o.Points) > 0 && float64(o.Points[len(o.Points)-1].Instances)*0.5 > float64(n) {
 		fmt.Fprintf(&b, "\nThis machine has %d cores, and the bus needs its part of them, so more instances cannot be faster than a few.\nWhat it can show is what a record costs: that is what must not grow with the number of instances.\n", n)
