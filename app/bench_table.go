@@ -19,7 +19,7 @@ import (
 type BenchUCCmd struct {
 	benchFlags `embed:""`
 	Markdown   bool          `help:"Print a table for a page."`
-	Seconds    time.Duration `default:"50s" help:"How long each is offered its load."`
+	Length     time.Duration `name:"seconds" default:"50s" help:"How long each is offered its load."`
 }
 
 // Run starts each of Theodolite's benchmarks as a process of its own, one after
@@ -31,7 +31,7 @@ func (c *BenchUCCmd) Run(ctx context.Context, sys IO) error {
 	}
 	var rows []map[string]any
 	for _, name := range []string{"uc1", "uc2", "uc3", "uc4"} {
-		for _, more := range [][]string{{"--backlog"}, {"--seconds", c.Seconds.String()}} {
+		for _, more := range [][]string{{"--backlog"}, {"--seconds", c.Length.String()}} {
 			args := append([]string{"bench", name, "--json"}, more...)
 			if c.Dir != "" {
 				args = append(args, "--dir", c.Dir)

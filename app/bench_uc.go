@@ -26,7 +26,7 @@ type ucFlags struct {
 	benchFlags `embed:""`
 	Backlog    bool          `help:"Store the records first, and measure how fast they are worked off; else they are offered at their rate."`
 	Period     time.Duration `default:"1s" help:"Between two readings of a sensor."`
-	Seconds    time.Duration `placeholder:"TIME" help:"Time that the readings span (default: 50s; of a backlog 300s)."`
+	Length     time.Duration `name:"seconds" placeholder:"TIME" help:"Time that the readings span (default: 50s; of a backlog 300s)."`
 	WarmUp     time.Duration `placeholder:"TIME" help:"Left out of the trend of the lag (default: a quarter of --seconds, at most 60s)."`
 	Batch      int           `default:"1000" help:"Records in a message of a backlog."`
 	Linger     time.Duration `default:"50ms" help:"How long a live reading may wait for others of its partition to be sent with."`
@@ -95,8 +95,8 @@ func (c *BenchUC3Cmd) Run(ctx context.Context, sys IO) error {
 		if o.Sensors == 0 {
 			o.Sensors = 1000
 		}
-		if c.Seconds == 0 { // windows must pass, and readings may be rarer
-			c.Seconds, c.Period = 45*24*time.Hour, 5*time.Minute
+		if c.Length == 0 { // windows must pass, and readings may be rarer
+			c.Length, c.Period = 45*24*time.Hour, 5*time.Minute
 		}
 	}
 	return c.measure(ctx, sys, o)
@@ -111,13 +111,13 @@ func ms(d time.Duration) record.Millis { return record.Millis(d.Milliseconds()) 
 
 // measure runs one of the benchmarks and shows what it gives.
 func (c *ucFlags) measure(ctx context.Context, sys IO, o uc.Options) error {
-	if c.Seconds == 0 {
-		c.Seconds = 50 * time.Second
+	if c.Length == 0 {
+		c.Length = 50 * time.Second
 		if c.Backlog {
-			c.Seconds = 300 * time.Second
+			c.Length = 300 * time.Second
 		}
 	}
-	o.Backlog, o.Dir, o.Period, o.Length, o.WarmUp = c.Backlog, c.Dir, ms(c.Period), ms(c.Seconds), ms(c.WarmUp)
+	o.Backlog, o.Dir, o.Period, o.Length, o.WarmUp = c.Backlog, c.Dir, ms(c.Period), ms(c.Length), ms(c.WarmUp)
 	o.Batch, o.Linger, o.Partitions, o.Seed, o.Profile = c.Batch, c.Linger, c.Partitions, c.Seed, c.Profile
 	o.Log = slog.New(slog.NewTextHandler(sys.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	program, err := os.Executable()

@@ -65,12 +65,12 @@ func (k *pki) site(centre *Bus, site string) Leaf {
 }
 
 // reached waits until a request is answered.
-func reached(t *testing.T, edge *Bus, subject, say string) string {
+func reached(t *testing.T, edge *Bus, subject string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
-		m, err := edge.Link().RequestWithContext(ctx, subject, []byte(say))
+		m, err := edge.Link().RequestWithContext(ctx, subject, []byte("moin"))
 		if err == nil {
 			return string(m.Data)
 		}
@@ -101,7 +101,7 @@ func TestEdgesReachTheirCentre(t *testing.T) {
 	echo(t, centre)
 	for _, site := range []string{"kiel", "plant-2"} {
 		edge := open(t, Options{Leaf: k.site(centre, site)})
-		if got := reached(t, edge, LandingSubject(site), "moin"); got != site+" said moin" {
+		if got := reached(t, edge, LandingSubject(site)); got != site+" said moin" {
 			t.Errorf("%q", got)
 		}
 	}
@@ -113,8 +113,8 @@ func TestASiteThatIsNotListedStaysOut(t *testing.T) {
 	centre := k.centre("kiel")
 	echo(t, centre)
 	edge := open(t, Options{Leaf: k.site(centre, "kiel")})
-	reached(t, edge, LandingSubject("kiel"), "moin")
-	r := dialRaw(t, k, k.site(centre, "lost"))
+	reached(t, edge, LandingSubject("kiel"))
+	r := dialRaw(t, k.site(centre, "lost"))
 	r.say(`CONNECT {"name":"x","server_id":"x"}`)
 	r.untilClosed()
 }
@@ -127,7 +127,7 @@ type raw struct {
 	in   *bufio.Reader
 }
 
-func dialRaw(t *testing.T, k *pki, l Leaf) *raw {
+func dialRaw(t *testing.T, l Leaf) *raw {
 	t.Helper()
 	own, err := tls.LoadX509KeyPair(l.Cert, l.Key)
 	if err != nil {
@@ -214,7 +214,7 @@ func TestAnEdgeCannotBreakOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := open(t, Options{Leaf: k.site(centre, "other")})
-	reached(t, other, LandingSubject("other"), "moin")
+	reached(t, other, LandingSubject("other"))
 	// All that reaches the services' account, and the one of the link.
 	spied := make(chan string, 100)
 	for _, c := range []*nats.Conn{centre.Conn(), centre.Link()} {
@@ -259,7 +259,7 @@ func TestAnEdgeCannotBreakOut(t *testing.T) {
 		tricks = append(tricks, "LS+ landed.evil.>\r\nLMSG landing.evil landed.evil.2 4\r\nevil")
 		honest := connect["is_hub"] == nil && connect["user"] == nil // the centre hangs up on others
 		for i, trick := range tricks {
-			r := dialRaw(t, k, l)
+			r := dialRaw(t, l)
 			r.say("CONNECT %s\r\n%s", said, trick)
 			// Meanwhile somebody else is spoken to, which this one is not to hear.
 			if _, err := other.Link().Request(LandingSubject("other"), []byte("secret"), time.Minute); err != nil {
@@ -302,7 +302,7 @@ func TestTheEdgeIsClosedToItsCentre(t *testing.T) {
 	centre := k.centre()
 	echo(t, centre)
 	edge := open(t, Options{Leaf: k.site(centre, "kiel")})
-	reached(t, edge, LandingSubject("kiel"), "moin")
+	reached(t, edge, LandingSubject("kiel"))
 	acc, err := centre.server.LookupAccount(siteAccount + "kiel")
 	if err != nil {
 		t.Fatal(err)

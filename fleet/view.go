@@ -42,15 +42,15 @@ func memberKey(id string) string { return memberPrefix + id }
 
 func claimKey(share string, piece int) string { return claimPrefix + share + "." + strconv.Itoa(piece) }
 
-// parseClaim takes a key apart that claimKey made.
-func parseClaim(key string) (share string, piece int, ok bool) {
+// isClaim tells whether claimKey made the key.
+func isClaim(key string) bool {
 	rest, found := strings.CutPrefix(key, claimPrefix)
 	at := strings.LastIndexByte(rest, '.')
 	if !found || at < 1 {
-		return "", 0, false
+		return false
 	}
 	piece, err := strconv.Atoi(rest[at+1:])
-	return rest[:at], piece, err == nil && piece >= 0
+	return err == nil && piece >= 0
 }
 
 // entry is a key of the bucket at a revision.
@@ -94,7 +94,7 @@ func (v *view) take(e entry, every time.Duration) (changed bool, err error) {
 	if id, ok := strings.CutPrefix(e.key, memberPrefix); ok {
 		return v.takeMember(id, e, every)
 	}
-	if _, _, ok := parseClaim(e.key); !ok {
+	if !isClaim(e.key) {
 		return false, nil // of a later version
 	}
 	was := v.claims[e.key]

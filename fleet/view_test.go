@@ -201,7 +201,7 @@ func TestLittleMoves(t *testing.T) {
 	w.join("a") // its name sorts first, which must not matter
 	claims := func() (n int) {
 		for _, e := range w.bucket.entries {
-			if _, _, ok := parseClaim(e.key); ok && !e.gone {
+			if isClaim(e.key) && !e.gone {
 				n++
 			}
 		}

@@ -562,7 +562,7 @@ func TestElsewhere(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, who.Name+" "+r.URL.RequestURI())
 	})
-	register := func(s *Service, api huma.API) {
+	register := func(_ *Service, api huma.API) {
 		huma.Register(api, huma.Operation{OperationID: "far", Method: "PUT", Path: "/api/v1/far/{id}", Security: Needs(access.Read)},
 			func(context.Context, *struct {
 				ID   string `path:"id" maxLength:"1"`

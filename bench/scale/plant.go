@@ -26,10 +26,10 @@ type plant struct {
 	start            record.Millis // a whole second
 }
 
-const (
-	hierarchy model.HierarchyID = "plant"
-	rack                        = 100 // sensors in the smallest groups
-)
+const hierarchy model.HierarchyID = "plant"
+
+// rack is how many sensors the smallest groups have.
+const rack = 100
 
 func (p *plant) all() int { return p.bridges * p.sensors }
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
+	promodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -69,7 +69,7 @@ func (all metrics) check(t *testing.T, where, expr string) {
 			}
 			known = append(known, names...)
 			for _, m := range v.LabelMatchers {
-				if m.Name != labels.MetricName && m.Name != "job" && m.Name != "instance" && !slices.Contains(names, m.Name) {
+				if m.Name != promodel.MetricNameLabel && m.Name != "job" && m.Name != "instance" && !slices.Contains(names, m.Name) {
 					t.Errorf("%s: %s has no label %s", where, v.Name, m.Name)
 				}
 			}
