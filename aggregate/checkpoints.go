@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -157,10 +158,18 @@ func (s *Service) lastTick(ctx context.Context, h model.HierarchyID) (record.Mil
 // trim removes ticks that history has on disk, of hierarchies whose combiner is
 // here.
 func (s *Service) trim(ctx context.Context) {
-	if s.opts.HistoryReader == "" {
+	at, err, some := uint64(math.MaxUint64), error(nil), false
+	for _, r := range []string{s.opts.HistoryReader, s.opts.OtherReader} {
+		if r == "" || err != nil {
+			continue
+		}
+		var has uint64
+		has, err = s.opts.Bus.Position(ctx, r, 0)
+		at, some = min(at, has), true
+	}
+	if !some {
 		return
 	}
-	at, err := s.opts.Bus.Position(ctx, s.opts.HistoryReader, 0)
 	for _, h := range s.opts.Catalog.State().Model.Hierarchies() {
 		s.mu.Lock()
 		own := s.stages[tick.CombinerOf(h)] != nil

@@ -44,6 +44,7 @@ type Options struct {
 	// HistoryReader is the reader whose position in the aggregates stream
 	// allows its ticks to be trimmed; empty: they are kept.
 	HistoryReader string
+	OtherReader   string // another one that must have them too, or alone; empty: none
 }
 
 // Service runs the engines and combiners that are this process's share.

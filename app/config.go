@@ -31,6 +31,8 @@ type Config struct {
 	Gateway   GatewayConfig   `koanf:"gateway" doc:"The one port for people and programs, and who may come in."`
 	Bridge    BridgeConfig    `koanf:"bridge" doc:"What takes readings in."`
 	Aggregate AggregateConfig `koanf:"aggregate" doc:"What sums sensors up to groups."`
+	Uplink    UplinkConfig    `koanf:"uplink" doc:"What an edge sends to its centre; docs/edge.md."`
+	Landing   LandingConfig   `koanf:"landing" doc:"What a centre makes of what edges send."`
 	History   HistoryConfig   `koanf:"history" doc:"What keeps every reading."`
 	SQL       SQLConfig       `koanf:"sql" doc:"Where users, sessions and tokens are kept."`
 }
@@ -89,6 +91,8 @@ func DefaultConfig() Config {
 		Gateway:   DefaultGatewayConfig(),
 		Bridge:    DefaultBridgeConfig(),
 		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
+		Uplink:    DefaultUplinkConfig(),
+		Landing:   DefaultLandingConfig(),
 		History:   HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
 		SQL:       SQLConfig{Conns: 8},
 	}
@@ -118,7 +122,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate())
+	errs = append(errs, c.Bus.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.validateEdge())
 	return errors.Join(errs...)
 }
 

@@ -18,7 +18,7 @@ type module struct {
 	name  string
 	does  string
 	needs []string
-	when  string // "always", "" (can be chosen), or the flag that asks for it
+	when  string // "always", "" (can be chosen), the flag that asks for it, or where it runs unless modules are chosen
 	start func(context.Context, *process) (running, error)
 	face  func(*process, face)
 	// one: of several instances a gateway asks the oldest only, so that whoever
@@ -42,6 +42,8 @@ var modules = []module{
 	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory, face: faceHistory},
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
+	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
+	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"bus"}, start: startLanding},
 	{name: "gateway", does: "serves the web page and live events, signs people in, leads to modules in other processes", needs: []string{"bus"}, start: startGateway, face: faceGateway},
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
@@ -63,7 +65,7 @@ func findModule(name string) *module {
 func moduleNames() []string {
 	var names []string
 	for _, m := range modules {
-		if m.when == "" {
+		if m.when == "" || m.name == uplinkModule || m.name == landingModule {
 			names = append(names, m.name)
 		}
 	}
@@ -80,6 +82,10 @@ func (c *Config) has(name string) bool {
 		return true
 	case m.when == "--demo":
 		return c.Demo
+	case len(c.Modules) == 0 && name == uplinkModule:
+		return c.Bus.Leaf.URL != ""
+	case len(c.Modules) == 0 && name == landingModule:
+		return c.Bus.Leaf.Listen != ""
 	}
 	return len(c.Modules) == 0 || slices.Contains(c.Modules, name)
 }

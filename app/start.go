@@ -28,6 +28,7 @@ import (
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/registry"
+	"github.com/wattwerk/wattwerk/uplink"
 )
 
 func startBus(ctx context.Context, p *process) (running, error) {
@@ -266,6 +267,9 @@ func startAggregate(_ context.Context, p *process) (running, error) {
 	o := aggregate.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger("aggregate"), Registerer: p.metrics, Timing: timing, Share: p.fleet.Share}
 	if slices.Contains(p.config.Bus.Readers, history.Reader) {
 		o.HistoryReader = history.AggregatesReader
+	}
+	if len(p.config.Uplink.Sums) > 0 {
+		o.OtherReader = uplink.AggregatesReader
 	}
 	s, err := aggregate.New(o)
 	if err != nil {

@@ -34,13 +34,17 @@ func (e apiError) err() error {
 	return errors.New(e.Error.Description)
 }
 
+// ofOneLife are streams that a copy must not have: whoever is restored begins a
+// new life, and what it says to its centre is not a repetition.
+var ofOneLife = []string{"OBJ_uplink"}
+
 // Streams lists all streams that are kept on disk, those behind buckets and
 // objects too, by name. What is in memory only can be had again from them.
 func (b *Bus) Streams(ctx context.Context) ([]string, error) {
 	var names []string
 	l := b.js.ListStreams(ctx)
 	for info := range l.Info() {
-		if info.Config.Storage == jetstream.FileStorage {
+		if info.Config.Storage == jetstream.FileStorage && !slices.Contains(ofOneLife, info.Config.Name) {
 			names = append(names, info.Config.Name)
 		}
 	}

@@ -199,15 +199,27 @@ func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 }
 
 // TrimRecords removes from every partition what all the named readers have
-// safely, and is older than the MaxAge of the options.
+// safely, no [Note] keeps, and is older than the MaxAge of the options.
 func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
-	for p := range b.partitions {
+	upTo := make([]uint64, b.partitions)
+	for p := range upTo {
 		least := uint64(1 << 63)
 		for _, r := range readers {
 			at, err := b.Position(ctx, r, p)
 			if err != nil {
 				return err
 			}
+			least = min(least, at)
+		}
+		upTo[p] = least
+	}
+	// Asked after the positions: what a note is written for later is stored behind all of them.
+	held, err := b.held(ctx)
+	if err != nil {
+		return err
+	}
+	for p, least := range upTo {
+		if at, ok := held[p]; ok {
 			least = min(least, at)
 		}
 		if least == 0 || least == 1<<63 {

@@ -1,0 +1,171 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ErrOvertaken says that somebody else has written the note meanwhile.
+var ErrOvertaken = errors.New("somebody else has written it meanwhile")
+
+// Note is what a service keeps on the bus about work under way, together with
+// what must not be removed from the records until that is done.
+type Note struct {
+	Data   []byte         `json:"data,omitempty"`   // the service's own
+	Behind map[int]uint64 `json:"behind,omitempty"` // per partition: what is stored behind this position stays
+
+	revision uint64
+}
+
+const notesKV = "notes"
+
+// ReadNote gives the note of that name, an empty one when there is none. The
+// name is made of letters, digits, hyphens, dots.
+func (b *Bus) ReadNote(ctx context.Context, name string) (*Note, error) {
+	kv, err := b.notes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e, err := kv.Get(ctx, name)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return &Note{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read note %s: %w", name, err)
+	}
+	n := &Note{revision: e.Revision()}
+	if err := json.Unmarshal(e.Value(), n); err != nil {
+		return nil, fmt.Errorf("read note %s: %w", name, err)
+	}
+	return n, nil
+}
+
+// WriteNote stores a note that was read before, or a new one. It is an
+// [ErrOvertaken] when it is not as it was read any more.
+func (b *Bus) WriteNote(ctx context.Context, name string, n *Note) error {
+	kv, err := b.notes(ctx)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("write note %s: %w", name, err)
+	}
+	revision, err := kv.Update(ctx, name, data, n.revision)
+	if errors.Is(err, jetstream.ErrKeyExists) {
+		return fmt.Errorf("write note %s: %w", name, ErrOvertaken)
+	}
+	if err != nil {
+		return b.explain("write note "+name, err)
+	}
+	n.revision = revision
+	return nil
+}
+
+func (b *Bus) notes(ctx context.Context) (jetstream.KeyValue, error) {
+	kv, err := b.js.KeyValue(ctx, notesKV)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return b.KV(ctx, notesKV)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open notes: %w", err)
+	}
+	return kv, nil
+}
+
+// held gives, per partition, the position behind which notes keep everything.
+func (b *Bus) held(ctx context.Context) (map[int]uint64, error) {
+	kv, err := b.js.KeyValue(ctx, notesKV)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open notes: %w", err)
+	}
+	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, fmt.Errorf("read notes: %w", err)
+	}
+	defer w.Stop() //nolint:errcheck // it ends with the connection at the latest
+	out := make(map[int]uint64)
+	for {
+		select {
+		case e := <-w.Updates():
+			if e == nil {
+				return out, nil
+			}
+			var n Note
+			if err := json.Unmarshal(e.Value(), &n); err != nil {
+				return nil, fmt.Errorf("read note %s: %w", e.Key(), err)
+			}
+			for p, at := range n.Behind {
+				if least, ok := out[p]; !ok || at < least {
+					out[p] = at
+				}
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// PublishRecordsOnce stores an encoded batch in partition p. When the same id
+// was stored there within the last two minutes nothing happens; who must be
+// certain for longer asks [Bus.StoredOnce] before.
+func (b *Bus) PublishRecordsOnce(ctx context.Context, p int, batch []byte, id string) error {
+	if b.Full() {
+		return ErrFull
+	}
+	if _, err := b.js.Publish(ctx, RecordsSubject(p), batch, jetstream.WithMsgID(id)); err != nil {
+		return b.explain(RecordsSubject(p), err)
+	}
+	return nil
+}
+
+// StoredOnce looks whether id is stored in partition p, behind the position
+// after. A [Note] must have kept what is there.
+func (b *Bus) StoredOnce(ctx context.Context, p int, after uint64, id string) (bool, error) {
+	fail := func(err error) (bool, error) { return false, fmt.Errorf("look for %s: %w", id, err) }
+	x, err := b.RecordsExtent(ctx, p)
+	if err != nil {
+		return fail(err)
+	}
+	from := max(after+1, x.First)
+	if from > x.Last {
+		return false, nil
+	}
+	c, err := b.js.OrderedConsumer(ctx, recordsStream(p), jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from, HeadersOnly: true,
+	})
+	if err != nil {
+		return fail(err)
+	}
+	it, err := c.Messages(jetstream.PullMaxMessages(pullMessages), jetstream.PullExpiry(30*time.Second))
+	if err != nil {
+		return fail(err)
+	}
+	defer it.Stop()
+	stop := context.AfterFunc(ctx, it.Stop)
+	defer stop()
+	for {
+		m, err := it.Next()
+		if err != nil {
+			return fail(errors.Join(err, ctx.Err()))
+		}
+		if m.Headers().Get(jetstream.MsgIDHeader) == id {
+			return true, nil
+		}
+		meta, err := m.Metadata()
+		if err != nil {
+			return fail(err)
+		}
+		if meta.Sequence.Stream >= x.Last {
+			return false, nil
+		}
+	}
+}
