@@ -342,7 +342,7 @@ func TestAnyUnicodeIsAName(t *testing.T) {
 	}
 	d := &document{Hierarchies: []hierarchy{{"*/#", "%2F/.."}}, Groups: []group{{ID: "%2F/.."}}}
 	for _, name := range names {
-		d.Sensors = append(d.Sensors, sensor{name, "active_power", "unlimited"})
+		d.Sensors = append(d.Sensors, sensor{ID: name, Quantity: "active_power", MaxAge: "unlimited"})
 		d.Groups[0].Members = append(d.Groups[0].Members, member{Sensor: name})
 	}
 	p.putModel(d)

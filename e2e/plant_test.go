@@ -59,6 +59,7 @@ type (
 		ID       string `json:"id"`
 		Quantity string `json:"quantity"`
 		MaxAge   string `json:"maxAge,omitempty"`
+		Interval string `json:"interval,omitempty"`
 	}
 	hierarchy struct {
 		ID   string `json:"id"`
