@@ -49,6 +49,7 @@ type pair struct {
 	stopCentre   func()
 	choice       Choice
 	prefix       string
+	minFree      int64 // of the centre
 	edgeFault    func(string) error
 	centreFault  func(string) error
 }
@@ -99,7 +100,7 @@ func (p *pair) startCentre() {
 	p.t.Helper()
 	l := p.leaf("centre")
 	l.Listen = p.centreAddr
-	b, err := bus.Open(context.Background(), bus.Options{Dir: p.dirs[1], Partitions: centreParts, MinFree: 1, NoSync: true, Leaf: l})
+	b, err := bus.Open(context.Background(), bus.Options{Dir: p.dirs[1], Partitions: centreParts, MinFree: max(p.minFree, 1), NoSync: true, Leaf: l})
 	if err != nil {
 		p.t.Fatal(err)
 	}

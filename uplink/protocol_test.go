@@ -1,0 +1,211 @@
+package uplink
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// ask sends a request by hand over the link.
+func (p *pair) ask(e envelope, body []byte) answer {
+	p.t.Helper()
+	data, err := e.encode(nil, body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.askRaw(data)
+}
+
+func (p *pair) askRaw(data []byte) answer {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), enough)
+	defer cancel()
+	for {
+		m, err := p.edge.Link().RequestWithContext(ctx, bus.LandingSubject(site), data)
+		if errors.Is(err, nats.ErrNoResponders) && pause(ctx, 10*time.Millisecond) {
+			continue
+		}
+		var a answer
+		if err == nil {
+			err = json.Unmarshal(m.Data, &a)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		return a
+	}
+}
+
+func some(n int, id string) []byte {
+	var b record.Batch
+	for i := range n {
+		b.Append(record.Record{Sensor: record.SensorID(fmt.Sprint(id, i)), Time: record.Millis(1000 + i), Value: 1})
+	}
+	return b.Encode(nil)
+}
+
+// quiet stops the service of the edge, so that a test can speak for it.
+func (p *pair) quiet() {
+	p.stopEdge()
+	p.stopEdge = func() {}
+}
+
+func TestTheCentreSaysWhatIsWrong(t *testing.T) {
+	p := newPair(t, All())
+	p.quiet()
+	at := &cursor{At: []uint64{1, 0, 0}}
+	for name, c := range map[string]struct {
+		a      answer
+		result string
+		reason string
+	}{
+		"another version": {p.ask(envelope{Version: 7, Kind: batch, Epoch: "a", Number: 1, Cursor: at}, some(1, "x")), refused, "version 7"},
+		"a later format":  {p.askRaw([]byte("\x10{\"version\":9,\"x\"")), refused, ""},
+		"no request":      {p.askRaw([]byte("moin")), refused, "malformed"},
+		"nothing":         {p.askRaw(nil), refused, "malformed"},
+		"no epoch":        {p.ask(envelope{Version: Version, Kind: hello}, nil), refused, "malformed"},
+		"no cursor":       {p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1}, nil), refused, "malformed"},
+		"no batch":        {p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1, Cursor: at}, []byte("moin")), refused, "malformed"},
+		"not the first":   {p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 2, Cursor: at}, some(1, "x")), misplaced, ""},
+	} {
+		if c.a.Result != c.result || !strings.Contains(c.a.Reason, c.reason) || c.a.Version != Version {
+			t.Errorf("%s: %+v", name, c.a)
+		}
+	}
+	if got := held(t, p.centre); len(got) > 0 {
+		t.Errorf("%v is stored", got)
+	}
+}
+
+// TestARepetitionIsStoredOnce, and one life of an edge follows another.
+func TestARepetitionIsStoredOnce(t *testing.T) {
+	p := newPair(t, All())
+	p.quiet()
+	send := func(epoch string, n uint64, id string) answer {
+		return p.ask(envelope{Version: Version, Kind: batch, Epoch: epoch, Number: n, Cursor: &cursor{At: []uint64{n, n, n}}}, some(20, id))
+	}
+	for _, c := range []struct {
+		epoch  string
+		number uint64
+		result string
+		at     uint64
+	}{
+		{"a", 1, stored, 1}, {"a", 1, stored, 1}, {"a", 2, stored, 2}, {"a", 1, stored, 2}, {"a", 4, misplaced, 2},
+		{"b", 2, misplaced, 0}, {"b", 1, stored, 1}, {"b", 1, stored, 1}, {"a", 3, overtaken, 0}, {"a", 1, overtaken, 0}, {"b", 2, stored, 2},
+	} {
+		a := send(c.epoch, c.number, fmt.Sprintf("%s%d-", c.epoch, c.number))
+		if a.Result != c.result || a.Number != c.at {
+			t.Errorf("%s %d: %+v", c.epoch, c.number, a)
+		}
+	}
+	if a := p.ask(envelope{Version: Version, Kind: hello, Epoch: "b"}, nil); a.Result != stored || a.Number != 2 || a.Cursor == nil || a.Cursor.At[0] != 2 {
+		t.Errorf("%+v", a)
+	}
+	if a := p.ask(envelope{Version: Version, Kind: hello, Epoch: "a"}, nil); a.Result != overtaken {
+		t.Errorf("%+v", a)
+	}
+	want := make(map[record.SensorID][]sample)
+	for _, id := range []string{"a1-", "a2-", "b1-", "b2-"} {
+		for i := range 20 {
+			want[record.SensorID(fmt.Sprint(id, i))] = []sample{{int64(1000 + i), 1}}
+		}
+	}
+	if err := agrees(t, p.centre, want); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAPrefixKeepsSitesApart, and what no record can be is buried.
+func TestAPrefixKeepsSitesApart(t *testing.T) {
+	p := newPair(t, All())
+	p.quiet()
+	p.killCentre()
+	p.prefix = "{site}/"
+	p.startCentre()
+	var b record.Batch
+	b.Append(record.Record{Sensor: "hall", Time: 1000, Value: 1})
+	b.Append(record.Record{Sensor: record.SensorID(strings.Repeat("x", record.MaxIDBytes)), Time: 1000, Value: 1})
+	b.Append(record.Record{Sensor: "future", Time: record.MaxTime + 1, Value: 1})
+	a := p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1, Cursor: &cursor{At: []uint64{1, 0, 0}}}, b.Encode(nil))
+	if a.Result != stored {
+		t.Fatalf("%+v", a)
+	}
+	if err := agrees(t, p.centre, map[record.SensorID][]sample{"kiel/hall": {{1000, 1}}}); err != nil {
+		t.Error(err)
+	}
+	if n, err := p.centre.DeadLetterCount(t.Context()); err != nil || n != 2 {
+		t.Errorf("%d dead letters, %v", n, err)
+	}
+}
+
+// TestAnEmptiedEdgeBeginsAnew: a new data directory under an old name is
+// another life; its records are not taken for repetitions.
+func TestAnEmptiedEdgeBeginsAnew(t *testing.T) {
+	p := newPair(t, All())
+	want := make(map[record.SensorID][]sample)
+	write := func(k int) {
+		rs := round(5, k)
+		p.write(p.edge.NewWriter(), rs)
+		for _, r := range rs {
+			want[r.Sensor] = append(want[r.Sensor], sample{int64(r.Time), r.Value})
+		}
+	}
+	for k := range 10 {
+		write(k)
+		eventually(t, func() error { return agrees(t, p.centre, want) })
+	}
+	p.killEdge()
+	p.dirs[0] = t.TempDir()
+	p.startEdge()
+	for k := range 3 {
+		write(100 + k)
+	}
+	eventually(t, func() error { return agrees(t, p.centre, want) })
+}
+
+// TestAFullCentreMakesTheEdgeWait.
+func TestAFullCentreMakesTheEdgeWait(t *testing.T) {
+	p := newPair(t, All())
+	p.killCentre()
+	p.minFree = 1 << 60
+	p.startCentre()
+	want := make(map[record.SensorID][]sample)
+	for k := range 5 {
+		rs := round(5, k)
+		p.write(p.edge.NewWriter(), rs)
+		for _, r := range rs {
+			want[r.Sensor] = append(want[r.Sensor], sample{int64(r.Time), r.Value})
+		}
+	}
+	if a := p.ask(envelope{Version: Version, Kind: batch, Epoch: "x", Number: 1, Cursor: &cursor{At: []uint64{1, 0, 0}}}, some(3, "x")); a.Result != waiting || !strings.Contains(a.Reason, "full") {
+		t.Errorf("%+v", a)
+	}
+	if got := held(t, p.centre); len(got) > 0 {
+		t.Errorf("%v is stored", got)
+	}
+}
+
+func FuzzRequest(f *testing.F) {
+	e := envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1, Cursor: &cursor{At: []uint64{1}}}
+	data, err := e.encode(nil, some(2, "x"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01{}"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if e, body, err := decodeRequest(data); err == nil && e.Version == Version && e.Kind == batch {
+			var b record.Batch
+			_ = b.Decode(body)
+		}
+	})
+}
