@@ -234,7 +234,7 @@ func (c *Config) Warnings() []string {
 	warn(c.Aggregate.Grace == 0, "aggregate.grace is 0: readings that arrive a moment after a tick has closed do not count in it.")
 	warn(!loopback(host) && c.Gateway.TLSCertFile == "" && !strings.HasPrefix(c.Gateway.PublicURL, "https:"), "addr can be reached from other machines without TLS: passwords and tokens can be read on the way. Set gateway.tls_cert_file, or gateway.public_url when a proxy does it.")
 	warn(!c.Gateway.SignIn, "gateway.sign_in is off: every program and every person on this machine may do everything.")
-	warn(len(c.Modules) > 0 && !c.has("gateway") && c.Bus.NATS == "" && c.Bus.Listen == "", "modules are left out while the bus is embedded and serves no other process: nothing outside can reach the modules that run.")
+	warn(len(c.Modules) > 0 && !c.has("gateway") && c.Bus.NATS == "" && c.Bus.Listen == "" && c.Bus.Leaf.URL == "", "modules are left out while the bus is embedded and serves no other process: nothing outside can reach the modules that run.")
 	return append(out, c.apart()...)
 }
 

@@ -48,6 +48,12 @@ func (p *plantWithCentre) run(side, name, dir string, settings []string, args ..
 	} else {
 		settings = append(settings, "WATTWERK_BUS_LOGIN_FILE="+file("bus-login"))
 	}
+	// Another number on either side: a sensor's partition is not the same at both.
+	parts := "WATTWERK_BUS_PARTITIONS=4"
+	if side == "centre" {
+		parts = "WATTWERK_BUS_PARTITIONS=3"
+	}
+	settings = append(settings, parts)
 	return launch(p.t, dir, settings, append([]string{"--config", filepath.Join("..", "deploy", "samples", p.sample, side+".yaml")}, args...)...)
 }
 
@@ -180,6 +186,36 @@ func (r *rounds) means(p *process, done int) error {
 	return nil
 }
 
+// sums compares what the centre has of every group with the means of its
+// ticks, minute by minute.
+func (r *rounds) sums(p *process, done int) error {
+	const minute = 60_000
+	d, o := r.document(), r.oracle()
+	for _, g := range d.Groups {
+		got, err := p.raw("sensors", "sum/"+g.ID, "", r.begin-minute, r.begin+int64(done)*1000)
+		if err != nil {
+			return err
+		}
+		share, err := p.raw("sensors", "coverage/"+g.ID, "", r.begin-minute, r.begin+int64(done)*1000)
+		if err != nil {
+			return err
+		}
+		first, last := (r.begin+2*minute-1)/minute*minute, (r.begin+int64(done-8)*1000)/minute*minute
+		for begin := first; begin < last; begin += minute {
+			sum := new(big.Rat)
+			for at := begin; at < begin+minute; at += 1000 {
+				sum.Add(sum, new(big.Rat).SetFloat64(*o.at(d, g.ID, at).sum))
+			}
+			want, _ := sum.Quo(sum, big.NewRat(60, 1)).Float64()
+			v, k := got[begin], share[begin]
+			if v == nil || math.Abs(*v-want) > math.Abs(want)*0x1p-52 || k == nil || *k != 1 {
+				return fmt.Errorf("the sum of %s at %d is %v of %v of its members, the mean is %v", g.ID, begin, show(v), show(k), want)
+			}
+		}
+	}
+	return nil
+}
+
 // everySecond says so of every sensor.
 func everySecond(d *document) *document {
 	for i := range d.Sensors {
@@ -201,5 +237,51 @@ func TestSampleArchive(t *testing.T) {
 	done, _ := r.so()
 	eventually(t, 4*time.Minute, func() error { return r.check(p.edge, done) })
 	eventually(t, 4*time.Minute, func() error { return r.means(p.centre, done) })
+	p.noDeadLetters(p.centre)
+}
+
+// TestSampleFog: the edge sums up, the centre has the sums and the mean of
+// every minute.
+func TestSampleFog(t *testing.T) {
+	p := newPlantWithCentre(t, "fog")
+	p.startCentre()
+	p.startEdge()
+	r := newRounds(t, "http://"+p.edgeAddr, 1)
+	p.edge.putModel(everySecond(r.document()))
+	r.run()
+	p.ordeal(r, backlog())
+	done, _ := r.so()
+	eventually(t, 4*time.Minute, func() error { return r.means(p.centre, done) })
+	eventually(t, 4*time.Minute, func() error { return r.sums(p.centre, done) })
+	p.noDeadLetters(p.edge)
+}
+
+// TestSampleOnPremises: the edge keeps nothing; while the link is cut senders
+// keep their readings.
+func TestSampleOnPremises(t *testing.T) {
+	p := newPlantWithCentre(t, "on-premises")
+	p.startCentre()
+	p.startEdge()
+	r := newRounds(t, "http://"+p.edgeAddr, 1)
+	p.centre.putModel(r.document())
+	r.run()
+	r.until(20, 2*time.Minute)
+	for range 3 {
+		p.link.Cut()
+		wait(t, 300*time.Millisecond) // readings are refused
+		p.link.Heal()
+		done, _ := r.so()
+		r.until(done+5, 2*time.Minute)
+	}
+	p.edge.kill()
+	p.startEdge()
+	done, _ := r.so()
+	r.until(done+10, 2*time.Minute)
+	p.centre.kill()
+	p.startCentre()
+	done, _ = r.so()
+	r.until(done+10, 2*time.Minute)
+	done = r.finish()
+	eventually(t, 4*time.Minute, func() error { return r.check(p.centre, done) })
 	p.noDeadLetters(p.centre)
 }

@@ -194,6 +194,23 @@ func (r *rounds) finish() int {
 	return done
 }
 
+// oracle knows what every sensor last said.
+func (r *rounds) oracle() oracle {
+	at := make(map[string]int64)
+	for _, s := range r.senders {
+		for k, id := range s.sensors {
+			at[id] = offset(k)
+		}
+	}
+	return oracle{func(sensor string, t int64) (float64, bool) {
+		last := t - t%1000 + at[sensor]
+		if last > t {
+			last -= 1000
+		}
+		return power(sensor, last), last >= r.begin
+	}}
+}
+
 // check compares everything that was acknowledged in so many rounds, and all
 // ticks that are due by it.
 func (r *rounds) check(p *process, done int) error {
@@ -209,20 +226,7 @@ func (r *rounds) check(p *process, done int) error {
 			}
 		}
 	}
-	at := make(map[string]int64)
-	for _, s := range r.senders {
-		for k, id := range s.sensors {
-			at[id] = offset(k)
-		}
-	}
-	o := oracle{func(sensor string, t int64) (float64, bool) {
-		last := t - t%1000 + at[sensor]
-		if last > t {
-			last -= 1000
-		}
-		return power(sensor, last), last >= r.begin
-	}}
-	d := r.document()
+	o, d := r.oracle(), r.document()
 	// The watermark is 2 s behind the newest reading, and that is not of a full second.
 	last := r.begin + int64(done-4)*1000
 	for _, g := range d.Groups {
