@@ -209,8 +209,11 @@ func (c *RunCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	log := cfg.Log.logger(sys.Err)
+	if cfg.Name != "" { // of several processes whose logs are collected in one place
+		log = log.With("instance", cfg.Name)
+	}
 	for _, w := range cfg.Warnings() {
-		log.Warn("suspicious setting", "because", w)
+		log.Warn("suspicious setting", "component", "settings", "because", w)
 	}
 	return Run(ctx, cfg, log, sys.Out)
 }

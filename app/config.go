@@ -28,6 +28,7 @@ type Config struct {
 
 	Log       LogConfig       `koanf:"log" doc:"What the process writes to standard error."`
 	Bus       BusConfig       `koanf:"bus" doc:"The backbone between the modules: NATS JetStream, embedded or somewhere else."`
+	Trace     TraceConfig     `koanf:"trace" doc:"Following deliveries through the processes (OpenTelemetry). Off unless an endpoint is set, here or in the standard variables."`
 	Gateway   GatewayConfig   `koanf:"gateway" doc:"The one port for people and programs, and who may come in."`
 	Bridge    BridgeConfig    `koanf:"bridge" doc:"What takes readings in."`
 	Aggregate AggregateConfig `koanf:"aggregate" doc:"What sums sensors up to groups."`
@@ -88,6 +89,7 @@ func DefaultConfig() Config {
 		Addr:      "127.0.0.1:8080",
 		Log:       LogConfig{Level: "info", Format: "text"},
 		Bus:       BusConfig{Partitions: 16, Replicas: 1, Wait: config.Duration(2 * time.Minute), Sync: true, MinFree: 256 << 20, MQTT: "auto", Readers: []string{history.Reader, aggregate.Reader}},
+		Trace:     TraceConfig{Ratio: 0.01},
 		Gateway:   DefaultGatewayConfig(),
 		Bridge:    DefaultBridgeConfig(),
 		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
@@ -122,7 +124,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.validateEdge())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.validateEdge())
 	return errors.Join(errs...)
 }
 

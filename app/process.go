@@ -30,6 +30,7 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/internal/trace"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/registry"
 	"github.com/wattwerk/wattwerk/web"
@@ -49,6 +50,7 @@ type process struct {
 	gateway   *gateway.Service
 	secret    string // the token of commands on this machine
 	metrics   *prometheus.Registry
+	tracer    *trace.Tracer // nil: off
 	group     *run.Group
 	again     bool // the modules were started before
 
@@ -108,6 +110,16 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 	if p.secret, err = p.newLocalToken(ctx); err != nil {
 		return err
 	}
+	if p.tracer, err = trace.New(ctx, trace.Options{
+		Endpoint: c.Trace.Endpoint, Ratio: c.Trace.Ratio, Instance: c.Name, Version: Version(), Log: p.logger("trace"),
+	}); err != nil {
+		return err
+	}
+	defer func() {
+		if err := p.tracer.Close(ctx); err != nil {
+			p.logger("trace").Warn("the last spans were not delivered", "error", err)
+		}
+	}()
 	for {
 		began := time.Now()
 		err := p.modules(ctx)
@@ -176,7 +188,7 @@ func (p *process) open() error {
 	o := gateway.Options{
 		Addr: p.config.Addr, Access: p.users, NoSignIn: !c.SignIn, NoPasswords: !c.Passwords, AnonymousIngest: c.AnonymousIngest,
 		OIDC: oidc, BasePath: c.BasePath, PublicURL: c.PublicURL, TLSCert: c.TLSCertFile, TLSKey: c.TLSKeyFile,
-		Version: Version(), Metrics: p.metrics, Log: p.logger("http"), Web: pages, MaxBody: maxBody,
+		Version: Version(), Metrics: p.metrics, Tracer: p.tracer, Log: p.logger("http"), Web: pages, MaxBody: maxBody,
 		Notary: func() *access.Notary { return p.notary },
 		Ready: append([]gateway.Check{
 			{Name: "modules", Ask: func(context.Context) error { return p.group.Ready() }},

@@ -50,7 +50,7 @@ func startBus(ctx context.Context, p *process) (running, error) {
 		TLS: bus.TLS{CA: c.CAFile, Cert: c.CertFile, Key: c.KeyFile}, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
 		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
 		Leaf: c.Leaf.options(), LinkLogin: link,
-		Version: Version(), Registerer: p.metrics, Log: p.logger("bus"),
+		Version: Version(), Registerer: p.metrics, Tracer: p.tracer, Log: p.logger("bus"),
 	})
 	if err != nil {
 		return running{}, err

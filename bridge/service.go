@@ -183,6 +183,8 @@ type Answer struct {
 // Errors: [bus.ErrBusy], [bus.ErrFull] and [bus.ErrAway] (try again later), or
 // what ctx or the bus say. Then the messages should be offered again.
 func (s *Service) Take(ctx context.Context, b Bridge, messages ...*Message) (Answer, error) {
+	ctx, span := s.bus.Tracer().Start(ctx, "intake")
+	span.Text("bridge", b.Name)
 	now := record.MillisOf(s.now())
 	c := s.intake(b.Name)
 	d := &drain{s: s, ctx: ctx, source: b.Name, now: now}
@@ -199,6 +201,8 @@ func (s *Service) Take(ctx context.Context, b Bridge, messages ...*Message) (Ans
 	}
 	d.answer.Filtered = t.filtered
 	err := d.finish()
+	span.Int("records", d.answer.Accepted)
+	span.End(err)
 	c.count(len(messages), bytes, d.answer, now, err)
 	if err != nil {
 		s.away.WithLabelValues(b.Name, why(err)).Add(float64(len(messages)))

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wattwerk/wattwerk/internal/trace"
 )
 
 // Errors of writing. All mean "not now": the sender should try again.
@@ -49,6 +51,7 @@ type Options struct {
 	Log        *slog.Logger
 
 	Registerer prometheus.Registerer // may be nil
+	Tracer     *trace.Tracer         // nil: off
 }
 
 // Login is a user and a password.
@@ -181,6 +184,15 @@ func (b *Bus) Close() {
 
 // Shared tells whether other processes can be on this bus.
 func (b *Bus) Shared() bool { return b.opts.URL != "" || b.opts.Listen != "" }
+
+// Tracer follows messages through the processes; nil when that is off. It may
+// be asked of a nil Bus.
+func (b *Bus) Tracer() *trace.Tracer {
+	if b == nil {
+		return nil
+	}
+	return b.opts.Tracer
+}
 
 // Partitions is how many records streams there are.
 func (b *Bus) Partitions() int { return b.partitions }

@@ -188,7 +188,11 @@ func (b *Bus) follow(ctx context.Context, stream, reader string, p int, from uin
 	}()
 	return b.read(ctx, stream, "", from, func(m Message) error {
 		f.begin(m)
-		if err := handle(m); err != nil {
+		_, span := b.opts.Tracer.Start(b.opts.Tracer.Extract(ctx, m.header), reader)
+		span.Int("partition", p)
+		err := handle(m)
+		span.End(err)
+		if err != nil {
 			return err
 		}
 		f.end(m)

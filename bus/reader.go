@@ -156,6 +156,7 @@ func (r *reader) take(ctx context.Context, c jetstream.Consumer, it jetstream.Me
 		}
 		if err := r.handle(Message{
 			Subject: m.Subject(), Seq: seq, Stored: meta.Timestamp, Data: m.Data(), Pending: meta.NumPending,
+			header: m.Headers(),
 		}); err != nil {
 			r.failed = err
 			return err

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/record"
@@ -56,6 +57,8 @@ type Message struct {
 	Stored  time.Time // when the server stored it; goes back in a stream only by what the clocks of a cluster's nodes differ
 	Data    []byte    // valid until the handler returns
 	Pending uint64    // how many more are stored behind this one
+
+	header nats.Header // with the trace it belongs to; read when tracing is on
 }
 
 // PublishRecords stores an encoded batch in partition p and returns its

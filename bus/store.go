@@ -42,7 +42,7 @@ func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...
 func (b *Bus) store(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
 	if b.server != nil {
 		// In the same process an answer does not get lost.
-		ack, err := b.js.Publish(ctx, subject, data, opts...)
+		ack, err := b.js.PublishMsg(ctx, b.message(ctx, subject, data), opts...)
 		if err != nil {
 			return 0, b.explain(subject, err)
 		}
@@ -69,9 +69,14 @@ func (b *Bus) store(ctx context.Context, subject string, data []byte, opts ...je
 func (b *Bus) attempt(ctx context.Context, subject string, data []byte, opts []jetstream.PublishOpt) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, attemptWithin)
 	defer cancel()
-	ack, err := b.js.PublishMsg(ctx, &nats.Msg{Subject: subject, Data: data}, opts...)
+	ack, err := b.js.PublishMsg(ctx, b.message(ctx, subject, data), opts...)
 	if err != nil {
 		return 0, err
 	}
 	return ack.Sequence, nil
+}
+
+// message carries the trace of ctx when there is one.
+func (b *Bus) message(ctx context.Context, subject string, data []byte) *nats.Msg {
+	return &nats.Msg{Subject: subject, Data: data, Header: b.opts.Tracer.Header(ctx)}
 }

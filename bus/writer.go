@@ -33,6 +33,7 @@ type group struct {
 	batches []*record.Batch
 	done    chan struct{}
 	err     error
+	trace   context.Context // of the first who joined
 }
 
 // NewWriter makes a writer. It has no goroutines while nothing waits.
@@ -70,7 +71,7 @@ func (w *Writer) write(ctx context.Context, records []record.Record) error {
 	}
 	groups := make([]*group, 0, len(parts))
 	for p, rs := range parts {
-		g, err := w.join(p, rs)
+		g, err := w.join(ctx, p, rs)
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (w *Writer) write(ctx context.Context, records []record.Record) error {
 	return first
 }
 
-func (w *Writer) join(p int, rs []record.Record) (*group, error) {
+func (w *Writer) join(ctx context.Context, p int, rs []record.Record) (*group, error) {
 	l := &w.lanes[p]
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -100,7 +101,7 @@ func (w *Writer) join(p int, rs []record.Record) (*group, error) {
 	}
 	l.pending += len(rs)
 	if l.open == nil {
-		l.open = &group{done: make(chan struct{})}
+		l.open = &group{done: make(chan struct{}), trace: w.bus.Tracer().Detach(ctx)}
 	}
 	g := l.open
 	for _, r := range rs {
@@ -133,15 +134,18 @@ func (w *Writer) drain(p int) {
 		}
 		l.mu.Unlock()
 		n := 0
+		ctx, span := w.bus.Tracer().Start(g.trace, "bus write")
 		for _, b := range g.batches {
 			n += b.Len()
 			if g.err == nil {
 				buf = b.Encode(buf[:0])
-				if _, g.err = w.bus.PublishRecords(context.Background(), p, buf); g.err == nil {
+				if _, g.err = w.bus.PublishRecords(ctx, p, buf); g.err == nil {
 					w.bus.meter.stored(b.Len(), len(buf))
 				}
 			}
 		}
+		span.Int("records", n)
+		span.End(g.err)
 		l.mu.Lock()
 		l.pending -= n
 		l.mu.Unlock()

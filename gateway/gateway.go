@@ -18,6 +18,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/internal/problem"
+	"github.com/wattwerk/wattwerk/internal/trace"
 )
 
 // Who may send readings without a token.
@@ -54,6 +55,7 @@ type Options struct {
 	// nil: none, and requests that bring a voucher are refused.
 	Notary  func() *access.Notary
 	Metrics *prometheus.Registry
+	Tracer  *trace.Tracer // nil: off
 	Log     *slog.Logger
 }
 
@@ -384,6 +386,19 @@ func (s *Service) guard(next http.Handler) http.Handler {
 		}
 		out := &response{ResponseWriter: w, control: http.NewResponseController(w), began: time.Now()}
 		out.extendWrite(out.began)
+		if t := s.opts.Tracer; t != nil {
+			var from http.Header // whoever names a trace decides what is kept of it, so not everybody may
+			if s.fromHere(r) {
+				from = r.Header
+			}
+			ctx, span := t.Serve(r.Context(), r.Method, from)
+			r = r.WithContext(ctx)
+			defer func() {
+				span.Name(r.Method + " " + out.pattern)
+				span.Int("http.response.status_code", out.status)
+				span.End(nil)
+			}()
+		}
 		if r.Body != nil && r.Body != http.NoBody {
 			if r.ContentLength > s.opts.MaxBody {
 				problem.Write(out, http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has %d bytes, at most %d are taken", r.ContentLength, s.opts.MaxBody))

@@ -363,13 +363,14 @@ func (s *Service) FlushSettled(ctx context.Context) error {
 }
 
 // flush flushes, then saves positions: they are never ahead of the disk.
-func (s *Service) flush(ctx context.Context) error {
+func (s *Service) flush(ctx context.Context) (err error) {
 	at := make([]uint64, len(s.streams))
 	for i := range s.streams {
 		at[i] = s.streams[i].position.Load()
 	}
+	ctx, span := s.opts.Bus.Tracer().Start(ctx, "history flush")
+	defer func() { span.End(err) }()
 	began, through := time.Now(), record.MaxTime
-	var err error
 	if s.whole {
 		err = s.opts.Store.Flush(ctx)
 	} else {

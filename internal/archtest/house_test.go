@@ -48,6 +48,7 @@ var clients = []struct {
 	{"modernc.org/sqlite", []string{"internal/sqldb"}, "internal/sqldb opens databases"},
 	{"github.com/pressly/goose", []string{"internal/sqldb"}, "internal/sqldb brings tables up to date"},
 	{"github.com/jackc/pgx", []string{"internal/sqldb", "internal/pgtest"}, "internal/sqldb opens databases"},
+	{"go.opentelemetry.io", []string{"internal/trace", "internal/tracetest"}, "spans are made through internal/trace, which can be off"},
 	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
