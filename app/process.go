@@ -129,7 +129,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 		}
 		p.again = true
 		// What was accepted is safe on the disk; it only has to be read anew.
-		log.Error("starting all modules again when there is room on the disk", "because", err)
+		p.logger("process").Error("starting all modules again when there is room on the disk", "because", err)
 		if err := p.awaitRoom(ctx); err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (p *process) modules(ctx context.Context) (err error) {
 	if err := p.open(); err != nil {
 		return err
 	}
-	if p.group, err = run.New(p.log, stopDeadline, p.services()...); err != nil {
+	if p.group, err = run.New(p.logger("process"), stopDeadline, p.services()...); err != nil {
 		return errors.Join(err, p.gateway.Close())
 	}
 	// Run has freed the port already if it came to that; then this does nothing.
