@@ -4,5 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go test ./app -run '^(TestOpenAPI|TestModulesTable|TestLicences|TestConfigPage)$' -update >/dev/null
+(cd deploy/check && go test . -run '^TestKustomizeFilesAreThoseOfTheChart$' -update >/dev/null)
 cd web/ui
 npm run generate --if-present

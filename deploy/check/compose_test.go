@@ -49,6 +49,22 @@ func each(ask func(stack, types.ServiceConfig) []string) func(stack) []string {
 	}
 }
 
+// stays is each for the services that go on running: not for the one that
+// prepares volumes, which has a rule of its own.
+func stays(ask func(stack, types.ServiceConfig) []string) func(stack) []string {
+	return each(func(s stack, c types.ServiceConfig) []string {
+		if prepares(c) {
+			return nil
+		}
+		return ask(s, c)
+	})
+}
+
+// prepares tells whether a service only gives volumes to their user and ends.
+func prepares(c types.ServiceConfig) bool {
+	return len(c.Entrypoint) > 0 && c.Entrypoint[0] == "chown"
+}
+
 // ours is each for the services that are wattwerk.
 func ours(ask func(stack, types.ServiceConfig) []string) func(stack) []string {
 	return each(func(s stack, c types.ServiceConfig) []string {
@@ -75,7 +91,7 @@ func environ(c types.ServiceConfig) map[string]string {
 func (s stack) force(c types.ServiceConfig) (map[string]any, error) {
 	env := environ(c)
 	// The image says where data is unless somebody says otherwise.
-	for k, v := range map[string]string{"WATTWERK_DATA": "/data/wattwerk", "WATTWERK_ADDR": "0.0.0.0:8080"} {
+	for k, v := range imageEnviron {
 		if env[k] == "" {
 			env[k] = v
 		}
@@ -194,7 +210,7 @@ func writable(c types.ServiceConfig) []string {
 	return out
 }
 
-// composeLongestStop is how long the program may take to stop.
+// longestStop is how long the program may take to stop.
 const longestStop = 150 * time.Second
 
 var composeRules = []rule[stack]{
@@ -216,24 +232,24 @@ var composeRules = []rule[stack]{
 		return only(n >= 1, "nobody could reach it")
 	}},
 	{"The image cannot be written.", each(func(_ stack, c types.ServiceConfig) []string { return only(c.ReadOnly, "read_only is not set") })},
-	{"Nobody has capabilities, and nobody can get any.", each(func(_ stack, c types.ServiceConfig) []string {
+	{"Nobody has capabilities, and nobody can get any.", stays(func(_ stack, c types.ServiceConfig) []string {
 		return only(slices.Equal(c.CapDrop, []string{"ALL"}) && len(c.CapAdd) == 0 && !c.Privileged && slices.Contains(c.SecurityOpt, "no-new-privileges:true"),
 			"dropped are %v, options are %v", c.CapDrop, c.SecurityOpt)
 	})},
-	{"Nobody is root.", each(func(_ stack, c types.ServiceConfig) []string {
+	{"Nobody is root.", stays(func(_ stack, c types.ServiceConfig) []string {
 		return only(regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(c.User), "the user is %q", c.User)
 	})},
-	{"Nobody shares a namespace with the machine.", each(func(_ stack, c types.ServiceConfig) []string {
+	{"Nobody shares a namespace with the machine.", stays(func(_ stack, c types.ServiceConfig) []string {
 		return only(c.NetworkMode == "" && c.Pid == "" && c.Ipc == "", "network %q, pid %q, ipc %q", c.NetworkMode, c.Pid, c.Ipc)
 	})},
-	{"Everybody is asked for his health, without a shell.", each(func(_ stack, c types.ServiceConfig) []string {
+	{"Everybody is asked for his health, without a shell.", stays(func(_ stack, c types.ServiceConfig) []string {
 		return only(c.HealthCheck != nil && !c.HealthCheck.Disable && len(c.HealthCheck.Test) > 1 && c.HealthCheck.Test[0] == "CMD" &&
 			c.HealthCheck.Interval != nil && c.HealthCheck.Timeout != nil && c.HealthCheck.StartPeriod != nil, "the health check is %v", c.HealthCheck)
 	})},
 	{"The program itself says how it is.", ours(func(_ stack, c types.ServiceConfig) []string {
 		return only(c.HealthCheck != nil && slices.Equal(c.HealthCheck.Test, types.HealthCheckTest{"CMD", "/usr/bin/wattwerk", "health"}), "the health check is %v", c.HealthCheck)
 	})},
-	{"Everybody is started again when he falls.", each(func(_ stack, c types.ServiceConfig) []string {
+	{"Everybody is started again when he falls.", stays(func(_ stack, c types.ServiceConfig) []string {
 		return only(c.Restart == "unless-stopped", "restart is %q", c.Restart)
 	})},
 	{"Nobody can take more than his share of the machine.", each(func(_ stack, c types.ServiceConfig) []string {
@@ -243,10 +259,38 @@ var composeRules = []rule[stack]{
 	{"Logs do not fill the disk.", each(func(_ stack, c types.ServiceConfig) []string {
 		return only(c.Logging != nil && c.Logging.Options["max-size"] != "" && c.Logging.Options["max-file"] != "", "logs have no bound")
 	})},
-	{"Who waits for another waits until it is well.", each(func(_ stack, c types.ServiceConfig) []string {
+	{"Who gives volumes to their user can do nothing else.", each(func(_ stack, c types.ServiceConfig) []string {
+		if !prepares(c) {
+			return nil
+		}
+		return only(slices.Equal(c.CapDrop, []string{"ALL"}) && slices.Equal(c.CapAdd, []string{"CHOWN"}) && !c.Privileged && slices.Contains(c.SecurityOpt, "no-new-privileges:true") &&
+			c.NetworkMode == "none" && c.Restart == "no" && len(c.Secrets) == 0 && len(c.Configs) == 0, "it has more than it needs")
+	})},
+	{"Volumes of foreign images are given to their user first.", stays(func(s stack, c types.ServiceConfig) []string {
+		var out []string
+		for _, v := range c.Volumes {
+			if isOurs(c) || v.Type != types.VolumeTypeVolume { // ours has a directory that belongs to its user
+				continue
+			}
+			found := false
+			for name := range c.DependsOn {
+				o := s.Services[name]
+				for _, w := range o.Volumes {
+					found = found || prepares(o) && w.Source == v.Source && slices.Contains(o.Entrypoint, w.Target) && o.Entrypoint[1] == c.User
+				}
+			}
+			out = append(out, only(found, "%s stays root's", v.Source)...)
+		}
+		return out
+	})},
+	{"Who waits for another waits until it is well.", each(func(s stack, c types.ServiceConfig) []string {
 		var out []string
 		for name, d := range c.DependsOn {
-			out = append(out, only(d.Condition == types.ServiceConditionHealthy, "of %s it waits for %s", name, d.Condition)...)
+			want := types.ServiceConditionHealthy
+			if prepares(s.Services[name]) {
+				want = types.ServiceConditionCompletedSuccessfully
+			}
+			out = append(out, only(d.Condition == want, "of %s it waits for %s", name, d.Condition)...)
 		}
 		return out
 	})},
@@ -426,7 +470,24 @@ func composeFiles(t *testing.T) []string {
 
 func TestComposeMutationsAreCaught(t *testing.T) {
 	text := read(t, filepath.Join(composeDir, "compose.yaml"))
-	caught(t, text, parseCompose, composeRules, []mutation{
+	var scaledOnly, rest []rule[stack]
+	for _, r := range composeRules {
+		if strings.Contains(r.says, "their user") {
+			scaledOnly = append(scaledOnly, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	caught(t, read(t, filepath.Join(composeDir, "compose.scaled.yaml")), parseCompose, scaledOnly, []mutation{
+		{"Who gives volumes to their user can do nothing else.", "cap_add: [CHOWN]", "cap_add: [CHOWN, SYS_ADMIN]"},
+		{"Who gives volumes to their user can do nothing else.", "network_mode: none", "networks: [inside]"},
+		{"Volumes of foreign images are given to their user first.", `"/v/nats-2", `, ""},
+		{"Volumes of foreign images are given to their user first.", "  depends_on:\n    owner: {condition: service_completed_successfully}\n", ""},
+		{refused, "nats: {file: config/nats.conf}", ""},
+		{refused, "nats-3: {condition: service_healthy}", "nats-4: {condition: service_healthy}"},
+		{refused, "networks: [inside, outside]", "networks: [inside, out]"},
+	})
+	caught(t, text, parseCompose, rest, []mutation{
 		{refused, "restart:", "reboot:"},
 		{refused, "source: wattwerk", "source: wattwork"},
 		{refused, "- data:/data", "- other:/data"},

@@ -21,6 +21,9 @@ import (
 
 const dockerfile = "deploy/image/Dockerfile"
 
+// imageEnviron is what the image says; it is stronger than a file of settings.
+var imageEnviron = map[string]string{"WATTWERK_DATA": "/data/wattwerk", "WATTWERK_ADDR": "0.0.0.0:8080"}
+
 // recipe is a Dockerfile that was read.
 type recipe struct {
 	stages   []instructions.Stage
@@ -208,6 +211,11 @@ func TestDockerfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	hold(t, r, dockerfileRules)
+	for name, want := range imageEnviron {
+		if got := r.environ()[name]; got != want {
+			t.Errorf("the image says %s=%s; the rules about containers and clusters think it is %s", name, got, want)
+		}
+	}
 }
 
 func TestDockerfileMutationsAreCaught(t *testing.T) {
