@@ -13,8 +13,8 @@ usage() { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 dir=$2
 release=${3:-wattwerk}
 case $1 in
-compose) nats=(nats-1 nats-2 nats-3) ;;
-kubernetes) nats=("$release"-nats-{0,1,2}."$release"-nats) ;;
+compose) nats=(nats-1 nats-2 nats-3) sql=postgres ;;
+kubernetes) nats=("$release"-nats-{0,1,2}."$release"-nats) sql=$release-postgres ;;
 *) usage ;;
 esac
 mkdir -p "$dir"
@@ -45,6 +45,8 @@ route=$(password)
   echo "  ]"
   echo "}"
 } | make nats.conf
+printf '%s' "$(password)" | make postgres_password
+printf 'postgres://wattwerk:%s@%s:5432/wattwerk?sslmode=disable\n' "$(cat "$dir/postgres_password")" "$sql" | make sql_url
 # Containers read them as another user.
 chmod 755 "$dir"
 chmod 644 "$dir"/*

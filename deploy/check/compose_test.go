@@ -215,7 +215,7 @@ const longestStop = 150 * time.Second
 
 var composeRules = []rule[stack]{
 	{"Images name an exact version.", each(func(_ stack, c types.ServiceConfig) []string {
-		return only(exact.MatchString(c.Image), "%s", c.Image)
+		return only(pinned(c.Image), "%s", c.Image)
 	})},
 	{"Nothing but the gateway is published, and that to this machine only.", each(func(_ stack, c types.ServiceConfig) []string {
 		var out []string

@@ -82,6 +82,12 @@ func (r recipe) exposed() []string {
 // exact is a tag that names one version, of three numbers.
 var exact = regexp.MustCompile(`^[^:@\s]+:[a-z]*v?\d+\.\d+\.\d+(-[a-z0-9.]+)*$`)
 
+// pinned tells whether an image has a tag that names one version. PostgreSQL's
+// have two numbers.
+func pinned(image string) bool {
+	return exact.MatchString(image) || regexp.MustCompile(`^postgres:\d+\.\d+$`).MatchString(image)
+}
+
 // only is for rules about one thing that is right or not.
 func only(ok bool, format string, args ...any) []string {
 	if ok {

@@ -79,6 +79,7 @@ func TestKubernetesMutationsAreCaught(t *testing.T) {
 		{"Machines that settings name are pods, at ports that they have.", "wattwerk-nats-2.wattwerk-nats:4222", "wattwerk-nats-3.wattwerk-nats:4222"},
 		{"Walls let through who must speak to another.", "port: 6222}]", "port: 6223}]"},
 		{"Walls let through who must speak to another.", "ports: [{port: 8401}]", "ports: [{port: 8402}]"},
+		{"Walls let through who must speak to another.", "ports: [{port: 5432}]", "ports: [{port: 5433}]"},
 		{"Walls let nobody else through to where readings and passwords are.", "  egress:\n    # Names.\n", "  ingress:\n    - {}\n  egress:\n    - {}\n    # Names.\n"},
 		{"Whatever no wall speaks of is shut.", "policyTypes: [Ingress, Egress]", "policyTypes: [Egress]"},
 		{"Walls have doors only where pods have ports.", "    - ports: [{port: 8080}]", "    - ports: [{port: 8080}, {port: 22}]"},

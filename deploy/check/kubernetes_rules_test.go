@@ -44,7 +44,7 @@ func falsehood(b *bool) bool { return b != nil && !*b }
 // podRules are about a pod alone.
 var podRules = []rule[cluster]{
 	{"Images name an exact version.", every(func(_ cluster, w workload) []string {
-		return only(exact.MatchString(w.container().Image), "%s", w.container().Image)
+		return only(pinned(w.container().Image), "%s", w.container().Image)
 	})},
 	{"Nobody is root, and the user is a number.", every(func(_ cluster, w workload) []string {
 		s := w.spec().SecurityContext

@@ -76,6 +76,9 @@ imagePullPolicy: {{ .root.Values.image.pullPolicy }}
 args: [run{{ if .modules }}, --modules, {{ .modules }}{{ end }}]
 env:
   - {name: WATTWERK_CONFIG, value: /etc/wattwerk/wattwerk.yaml}
+{{- if has "sql_url" .keys }}
+  - {name: WATTWERK_SQL_URL_FILE, value: /run/secrets/sql_url}
+{{- end }}
 ports:
   - {name: http, containerPort: 8080}
 {{ include "container.security" . }}
