@@ -46,7 +46,7 @@ func build(run func() int) (int, error) {
 }
 
 // startWithin is how long a process may take until it says where it is.
-const startWithin = 60 * time.Second
+const startWithin = 1 * time.Minute
 
 // process is a running wattwerk.
 type process struct {
@@ -114,6 +114,8 @@ func (p *process) ready() {
 	case <-p.ended:
 		p.t.Fatalf("wattwerk ended:\n%s", p.output())
 	case <-time.After(startWithin):
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // it says what it waits for
+		<-p.ended
 		p.t.Fatalf("wattwerk did not start within %v:\n%s", startWithin, p.output())
 	}
 	var in struct{ Secret string }
