@@ -101,7 +101,10 @@ func (b *Bus) patiently(ctx context.Context, what string, do func(context.Contex
 			return nil
 		}
 		err = fmt.Errorf("%s: %w", what, err)
-		if ctx.Err() != nil || b.opts.URL == "" || !passing(err) {
+		// What others are making at this moment may be there for one node of a
+		// cluster and not yet for another.
+		missing := errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)
+		if ctx.Err() != nil || b.opts.URL == "" || !passing(err) && !missing {
 			return err
 		}
 		if time.Now().After(until) {

@@ -136,15 +136,8 @@ func (b *Bus) fit(ctx context.Context, c jetstream.StreamConfig) error {
 	c.Replicas = b.opts.Replicas
 	c.AllowDirect = false
 	c.MaxMsgSize = payload
-	s, err := b.js.Stream(ctx, c.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = b.js.CreateStream(ctx, c)
-		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return named(c.Name, err)
-		}
-		s, err = b.js.Stream(ctx, c.Name) // somebody else was faster
-	}
-	if err != nil {
+	s, made, err := b.made(ctx, c)
+	if err != nil || made {
 		return named(c.Name, err)
 	}
 	have := s.CachedInfo().Config
@@ -164,6 +157,25 @@ func (b *Bus) fit(ctx context.Context, c jetstream.StreamConfig) error {
 		b.opts.Log.Info("a stream gets more copies", "stream", c.Name, "copies", want.Replicas, "had", have.Replicas)
 	}
 	return named(c.Name, err)
+}
+
+// made finds a stream, or makes it and says so. On a cluster one that somebody
+// else makes has its name a moment before it is found.
+func (b *Bus) made(ctx context.Context, c jetstream.StreamConfig) (jetstream.Stream, bool, error) {
+	for {
+		s, err := b.js.Stream(ctx, c.Name)
+		if !errors.Is(err, jetstream.ErrStreamNotFound) {
+			return s, false, err
+		}
+		if s, err = b.js.CreateStream(ctx, c); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return s, err == nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 func named(stream string, err error) error {
@@ -245,15 +257,8 @@ func List(ctx context.Context, o jetstream.ObjectStore) ([]*jetstream.ObjectInfo
 // bucket makes or fits the stream behind a bucket.
 func (b *Bus) bucket(ctx context.Context, c jetstream.StreamConfig) error {
 	c.Replicas = b.opts.Replicas
-	s, err := b.js.Stream(ctx, c.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = b.js.CreateStream(ctx, c)
-		if !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-			return named(c.Name, err)
-		}
-		s, err = b.js.Stream(ctx, c.Name)
-	}
-	if err != nil {
+	s, made, err := b.made(ctx, c)
+	if err != nil || made {
 		return named(c.Name, err)
 	}
 	have := s.CachedInfo().Config
