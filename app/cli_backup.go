@@ -124,8 +124,9 @@ type RestoreCmd struct {
 // Help is shown by --help.
 func (*RestoreCmd) Help() string {
 	return `The data directory must be empty or missing; nothing is ever overwritten. When the settings name a
-PostgreSQL without users, the users of the backup go there. A file that was cut off is
-recognised, and leaves nothing behind.
+PostgreSQL without users, the users of the backup go there. With bus.nats in the settings what was on
+the bus goes to that NATS, which nobody may have used yet, with as many copies as bus.replicas says.
+A file that was cut off is recognised, and leaves nothing behind.
 
 Examples:
   wattwerk restore wattwerk.tar.zst --data /var/lib/wattwerk
@@ -138,8 +139,13 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 	if err != nil {
 		return err
 	}
+	to := bus.Options{Replicas: 1}
 	if cfg.Bus.NATS != "" {
-		return usageError{errors.New("a backup is restored into the embedded NATS; for an external one use the tools of NATS, or leave bus.nats away")}
+		login, err := cfg.Bus.login()
+		if err != nil {
+			return err
+		}
+		to = bus.Options{URL: cfg.Bus.NATS, Creds: cfg.Bus.CredsFile, Login: login, Replicas: cfg.Bus.Replicas}
 	}
 	in, size := sys.In, int64(0)
 	if c.File != "-" {
@@ -154,7 +160,7 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 		in = f
 	}
 	p := newProgress(sys, "restore", size)
-	err = backup.Restore(ctx, io.TeeReader(in, p), cfg.Data)
+	err = backup.Restore(ctx, io.TeeReader(in, p), cfg.Data, to)
 	p.end()
 	if err != nil {
 		return err

@@ -272,9 +272,15 @@ func linkTree(from, to string) error {
 // ErrNotEmpty says that there is something where a backup was to be restored.
 var ErrNotEmpty = errors.New("a backup is restored into an empty directory only")
 
+// ErrUsedBus says that there is something on the bus already.
+var ErrUsedBus = errors.New("a backup is restored onto a bus that nobody has used; stop all processes and delete its streams, or name another one")
+
 // Restore makes a data directory from a backup. When it fails it leaves the
-// directory as empty as it was.
-func Restore(ctx context.Context, r io.Reader, path string) (err error) {
+// directory as empty as it was. What was on the bus goes to the one that to
+// names, with as many copies as it says, or into the directory when that is the
+// zero value. An external bus must be one that nobody has used; when Restore
+// fails, streams may be left there.
+func Restore(ctx context.Context, r io.Reader, path string, to bus.Options) (err error) {
 	empty, err := datadir.Empty(path)
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
@@ -303,7 +309,7 @@ func Restore(ctx context.Context, r io.Reader, path string) (err error) {
 		return err
 	}
 	defer z.Close()
-	in := &restorer{tar: tar.NewReader(z), dir: dir.Path()}
+	in := &restorer{tar: tar.NewReader(z), dir: dir.Path(), to: to}
 	defer func() {
 		if in.bus != nil {
 			in.bus.Close()
@@ -317,6 +323,7 @@ type restorer struct {
 	tar  *tar.Reader
 	dir  string
 	head head
+	to   bus.Options
 	bus  *bus.Bus
 	seen end
 	next *tar.Header // read ahead, not used yet
@@ -437,8 +444,12 @@ func (r *restorer) stream(ctx context.Context) error {
 	}
 	if r.bus == nil {
 		var err error
-		if r.bus, err = bus.Open(ctx, bus.Options{Dir: r.dir, Partitions: r.head.Partitions}); err != nil {
+		r.to.Dir, r.to.Partitions = r.dir, r.head.Partitions
+		if r.bus, err = bus.Open(ctx, r.to); err != nil {
 			return err
+		}
+		if fresh, err := r.bus.Fresh(ctx); err != nil || !fresh {
+			return errors.Join(err, ErrUsedBus)
 		}
 	}
 	prefix := busEntries + s.Stream + "/"

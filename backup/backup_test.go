@@ -60,7 +60,7 @@ func made(t *testing.T) []byte {
 
 func TestThereAndBack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
-	if err := Restore(t.Context(), bytes.NewReader(made(t)), dir); err != nil {
+	if err := Restore(t.Context(), bytes.NewReader(made(t)), dir, bus.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, historyDir, "01BLOCK", "chunks", "000001")); err != nil || string(data) != "chunk" {
@@ -106,7 +106,7 @@ func TestDamageIsRecognisedAndLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := Restore(t.Context(), bytes.NewReader(data), dir); err == nil {
+			if err := Restore(t.Context(), bytes.NewReader(data), dir, bus.Options{}); err == nil {
 				t.Fatal("it was taken")
 			}
 			if empty, err := datadir.Empty(dir); !empty || err != nil {
@@ -121,7 +121,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := Restore(t.Context(), bytes.NewReader(made(t)), dir)
+	err := Restore(t.Context(), bytes.NewReader(made(t)), dir, bus.Options{})
 	if err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("got %v", err)
 	}

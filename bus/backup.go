@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -80,9 +81,7 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) 
 	if err != nil {
 		return fail(err)
 	}
-	asking, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	answer, err := b.conn.RequestWithContext(asking, "$JS.API.STREAM.SNAPSHOT."+stream, request)
+	answer, err := b.ask(ctx, "$JS.API.STREAM.SNAPSHOT."+stream, request)
 	if err != nil {
 		return fail(err)
 	}
@@ -127,10 +126,14 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) 
 // the pieces in order, and nil after the last one.
 func (b *Bus) Restore(ctx context.Context, s Snapshot, next func() ([]byte, error)) error {
 	fail := func(err error) error { return fmt.Errorf("restore stream %s: %w", s.Stream, err) }
+	config, err := s.replicated(b.opts.Replicas)
+	if err != nil {
+		return fail(err)
+	}
 	if err := b.js.DeleteStream(ctx, s.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fail(err)
 	}
-	request, err := json.Marshal(map[string]any{"config": s.Config, "state": s.State})
+	request, err := json.Marshal(map[string]any{"config": config, "state": s.State})
 	if err != nil {
 		return fail(err)
 	}
@@ -159,11 +162,45 @@ func (b *Bus) Restore(ctx context.Context, s Snapshot, next func() ([]byte, erro
 	}
 }
 
+// replicated gives the settings of the stream with another number of copies;
+// on which nodes those are is for the server to choose.
+func (s Snapshot) replicated(n int) (map[string]json.RawMessage, error) {
+	var config map[string]json.RawMessage
+	if err := json.Unmarshal(s.Config, &config); err != nil {
+		return nil, err
+	}
+	config["num_replicas"] = json.RawMessage(strconv.Itoa(n))
+	delete(config, "placement")
+	return config, nil
+}
+
+// Fresh tells whether nobody has stored anything on the bus yet.
+func (b *Bus) Fresh(ctx context.Context) (bool, error) {
+	l := b.js.ListStreams(ctx)
+	fresh := true
+	for info := range l.Info() {
+		fresh = fresh && (info.State.Msgs == 0 || info.Config.Name == "KV_"+settingsKV)
+	}
+	if err := l.Err(); err != nil && !errors.Is(err, jetstream.ErrEndOfData) {
+		return false, fmt.Errorf("list streams: %w", err)
+	}
+	return fresh, nil
+}
+
 // ask is a request whose answer may be empty or hold an error.
 func (b *Bus) ask(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	m, err := b.conn.RequestWithContext(ctx, subject, data)
+	for errors.Is(err, nats.ErrNoResponders) {
+		// Nobody heard it, as while a cluster elects; so it may be said again.
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(electPause):
+		}
+		m, err = b.conn.RequestWithContext(ctx, subject, data)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/internal/datadir"
@@ -18,9 +20,26 @@ const Format = 1
 
 const formatKey = "format"
 
+// What a cluster may take until somebody answers for JetStream.
+const (
+	electWithin = 20 * time.Second
+	electPause  = 100 * time.Millisecond
+)
+
 // checkFormat refuses a bus that a newer program wrote. It changes nothing.
 func (b *Bus) checkFormat(ctx context.Context) error {
 	kv, err := b.js.KeyValue(ctx, settingsKV)
+	for wait := time.NewTimer(electWithin); errors.Is(err, nats.ErrNoResponders); {
+		// A cluster that has just started has not elected who answers.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-wait.C:
+			return fmt.Errorf("read the format of the bus: %w", err)
+		case <-time.After(electPause):
+		}
+		kv, err = b.js.KeyValue(ctx, settingsKV)
+	}
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil
 	}
