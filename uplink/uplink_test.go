@@ -17,7 +17,6 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/internal/linktest"
-	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -173,24 +172,6 @@ func (p *pair) killCentre() {
 		p.stopCentre()
 		p.centre.Close()
 		p.centre = nil
-	}
-}
-
-// put makes the document the model of the edge.
-func (p *pair) put(d model.Document) {
-	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), enough)
-	defer cancel()
-	select {
-	case <-p.catalog.Ready():
-	case <-ctx.Done():
-		p.t.Fatal("the catalog is not ready")
-	}
-	if _, err := p.catalog.Commit(ctx, catalog.Change{
-		Base: p.catalog.State().Revision, Who: "test",
-		Patch: model.Patch{Sites: d.Sites, Sensors: d.Sensors, Groups: d.Groups, Hierarchies: d.Hierarchies},
-	}); err != nil {
-		p.t.Fatal(err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -125,7 +126,7 @@ func (k *Link) pass(to, from net.Conn) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return
 		}
 		k.mu.Lock()
@@ -138,7 +139,7 @@ func (k *Link) pass(to, from net.Conn) {
 				return
 			}
 		}
-		if err == io.EOF {
+		if err != nil {
 			return
 		}
 	}

@@ -240,6 +240,21 @@ export type DeviceRequest = {
     serial?: string;
 };
 
+export type Diagnosis = {
+    /**
+     * When this was so
+     */
+    at: string;
+    /**
+     * What is wrong, the worst first
+     */
+    findings: Array<Finding> | null;
+    /**
+     * No process runs; only the settings and the data directory were looked at
+     */
+    offline: boolean;
+};
+
 export type Document = {
     /**
      * Nodes of hierarchies
@@ -318,6 +333,33 @@ export type ErrorModel = {
      * A URI reference to human-readable documentation for the error.
      */
     type?: string;
+};
+
+export type Finding = {
+    /**
+     * What to do
+     */
+    do: string;
+    /**
+     * Which rule found it, for programs
+     */
+    rule: string;
+    /**
+     * trouble: it costs readings or answers now; risk: it will, or may
+     */
+    severity: 'trouble' | 'risk';
+    /**
+     * Since when, if that is known
+     */
+    since?: string;
+    /**
+     * What is wrong, in a sentence
+     */
+    what: string;
+    /**
+     * Why it matters
+     */
+    why: string;
 };
 
 export type Group = {
@@ -1299,6 +1341,31 @@ export type DeadLettersResponses = {
 };
 
 export type DeadLettersResponse = DeadLettersResponses[keyof DeadLettersResponses];
+
+export type DoctorData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/doctor';
+};
+
+export type DoctorErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type DoctorError = DoctorErrors[keyof DoctorErrors];
+
+export type DoctorResponses = {
+    /**
+     * OK
+     */
+    200: Diagnosis;
+};
+
+export type DoctorResponse = DoctorResponses[keyof DoctorResponses];
 
 export type ListGroupsData = {
     body?: never;
