@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -247,4 +248,21 @@ func TestNothingIsLostOrDoubled(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestSensorsArePlacedAndThenRead: readings that come right after the model
+// has changed are sent by it.
+func TestSensorsArePlacedAndThenRead(t *testing.T) {
+	p := newPair(t, minutes())
+	w := p.edge.NewWriter()
+	want := make(map[record.SensorID][]sample)
+	for n := range 5 {
+		id := record.SensorID(fmt.Sprint("press ", n))
+		p.put(model.Document{Sensors: []model.Sensor{{ID: id, Quantity: record.ActivePower, Interval: model.Duration(time.Second)}}})
+		for k := range int64(200) {
+			p.write(w, []record.Record{{Sensor: id, Time: record.Millis(k * 1000), Value: float64(k / 60)}})
+		}
+		want[id] = []sample{{0, 0}, {60_000, 1}, {120_000, 2}}
+		eventually(t, func() error { return agrees(t, p.centre, want) })
+	}
 }

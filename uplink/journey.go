@@ -308,6 +308,9 @@ func (j *journey) run(ctx context.Context) error {
 			return err
 		}
 		j.measure()
+		if err := j.follow(ctx, now); err != nil {
+			return err
+		}
 		more, err := j.compose(ctx, true)
 		if err != nil {
 			return err
@@ -340,6 +343,29 @@ func (j *journey) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// follow takes the model as it was when what comes next was stored: whoever
+// places sensors and then sends their readings wants them to be treated so.
+func (j *journey) follow(ctx context.Context, now time.Time) error {
+	if j.engine.plain {
+		return nil
+	}
+	for j.s.opts.Catalog.Known().Before(now.Truncate(time.Millisecond)) {
+		if !pause(ctx, 10*time.Millisecond) {
+			return context.Canceled
+		}
+	}
+	if j.s.opts.Catalog.State().Revision == j.revision {
+		return nil
+	}
+	if !j.even { // what was read goes by the model of before
+		j.clear()
+		if err := j.send(ctx, j.here()); err != nil {
+			return err
+		}
+	}
+	return j.checkpoint(ctx)
 }
 
 // here is the cursor behind what was read.
