@@ -302,11 +302,14 @@ func (s *store) check(ctx context.Context) (verdict, []float64, error) {
 
 // latency of every record: from its time until the history was seen to have it.
 func (s *store) latency(ctx context.Context) ([]float64, error) {
+	if s.opts.Backlog {
+		return nil, nil
+	}
+	s.mu.Lock()
+	seen := s.seen // what is noted from now on is of no interest
+	s.mu.Unlock()
 	var all []float64
 	for p := range s.load.Partitions {
-		if s.opts.Backlog || len(s.seen) == 0 {
-			return nil, nil
-		}
 		x, err := s.bus.RecordsExtent(ctx, p)
 		if err != nil {
 			return nil, err
@@ -320,11 +323,11 @@ func (s *store) latency(ctx context.Context) ([]float64, error) {
 			if err := b.Decode(m.Data); err != nil {
 				return err
 			}
-			for at < len(s.seen) && s.seen[at].positions[p] < m.Seq {
+			for at < len(seen) && seen[at].positions[p] < m.Seq {
 				at++
 			}
-			if at < len(s.seen) {
-				stored := float64(s.seen[at].at.UnixMicro()) / 1000
+			if at < len(seen) {
+				stored := float64(seen[at].at.UnixMicro()) / 1000
 				for _, t := range b.Times {
 					all = append(all, stored-float64(t))
 				}
