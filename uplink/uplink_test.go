@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/internal/linktest"
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -285,4 +286,22 @@ func TestRecordsReachTheCentre(t *testing.T) {
 		}
 	}
 	eventually(t, func() error { return agrees(t, p.centre, want) })
+}
+
+// put makes the document the model of the edge.
+func (p *pair) put(d model.Document) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), enough)
+	defer cancel()
+	select {
+	case <-p.catalog.Ready():
+	case <-ctx.Done():
+		p.t.Fatal("the catalog is not ready")
+	}
+	if _, err := p.catalog.Commit(ctx, catalog.Change{
+		Base: p.catalog.State().Revision, Who: "test",
+		Patch: model.Patch{Sites: d.Sites, Sensors: d.Sensors, Groups: d.Groups, Hierarchies: d.Hierarchies},
+	}); err != nil {
+		p.t.Fatal(err)
+	}
 }
