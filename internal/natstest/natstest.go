@@ -183,7 +183,7 @@ func (n *Node) Start() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	defer log.Close() //nolint:errcheck // the process has it too
+	defer log.Close()
 	args := append(n.enter[1:len(n.enter):len(n.enter)], "-c", n.config)
 	cmd := exec.Command(n.enter[0], args...)
 	cmd.Stdout, cmd.Stderr = log, log

@@ -221,7 +221,7 @@ func (s *Server) run() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the process has it too
+	defer log.Close()
 	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
 		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB")
 	s.prepare(s.cmd)
