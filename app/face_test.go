@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 )
 
@@ -39,6 +40,34 @@ func smallConfig(t *testing.T, modules ...string) Config {
 	return c
 }
 
+// linked gives a process the end of a link between an edge and its centre that
+// the module needs.
+func linked(t *testing.T, c *Config, module string) {
+	t.Helper()
+	if module != uplinkModule && module != landingModule {
+		return
+	}
+	dir := t.TempDir()
+	ca, err := certs.Create(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := certs.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := authority.Server(dir, []string{"127.0.0.1"})
+	c.Bus.Leaf = LeafConfig{Listen: "127.0.0.1:0"}
+	if module == uplinkModule { // its centre is not there at this moment
+		own, err = authority.Edge(dir, "kiel")
+		c.Bus.Leaf = LeafConfig{URL: "tls://127.0.0.1:1", Site: "kiel"}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Bus.Leaf.CertFile, c.Bus.Leaf.KeyFile, c.Bus.Leaf.CAFile = own.Cert, own.Key, ca.Cert
+}
+
 // TestEachModuleAlone starts every module by itself: it works, answers, and
 // stops.
 func TestEachModuleAlone(t *testing.T) {
@@ -48,7 +77,9 @@ func TestEachModuleAlone(t *testing.T) {
 	}
 	for _, name := range moduleNames() {
 		t.Run(name, func(t *testing.T) {
-			in := runProcess(t, smallConfig(t, name))
+			c := smallConfig(t, name)
+			linked(t, &c, name)
+			in := runProcess(t, c)
 			for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/api/v1/system": 200} {
 				if code, body := get(t, in, path); code != want {
 					t.Errorf("%s answers %d %s", path, code, body)
