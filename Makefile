@@ -105,6 +105,11 @@ test-fuzz: ## fuzz every decoder for some seconds
 faults: ## kill it, fill its disk, change its model under load, for minutes
 	go test ./e2e -v -count=1 -timeout 30m -long -run 'Kill|Disk|Garbage|Noise|SlowBody|ModelChanges'
 
+.PHONY: chaos
+chaos: ## kill, freeze and cut off machines of a whole site, for ten minutes
+	scripts/needs.sh
+	go test ./e2e -v -count=1 -timeout 20m -run 'TestChaos$$' -long $(ARGS)
+
 # ---- packages and images
 
 NFPM := .tools/nfpm-2.45.2

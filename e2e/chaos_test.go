@@ -1,48 +1,99 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/natstest"
+	"github.com/wattwerk/wattwerk/internal/nettest"
+	"github.com/wattwerk/wattwerk/internal/vmtest"
 )
+
+var rate = flag.Int("rate", 50_000, "records per second that the long chaos test offers")
 
 // convergence is how long everything may take to come together again on a slow
 // machine, after whatever happened.
 const convergence = 3 * time.Minute
 
-// TestChaos kills and freezes what an installation on several machines is made
-// of, at random, while readings come in. At the end every reading that was
-// accepted is there once, and every tick is what the readings say.
-func TestChaos(t *testing.T) {
-	faults, until, senders, each, pace := 6, time.Duration(0), 10, 20, 100*time.Millisecond
-	if *long {
-		faults, until, senders, each = 1_000_000, 6*time.Minute, 50, 100
+// ordeal is how much a site goes through.
+type ordeal struct {
+	faults  int           // at most
+	within  time.Duration // no more faults after that
+	longest time.Duration // that a fault lasts
+	senders int
+	each    int           // sensors of a sender
+	pace    time.Duration // of rounds, at least
+	search  time.Duration // until all that was acknowledged is found
+}
+
+func chaos() ordeal {
+	if !*long {
+		return ordeal{faults: 8, within: time.Hour, longest: 5 * time.Second, senders: 10, each: 20, pace: 100 * time.Millisecond, search: convergence}
 	}
-	random := chance(t)
+	x := ordeal{faults: 1_000_000, within: 270 * time.Second, longest: 15 * time.Second, senders: 10, each: 1000, search: 5 * time.Minute}
+	x.pace = time.Duration(x.senders*x.each) * time.Second / time.Duration(*rate)
+	return x
+}
+
+// TestChaos kills, freezes and cuts off what an installation on many machines
+// is made of, at random, while readings come in. At the end every reading that
+// was accepted is there once, and every tick is what the readings say.
+func TestChaos(t *testing.T) {
+	if !nettest.Alone(t, built+"="+binary) {
+		return
+	}
+	x, random := chaos(), chance(t)
 	s := newSite(t)
 	defer s.says()
-	f := newFlood(t, s.urls("bridge"), senders, each, pace)
-	history := s.called("history")[0]
+	f := newFlood(t, s.doors("bridge"), x.senders, x.each, x.pace)
 	s.called("registry")[0].process().putModel(f.document())
 	f.run()
-	f.on(5, convergence, func() { s.well() })
+	f.on(5, convergence, s.well)
 	began := time.Now()
-	for i := range faults {
-		if until > 0 && time.Since(began) > until {
-			break
+	first := random.Perm(len(families)) // at least one of each
+	for i := 0; i < x.faults && time.Since(began) < x.within; i++ {
+		var doing []fault
+		if i < len(first) {
+			doing = append(doing, families[first[i]].any(random))
+		} else {
+			for range 1 + random.IntN(5)/4 { // seldom two at a time
+				doing = append(doing, families[random.IntN(len(families))].any(random))
+			}
 		}
-		s.fault(i, random, f)
+		done, _ := f.so()
+		var what []string
+		for _, do := range doing {
+			what = append(what, do(s, random))
+		}
+		pause := time.Duration(random.Int64N(int64(x.longest)))
+		t.Logf("%d, round %d: %s, for %v", i+1, done, strings.Join(what, "; "), pause.Round(time.Millisecond))
+		wait(t, pause)
+		s.settle()
+		f.on(2, convergence, s.well)
 	}
-	s.settle()
-	f.on(10, convergence, func() { s.well() })
+	f.on(10, convergence, s.well)
 	done := f.halt()
-	t.Logf("%d records were acknowledged in %v", done*senders*each, time.Since(began).Round(time.Second))
-	right := make(map[string]bool)
-	eventually(t, convergence, func() error {
+	took := time.Since(began)
+	records := done * x.senders * x.each
+	t.Logf("%d records were acknowledged in %v: %.0f/s of %.0f/s offered", records, took.Round(time.Second),
+		float64(records)/took.Seconds(), float64(x.senders*x.each)/x.pace.Seconds())
+	began = time.Now()
+	var right sync.Map
+	var history []*process
+	for _, v := range s.called("history") {
+		history = append(history, v.process())
+	}
+	eventually(t, x.search, func() error {
 		s.well()
-		return f.check(history.process(), done, right)
+		return f.check(history, done, &right)
 	})
+	t.Logf("all of them were found, and all ticks are right, after %v", time.Since(began).Round(time.Second))
 	var dead struct{ Letters []struct{ Reason string } }
 	s.called("bridge")[0].process().call("GET", "/api/v1/dead-letters", nil, &dead)
 	if len(dead.Letters) > 0 {
@@ -50,44 +101,86 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// fault takes something away for a while, and waits until all goes on.
-func (s *site) fault(i int, random *rand.Rand, f *flood) {
-	s.t.Helper()
-	node := s.bus.Nodes[random.IntN(len(s.bus.Nodes))]
-	victim := s.services[random.IntN(len(s.services))]
-	pause := time.Duration(random.Int64N(int64(3 * time.Second)))
-	kind := []string{"kill service", "kill node", "freeze node", "kill service and node", "kill leader"}[random.IntN(5)]
-	done, _ := f.so()
-	what := victim.name
-	switch kind {
-	case "kill service":
-		victim.process().kill()
-	case "kill node":
-		what = node.Name
-		node.Kill()
-	case "freeze node":
-		what = node.Name
-		node.Pause()
-	case "kill leader":
-		leader, err := s.bus.Leader(fmt.Sprintf("RECORDS-%04d", random.IntN(4)))
+// fault takes something away until the site is settled, and says what.
+type fault func(s *site, random *rand.Rand) string
+
+// family is faults of one kind of thing.
+type family []fault
+
+func (f family) any(random *rand.Rand) fault { return f[random.IntN(len(f))] }
+
+var families = []family{
+	{killService, killService, freezeService},
+	{onNode("kill", (*natstest.Node).Kill), onNode("freeze", (*natstest.Node).Pause), onLeader("kill", (*natstest.Node).Kill), onLeader("freeze", (*natstest.Node).Pause)},
+	{onStore("kill", (*vmtest.Server).Kill), onStore("freeze", func(v *vmtest.Server) { v.Signal(syscall.SIGSTOP) })},
+	{onLink("unplug", (*nettest.Machine).Unplug), onLink("mute", (*nettest.Machine).Mute), partMinority},
+}
+
+func killService(s *site, random *rand.Rand) string {
+	v := s.services[random.IntN(len(s.services))]
+	v.process().kill()
+	return "kill " + v.name
+}
+
+func freezeService(s *site, random *rand.Rand) string {
+	v := s.services[random.IntN(len(s.services))]
+	v.freeze(true)
+	return "freeze " + v.name
+}
+
+func onNode(what string, do func(*natstest.Node)) fault {
+	return func(s *site, random *rand.Rand) string {
+		n := s.bus.Nodes[random.IntN(len(s.bus.Nodes))]
+		do(n)
+		return what + " " + n.Name
+	}
+}
+
+// onLeader strikes who leads the records of a partition, if anybody does.
+func onLeader(what string, do func(*natstest.Node)) fault {
+	return func(s *site, random *rand.Rand) string {
+		stream := fmt.Sprintf("RECORDS-%04d", random.IntN(4))
+		n, err := s.bus.Leader(stream)
 		if err != nil {
-			s.t.Fatal(err) // the cluster was whole
+			return err.Error()
 		}
-		node, what = leader, leader.Name
-		node.Kill()
-	default:
-		what += " and " + node.Name
-		victim.process().kill()
-		node.Kill()
+		do(n)
+		return what + " " + n.Name + ", which leads " + stream
 	}
-	s.t.Logf("%d, round %d: %s %s for %v", i+1, done, kind, what, pause.Round(time.Millisecond))
-	wait(s.t, pause)
-	if kind == "kill service" || kind == "kill service and node" {
-		victim.start(s.t)
+}
+
+func onStore(what string, do func(*vmtest.Server)) fault {
+	return func(s *site, random *rand.Rand) string {
+		i := random.IntN(len(s.stores))
+		if s.stores[i].PID() != 0 {
+			do(s.stores[i])
+		}
+		return what + " " + storeName(i)
 	}
-	s.settle()
-	for _, v := range s.services {
-		v.process().ready()
+}
+
+func onLink(what string, do func(*nettest.Machine)) fault {
+	return func(s *site, random *rand.Rand) string {
+		m := s.net.Machines[random.IntN(len(s.net.Machines))]
+		do(m)
+		return what + " " + s.machines[m]
 	}
-	f.on(2, convergence, func() { s.well() })
+}
+
+// partMinority parts one node of the cluster from the others, and with it what
+// happens to stand there.
+func partMinority(s *site, random *rand.Rand) string {
+	node := random.IntN(busNodes)
+	there := []*nettest.Machine{s.net.Machines[node]}
+	for _, m := range s.net.Machines[busNodes:] {
+		if random.IntN(3) == 0 {
+			there = append(there, m)
+		}
+	}
+	s.net.Part(there...)
+	var names []string
+	for _, m := range there {
+		names = append(names, s.machines[m])
+	}
+	return "part " + strings.Join(names, ", ")
 }

@@ -1,14 +1,16 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"net/http"
-	"strings"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // flood is many sensors that go through event time together, one second a
@@ -17,8 +19,8 @@ import (
 // of rounds, so nothing acknowledged is late.
 type flood struct {
 	t       *testing.T
-	urls    []string // of bridges; a sender that hears no takes the next one
-	begin   int64    // of round 0, ms; a full second
+	doors   []door // a sender that hears no takes the next one
+	begin   int64  // of round 0, ms; a full second
 	senders int
 	each    int // sensors of a sender
 	pace    time.Duration
@@ -31,10 +33,20 @@ type flood struct {
 	end  chan struct{}
 }
 
-func newFlood(t *testing.T, urls []string, senders, each int, pace time.Duration) *flood {
+// door is where readings are taken, and the token of who may bring them.
+type door struct {
+	url   string
+	token func() string
+}
+
+// answerWithin is how long a sender waits for its answer before it tries
+// elsewhere; what was accepted all the same is sent twice, and is there once.
+const answerWithin = 15 * time.Second
+
+func newFlood(t *testing.T, doors []door, senders, each int, pace time.Duration) *flood {
 	return &flood{
-		t: t, urls: urls, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, senders: senders, each: each, pace: pace,
-		client: &http.Client{Timeout: 60 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: senders}},
+		t: t, doors: doors, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, senders: senders, each: each, pace: pace,
+		client: &http.Client{Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: senders}},
 		stop:   make(chan struct{}), end: make(chan struct{}),
 	}
 }
@@ -43,11 +55,12 @@ const floodLines = 5 // senders whose sensors are a hall
 
 func floodSensor(sender, k int) string { return fmt.Sprintf("rack,no=%d.w%d", sender, k) }
 
-// floodPower has few enough digits that sums of it are exact.
+// floodPower has few enough digits that sums of it are exact, and that a
+// database which keeps decimals keeps them.
 func floodPower(sender, k int, t int64) float64 {
-	h := fnv.New64a()
-	h.Write([]byte{byte(sender), byte(sender >> 8), byte(k), byte(k >> 8), byte(t), byte(t >> 8), byte(t >> 16), byte(t >> 24), byte(t >> 32), byte(t >> 40)})
-	return float64(h.Sum64()%1_000_000_000) / 1024
+	h := (uint64(sender)<<32 + uint64(k) + uint64(t)<<8) * 0x9e3779b97f4a7c15
+	h = (h ^ h>>29) * 0xbf58476d1ce4e5b9
+	return float64((h^h>>32)%1_000_000) / 4
 }
 
 // at is when a sender measures in a round.
@@ -117,26 +130,22 @@ func (f *flood) run() {
 // send offers what a sender has measured until it is acknowledged.
 func (f *flood) send(s, round int) error {
 	t := f.at(s, round)
-	var b strings.Builder
-	fmt.Fprintf(&b, "rack,no=%d ", s)
+	body := fmt.Appendf(make([]byte, 0, 32+20*f.each), "rack,no=%d ", s)
 	for k := range f.each {
 		if k > 0 {
-			b.WriteByte(',')
+			body = append(body, ',')
 		}
-		fmt.Fprintf(&b, "w%d=%v", k, floodPower(s, k, t))
+		body = append(strconv.AppendInt(append(body, 'w'), int64(k), 10), '=')
+		body = strconv.AppendFloat(body, floodPower(s, k, t), 'f', -1, 64)
 	}
-	fmt.Fprintf(&b, " %d\n", t)
+	body = fmt.Appendf(body, " %d\n", t)
 	for try := s; ; try++ {
-		resp, err := f.client.Post(f.urls[try%len(f.urls)]+"/write?precision=ms", "text/plain", strings.NewReader(b.String()))
-		if err == nil {
-			_ = resp.Body.Close()
-			switch resp.StatusCode {
-			case http.StatusNoContent:
-				return nil
-			case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusRequestTimeout:
-			default:
-				return fmt.Errorf("sender %d, round %d: %s", s, round, resp.Status)
-			}
+		taken, err := f.offer(f.doors[try%len(f.doors)], body)
+		if err != nil {
+			return fmt.Errorf("sender %d, round %d: %w", s, round, err)
+		}
+		if taken {
+			return nil
 		}
 		select {
 		case <-time.After(20 * time.Millisecond): // as a sender does
@@ -144,6 +153,29 @@ func (f *flood) send(s, round int) error {
 			return f.t.Context().Err()
 		}
 	}
+}
+
+// offer sends a body once. Not taken and no error: it is worth another try.
+func (f *flood) offer(d door, body []byte) (bool, error) {
+	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodPost, d.url+"/write?precision=ms", bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	req.Header.Set("Authorization", "Bearer "+d.token())
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return false, nil //nolint:nilerr // nobody is there, or on the way
+	}
+	_ = resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusNoContent:
+		return true, nil
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusRequestTimeout:
+		return false, nil
+	case http.StatusUnauthorized: // it has begun anew, and so has its token
+		return false, nil
+	}
+	return false, errors.New(resp.Status)
 }
 
 // so gives how many rounds are finished, and what went wrong.
@@ -224,39 +256,47 @@ func (f *flood) tick(leaves [][2]int, t int64) evaluated {
 }
 
 // check compares all records and all ticks of so many rounds with what must be
-// there. Groups that are right are not looked at again.
-func (f *flood) check(p *process, done int, right map[string]bool) error {
-	for s := range f.senders {
-		for k := range f.each {
-			id := floodSensor(s, k)
-			if right[id] {
-				continue
-			}
+// there, and asks each of the processes for some. What is right is not looked at
+// again.
+func (f *flood) check(ps []*process, done int, right *sync.Map) error {
+	all, enough := errgroup.WithContext(f.t.Context())
+	all.SetLimit(4)
+	for i := 0; i < f.senders*f.each && enough.Err() == nil; i++ {
+		s, k := i/f.each, i%f.each
+		id := floodSensor(s, k)
+		if _, is := right.Load(id); is {
+			continue
+		}
+		all.Go(func() error {
 			want := make(map[int64]float64, done)
 			for round := range done {
 				t := f.at(s, round)
 				want[t] = floodPower(s, k, t)
 			}
-			if err := p.sameRecords(id, want); err != nil {
+			if err := ps[i%len(ps)].sameRecords(id, want); err != nil {
 				return err
 			}
-			right[id] = true
-		}
+			right.Store(id, true)
+			return nil
+		})
 	}
 	last := f.begin + int64(done-4)*1000 // the watermark is 2 s behind
-	for _, g := range f.document().Groups {
-		if right["group "+g.ID] {
+	for i, g := range f.document().Groups {
+		if _, is := right.Load("group " + g.ID); is {
 			continue
 		}
-		leaves := f.leaves(g.ID)
-		ticks := make(map[int64]evaluated)
-		for t := f.begin; t <= last; t += 1000 {
-			ticks[t] = f.tick(leaves, t)
-		}
-		if err := p.sameTicks(g.ID, f.begin, last, func(t int64) (evaluated, bool) { return ticks[t], true }); err != nil {
-			return err
-		}
-		right["group "+g.ID] = true
+		all.Go(func() error {
+			leaves := f.leaves(g.ID)
+			ticks := make(map[int64]evaluated, done)
+			for t := f.begin; t <= last; t += 1000 {
+				ticks[t] = f.tick(leaves, t)
+			}
+			if err := ps[i%len(ps)].sameTicks(g.ID, f.begin, last, func(t int64) (evaluated, bool) { return ticks[t], true }); err != nil {
+				return err
+			}
+			right.Store("group "+g.ID, true)
+			return nil
+		})
 	}
-	return nil
+	return all.Wait()
 }

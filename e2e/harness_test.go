@@ -31,7 +31,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// built names a program that was built already.
+const built = "E2E_BINARY"
+
 func build(run func() int) (int, error) {
+	if binary = os.Getenv(built); binary != "" {
+		return run(), nil
+	}
 	dir, err := os.MkdirTemp("", "wattwerk-e2e-")
 	if err != nil {
 		return 0, err
@@ -75,8 +81,16 @@ func start(t *testing.T, dir string, args ...string) *process {
 // launch is start without waiting. The settings are environment variables.
 func launch(t *testing.T, dir string, settings []string, args ...string) *process {
 	t.Helper()
-	args = append([]string{"run", "--data", dir, "--addr", "127.0.0.1:0", "--mqtt", "off"}, args...)
-	p := &process{t: t, dir: dir, cmd: exec.Command(binary, args...), ended: make(chan struct{}), told: make(chan string, 1), began: time.Now()}
+	return launchOn(t, nil, dir, settings, args...)
+}
+
+// launchOn is launch on another machine; enter is what goes before a command to
+// run it there.
+func launchOn(t *testing.T, enter []string, dir string, settings []string, args ...string) *process {
+	t.Helper()
+	all := append(enter[:len(enter):len(enter)], binary, "run", "--data", dir, "--addr", "127.0.0.1:0", "--mqtt", "off")
+	all = append(all, args...)
+	p := &process{t: t, dir: dir, cmd: exec.Command(all[0], all[1:]...), ended: make(chan struct{}), told: make(chan string, 1), began: time.Now()}
 	p.cmd.Env = append(os.Environ(), settings...)
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -1,29 +1,42 @@
 package e2e
 
 import (
+	"encoding/json"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/wattwerk/wattwerk/internal/natstest"
+	"github.com/wattwerk/wattwerk/internal/nettest"
+	"github.com/wattwerk/wattwerk/internal/vmtest"
 )
 
-// servicePort is where every service of a site answers; its address is its own.
-const servicePort = "18080"
+// The ports of a site; every process has an address of its own.
+const (
+	servicePort = ":18080"
+	storePort   = ":18428"
+)
 
-// site is an installation on several machines: a cluster of NATS, and every
-// service in a process of its own, at an address of its own.
+// site is an installation on many machines, each with one process: a cluster of
+// NATS, two databases for the history that do not know of one another, and the
+// services.
 type site struct {
 	t        *testing.T
+	net      *nettest.Network
 	bus      *natstest.Cluster
+	stores   []*vmtest.Server
 	services []*service
+	machines map[*nettest.Machine]string // what runs there
 }
 
 // service is a process that is started again when it was killed.
 type service struct {
 	name     string
-	addr     string
+	machine  *nettest.Machine
 	dir      string
 	args     []string
 	settings []string
@@ -35,7 +48,8 @@ type service struct {
 // modulesOf is what the processes of a site run.
 var modulesOf = []struct{ name, modules string }{
 	{"registry", "registry"},
-	{"history", "history"},
+	{"history-1", "history"},
+	{"history-2", "history"},
 	{"aggregate-1", "aggregate"},
 	{"aggregate-2", "aggregate"},
 	{"bridge-1", "bridge"},
@@ -43,19 +57,54 @@ var modulesOf = []struct{ name, modules string }{
 	{"gateway", "gateway"},
 }
 
-func newSite(t *testing.T, settings ...string) *site {
-	s := &site{t: t, bus: natstest.Start(t, natstest.Options{Nodes: 3})}
-	hosts := natstest.Hosts(t, len(modulesOf))
+const (
+	busNodes   = 3
+	storeNodes = 2
+)
+
+// newSite runs a site. The test must be alone in its network.
+func newSite(t *testing.T) *site {
+	s := &site{t: t, net: nettest.New(t, busNodes+storeNodes+len(modulesOf)), machines: make(map[*nettest.Machine]string)}
+	free := s.net.Machines
+	take := func() *nettest.Machine {
+		m := free[0]
+		free = free[1:]
+		return m
+	}
+	var hosts []string
+	var enter [][]string
+	for range busNodes {
+		m := take()
+		hosts, enter = append(hosts, m.Host), append(enter, m.Enter())
+	}
+	s.bus = natstest.Start(t, natstest.Options{Nodes: busNodes, Hosts: hosts, Enter: func(i int) []string { return enter[i] }})
+	for i, n := range s.bus.Nodes {
+		s.machines[s.net.Machines[i]] = n.Name
+	}
+	var write, query []string
+	for i := range storeNodes {
+		m := take()
+		v := vmtest.Start(t, vmtest.Options{Addr: m.Host + storePort, Wrap: m.Enter()})
+		s.stores = append(s.stores, v)
+		s.machines[m] = storeName(i)
+		write, query = append(write, v.URL()+"/api/v1/write"), append(query, v.URL())
+	}
+	settings := []string{
+		"WATTWERK_BUS_NATS=" + s.bus.URL(), "WATTWERK_BUS_REPLICAS=3", "WATTWERK_BUS_PARTITIONS=4",
+		"WATTWERK_HISTORY_STORE=remote", "WATTWERK_HISTORY_REMOTE_FLUSH_EVERY=2s",
+		"WATTWERK_HISTORY_REMOTE_WRITE_URLS=" + strings.Join(write, ","),
+		"WATTWERK_HISTORY_REMOTE_QUERY_URLS=" + strings.Join(query, ","),
+		"WATTWERK_HISTORY_REMOTE_STORAGE_URLS=" + strings.Join(query, ","),
+	}
 	dir := t.TempDir()
-	for i, m := range modulesOf {
-		s.services = append(s.services, &service{
-			name: m.name, addr: hosts[i] + ":" + servicePort, dir: filepath.Join(dir, m.name),
-			args: []string{"--modules", m.modules, "--addr", hosts[i] + ":" + servicePort},
-			settings: append([]string{
-				"WATTWERK_NAME=" + m.name, "WATTWERK_BUS_NATS=" + s.bus.URL(), "WATTWERK_BUS_REPLICAS=3", "WATTWERK_BUS_PARTITIONS=4",
-				"WATTWERK_HISTORY_FLUSH_EVERY=1s",
-			}, settings...),
-		})
+	for _, m := range modulesOf {
+		v := &service{
+			name: m.name, machine: take(), dir: filepath.Join(dir, m.name),
+			settings: append([]string{"WATTWERK_NAME=" + m.name}, settings...),
+		}
+		v.args = []string{"--modules", m.modules, "--addr", v.machine.Host + servicePort}
+		s.machines[v.machine] = v.name
+		s.services = append(s.services, v)
 	}
 	for _, v := range s.services {
 		v.start(t)
@@ -65,6 +114,8 @@ func newSite(t *testing.T, settings ...string) *site {
 	}
 	return s
 }
+
+func storeName(i int) string { return []string{"store-1", "store-2"}[i] }
 
 // start runs the service when it is not running.
 func (v *service) start(t *testing.T) {
@@ -77,7 +128,7 @@ func (v *service) start(t *testing.T) {
 			return
 		}
 	}
-	v.p = launch(t, v.dir, v.settings, v.args...)
+	v.p = launchOn(t, v.machine.Enter(), v.dir, v.settings, v.args...)
 }
 
 func (v *service) process() *process {
@@ -86,8 +137,29 @@ func (v *service) process() *process {
 	return v.p
 }
 
-// url is where the service answers, when it does.
-func (v *service) url() string { return "http://" + v.addr }
+// freeze stops the service and keeps its connections, or lets it go on.
+func (v *service) freeze(stop bool) {
+	by := syscall.SIGCONT
+	if stop {
+		by = syscall.SIGSTOP
+	}
+	p := v.process()
+	if err := p.cmd.Process.Signal(by); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		p.t.Errorf("signal %s: %v", v.name, err)
+	}
+}
+
+// door is where the service takes readings, and what it knows the sender by.
+func (v *service) door() door {
+	return door{"http://" + v.machine.Host + servicePort, func() string {
+		var in struct{ Secret string }
+		data, err := os.ReadFile(filepath.Join(v.dir, "instance.json"))
+		if err != nil || json.Unmarshal(data, &in) != nil {
+			return "" // it starts
+		}
+		return in.Secret
+	}}
+}
 
 // called gives the services whose name begins like that.
 func (s *site) called(name string) (all []*service) {
@@ -99,10 +171,10 @@ func (s *site) called(name string) (all []*service) {
 	return all
 }
 
-// urls are those of the services whose name begins like that.
-func (s *site) urls(name string) (all []string) {
+// doors are those of the services whose name begins like that.
+func (s *site) doors(name string) (all []door) {
 	for _, v := range s.called(name) {
-		all = append(all, v.url())
+		all = append(all, v.door())
 	}
 	return all
 }
@@ -122,22 +194,41 @@ func (s *site) well() {
 
 func tail(log string) string { return log[max(0, len(log)-6000):] }
 
-// says prints what the services said last when the test has failed.
+// says prints what the services said last when the test has failed, and lets
+// them end.
 func (s *site) says() {
 	if !s.t.Failed() {
 		return
 	}
+	s.net.Heal()
 	for _, v := range s.services {
+		v.freeze(false)
 		s.t.Logf("%s said:\n%s", v.name, tail(v.process().output()))
 	}
 }
 
-// settle waits until the cluster is whole.
+// settle undoes every fault, and waits until the cluster is whole and
+// everything runs.
 func (s *site) settle() {
 	s.t.Helper()
+	s.net.Heal()
 	for _, n := range s.bus.Nodes {
 		n.Resume()
 		n.Start()
 	}
+	for _, v := range s.stores {
+		if v.PID() == 0 {
+			v.Again()
+		} else {
+			v.Signal(syscall.SIGCONT)
+		}
+	}
+	for _, v := range s.services {
+		v.start(s.t)
+		v.freeze(false)
+	}
 	s.bus.Ready()
+	for _, v := range s.services {
+		v.process().ready()
+	}
 }
