@@ -62,6 +62,62 @@ func (s *Sum) Add(x float64) {
 // Sub subtracts a value, under the conditions of Add.
 func (s *Sum) Sub(x float64) { s.Add(-x) }
 
+// AddProduct adds x·n exactly: x is finite and of at most 1e18 in magnitude, and
+// taken as Add takes it; n is of at most 2^42 in magnitude, as any time in ms from
+// 1970 to 2100. Such products may be added 2^24 times before it could overflow.
+func (s *Sum) AddProduct(x float64, n int64) {
+	lo, mid, neg := fixed(x)
+	if n < 0 {
+		n, neg = -n, !neg
+	}
+	carry, lo := bits.Mul64(lo, uint64(n))
+	hi, mid := bits.Mul64(mid, uint64(n))
+	mid, carry = bits.Add64(mid, carry, 0)
+	hi += carry
+	if neg {
+		s.sub3(lo, mid, hi)
+	} else {
+		s.add3(lo, mid, hi)
+	}
+}
+
+// Round is the integer nearest to the sum times mul by div, half to even; false
+// when it does not fit. div is not zero.
+func (s Sum) Round(mul, div uint64) (int64, bool) {
+	neg := s.hi>>63 != 0
+	if neg {
+		n := Sum{}
+		n.sub3(s.lo, s.mid, s.hi)
+		s = n
+	}
+	// The product has four words, the lowest one below the point.
+	c0, w0 := bits.Mul64(s.lo, mul)
+	c1, w1 := bits.Mul64(s.mid, mul)
+	w3, w2 := bits.Mul64(s.hi, mul)
+	var c uint64
+	w1, c = bits.Add64(w1, c0, 0)
+	w2, c = bits.Add64(w2, c1, c)
+	w3 += c
+	q3, r := w3/div, w3%div
+	q2, r := bits.Div64(r, w2, div)
+	whole, r := bits.Div64(r, w1, div)
+	part, r := bits.Div64(r, w0, div)
+	const half = 1 << 63
+	if q3 != 0 || q2 != 0 || whole >= 1<<63 {
+		return 0, false
+	}
+	if part > half || part == half && (r != 0 || whole&1 == 1) {
+		whole++
+	}
+	if whole >= 1<<63 {
+		return 0, false
+	}
+	if neg {
+		return -int64(whole), true
+	}
+	return int64(whole), true
+}
+
 // AddSum adds another sum, or subtracts it when sign is negative.
 func (s *Sum) AddSum(o Sum, sign int8) {
 	if sign < 0 {
