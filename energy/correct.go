@@ -1,0 +1,172 @@
+package energy
+
+import (
+	"cmp"
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// Method is what a correction does to the readings of its range. The numbers are
+// stored and do not change.
+type Method uint8
+
+// The methods.
+const (
+	Exclude     Method = iota // there are none, as if they had never come
+	Replace                   // there are Points instead, or Value throughout
+	Interpolate               // there is a straight line instead, from the value before to the one after
+)
+
+var methods = [...]string{"exclude", "replace", "interpolate"}
+
+// String is the method in a word, lower case.
+func (m Method) String() string {
+	if int(m) >= len(methods) {
+		return "method unknown"
+	}
+	return methods[m]
+}
+
+// MarshalText is String for a valid method.
+func (m Method) MarshalText() ([]byte, error) { return marshal(methods[:], uint8(m), "method") }
+
+// UnmarshalText reads what MarshalText writes.
+func (m *Method) UnmarshalText(text []byte) error {
+	return unmarshal(methods[:], (*uint8)(m), text, "method")
+}
+
+// Correction is what a person wants to be taken for the readings from From
+// (inclusive) to To (exclusive).
+type Correction struct {
+	Sequence int64 // corrections are made in this order, each on what the ones before left
+	From, To record.Millis
+	Method   Method
+	Points   []Reading // of Replace: those within the range; without quality they are Corrected
+	Value    float64   // of Replace, if there are no points
+}
+
+// Correct gives the readings after the corrections, in order of time, for the
+// values of a span; those that are given are not changed. The readings are
+// those that [Settle] needs for the span, and for each Interpolate that touches it the last
+// with a value before and the first with a value after its range, if there are any.
+//
+// A gauge's replaced value is repeated as often as it has to be to hold throughout
+// the range, and a line becomes readings every Interval, each with the line's value
+// in the middle of the time it holds; both for the span only. They are Corrected and
+// Estimated. After the range holds what was put in last, until the next reading
+// or for MaxAge. Without a value before or after there is no line, and the readings
+// are only excluded.
+//
+// For a counter a replaced value is one reading, at From. A line needs no
+// readings: what is left counts evenly from one to the next, and a null with quality
+// Estimated between them says that it is a guess.
+func Correct(readings []Reading, corrections []Correction, rules Rules, span window.Span) []Reading {
+	todo := make([]Correction, 0, len(corrections))
+	for _, c := range corrections {
+		if c.From < c.To {
+			todo = append(todo, c)
+		}
+	}
+	slices.SortStableFunc(todo, func(a, b Correction) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	var s Settler
+	s.order(readings)
+	out := slices.Clone(s.readings)
+	for i := range todo {
+		out = todo[i].apply(out, rules, span)
+	}
+	return out
+}
+
+// apply puts into the range what belongs there.
+func (c *Correction) apply(readings []Reading, rules Rules, span window.Span) []Reading {
+	find := func(t record.Millis) int {
+		i, _ := slices.BinarySearchFunc(readings, t, func(r Reading, t record.Millis) int { return cmp.Compare(r.Time, t) })
+		return i
+	}
+	i, j := find(c.From), find(c.To)
+	var put []Reading
+	switch c.Method {
+	case Replace:
+		put = c.replaced(rules, span)
+	case Interpolate:
+		if rules.Counter {
+			put = []Reading{{c.From, math.NaN(), Estimated}}
+		} else {
+			put = c.line(readings[:i], readings[j:], rules, span)
+		}
+	}
+	return slices.Replace(readings, i, j, put...)
+}
+
+func (c *Correction) replaced(rules Rules, span window.Span) (put []Reading) {
+	for _, p := range c.Points {
+		if p.Time >= c.From && p.Time < c.To {
+			p.Quality = max(p.Quality, Corrected)
+			put = append(put, p)
+		}
+	}
+	if len(c.Points) > 0 {
+		var s Settler
+		s.order(put)
+		return s.readings
+	}
+	if rules.Counter || rules.MaxAge <= 0 {
+		return []Reading{{c.From, c.Value, Corrected}}
+	}
+	for from := range c.steps(rules.MaxAge, span) {
+		put = append(put, Reading{from, c.Value, Corrected})
+	}
+	return put
+}
+
+func (c *Correction) line(before, after []Reading, rules Rules, span window.Span) (put []Reading) {
+	i, j := len(before)-1, 0
+	for i >= 0 && isNaN(before[i].Value) {
+		i--
+	}
+	for j < len(after) && isNaN(after[j].Value) {
+		j++
+	}
+	if i < 0 || j == len(after) {
+		return nil
+	}
+	a, b := before[i], after[j]
+	step := rules.Interval
+	if step <= 0 {
+		step = minute
+	}
+	if rules.MaxAge > 0 {
+		step = min(step, rules.MaxAge)
+	}
+	for from, to := range c.steps(step, span) {
+		middle := float64(int64(from)-int64(a.Time)) + float64(to-from)/2
+		share := middle / float64(b.Time-a.Time)
+		// Both products are rounded before they are added, on every machine.
+		v := float64(a.Value*(1-share)) + float64(b.Value*share)
+		put = append(put, Reading{from, v, Estimated})
+	}
+	return put
+}
+
+const minute = 60_000
+
+// steps divides the range into steps that begin with it, and gives those that matter
+// to the span.
+func (c *Correction) steps(step int64, span window.Span) iter.Seq2[record.Millis, record.Millis] {
+	step = min(step, int64(record.MaxTime))
+	return func(yield func(from, to record.Millis) bool) {
+		from := max(c.From, record.MinTime)
+		if lead := quarterOf(int64(max(span.From, record.MinTime))) - int64(from); lead > 0 {
+			from += record.Millis(lead / step * step)
+		}
+		for end := min(c.To, span.To, record.MaxTime); from < end; from += record.Millis(step) {
+			if !yield(from, min(from+record.Millis(step), c.To)) {
+				return
+			}
+		}
+	}
+}

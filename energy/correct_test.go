@@ -1,0 +1,156 @@
+package energy
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+var gaugeRules = Rules{Integral: true, Interval: 60_000, MaxAge: 180_000}
+
+// minutes are readings of a value every minute.
+func minutes(from, to int, value func(i int) float64) (out []Reading) {
+	for i := from; i < to; i++ {
+		out = append(out, Reading{Time: record.Millis(i) * 60_000, Value: value(i)})
+	}
+	return out
+}
+
+func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
+
+func TestCorrectGauge(t *testing.T) {
+	readings := minutes(0, 60, func(i int) float64 {
+		if i >= 20 && i < 30 {
+			return 1e6
+		}
+		return 1000 + 10*float64(i)
+	})
+	quarters := []record.Millis{0, 900_000, 1_800_000, 2_700_000, 3_600_000}
+	span := window.Span{From: 0, To: 3_600_000}
+	wrong := Correction{From: 20 * 60_000, To: 30 * 60_000}
+	settle := func(c ...Correction) Value {
+		t.Helper()
+		values, _ := Settle(Correct(readings, c, gaugeRules, span), quarters, gaugeRules, nil)
+		if values[0].Quality != Measured || values[0].Amount.Float64() != 267.5 {
+			t.Errorf("the quarter before changed: %+v", values[0])
+		}
+		return values[1]
+	}
+
+	excluded := wrong
+	v := settle(excluded)
+	// Five minutes are left, and the last one holds for two more.
+	if v.Covered != 7*60_000 || v.Quality != Measured || v.Max != 1190 || v.Count != 5 {
+		t.Errorf("excluded: %+v", v)
+	}
+	replaced := wrong
+	replaced.Method, replaced.Value = Replace, 600
+	v = settle(replaced)
+	if v.Covered != 900_000 || v.Quality != Corrected || v.Amount.Float64() != (1150+1160+1170+1180+1190+600*10)/60. || v.Estimated != 0 {
+		t.Errorf("replaced: %+v", v)
+	}
+	points := wrong
+	points.Method = Replace
+	points.Points = []Reading{{25 * 60_000, 900, Substituted}, {20 * 60_000, 600, None}, {50 * 60_000, 5, None}}
+	v = settle(points)
+	if v.Quality != Substituted || v.Estimated.Float64() != 900*3/60. || v.Covered != 11*60_000 {
+		t.Errorf("points: %+v", v)
+	}
+	line := wrong
+	line.Method = Interpolate
+	v = settle(line)
+	// The line from 19 to 30 minutes, from 20 on.
+	if v.Covered != 900_000 || v.Quality != Estimated || math.Abs(v.Estimated.Float64()-10*1250/60.) > 1e-6 {
+		t.Errorf("line: %+v", v)
+	}
+
+	// The order is that of the numbers, and each works on what the one before left.
+	replaced.Sequence, line.Sequence = 2, 1
+	if v := settle(replaced, line); v.Quality != Corrected {
+		t.Errorf("replaced at last: %+v", v)
+	}
+	replaced.Sequence = 0
+	if v := settle(replaced, line); v.Quality != Estimated {
+		t.Errorf("interpolated at last: %+v", v)
+	}
+	// Nothing is changed in place.
+	if readings[25].Value != 1e6 {
+		t.Error("the readings were changed")
+	}
+	if got := Correct(readings, nil, gaugeRules, span); !slices.Equal(got, readings) {
+		t.Error("without corrections nothing changes")
+	}
+}
+
+func TestLineNeedsBothEnds(t *testing.T) {
+	readings := minutes(10, 20, constant(7))
+	all := window.Span{From: 0, To: 3_600_000}
+	for _, c := range []Correction{{From: 0, To: 15 * 60_000}, {From: 15 * 60_000, To: 30 * 60_000}} {
+		c.Method = Interpolate
+		if got := Correct(readings, []Correction{c}, gaugeRules, all); len(got) != 5 {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	if got := Correct(readings, []Correction{{From: 5, To: 5, Method: Replace}}, gaugeRules, all); len(got) != 10 {
+		t.Error("an empty range changes nothing")
+	}
+}
+
+func TestCorrectCounter(t *testing.T) {
+	rules := Rules{Counter: true, MaxAge: 1_800_000}
+	readings := minutes(0, 46, func(i int) float64 { return 1000 + 10*float64(i) })
+	readings[20].Value, readings[21].Value = 5000, 6000
+	span := window.Span{From: 0, To: 2_700_000}
+	quarters := []record.Millis{0, 900_000, 1_800_000, 2_700_000}
+	c := Correction{From: 20 * 60_000, To: 22 * 60_000}
+	for _, k := range []struct {
+		method    Method
+		value     float64
+		quality   Quality
+		estimated float64
+	}{
+		{Exclude, 0, Measured, 0},
+		{Interpolate, 0, Estimated, 30},
+		{Replace, 1200, Corrected, 0},
+	} {
+		c.Method, c.Value = k.method, k.value
+		values, notes := Settle(Correct(readings, []Correction{c}, rules, span), quarters, rules, nil)
+		v := values[1]
+		if v.Amount.Float64() != 150 || v.Quality != k.quality || v.Estimated.Float64() != k.estimated || v.Covered != 900_000 || len(notes) != 0 {
+			t.Errorf("%s: %+v %v", k.method, v, notes)
+		}
+		if values[0].Quality != Measured || values[2].Quality != Measured {
+			t.Errorf("%s: the quarters beside it changed: %+v", k.method, values)
+		}
+	}
+}
+
+// What a span gets is what the whole gets.
+func TestCorrectionsAreLocal(t *testing.T) {
+	readings := minutes(0, 600, func(i int) float64 { return float64(i%7) * 100 })
+	corrections := []Correction{
+		{Sequence: 1, From: 61_234, To: 200 * 60_000, Method: Interpolate},
+		{Sequence: 2, From: 100 * 60_000, To: 130*60_000 + 17, Method: Replace, Value: 5},
+		{Sequence: 3, From: 300 * 60_000, To: 500 * 60_000, Method: Replace, Value: 7},
+	}
+	for _, age := range []int64{-1, 180_000} {
+		rules := gaugeRules
+		rules.MaxAge = age
+		var edges []record.Millis
+		for at := record.Millis(0); at <= 600*60_000; at += 300_000 {
+			edges = append(edges, at)
+		}
+		whole := window.Span{From: edges[0], To: edges[len(edges)-1]}
+		want, _ := Settle(Correct(readings, corrections, rules, whole), edges, rules, nil)
+		for i, w := range want {
+			span := window.Span{From: edges[i], To: edges[i+1]}
+			got, _ := Settle(Correct(readings, corrections, rules, span), edges[i:i+2], rules, nil)
+			if !same(got[0], w) {
+				t.Fatalf("max age %d, %d: got %+v, want %+v", age, edges[i], got[0], w)
+			}
+		}
+	}
+}
