@@ -121,7 +121,7 @@ func (o *oracle) add(w Window, quotes []Quote, priced bool) {
 			}
 		}
 		switch {
-		case c.Kind != Energy && c.Kind != FeedIn:
+		case !priced && c.Steps == nil: // it counts for steps alone
 		case c.Price != "":
 			book("", amount, rat(c.Price))
 		case c.Prices != nil:
@@ -170,9 +170,11 @@ func (o *oracle) add(w Window, quotes []Quote, priced bool) {
 		}
 	}
 	// Once for all components of a kind.
+	month := at.Format("2006-01")
 	for kind, amount := range map[Kind]*big.Rat{Energy: taken, FeedIn: given} {
-		for _, key := range []string{string(kind) + at.Format("2006"), string(kind) + at.Format("2006-01")} {
-			add(o.totals, key, amount)
+		if amount.Sign() != 0 {
+			add(o.totals, string(kind)+month[:4], amount)
+			add(o.totals, string(kind)+month, amount)
 		}
 	}
 }
@@ -338,7 +340,7 @@ func (s scene) bill(t *testing.T, period window.Span) (Bill, []Cost) {
 
 // TestOracle compares with fractions, to the last digit.
 func TestOracle(t *testing.T) {
-	for seed := range uint64(24) {
+	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		doc := random(r)
 		s := randomScene(t, r, doc)
