@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
 )
 
 // ausgrid reads the half hours of a home in New South Wales: what it took less
 // what its roof gave, in µWh.
-func ausgrid(t testing.TB, zone *time.Location) (net []Window, used, made Amount) {
+func ausgrid(t testing.TB, zone *time.Location) (net []Window, used, made energy.Amount) {
 	f, err := os.Open("testdata/ausgrid12_30min.csv.gz")
 	if err != nil {
 		t.Fatal(err)
@@ -41,9 +42,9 @@ func ausgrid(t testing.TB, zone *time.Location) (net []Window, used, made Amount
 		from := record.MillisOf(at)
 		net = append(net, Window{
 			Span:  window.Span{From: from, To: from + 2*window.QuarterLength},
-			Known: true, Amount: Amount(consumed-generated) * 1e6,
+			Known: true, Amount: energy.Amount(consumed-generated) * 1e6,
 		})
-		used, made = used+Amount(consumed)*1e6, made+Amount(generated)*1e6
+		used, made = used+energy.Amount(consumed)*1e6, made+energy.Amount(generated)*1e6
 	}
 	return net, used, made
 }
@@ -80,7 +81,7 @@ func TestAusgrid(t *testing.T) {
 	if own := used - b.Taken; own != 2_409_300*wh {
 		t.Errorf("own use %d", own)
 	}
-	for i, want := range []Amount{2_319_948 * wh, 3_157_686 * wh, 3_989_804 * wh, 183_508 * wh} {
+	for i, want := range []energy.Amount{2_319_948 * wh, 3_157_686 * wh, 3_989_804 * wh, 183_508 * wh} {
 		if b.Lines[i].Quantity != want {
 			t.Errorf("%s: %d, want %d", b.Lines[i].Slot, b.Lines[i].Quantity, want)
 		}

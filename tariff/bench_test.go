@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -28,7 +29,7 @@ func BenchmarkYear(b *testing.B) {
 					b.Fatal(err)
 				}
 				for q := from; q < end; q++ {
-					if _, err := r.Add(Window{Span: window.QuarterSpan(q), Known: true, Amount: Amount(q%1000) * 1e6}); err != nil {
+					if _, err := r.Add(Window{Span: window.QuarterSpan(q), Known: true, Amount: energy.Amount(q%1000) * 1e6}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -3,6 +3,7 @@ package tariff
 import (
 	"fmt"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -19,7 +20,7 @@ type Line struct {
 	// Quantity is in millionths of the coherent unit of Unit: an amount, for a
 	// demand charge the power that is charged. Standing charges have days, demand
 	// charges too.
-	Quantity Amount
+	Quantity energy.Amount
 	Unit     string
 	Days     int
 	// Price is for one Unit; of a series it is the average, rounded. A tax has
@@ -34,7 +35,7 @@ type Line struct {
 	Estimated Money // the part of it that stands on estimated amounts
 	// Unpriced is an amount for which a series had no price; it is in neither
 	// Quantity nor Money.
-	Unpriced Amount
+	Unpriced energy.Amount
 }
 
 // Bill is what a period costs, as far as it was handed to the [Pricer].
@@ -52,8 +53,8 @@ type Bill struct {
 
 	// What was measured, in the unit of the windows: amounts taken and given
 	// back, and the estimated parts of them.
-	Taken, TakenEstimated Amount
-	Given, GivenEstimated Amount
+	Taken, TakenEstimated energy.Amount
+	Given, GivenEstimated energy.Amount
 	// Measured is the time in ms whose amounts are known, Unpriced the part of it
 	// that has no price. Both count whole pieces of time.
 	Measured, Unpriced int64
@@ -80,8 +81,8 @@ func (r *Pricer) Bill() (Bill, error) {
 	}
 	b := Bill{
 		Plan: r.p.id, Currency: r.p.currency, Span: r.period,
-		Taken: Amount(r.taken[0]), TakenEstimated: Amount(r.taken[1]),
-		Given: Amount(r.given[0]), GivenEstimated: Amount(r.given[1]),
+		Taken: energy.Amount(r.taken[0]), TakenEstimated: energy.Amount(r.taken[1]),
+		Given: energy.Amount(r.given[0]), GivenEstimated: energy.Amount(r.given[1]),
 		Measured: r.measured, Unpriced: r.unpriced,
 	}
 	w := writer{r: r, b: &b, ok: true}
@@ -176,7 +177,7 @@ func (w *writer) energy(l Line, k int, c *component, sums []slotSum) {
 		if len(c.slots) > 0 {
 			l.Slot = c.slots[slot]
 		}
-		l.Quantity, l.Unpriced = Amount(s.amount), Amount(s.unpriced)
+		l.Quantity, l.Unpriced = energy.Amount(s.amount), energy.Amount(s.unpriced)
 		value, estimated := s.value, s.valueEstimated
 		if c.form == spot {
 			l.Price = 0
@@ -276,7 +277,7 @@ func (w *writer) demand(l Line, k int, c *component) {
 		power, ok = sum(power, power)
 		power = w.fit(power, ok)
 		power = max(power-c.above, c.minimum, 0)
-		l.Quantity = Amount(power)
+		l.Quantity = energy.Amount(power)
 		length := monthOf
 		if c.per == Year {
 			length = yearOf

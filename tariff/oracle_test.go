@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -296,12 +297,12 @@ func randomScene(t *testing.T, r *rand.Rand, doc Tariff) scene {
 	s.period.From = p.Calendar().Span(window.Day, record.MillisOf(from)).From
 	s.period.To = p.Calendar().Span(window.Day, s.period.From+record.Millis(int64(1+r.IntN(40))*dayLength)).To
 	for q, end := (window.Span{From: p.Since(s.period.From), To: s.period.To}).Quarters(); q < end; q++ {
-		w := Window{Span: window.QuarterSpan(q), Known: r.IntN(50) != 0, Amount: Amount(r.Int64N(2e9) - 5e8)}
+		w := Window{Span: window.QuarterSpan(q), Known: r.IntN(50) != 0, Amount: energy.Amount(r.Int64N(2e9) - 5e8)}
 		if r.IntN(10) == 0 {
 			w.Amount = 0
 		}
 		if r.IntN(5) == 0 {
-			w.Estimated = Amount(share(int64(w.Amount), r.Int64N(100), 100))
+			w.Estimated = energy.Amount(share(int64(w.Amount), r.Int64N(100), 100))
 		}
 		if r.IntN(100) != 0 {
 			s.all = append(s.all, w)
@@ -410,7 +411,7 @@ func TestParts(t *testing.T) {
 		}
 		type value struct {
 			money, estimated   Money
-			quantity, unpriced Amount
+			quantity, unpriced energy.Amount
 			days, parts        int
 		}
 		sum, lines := make(map[key]value), 0

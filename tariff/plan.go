@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -105,7 +106,7 @@ func (p *Plan) Unit() string { return p.unit }
 
 // PerUnit is how many millionths of the coherent unit are in one unit: quantities
 // of a bill are in millionths of the coherent unit, its prices for a unit.
-func (p *Plan) PerUnit() Amount { return Amount(p.perUnit) }
+func (p *Plan) PerUnit() energy.Amount { return energy.Amount(p.perUnit) }
 
 // Calendar is that of the zone of its dates and times.
 func (p *Plan) Calendar() window.Calendar { return p.calendar }

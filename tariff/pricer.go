@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -17,13 +18,13 @@ type Window struct {
 
 	// Amount was taken, or given back if it is below zero: netting is what was
 	// done before. Estimated is the part of it that is, of the same sign.
-	Amount, Estimated Amount
+	Amount, Estimated energy.Amount
 	// Export was given back besides, as a register of its own says; not below
 	// zero.
-	Export, ExportEstimated Amount
+	Export, ExportEstimated energy.Amount
 	// Peak is the largest amount taken in a quarter of an hour of the window. It
 	// is for windows longer than that, before the period.
-	Peak Amount
+	Peak energy.Amount
 }
 
 // Quote is a value of a series of prices: in 10^-9 of whatever the series is in.

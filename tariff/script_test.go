@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
@@ -145,20 +146,20 @@ func span(t *testing.T, p *Plan, text string) window.Span {
 	return window.Span{From: at(t, p, ends[0]), To: at(t, p, ends[1])}
 }
 
-func millionths(t *testing.T, p *Plan, text string) Amount {
+func millionths(t *testing.T, p *Plan, text string) energy.Amount {
 	t.Helper()
 	v, err := Decimal(strings.TrimSpace(text)).nanos()
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
 	if p.versions[0].conversion != 0 {
-		return Amount(v / 1000) // 10^-9 to 10^-6 of the coherent unit
+		return energy.Amount(v / 1000) // 10^-9 to 10^-6 of the coherent unit
 	}
 	a, ok := product(v, p.perUnit).over(byNano)
 	if !ok {
 		t.Fatal(text)
 	}
-	return Amount(a)
+	return energy.Amount(a)
 }
 
 func price(t *testing.T, p *Plan, kind, args, body string) string {
@@ -288,7 +289,7 @@ func clock(p *Plan, m record.Millis) string {
 }
 
 func writeBill(table *tabwriter.Writer, p *Plan, b Bill, since record.Millis) {
-	amount := func(a Amount, per int64) string {
+	amount := func(a energy.Amount, per int64) string {
 		v, ok := product(int64(a), 1e9).over(by(uint64(per)))
 		if !ok {
 			return "too large"

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/goccy/go-yaml"
 
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/window"
@@ -389,7 +390,7 @@ func FuzzTariff(f *testing.F) {
 				if q < 0 {
 					continue
 				}
-				if _, err := r.Add(Window{Span: window.QuarterSpan(q), Known: true, Amount: Amount(amount), Estimated: Amount(amount / 2)}); err != nil && !errors.Is(err, errTooLarge) {
+				if _, err := r.Add(Window{Span: window.QuarterSpan(q), Known: true, Amount: energy.Amount(amount), Estimated: energy.Amount(amount / 2)}); err != nil && !errors.Is(err, errTooLarge) {
 					t.Fatal(err)
 				}
 			}
