@@ -284,7 +284,18 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	s, err := bridge.New(bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: what.Config, Registerer: p.metrics, Log: p.logger("bridge")})
+	o := bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: what.Config, Registerer: p.metrics, Log: p.logger("bridge")}
+	if p.bus.Shared() {
+		self := p.fleet.Self()
+		o.Self = bridge.Peer{ID: self.ID, Name: self.Name}
+		o.Peers = func() (all []bridge.Peer) {
+			for _, m := range p.fleet.With("bridge") {
+				all = append(all, bridge.Peer{ID: m.ID, Name: m.Name})
+			}
+			return all
+		}
+	}
+	s, err := bridge.New(o)
 	if err != nil {
 		return running{}, err
 	}

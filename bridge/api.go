@@ -17,10 +17,14 @@ func (s *Service) Register(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "intake", Method: http.MethodGet, Path: "/api/v1/intake", Tags: []string{"Intake"},
 		Summary:     "What was offered, taken and refused",
-		Description: "Counters of every bridge that was offered something since the process started.",
+		Description: "Counters of every bridge that was offered something since its process started. Where several processes take readings in, the sum of all that run now, and the part of each.",
 		Security:    scope("read"),
-	}, func(context.Context, *struct{}) (*struct{ Body []Intake }, error) {
-		return &struct{ Body []Intake }{s.Intakes()}, nil
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body []Intake }, error) {
+		all, err := s.AllIntakes(ctx)
+		if err != nil {
+			return nil, huma.Error503ServiceUnavailable(err.Error())
+		}
+		return &struct{ Body []Intake }{all}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "dead-letters", Method: http.MethodGet, Path: "/api/v1/dead-letters", Tags: []string{"Intake"},

@@ -184,7 +184,7 @@ func TestFailuresAreToldAndNothingIsAnnounced(t *testing.T) {
 		t.Error(diff)
 	}
 	at := now().Time()
-	if diff := cmp.Diff([]Intake{{Bridge: "test", Messages: 3, Accepted: 1, Failed: 2, Last: &at}}, s.Intakes()); diff != "" {
+	if diff := cmp.Diff([]Intake{{Bridge: "test", Counts: Counts{Messages: 3, Accepted: 1, Failed: 2, Last: &at}}}, s.Intakes()); diff != "" {
 		t.Error(diff)
 	}
 }

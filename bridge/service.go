@@ -52,6 +52,11 @@ type Options struct {
 	Now    func() time.Time // default time.Now
 	Log    *slog.Logger
 
+	// Self names this process among those that take readings in, and Peers
+	// gives the names of all that do now; both empty: it is alone.
+	Self  Peer
+	Peers func() []Peer
+
 	Registerer prometheus.Registerer // may be nil
 
 	MaxBody    int64 // bytes of an HTTP body as sent; default 16 MiB
@@ -166,8 +171,16 @@ func newService(o Options, store Store) (*Service, error) {
 	return s, nil
 }
 
-// Run announces unknown sensors until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return s.announce(ctx) }
+// Run announces unknown sensors, and tells other processes what was taken here,
+// until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.announce(ctx) })
+	if s.opts.Peers != nil {
+		g.Go(func() error { return s.tellIntakes(ctx) })
+	}
+	return g.Wait()
+}
 
 // Answer tells what became of what was offered.
 type Answer struct {
@@ -382,71 +395,6 @@ func (d *drain) finish() error {
 		return fmt.Errorf("keep dead letter: %w", err)
 	}
 	return nil
-}
-
-// Intake is what a bridge was offered since the process started.
-type Intake struct {
-	Bridge   string     `json:"bridge" doc:"Its name" example:"influx"`
-	Messages uint64     `json:"messages" doc:"Deliveries received"`
-	Bytes    uint64     `json:"bytes" doc:"Bytes of their bodies, unpacked"`
-	Accepted uint64     `json:"accepted" doc:"Records stored"`
-	Refused  uint64     `json:"refused" doc:"Readings that became dead letters"`
-	Filtered uint64     `json:"filtered" doc:"Parts left out by declaration"`
-	Failed   uint64     `json:"failed" doc:"Deliveries not taken because the bus was busy, full or out of reach; the sender was told to try again"`
-	Last     *time.Time `json:"last,omitempty" doc:"When the last delivery arrived"`
-}
-
-type intake struct {
-	messages, bytes, accepted, refused, filtered, failed atomic.Uint64
-	last                                                 atomic.Int64
-}
-
-func (c *intake) count(messages, bytes int, a Answer, at record.Millis, err error) {
-	c.messages.Add(uint64(messages))
-	c.bytes.Add(uint64(bytes))
-	c.last.Store(int64(at))
-	if err != nil {
-		c.failed.Add(uint64(messages))
-		return
-	}
-	c.accepted.Add(uint64(a.Accepted))
-	c.refused.Add(uint64(a.Refused))
-	c.filtered.Add(uint64(a.Filtered))
-}
-
-func (s *Service) intake(name string) *intake {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.intakes[name]
-	if c == nil {
-		c = new(intake)
-		s.intakes[name] = c
-		for _, reason := range []string{"busy", "full", "failed"} {
-			s.away.WithLabelValues(name, reason) // 0, and not missing
-		}
-	}
-	return c
-}
-
-// Intakes lists the counters of every bridge that was offered something,
-// sorted by name.
-func (s *Service) Intakes() []Intake {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Intake, 0, len(s.intakes))
-	for name, c := range s.intakes {
-		in := Intake{
-			Bridge: name, Messages: c.messages.Load(), Bytes: c.bytes.Load(), Accepted: c.accepted.Load(),
-			Refused: c.refused.Load(), Filtered: c.filtered.Load(), Failed: c.failed.Load(),
-		}
-		if ms := c.last.Load(); ms != 0 {
-			t := record.Millis(ms).Time()
-			in.Last = &t
-		}
-		out = append(out, in)
-	}
-	slices.SortFunc(out, func(a, b Intake) int { return strings.Compare(a.Bridge, b.Bridge) })
-	return out
 }
 
 // encodeSeen is one message of the stream of announcements.

@@ -44,6 +44,9 @@ func PreviewPartsSubject(q int) string { return "previewparts." + strconv.Itoa(q
 // AggregationSubject is where those who aggregate are asked how far they are.
 const AggregationSubject = "aggregation.status"
 
+// IntakeSubject is where those who take readings in are asked what they took.
+const IntakeSubject = "intake.status"
+
 func token(name string) string {
 	h := fnv.New64a()
 	h.Write([]byte(name))

@@ -517,6 +517,45 @@ export type ImportResult = {
     stored: number;
 };
 
+export type InstanceIntake = {
+    /**
+     * Records stored
+     */
+    accepted: number;
+    /**
+     * Bytes of their bodies, unpacked
+     */
+    bytes: number;
+    /**
+     * Deliveries not taken because the bus was busy, full or out of reach; the sender was told to try again
+     */
+    failed: number;
+    /**
+     * Parts left out by declaration
+     */
+    filtered: number;
+    /**
+     * The name of the process
+     */
+    instance: string;
+    /**
+     * When the last delivery arrived
+     */
+    last?: string;
+    /**
+     * Deliveries received
+     */
+    messages: number;
+    /**
+     * Readings that became dead letters
+     */
+    refused: number;
+    /**
+     * It did not say what it was offered, so it is not in the sum
+     */
+    silent?: boolean;
+};
+
 export type Intake = {
     /**
      * Records stored
@@ -538,6 +577,10 @@ export type Intake = {
      * Parts left out by declaration
      */
     filtered: number;
+    /**
+     * What of it each process was offered, where several take readings in
+     */
+    instances?: Array<InstanceIntake> | null;
     /**
      * When the last delivery arrived
      */
