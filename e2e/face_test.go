@@ -25,51 +25,6 @@ import (
 	"github.com/wattwerk/wattwerk/internal/natstest"
 )
 
-// services are the processes of one installation that each run a module, on
-// a real nats-server.
-type services struct {
-	nats                         *natstest.Cluster
-	registry, history, aggregate *process
-	bridges, gateways            []*process
-}
-
-func startServices(t *testing.T) *services {
-	t.Helper()
-	w := &services{nats: natstest.Start(t, natstest.Options{})}
-	one := func(module string) *process {
-		return launch(t, t.TempDir(), []string{"WATTWERK_BUS_PARTITIONS=2"}, "--modules", module, "--nats", w.nats.URL())
-	}
-	w.registry, w.history, w.aggregate = one("registry"), one("history"), one("aggregate")
-	w.bridges = []*process{one("bridge"), one("bridge")}
-	w.gateways = []*process{one("gateway"), one("gateway")}
-	for _, p := range w.all() {
-		p.ready()
-	}
-	for _, g := range w.gateways {
-		complete(t, g)
-	}
-	return w
-}
-
-func (w *services) all() []*process {
-	return slices.Concat([]*process{w.registry, w.history, w.aggregate}, w.bridges, w.gateways)
-}
-
-// complete waits until a process misses no module.
-func complete(t *testing.T, p *process) {
-	t.Helper()
-	eventually(t, 2*time.Minute, func() error {
-		a, err := p.send("GET", "/readyz", nil, nil)
-		if err != nil {
-			return err
-		}
-		if a.status != http.StatusOK || bytes.Contains(a.body, []byte("no process runs it")) {
-			return fmt.Errorf("%d %s", a.status, a.body)
-		}
-		return nil
-	})
-}
-
 // plantOne makes the same plant everywhere and has it measure something.
 func plantOne(t *testing.T, p *process) {
 	t.Helper()
@@ -285,13 +240,16 @@ func ask(ctx context.Context, p *process, r request, token string) (reply, error
 // and gateway in two, and one process with all of them beside. Whoever asks
 // cannot tell which it is.
 func TestServicesBehindOneFace(t *testing.T) {
-	many := startServices(t)
-	single := launch(t, t.TempDir(), []string{"WATTWERK_BUS_PARTITIONS=2"})
-	single.ready()
-	faces := append([]*process{single}, many.gateways...)
-	for _, p := range []*process{single, many.gateways[0]} {
+	bus := natstest.Start(t, natstest.Options{}).URL()
+	settings := []string{"WATTWERK_BUS_PARTITIONS=2"}
+	many := options{kind: manyProcesses, bus: bus, settings: settings}.deploy(t)
+	defer many.says()
+	single := deploy(t, oneProcess, settings...).face()
+	faces := []*process{single, many.face(), many.other()}
+	for _, p := range faces[:2] {
 		plantOne(t, p)
 	}
+	registry := many.called("registry")[0].process()
 	t.Run("every operation", func(t *testing.T) {
 		readers := make(map[*process]string)
 		for _, p := range faces {
@@ -331,12 +289,12 @@ func TestServicesBehindOneFace(t *testing.T) {
 			t.Errorf("only %d requests of an administrator did what they should", done)
 		}
 	})
-	t.Run("forged identities", func(t *testing.T) { forge(t, many) })
-	t.Run("live events", func(t *testing.T) { live(t, many.gateways[1]) })
+	t.Run("forged identities", func(t *testing.T) { forge(t, bus, registry, many.face()) })
+	t.Run("live events", func(t *testing.T) { live(t, many.other()) })
 	t.Run("kill a bridge", func(t *testing.T) { killBridge(t, many) })
 	t.Run("missing module", func(t *testing.T) {
-		many.registry.kill()
-		g := many.gateways[1]
+		registry.kill()
+		g := many.other()
 		eventually(t, time.Minute, func() error {
 			a, err := g.send("GET", "/readyz", nil, nil)
 			if err == nil && (a.status != http.StatusOK || !bytes.Contains(a.body, []byte(`"registry":"no process runs it"`))) {
@@ -352,8 +310,8 @@ func TestServicesBehindOneFace(t *testing.T) {
 }
 
 // forge asks the process of the registry directly, as somebody else.
-func forge(t *testing.T, w *services) {
-	nc, err := nats.Connect(w.nats.URL())
+func forge(t *testing.T, bus string, registry, face *process) {
+	nc, err := nats.Connect(bus)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,12 +356,12 @@ func forge(t *testing.T, w *services) {
 		if c.voucher != "" {
 			r.header.Set(access.VoucherHeader, c.voucher)
 		}
-		if got, err := ask(t.Context(), w.registry, r, ""); err != nil || got.status != c.status {
+		if got, err := ask(t.Context(), registry, r, ""); err != nil || got.status != c.status {
 			t.Errorf("%s: answered %d, want %d; %v", c.name, got.status, c.status, err)
 		}
 		// No gateway takes one from outside that was not made for just this.
 		if c.status == 401 && c.voucher != "" && c.name != "nobody" {
-			if got, err := ask(t.Context(), w.gateways[0], r, w.gateways[0].token); err != nil || got.status != 401 {
+			if got, err := ask(t.Context(), face, r, face.token); err != nil || got.status != 401 {
 				t.Errorf("%s: the gateway answered %d; %v", c.name, got.status, err)
 			}
 		}
@@ -448,8 +406,8 @@ func live(t *testing.T, g *process) {
 
 // killBridge sends readings through a gateway while the process that takes
 // them is killed, and counts them afterwards.
-func killBridge(t *testing.T, w *services) {
-	g := w.gateways[0]
+func killBridge(t *testing.T, d *deployment) {
+	g, bridges := d.face(), d.called("bridge")
 	const senders = 4
 	var sent, failed atomic.Int64
 	stop := make(chan struct{})
@@ -486,24 +444,43 @@ func killBridge(t *testing.T, w *services) {
 		})
 	}
 	more(200)
-	works := func(b *process) {
+	works := func(name string) {
 		t.Helper()
 		eventually(t, 2*time.Minute, func() error {
-			var in []struct{ Messages int }
-			if err := b.try("GET", "/api/v1/intake", nil, &in); err != nil || len(in) > 0 {
+			var all []struct {
+				Messages  int
+				Instances []struct {
+					Instance string
+					Messages int
+				}
+			}
+			if err := g.try("GET", "/api/v1/intake", nil, &all); err != nil {
 				return err
 			}
-			return errors.New("a bridge is offered nothing")
+			for _, in := range all {
+				sum, offered := 0, false
+				for _, i := range in.Instances {
+					sum += i.Messages
+					offered = offered || i.Instance == name && i.Messages > 0
+				}
+				if sum != in.Messages {
+					t.Errorf("%d messages, and the instances had %d", in.Messages, sum)
+				}
+				if offered {
+					return nil
+				}
+			}
+			return fmt.Errorf("%s is offered nothing: %+v", name, all)
 		})
 	}
-	works(w.bridges[0])
-	works(w.bridges[1])
-	w.bridges[0].kill()
+	works(bridges[0].name)
+	works(bridges[1].name)
+	bridges[0].process().kill()
 	more(200)
-	back := launch(t, w.bridges[0].dir, []string{"WATTWERK_BUS_PARTITIONS=2"}, "--modules", "bridge", "--nats", w.nats.URL())
-	back.ready()
-	works(back)
-	w.bridges[1].stop() // by plan: what it is at work on is given to the other, too
+	bridges[0].start(t)
+	bridges[0].process().ready()
+	works(bridges[0].name)
+	bridges[1].process().stop() // by plan: what it is at work on is given to the other, too
 	more(200)
 	end()
 	eventually(t, 2*time.Minute, func() error {

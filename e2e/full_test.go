@@ -28,7 +28,7 @@ func smallDisk(t *testing.T, size int) string {
 	dir := t.TempDir()
 	err := syscall.Mount("wattwerk", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", size))
 	if errors.Is(err, syscall.EPERM) && os.Getenv(inside) == "" {
-		cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd := exec.CommandContext(t.Context(), "/proc/self/exe", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$", "-test.v")
 		cmd.Env = append(os.Environ(), inside+"=1")
 		cmd.SysProcAttr = &syscall.SysProcAttr{
 			Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
@@ -93,7 +93,7 @@ func fill(t *testing.T, disk string, leave int64) (remove func()) {
 // pusher sends readings and remembers which were acknowledged, and which may
 // or may not be there.
 type pusher struct {
-	p      *process
+	d      *deployment
 	sensor string
 	batch  int // readings sent at once
 	begin  int64
@@ -109,9 +109,9 @@ type pusher struct {
 	wrong    error // an answer that must not be
 }
 
-func startPusher(p *process, sensor string, batch int) *pusher {
+func startPusher(d *deployment, sensor string, batch int) *pusher {
 	x := &pusher{
-		p: p, sensor: sensor, batch: batch, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000,
+		d: d, sensor: sensor, batch: batch, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000,
 		stop: make(chan struct{}), yes: make(map[int64]float64), maybe: make(map[int64]bool),
 	}
 	x.done.Go(func() {
@@ -135,7 +135,7 @@ func (x *pusher) push(from int64) {
 		readings[t] = power(x.sensor, t)
 		rows[i] = fmt.Sprintf(`{"sensor":%q,"time":%d,"value":%v}`, x.sensor, t, readings[t])
 	}
-	a, err := x.p.send("POST", "/api/v1/ingest/json", nil, "["+strings.Join(rows, ",")+"]")
+	a, err := x.d.face().send("POST", "/api/v1/ingest/json", nil, "["+strings.Join(rows, ",")+"]")
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if err == nil && a.status == http.StatusOK {
@@ -191,7 +191,7 @@ func (x *pusher) ask(t *testing.T, refused bool) {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		if x.wrong != nil {
-			t.Fatalf("%v\n%s", x.wrong, x.p.output())
+			t.Fatalf("%v\n%s", x.wrong, x.d.output())
 		}
 		yes, no := x.taken, x.refusals
 		if refused {
@@ -205,15 +205,17 @@ func (x *pusher) ask(t *testing.T, refused bool) {
 	})
 }
 
-// TestDiskFull fills the disk under a running process below what must be free,
+// TestDiskFull fills the disk under running processes below what must be free,
 // and to the last byte.
-func TestDiskFull(t *testing.T) {
+func TestDiskFull(t *testing.T) { testDiskFull(t, oneProcess) }
+
+func testDiskFull(t *testing.T, kind string) {
 	disk := smallDisk(t, 192)
 	if disk == "" {
 		return
 	}
-	p := launchFull(t, disk, "48MiB")
-	x := startPusher(p, "desk", 1)
+	d := deployFull(t, kind, disk, "48MiB")
+	x := startPusher(d, "desk", 1)
 	x.ask(t, false)
 	for _, c := range []struct {
 		name  string
@@ -222,7 +224,7 @@ func TestDiskFull(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			remove := fill(t, disk, c.leave)
 			x.ask(t, true)
-			stillAnswers(t, p, "desk")
+			stillAnswers(t, d, "desk")
 			remove()
 			x.ask(t, false)
 			eventually(t, 2*time.Minute, x.check)
@@ -233,20 +235,22 @@ func TestDiskFull(t *testing.T) {
 		t.Errorf("%d requests had no answer", x.gone)
 	}
 	x.mu.Unlock()
-	endFull(t, p, "48MiB", x)
+	endFull(t, d, x)
 }
 
 // TestDiskFullInTheMiddleOfAWrite has next to nothing kept free, so that the
 // disk is full in the middle of what is being written: the worst case.
-func TestDiskFullInTheMiddleOfAWrite(t *testing.T) {
+func TestDiskFullInTheMiddleOfAWrite(t *testing.T) { testDiskFullInTheMiddle(t, oneProcess) }
+
+func testDiskFullInTheMiddle(t *testing.T, kind string) {
 	disk := smallDisk(t, 96)
 	if disk == "" {
 		return
 	}
-	p := launchFull(t, disk, "4KiB")
+	d := deployFull(t, kind, disk, "4KiB")
 	var all []*pusher
 	for i := range 4 {
-		all = append(all, startPusher(p, fmt.Sprintf("desk %d", i), 200))
+		all = append(all, startPusher(d, fmt.Sprintf("desk %d", i), 200))
 	}
 	for round := range 3 {
 		for _, x := range all {
@@ -256,61 +260,60 @@ func TestDiskFullInTheMiddleOfAWrite(t *testing.T) {
 		for _, x := range all {
 			x.ask(t, true)
 		}
-		stillAnswers(t, p, "desk 0")
+		stillAnswers(t, d, "desk 0")
 		remove()
 		for _, x := range all {
 			x.ask(t, false)
 			eventually(t, 2*time.Minute, x.check)
 		}
-		t.Logf("round %d: the modules were started %d times", round, strings.Count(p.output(), "starting all modules again")+1)
+		again := 0
+		for _, s := range d.parts {
+			again += strings.Count(s.process().output(), "starting all modules again")
+		}
+		t.Logf("round %d: modules were started again %d times", round, again)
 	}
-	endFull(t, p, "4KiB", all...)
+	endFull(t, d, all...)
 }
 
-func launchFull(t *testing.T, disk, minFree string) *process {
+func deployFull(t *testing.T, kind, disk, minFree string) *deployment {
 	t.Helper()
-	p := launch(t, filepath.Join(disk, "data"), []string{"WATTWERK_BUS_MIN_FREE=" + minFree, "WATTWERK_HISTORY_FLUSH_EVERY=1s"})
-	p.ready()
-	return p
+	return options{
+		kind: kind, dir: filepath.Join(disk, "data"),
+		settings: []string{"WATTWERK_BUS_MIN_FREE=" + minFree, "WATTWERK_HISTORY_FLUSH_EVERY=1s"},
+	}.deploy(t)
 }
 
 // stillAnswers asks what can be answered without writing.
-func stillAnswers(t *testing.T, p *process, sensor string) {
+func stillAnswers(t *testing.T, d *deployment, sensor string) {
 	t.Helper()
 	var got struct{ Value *float64 }
-	p.call("GET", "/api/v1/sensors/"+url.PathEscape(sensor)+"/latest", nil, &got)
+	d.face().call("GET", "/api/v1/sensors/"+url.PathEscape(sensor)+"/latest", nil, &got)
 	if got.Value == nil {
 		t.Error("there is no latest value")
 	}
 	for path, want := range map[string]int{"/readyz": http.StatusServiceUnavailable, "/healthz": http.StatusOK} {
-		if a, err := p.send("GET", path, nil, nil); err != nil || a.status != want {
+		// Who has the bus knows.
+		if a, err := d.parts[0].process().send("GET", path, nil, nil); err != nil || a.status != want {
 			t.Errorf("%s: %d %s, %v", path, a.status, a.body, err)
 		}
 	}
 }
 
 // endFull checks everything once more, and again after a new start.
-func endFull(t *testing.T, p *process, minFree string, all ...*pusher) {
+func endFull(t *testing.T, d *deployment, all ...*pusher) {
 	t.Helper()
-	eventually(t, 2*time.Minute, func() error {
-		a, err := p.send("GET", "/readyz", nil, nil)
-		if err == nil && a.status != http.StatusOK {
-			err = fmt.Errorf("not ready: %s", a.body)
-		}
-		return err
-	})
+	d.ready()
 	for _, x := range all {
 		close(x.stop)
 		x.done.Wait()
 		eventually(t, 2*time.Minute, x.check)
 	}
-	p.stop()
-	q := launchFull(t, filepath.Dir(p.dir), minFree)
+	d.stop()
+	d.start()
 	for _, x := range all {
-		x.p = q
 		eventually(t, 2*time.Minute, x.check)
 	}
-	q.stop()
+	d.stop()
 }
 
 // check compares the history with what was acknowledged until now.
@@ -324,7 +327,7 @@ func (x *pusher) check() error {
 	}
 	maybe := maps.Clone(x.maybe)
 	x.mu.Unlock()
-	got, err := x.p.raw("sensors", x.sensor, "", x.begin, last)
+	got, err := x.d.other().raw("sensors", x.sensor, "", x.begin, last)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type intake struct {
 	Accepted, Refused, Filtered, Failed int
 }
 
+// intakes are those of all bridges together.
 func (p *process) intakes() map[string]intake {
 	p.t.Helper()
 	var all []intake
@@ -185,8 +186,12 @@ func (zeros) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestGarbageAtEveryDoor(t *testing.T) {
-	p := start(t, t.TempDir())
+func TestGarbageAtEveryDoor(t *testing.T) { everywhere(t, testGarbage) }
+
+func testGarbage(t *testing.T, kind string) {
+	d := deploy(t, kind)
+	defer d.says()
+	p := d.face()
 	for _, c := range garbage(time.Now().UnixMilli()) {
 		t.Run(c.name, func(t *testing.T) {
 			before, buried := p.intakes(), p.letters().Count
@@ -227,16 +232,17 @@ func TestGarbageAtEveryDoor(t *testing.T) {
 			}
 		})
 	}
-	t.Run("healthy", func(t *testing.T) { p.call("GET", "/readyz", nil, nil) })
-	if t.Failed() {
-		t.Log(p.output())
-	}
+	t.Run("healthy", func(*testing.T) { d.ready() })
 }
 
 // TestNoiseAtEveryDoor sends what no sender would, at random.
-func TestNoiseAtEveryDoor(t *testing.T) {
+func TestNoiseAtEveryDoor(t *testing.T) { everywhere(t, testNoise) }
+
+func testNoise(t *testing.T, kind string) {
 	random := chance(t)
-	p := start(t, t.TempDir())
+	d := deploy(t, kind)
+	defer d.says()
+	p := d.face()
 	paths := []string{"/api/v1/ingest/json", "/api/v1/ingest/pdu?id=p", "/write", "/api/v2/write", "/api/v1/write", "/api/v1/ingest/json/x", "/query"}
 	packings := []string{"", "gzip", "snappy", "identity", "\x7f"}
 	requests := 300
@@ -256,17 +262,20 @@ func TestNoiseAtEveryDoor(t *testing.T) {
 		}
 		a, err := p.send("POST", path, h, bytes.NewReader(body))
 		if err != nil || a.status < 400 && a.status != 204 || a.status >= 500 {
-			t.Fatalf("%s %s %q: answered %d %s, %v\n%s", path, packing, body, a.status, a.body, err, p.output())
+			t.Fatalf("%s %s %q: answered %d %s, %v", path, packing, body, a.status, a.body, err)
 		}
 	}
-	p.call("GET", "/readyz", nil, nil)
+	d.ready()
 }
 
 // TestContradictions holds that the first of two readings stays, wherever it
 // meets the other: in one message, in memory, on disk.
-func TestContradictions(t *testing.T) {
-	p := launch(t, t.TempDir(), []string{"WATTWERK_HISTORY_FLUSH_EVERY=1s"})
-	p.ready()
+func TestContradictions(t *testing.T) { everywhere(t, testContradictions) }
+
+func testContradictions(t *testing.T, kind string) {
+	d := deploy(t, kind, "WATTWERK_HISTORY_FLUSH_EVERY=1s")
+	defer d.says()
+	p := d.face()
 	at := time.Now().UnixMilli() - 60_000
 	first := fmt.Sprintf(`{"sensor":"desk","time":%d,"value":1}`, at)
 	second := fmt.Sprintf(`{"sensor":"desk","time":%d,"value":2}`, at)
@@ -288,8 +297,9 @@ func TestContradictions(t *testing.T) {
 		})
 		eventually(t, time.Minute, func() error { return p.sameRecords("desk", map[int64]float64{at: 1}) })
 	}
-	p.stop() // now it is on disk
-	q := start(t, p.dir)
+	d.stop() // now it is on disk
+	d.start()
+	q := d.other()
 	q.call("POST", "/api/v1/ingest/json", second, nil)
 	eventually(t, time.Minute, func() error {
 		var n int
@@ -307,8 +317,12 @@ func TestContradictions(t *testing.T) {
 }
 
 // TestTooOld holds that what is older than the history takes is a dead letter.
-func TestTooOld(t *testing.T) {
-	p := start(t, t.TempDir())
+func TestTooOld(t *testing.T) { everywhere(t, testTooOld) }
+
+func testTooOld(t *testing.T, kind string) {
+	d := deploy(t, kind)
+	defer d.says()
+	p := d.face()
 	now := time.Now().UnixMilli()
 	p.call("POST", "/api/v1/ingest/json", fmt.Sprintf(`{"sensor":"desk","time":%d,"value":1}`, now), nil)
 	eventually(t, time.Minute, func() error { return p.sameRecords("desk", map[int64]float64{now: 1}) })
@@ -324,8 +338,12 @@ func TestTooOld(t *testing.T) {
 
 // TestAnyUnicodeIsAName sends and reads with names that break what is not
 // careful.
-func TestAnyUnicodeIsAName(t *testing.T) {
-	p := start(t, t.TempDir())
+func TestAnyUnicodeIsAName(t *testing.T) { everywhere(t, testAnyUnicode) }
+
+func testAnyUnicode(t *testing.T, kind string) {
+	d := deploy(t, kind)
+	defer d.says()
+	p := d.face()
 	names := []string{
 		"Küche/Herd ⚡", "a/b", "a//b", "...", "./", "../../etc/passwd", "%2F", "100%", "a+b", "a b", "?x=1", "#", `"`, `\`, "'; DROP TABLE", "{a}", "$__name__",
 		"日本語", "עברית", "العربية", "😀👩‍👩‍👧‍👦"[:4], "e\u0301", "\u00e9", "*", ">", "a.b.>", "null", "-", "0", strings.Repeat("ü", 100), "<script>alert(1)</script>", "__proto__",
@@ -340,12 +358,12 @@ func TestAnyUnicodeIsAName(t *testing.T) {
 	if a.Accepted != len(names) || a.Refused != 0 {
 		t.Fatalf("%+v of %d", a, len(names))
 	}
-	d := &document{Hierarchies: []hierarchy{{"*/#", "%2F/.."}}, Groups: []group{{ID: "%2F/.."}}}
+	doc := &document{Hierarchies: []hierarchy{{"*/#", "%2F/.."}}, Groups: []group{{ID: "%2F/.."}}}
 	for _, name := range names {
-		d.Sensors = append(d.Sensors, sensor{ID: name, Quantity: "active_power", MaxAge: "unlimited"})
-		d.Groups[0].Members = append(d.Groups[0].Members, member{Sensor: name})
+		doc.Sensors = append(doc.Sensors, sensor{ID: name, Quantity: "active_power", MaxAge: "unlimited"})
+		doc.Groups[0].Members = append(doc.Groups[0].Members, member{Sensor: name})
 	}
-	p.putModel(d)
+	p.putModel(doc)
 	for i, name := range names {
 		eventually(t, time.Minute, func() error { return p.sameRecords(name, map[int64]float64{at: float64(i)}) })
 		var s struct {
@@ -420,8 +438,12 @@ func TestGarbageByMQTT(t *testing.T) {
 
 // TestSlowBody begins a body and does not go on. It takes as long as a sender
 // may take.
-func TestSlowBody(t *testing.T) {
-	p := start(t, t.TempDir())
+func TestSlowBody(t *testing.T) { everywhere(t, testSlowBody) }
+
+func testSlowBody(t *testing.T, kind string) {
+	d := deploy(t, kind)
+	defer d.says()
+	p := d.face()
 	addr := strings.TrimPrefix(p.url, "http://")
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

@@ -1,84 +1,71 @@
 package e2e
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
 )
 
-// kills is how often the process is killed.
-const kills = 20
+// TestKill kills any process at any moment, starting included, while senders
+// go on: where there are several, that of the bus, too. What was acknowledged
+// must be there once, and the ticks exact.
+func TestKill(t *testing.T) { everywhere(t, testKill) }
 
-// TestKilledAgainAndAgain kills the process under load at moments that nothing
-// announces. Afterwards every reading that was accepted is there, once, and
-// every tick is what the readings say.
-func TestKilledAgainAndAgain(t *testing.T) {
-	dir := t.TempDir()
-	p := start(t, dir)
-	const sensors = 5
-	members := ""
-	for s := range sensors {
-		p.call("PUT", fmt.Sprintf("/api/v1/sensors/kill%d", s), fmt.Sprintf(`{"id":"kill%d","quantity":"active_power","interval":"1s"}`, s), nil)
-		members += fmt.Sprintf(`,{"sensor":"kill%d"}`, s)
+func testKill(t *testing.T, kind string) {
+	kills, each := 6, 2
+	if *long {
+		kills, each = 40, 4
 	}
-	p.call("PUT", "/api/v1/groups/all", `{"id":"all","members":[`+members[1:]+`]}`, nil)
-	p.call("PUT", "/api/v1/hierarchies/all", `{"id":"all","root":"all"}`, nil)
-
-	l := newLoad("kill", sensors)
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	moment := rand.New(rand.NewPCG(seed, 0))
-	for range kills {
-		l.run(p, false)
-		time.AfterFunc(time.Duration(20+moment.IntN(1000))*time.Millisecond, p.kill)
-		<-p.ended
-		l.end()
-		p = start(t, dir)
-	}
-	l.run(p, true)
-	enough := l.accepted.Load() + 1000
-	eventually(t, time.Minute, func() error {
-		if n := l.accepted.Load(); n < enough {
-			return fmt.Errorf("only %d readings were accepted", n)
+	random := chance(t)
+	// Positions, trimming and checkpoints happen between kills too.
+	d := deploy(t, kind, "WATTWERK_HISTORY_FLUSH_EVERY=1s")
+	defer d.says()
+	r := newRounds(t, d.urls(), each)
+	d.face().putModel(r.document())
+	r.run()
+	r.until(1, time.Minute)
+	for i := range kills {
+		victim := d.any(random)
+		done, _ := r.so()
+		r.until(done+1, 2*time.Minute) // so that there is something to break
+		switch {
+		case i == kills/2 && *long: // after everything that is done now and then
+			wait(t, 35*time.Second)
+		case i%4 == 3: // twice, the second time while it starts
+			victim.process().kill()
+			victim.start(t)
+			pause(t, random, 600*time.Millisecond)
+		default:
+			pause(t, random, time.Second)
 		}
-		return nil
-	})
-	l.end()
-	accepted := l.accepted.Load()
-	t.Logf("%d readings of each sensor were accepted", accepted)
-	eventually(t, time.Minute, func() error { return l.missing(p, accepted) })
-	eventually(t, time.Minute, func() error { return l.wrongTick(p, "all", accepted) })
+		victim.process().kill()
+		if kind == manyProcesses { // others notice, or do not
+			pause(t, random, time.Second)
+		}
+		done, err := r.so()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("kill %d: %s, after %d rounds", i+1, victim.name, done)
+		victim.start(t)
+		victim.process().ready()
+	}
+	d.ready()
+	done, _ := r.so()
+	r.until(done+10, 2*time.Minute)
+	done = r.finish()
+	t.Logf("%d records were acknowledged", done*len(r.senders)*sensorsEach)
+	eventually(t, 2*time.Minute, func() error { return r.check(d.face(), done) })
+	// And from disk alone, not only from what is in memory.
+	d.stop()
+	d.start()
+	eventually(t, 2*time.Minute, func() error { return r.check(d.other(), done) })
+	if l := d.face().letters(); l.Count > 0 {
+		t.Errorf("%d dead letters, the newest: %+v", l.Count, l.Letters[0])
+	}
 }
 
-// wrongTick gives the first tick of the group of all sensors that is not what
-// the readings say.
-func (l *load) wrongTick(p *process, group string, accepted int64) error {
-	from, to := l.begin, l.time(accepted-1)-5000 // what comes later may not be closed yet
-	have := make(map[int64]float64)
-	for at := from; at < to; at += 500_000 * 1000 { // within the bounds of one answer
-		var got struct {
-			T     []int64    `json:"t"`
-			Value []*float64 `json:"value"`
-		}
-		path := fmt.Sprintf("/api/v1/groups/%s/range?raw=true&from=%d&to=%d", group, at, min(to, at+500_000*1000-1))
-		if err := p.try("GET", path, nil, &got); err != nil {
-			return err
-		}
-		for i, x := range got.T {
-			if got.Value[i] != nil {
-				have[x] = *got.Value[i]
-			}
-		}
-	}
-	for at := from; at <= to; at += 1000 {
-		want, i := 0.0, (at-l.begin)/loadStep
-		for s := range l.sensors {
-			want += l.value(s, i)
-		}
-		if got, ok := have[at]; !ok || got != want {
-			return fmt.Errorf("the tick at %v is %v (%v), the readings say %v", time.UnixMilli(at).UTC(), got, ok, want)
-		}
-	}
-	return nil
+// pause waits a moment of random length that a fault happens after.
+func pause(t *testing.T, random *rand.Rand, most time.Duration) {
+	wait(t, time.Duration(random.Int64N(int64(most))))
 }

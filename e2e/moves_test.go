@@ -4,55 +4,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
-
-// deployment is a wattwerk of one process or of several; the parts are where
-// things are asked.
-type deployment struct {
-	model, ingest, history *process
-	all                    []*process
-}
-
-// Kinds of deployments. What is tested must not know which one it is.
-const (
-	oneProcess = "one process"
-	processes  = "processes"
-)
-
-func deploy(t *testing.T, kind string, settings ...string) *deployment {
-	t.Helper()
-	if kind == oneProcess {
-		p := launch(t, t.TempDir(), settings)
-		p.ready()
-		return &deployment{p, p, p, []*process{p}}
-	}
-	login := filepath.Join(t.TempDir(), "login")
-	if err := os.WriteFile(login, []byte("plant:s3cret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	addr := freeAddr(t)
-	settings = append(settings, "WATTWERK_BUS_LOGIN_FILE="+login)
-	d := &deployment{}
-	// The bus first; it is stopped last, because cleaning up goes backwards.
-	for _, m := range []string{"registry", "history", "aggregate", "bridge"} {
-		more := []string{"WATTWERK_BUS_LISTEN=" + addr}
-		if len(d.all) > 0 {
-			more = []string{"WATTWERK_BUS_NATS=nats://" + addr}
-		}
-		p := launch(t, t.TempDir(), append(more, settings...), "--modules", m)
-		p.ready()
-		d.all = append(d.all, p)
-	}
-	d.model, d.history, d.ingest = d.all[0], d.all[1], d.all[3]
-	return d
-}
 
 // movingPlant is what is measured and how it is grouped, while both change.
 type movingPlant struct {
@@ -228,11 +185,7 @@ func (x *movingPlant) addCosts(p *process) (effective int64) {
 
 // TestModelChangesUnderLoad moves sensors and groups and adds a hierarchy
 // while 2,000 records a second come in, and compares every tick.
-func TestModelChangesUnderLoad(t *testing.T) {
-	for _, kind := range []string{oneProcess, processes} {
-		t.Run(kind, func(t *testing.T) { testModelChanges(t, kind) })
-	}
-}
+func TestModelChangesUnderLoad(t *testing.T) { everywhere(t, testModelChanges) }
 
 func testModelChanges(t *testing.T, kind string) {
 	random := chance(t)
@@ -243,19 +196,20 @@ func testModelChanges(t *testing.T, kind string) {
 	// A machine that is busy with other tests must not make readings late.
 	const grace = 5 * time.Second
 	d := deploy(t, kind, "WATTWERK_AGGREGATE_GRACE="+grace.String())
+	defer d.says()
 	x := newMovingPlant()
-	d.model.putModel(x.doc)
+	d.face().putModel(x.doc)
 	docs := []since{{0, x.doc}}
 	begin := time.Now()
 	stop := make(chan struct{})
-	senders := x.send(d.ingest, stop)
+	senders := x.send(d.other(), stop)
 	changes := 0
 	for time.Since(begin) < lasts {
 		var effective int64
 		asked := time.Now()
 		if len(x.doc.Hierarchies) == 1 && time.Since(begin) > lasts/3 {
-			effective = x.addCosts(d.model)
-		} else if effective = x.move(d.model, random); effective == 0 {
+			effective = x.addCosts(d.face())
+		} else if effective = x.move(d.face(), random); effective == 0 {
 			continue
 		}
 		changes++
@@ -268,7 +222,7 @@ func testModelChanges(t *testing.T, kind string) {
 	// The last change is seen in the ticks, too.
 	last := docs[len(docs)-1].effective
 	eventually(t, 2*time.Minute, func() error {
-		got, err := d.history.raw("groups", "plant", "", last, last+60_000)
+		got, err := d.other().raw("groups", "plant", "", last, last+60_000)
 		if err == nil && len(got) == 0 {
 			err = fmt.Errorf("no tick of the last change")
 		}
@@ -309,7 +263,7 @@ func testModelChanges(t *testing.T, kind string) {
 	eventually(t, 2*time.Minute, func() error {
 		for _, g := range x.doc.Groups {
 			isCost := strings.HasPrefix(g.ID, "cost")
-			if err := d.history.sameTicks(g.ID, from, to, func(t int64) (evaluated, bool) {
+			if err := d.other().sameTicks(g.ID, from, to, func(t int64) (evaluated, bool) {
 				if isCost && t < costs {
 					return evaluated{}, false
 				}
@@ -331,18 +285,16 @@ func testModelChanges(t *testing.T, kind string) {
 		for _, r := range x.sent[id] {
 			want[r.t] = r.value
 		}
-		eventually(t, time.Minute, func() error { return d.history.sameRecords(id, want) })
+		eventually(t, time.Minute, func() error { return d.other().sameRecords(id, want) })
 	}
-	for _, p := range slices.Backward(d.all) {
-		p.stop()
-	}
+	d.stop()
 }
 
 // late is how many records came after their ticks were closed.
 func late(t *testing.T, d *deployment) (n float64) {
 	t.Helper()
-	for _, p := range d.all {
-		a, err := p.send("GET", "/metrics", nil, nil)
+	for _, s := range d.parts {
+		a, err := s.process().send("GET", "/metrics", nil, nil)
 		if err != nil || a.status != http.StatusOK {
 			t.Fatalf("metrics: %d, %v", a.status, err)
 		}

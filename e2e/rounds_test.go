@@ -13,8 +13,8 @@ import (
 // that no clock closes ticks: what is acknowledged cannot be late.
 type rounds struct {
 	t       *testing.T
-	url     string
-	begin   int64 // of round 0, ms; a full second
+	urls    []string // of faces; a sender that hears no takes the next one
+	begin   int64    // of round 0, ms; a full second
 	senders []*sender
 	client  *http.Client
 
@@ -35,9 +35,9 @@ type sender struct {
 
 const sensorsEach = 3
 
-func newRounds(t *testing.T, url string, each int) *rounds {
+func newRounds(t *testing.T, urls []string, each int) *rounds {
 	r := &rounds{
-		t: t, url: url, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, end: -1,
+		t: t, urls: urls, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, end: -1,
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 	}
 	r.next = sync.NewCond(&r.mu)
@@ -140,8 +140,8 @@ func (r *rounds) round(s *sender, round int) error {
 	if round%s.again == 0 {
 		times = 2
 	}
-	for times > 0 {
-		ok, err := offer(r.client, r.url, s.door, s.number, rs)
+	for try := s.number; times > 0; try++ {
+		ok, err := offer(r.client, r.urls[try%len(r.urls)], s.door, s.number, rs)
 		if err != nil {
 			return err
 		}
@@ -235,62 +235,4 @@ func (r *rounds) check(p *process, done int) error {
 		}
 	}
 	return nil
-}
-
-// TestKill kills the process at any moment, starting included, while senders
-// go on. What was acknowledged must be there once, and the ticks exact.
-func TestKill(t *testing.T) {
-	kills, each := 3, 2
-	if *long {
-		kills, each = 20, 4
-	}
-	random := chance(t)
-	dir, addr := t.TempDir(), freeAddr(t)
-	// Positions, trimming and checkpoints happen between kills too.
-	settings := []string{"WATTWERK_HISTORY_FLUSH_EVERY=1s"}
-	run := func() *process { return launch(t, dir, settings, "--addr", addr) }
-	r := newRounds(t, "http://"+addr, each)
-	p := run()
-	p.ready()
-	p.putModel(r.document())
-	r.run()
-	r.until(1, time.Minute)
-	for i := range kills {
-		if i > 0 {
-			p = run()
-		}
-		switch {
-		case i%4 == 3: // while it starts
-			wait(t, time.Duration(random.Int64N(int64(600*time.Millisecond))))
-		case i == kills/2 && *long: // after everything that is done now and then
-			p.ready()
-			wait(t, 35*time.Second)
-		default:
-			p.ready()
-			wait(t, time.Duration(random.Int64N(int64(2*time.Second))))
-		}
-		p.kill()
-		done, err := r.so()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Logf("killed %d times, after %d rounds", i+1, done)
-	}
-	p = run()
-	p.ready()
-	done, _ := r.so()
-	r.until(done+10, 2*time.Minute)
-	done = r.finish()
-	t.Logf("%d records were acknowledged", done*len(r.senders)*sensorsEach)
-	eventually(t, 2*time.Minute, func() error { return r.check(p, done) })
-	// And from disk alone, not only from what is in memory.
-	p.stop()
-	p = run()
-	p.ready()
-	eventually(t, 2*time.Minute, func() error { return r.check(p, done) })
-	var dead struct{ Letters []struct{ Reason string } }
-	p.call("GET", "/api/v1/dead-letters", nil, &dead)
-	if len(dead.Letters) > 0 {
-		t.Errorf("%d dead letters, the newest: %s", len(dead.Letters), dead.Letters[0].Reason)
-	}
 }
