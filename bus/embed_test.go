@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/internal/mqtttest"
 )
@@ -263,5 +265,36 @@ func TestListenWithoutLoginIsForLoopbackOnly(t *testing.T) {
 	defer cancel()
 	if _, err := js.Stream(ctx, deadStream); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAllBeginAtOnce opens a bus for other processes and reaches it from many,
+// all at the same moment: whoever makes a stream first, all find it.
+func TestAllBeginAtOnce(t *testing.T) {
+	for range 4 {
+		addr := freeAddr(t)
+		dir := t.TempDir()
+		var g errgroup.Group
+		buses := make([]*Bus, 6)
+		for i := range buses {
+			o := Options{URL: "nats://" + addr, Partitions: 4}
+			if i == 0 {
+				o = Options{Dir: dir, MinFree: 1, Listen: addr, Partitions: 4}
+			}
+			g.Go(func() (err error) {
+				if buses[i], err = Open(t.Context(), o); err == nil {
+					_, err = buses[i].KV(t.Context(), "plans")
+				}
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Error(err)
+		}
+		for _, b := range slices.Backward(buses) {
+			if b != nil {
+				b.Close()
+			}
+		}
 	}
 }

@@ -104,7 +104,9 @@ func (b *Bus) patiently(ctx context.Context, what string, do func(context.Contex
 		// What others are making at this moment may be there for one node of a
 		// cluster and not yet for another.
 		missing := errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)
-		if ctx.Err() != nil || b.opts.URL == "" || !passing(err) && !missing {
+		// Two that make the same at once get into one another's way.
+		clash := code(err) == clashing && b.Shared()
+		if ctx.Err() != nil || !clash && (b.opts.URL == "" || !passing(err) && !missing) {
 			return err
 		}
 		if time.Now().After(until) {
@@ -173,6 +175,10 @@ var notNow = map[jetstream.ErrorCode]bool{
 	10194: true, // stream offline, with a reason
 	10195: true, // consumer offline, with a reason
 }
+
+// clashing is what a single node says to one of two that create the same
+// stream at the same moment, and to everybody whose disk does not let it.
+const clashing = 10049
 
 func code(err error) jetstream.ErrorCode {
 	if api, ok := errors.AsType[*jetstream.APIError](err); ok {
