@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bridge/mqtt"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
@@ -287,10 +288,10 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 	o := bridge.Options{Bus: p.bus, Model: sensors{p.catalog}, Config: what.Config, Registerer: p.metrics, Log: p.logger("bridge")}
 	if p.bus.Shared() {
 		self := p.fleet.Self()
-		o.Self = bridge.Peer{ID: self.ID, Name: self.Name}
-		o.Peers = func() (all []bridge.Peer) {
+		o.Self = intake.Peer{ID: self.ID, Name: self.Name}
+		o.Peers = func() (all []intake.Peer) {
 			for _, m := range p.fleet.With("bridge") {
-				all = append(all, bridge.Peer{ID: m.ID, Name: m.Name})
+				all = append(all, intake.Peer{ID: m.ID, Name: m.Name})
 			}
 			return all
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
 )
 
@@ -19,12 +20,12 @@ func (s *Service) Register(api huma.API) {
 		Summary:     "What was offered, taken and refused",
 		Description: "Counters of every bridge that was offered something since its process started. Where several processes take readings in, the sum of all that run now, and the part of each.",
 		Security:    scope("read"),
-	}, func(ctx context.Context, _ *struct{}) (*struct{ Body []Intake }, error) {
-		all, err := s.AllIntakes(ctx)
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body []intake.Intake }, error) {
+		all, err := s.all().All(ctx)
 		if err != nil {
 			return nil, huma.Error503ServiceUnavailable(err.Error())
 		}
-		return &struct{ Body []Intake }{all}, nil
+		return &struct{ Body []intake.Intake }{all}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "dead-letters", Method: http.MethodGet, Path: "/api/v1/dead-letters", Tags: []string{"Intake"},

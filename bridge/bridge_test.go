@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -184,7 +186,7 @@ func TestFailuresAreToldAndNothingIsAnnounced(t *testing.T) {
 		t.Error(diff)
 	}
 	at := now().Time()
-	if diff := cmp.Diff([]Intake{{Bridge: "test", Counts: Counts{Messages: 3, Accepted: 1, Failed: 2, Last: &at}}}, s.Intakes()); diff != "" {
+	if diff := cmp.Diff([]intake.Intake{{Bridge: "test", Counts: intake.Counts{Messages: 3, Accepted: 1, Failed: 2, Last: &at}}}, s.Intakes()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -214,12 +216,19 @@ func TestAnnouncesUnknownSensorsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The stream may not be there yet when reading begins.
-	if err := s.createSeen(ctx); err != nil {
+	if err := b.MakeSeen(ctx); err != nil {
 		t.Fatal(err)
+	}
+	stream, err := b.JetStream().Stream(ctx, bus.SeenStream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := stream.CachedInfo().Config; c.MaxBytes != 1<<30 || c.Discard != jetstream.DiscardOld {
+		t.Errorf("announcing made a stream without bounds: %+v", c)
 	}
 	var got []string
 	done := errors.New("done")
-	err = b.Read(ctx, seenStream, "", 0, func(m bus.Message) error {
+	err = b.Read(ctx, bus.SeenStream, "", 0, func(m bus.Message) error {
 		got = append(got, string(m.Data))
 		if strings.Contains(string(m.Data), `"newer"`) {
 			return done

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/klauspost/compress/snappy"
 
+	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/record"
@@ -185,7 +186,7 @@ func TestAcceptedIsStored(t *testing.T) {
 	if letters.Count != 1 || len(letters.Letters) != 1 || letters.Letters[0].Source != "json" || letters.Letters[0].Sensor != "desk" {
 		t.Errorf("%+v", letters)
 	}
-	var intakes []Intake
+	var intakes []intake.Intake
 	get("/api/v1/intake", &intakes)
 	if len(intakes) != 1 || intakes[0].Accepted != 1 || intakes[0].Refused != 1 || intakes[0].Messages != 2 {
 		t.Errorf("%+v", intakes)

@@ -2,19 +2,12 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/wattwerk/wattwerk/record"
 )
-
-// seenStream is where sensors are announced that nobody knows; the subjects
-// are "seen." and the name of the bridge, a message is a JSON array of [Seen].
-const seenStream = "SEEN"
 
 // Bounds of announcing.
 const (
@@ -22,7 +15,8 @@ const (
 	seenMemory  = 2_000_000 // sensors remembered; beyond, announcing starts over
 )
 
-// Seen is a sensor that sent something and is in no model.
+// Seen is a sensor that sent something and is in no model. A message of
+// [bus.SeenStream] is a JSON array of them.
 type Seen struct {
 	Sensor   record.SensorID `json:"sensor"`
 	Source   string          `json:"source"` // the bridge
@@ -96,7 +90,7 @@ func (s *Service) announce(ctx context.Context) error {
 		case <-retry.C:
 		}
 		if !created {
-			if err := s.createSeen(ctx); err != nil {
+			if err := s.bus.MakeSeen(ctx); err != nil {
 				s.log.Warn("announcing sensors has to wait", "error", err)
 				retry.Reset(time.Second)
 				continue
@@ -118,21 +112,6 @@ func (s *Service) announce(ctx context.Context) error {
 			retry.Reset(time.Second)
 		}
 	}
-}
-
-func (s *Service) createSeen(ctx context.Context) error {
-	js := s.bus.JetStream()
-	if _, err := js.Stream(ctx, seenStream); !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return err
-	}
-	_, err := js.CreateStream(ctx, jetstream.StreamConfig{
-		Name: seenStream, Subjects: []string{"seen.>"}, Storage: jetstream.FileStorage, Replicas: s.bus.Replicas(),
-		Description: "Sensors that sent something and are in no model.",
-	})
-	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil
-	}
-	return err
 }
 
 // publishSeen gives back what was not published.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -54,8 +55,8 @@ type Options struct {
 
 	// Self names this process among those that take readings in, and Peers
 	// gives the names of all that do now; both empty: it is alone.
-	Self  Peer
-	Peers func() []Peer
+	Self  intake.Peer
+	Peers func() []intake.Peer
 
 	Registerer prometheus.Registerer // may be nil
 
@@ -78,7 +79,7 @@ type Service struct {
 	remote  *remote
 	seen    seen
 	mu      sync.Mutex
-	intakes map[string]*intake
+	intakes map[string]*counter
 	away    *prometheus.CounterVec
 }
 
@@ -145,7 +146,7 @@ func newService(o Options, store Store) (*Service, error) {
 	}
 	s := &Service{
 		opts: o, bus: o.Bus, store: store, log: o.Log, now: o.Now,
-		jsons: make(map[string]Bridge), pdu: PDU(), intakes: make(map[string]*intake),
+		jsons: make(map[string]Bridge), pdu: PDU(), intakes: make(map[string]*counter),
 		seen: seen{announced: make(map[record.SensorID]struct{}), wake: make(chan struct{}, 1)},
 		away: turnedAway(),
 	}
@@ -176,10 +177,13 @@ func newService(o Options, store Store) (*Service, error) {
 func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.announce(ctx) })
-	if s.opts.Peers != nil {
-		g.Go(func() error { return s.tellIntakes(ctx) })
-	}
+	g.Go(func() error { return s.all().Run(ctx) })
 	return g.Wait()
+}
+
+// all knows the intakes of all processes.
+func (s *Service) all() *intake.Counter {
+	return &intake.Counter{Bus: s.bus, Self: s.opts.Self, Peers: s.opts.Peers, Here: s.Intakes, Log: s.log}
 }
 
 // Answer tells what became of what was offered.

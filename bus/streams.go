@@ -132,6 +132,19 @@ func (b *Bus) Stream(ctx context.Context, c jetstream.StreamConfig) error {
 	return b.patiently(ctx, "open stream "+c.Name, func(ctx context.Context) error { return b.fit(ctx, c) })
 }
 
+// SeenStream is where sensors are announced that are in no model: by those who
+// take readings in, under "seen." and the name of the bridge.
+const SeenStream = "SEEN"
+
+// MakeSeen makes [SeenStream], or fits one that is there. Whoever writes or reads
+// it calls this first, so that it does not matter who comes first.
+func (b *Bus) MakeSeen(ctx context.Context) error {
+	return b.Stream(ctx, jetstream.StreamConfig{
+		Name: SeenStream, Subjects: []string{"seen.>"}, MaxBytes: 1 << 30, Discard: jetstream.DiscardOld,
+		Description: "Sensors that sent something and are in no model.",
+	})
+}
+
 func (b *Bus) fit(ctx context.Context, c jetstream.StreamConfig) error {
 	c.Replicas = b.opts.Replicas
 	c.AllowDirect = false

@@ -8,21 +8,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// seenStream is the stream on which bridges announce sensors that are in no
-// model; the subjects are "seen." and the name of the bridge, a message is a
-// JSON array of announcements.
-const (
-	seenStream = "SEEN"
-	seenMost   = 2_000_000 // sensors remembered
-	seenBytes  = 1 << 30   // of the stream
-)
+// seenMost is how many sensors are remembered that are in no model.
+const seenMost = 2_000_000
 
 // announcement is a sensor that sent something and is not in the model.
 type announcement struct {
@@ -51,10 +43,7 @@ func newSeen() seen { return seen{of: make(map[record.SensorID]*sighting)} }
 
 // followSeen reads announcements until ctx ends.
 func (s *Service) followSeen(ctx context.Context) error {
-	if err := s.o.Bus.Stream(ctx, jetstream.StreamConfig{
-		Name: seenStream, Subjects: []string{"seen.>"}, Description: "Sensors that sent something and are in no model.",
-		Discard: jetstream.DiscardOld, MaxBytes: seenBytes,
-	}); err != nil {
+	if err := s.o.Bus.MakeSeen(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -62,7 +51,7 @@ func (s *Service) followSeen(ctx context.Context) error {
 	}
 	var from uint64
 	for {
-		err := s.o.Bus.Read(ctx, seenStream, "", from, func(m bus.Message) error {
+		err := s.o.Bus.Read(ctx, bus.SeenStream, "", from, func(m bus.Message) error {
 			from = m.Seq + 1
 			lost, err := s.seen.take(m.Data)
 			if err != nil {

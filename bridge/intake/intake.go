@@ -1,19 +1,17 @@
-package bridge
+package intake
 
 import (
 	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
-	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/wattwerk/wattwerk/bus"
-	"github.com/wattwerk/wattwerk/record"
 )
 
 // Counts are what was offered, and what became of it.
@@ -60,103 +58,64 @@ type Peer struct {
 	Name string // for people
 }
 
-type intake struct {
-	messages, bytes, accepted, refused, filtered, failed atomic.Uint64
-	last                                                 atomic.Int64
-}
-
-func (c *intake) count(messages, bytes int, a Answer, at record.Millis, err error) {
-	c.messages.Add(uint64(messages))
-	c.bytes.Add(uint64(bytes))
-	c.last.Store(int64(at))
-	if err != nil {
-		c.failed.Add(uint64(messages))
-		return
-	}
-	c.accepted.Add(uint64(a.Accepted))
-	c.refused.Add(uint64(a.Refused))
-	c.filtered.Add(uint64(a.Filtered))
-}
-
-func (s *Service) intake(name string) *intake {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := s.intakes[name]
-	if c == nil {
-		c = new(intake)
-		s.intakes[name] = c
-		for _, reason := range []string{"busy", "full", "failed"} {
-			s.away.WithLabelValues(name, reason) // 0, and not missing
-		}
-	}
-	return c
-}
-
-// Intakes lists the counters of every bridge of this process that was offered
-// something, sorted by name.
-func (s *Service) Intakes() []Intake {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := make([]Intake, 0, len(s.intakes))
-	for name, c := range s.intakes {
-		in := Intake{Bridge: name, Counts: Counts{
-			Messages: c.messages.Load(), Bytes: c.bytes.Load(), Accepted: c.accepted.Load(),
-			Refused: c.refused.Load(), Filtered: c.filtered.Load(), Failed: c.failed.Load(),
-		}}
-		if ms := c.last.Load(); ms != 0 {
-			t := record.Millis(ms).Time()
-			in.Last = &t
-		}
-		out = append(out, in)
-	}
-	slices.SortFunc(out, func(a, b Intake) int { return strings.Compare(a.Bridge, b.Bridge) })
-	return out
-}
-
 // offering is what a process answers to those who ask what it took.
 type offering struct {
 	Peer
 	Intakes []Intake
 }
 
-// intakeWithin is how long the answers of all processes are waited for.
-const intakeWithin = time.Second
+// within is how long the answers of all processes are waited for.
+const within = time.Second
 
-// tellIntakes answers other processes until ctx ends.
-func (s *Service) tellIntakes(ctx context.Context) error {
-	sub, err := s.bus.Conn().Subscribe(bus.IntakeSubject, func(m *nats.Msg) {
-		data, err := json.Marshal(offering{s.opts.Self, s.Intakes()})
+// Counter knows what was taken here, and asks the others. Its methods are safe
+// for concurrent use.
+type Counter struct {
+	Bus   *bus.Bus
+	Self  Peer            // this process
+	Peers func() []Peer   // all that take readings in now; nil: this one is alone
+	Here  func() []Intake // of this process, by name
+	Log   *slog.Logger
+}
+
+// Run answers other processes until ctx ends.
+func (c *Counter) Run(ctx context.Context) error {
+	if c.Peers == nil {
+		<-ctx.Done()
+		return nil
+	}
+	sub, err := c.Bus.Conn().Subscribe(bus.IntakeSubject, func(m *nats.Msg) {
+		data, err := json.Marshal(offering{c.Self, c.Here()})
 		if err == nil {
 			err = m.Respond(data)
 		}
 		if err != nil {
-			s.log.Warn("the intake was not told", "error", err)
+			c.Log.Warn("the intake was not told", "error", err)
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("tell the intake: %w", err)
 	}
 	<-ctx.Done()
-	if s.bus.Conn().IsClosed() {
+	if c.Bus.Conn().IsClosed() {
 		return nil
 	}
 	return sub.Unsubscribe()
 }
 
-// AllIntakes sums up what all processes were offered that take readings in now.
+// All sums up what all processes were offered that take readings in now.
 // One that does not answer within a second is named as silent.
-func (s *Service) AllIntakes(ctx context.Context) ([]Intake, error) {
-	if s.opts.Peers == nil {
-		return s.Intakes(), nil
+func (c *Counter) All(ctx context.Context) ([]Intake, error) {
+	if c.Peers == nil {
+		return c.Here(), nil
 	}
-	peers := slices.DeleteFunc(s.opts.Peers(), func(p Peer) bool { return p.ID == s.opts.Self.ID })
+	peers := slices.DeleteFunc(c.Peers(), func(p Peer) bool { return p.ID == c.Self.ID })
 	if len(peers) == 0 {
-		return s.Intakes(), nil
+		return c.Here(), nil
 	}
-	answers := map[string]offering{s.opts.Self.ID: {s.opts.Self, s.Intakes()}}
-	ctx, cancel := context.WithTimeout(ctx, intakeWithin)
+	answers := map[string]offering{c.Self.ID: {c.Self, c.Here()}}
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	conn := s.bus.Conn()
+	conn := c.Bus.Conn()
 	inbox := conn.NewRespInbox()
 	sub, err := conn.SubscribeSync(inbox)
 	if err == nil {
@@ -175,15 +134,15 @@ func (s *Service) AllIntakes(ctx context.Context) ([]Intake, error) {
 			break
 		}
 		var t offering
-		if err := json.Unmarshal(m.Data, &t); err == nil && t.ID != s.opts.Self.ID {
+		if err := json.Unmarshal(m.Data, &t); err == nil && t.ID != c.Self.ID {
 			answers[t.ID] = t
 		}
 	}
-	return sumIntakes(append(peers, s.opts.Self), answers), nil
+	return sum(append(peers, c.Self), answers), nil
 }
 
-// sumIntakes adds the answers by bridge.
-func sumIntakes(peers []Peer, answers map[string]offering) []Intake {
+// sum adds the answers by bridge.
+func sum(peers []Peer, answers map[string]offering) []Intake {
 	byName := make(map[string]*Intake)
 	var silent []InstanceIntake
 	for _, p := range peers {
@@ -193,19 +152,19 @@ func sumIntakes(peers []Peer, answers map[string]offering) []Intake {
 	}
 	for _, t := range answers {
 		for _, in := range t.Intakes {
-			sum := byName[in.Bridge]
-			if sum == nil {
-				sum = &Intake{Bridge: in.Bridge, Instances: slices.Clone(silent)}
-				byName[in.Bridge] = sum
+			total := byName[in.Bridge]
+			if total == nil {
+				total = &Intake{Bridge: in.Bridge, Instances: slices.Clone(silent)}
+				byName[in.Bridge] = total
 			}
-			sum.add(in.Counts)
-			sum.Instances = append(sum.Instances, InstanceIntake{Instance: t.Name, Counts: in.Counts})
+			total.add(in.Counts)
+			total.Instances = append(total.Instances, InstanceIntake{Instance: t.Name, Counts: in.Counts})
 		}
 	}
 	out := make([]Intake, 0, len(byName))
-	for _, sum := range byName {
-		slices.SortFunc(sum.Instances, func(a, b InstanceIntake) int { return cmp.Compare(a.Instance, b.Instance) })
-		out = append(out, *sum)
+	for _, total := range byName {
+		slices.SortFunc(total.Instances, func(a, b InstanceIntake) int { return cmp.Compare(a.Instance, b.Instance) })
+		out = append(out, *total)
 	}
 	slices.SortFunc(out, func(a, b Intake) int { return cmp.Compare(a.Bridge, b.Bridge) })
 	return out

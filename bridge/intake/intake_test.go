@@ -1,4 +1,4 @@
-package bridge
+package intake
 
 import (
 	"testing"
@@ -15,7 +15,7 @@ func TestIntakesOfSeveralProcesses(t *testing.T) {
 	of := func(messages uint64, last *time.Time) Counts {
 		return Counts{Messages: messages, Bytes: 10 * messages, Accepted: messages - 1, Refused: 1, Filtered: 2, Failed: 3, Last: last}
 	}
-	got := sumIntakes([]Peer{c, b, a}, map[string]offering{
+	got := sum([]Peer{c, b, a}, map[string]offering{
 		"1": {a, []Intake{{Bridge: "json", Counts: of(2, &later)}}},
 		"2": {b, []Intake{{Bridge: "influx", Counts: of(7, nil)}, {Bridge: "json", Counts: of(5, &first)}}},
 	})
