@@ -10,6 +10,7 @@ type BenchCmd struct {
 	Aggregate BenchAggregateCmd `cmd:"" help:"Aggregation alone, in memory; every result is checked."`
 	Latency   BenchLatencyCmd   `cmd:"" help:"From an accepted HTTP push to the tick on the event stream."`
 	Query     BenchQueryCmd     `cmd:"" help:"A year of one sensor reduced to 1,000 points; bytes a sample."`
+	Settle    BenchSettleCmd    `cmd:"" help:"Windows of 15 minutes from raw readings, for all sensors and groups."`
 	UC1       BenchUC1Cmd       `cmd:"" name:"uc1" help:"Theodolite's first benchmark: store every record."`
 	UC2       BenchUC2Cmd       `cmd:"" name:"uc2" help:"Theodolite's second: downsample to windows of a minute."`
 	UC3       BenchUC3Cmd       `cmd:"" name:"uc3" help:"Theodolite's third: statistics by hour of the day, over 30 days that slide."`
@@ -30,6 +31,7 @@ Examples:
   wattwerk bench aggregate --json
   wattwerk bench latency
   wattwerk bench query
+  wattwerk bench settle
   wattwerk bench scale --svg scale.svg
   wattwerk bench uc
   wattwerk bench uc1 --backlog                 how many records a second are stored

@@ -41,6 +41,7 @@ type CLI struct {
 	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors."`
 	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
+	Settle  SettleCmd  `cmd:"" help:"Settle windows of a span of time again."`
 	Export  ExportCmd  `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
 	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
 	Restore RestoreCmd `cmd:"" help:"Make a data directory from a backup."`

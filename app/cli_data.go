@@ -165,7 +165,8 @@ func (c *ImportCmd) offline(ctx context.Context, sys IO, r io.Reader, q url.Valu
 		return res, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return transfer.Import(ctx, store, r, o, nil, nil)
+	res, err = transfer.Import(ctx, store, r, o, nil, nil)
+	return res, errors.Join(err, cfg.markFilled(ctx, res.Filled))
 }
 
 // ExportCmd is "wattwerk export".

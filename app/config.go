@@ -13,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/config"
+	"github.com/wattwerk/wattwerk/settlement"
 )
 
 // EnvPrefix begins the environment variables that are settings.
@@ -26,16 +27,17 @@ type Config struct {
 	Name    string   `koanf:"name" doc:"What this process is called among the others of its installation; empty: the name of the machine."`
 	Demo    bool     `koanf:"demo" doc:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
 
-	Log       LogConfig       `koanf:"log" doc:"What the process writes to standard error."`
-	Bus       BusConfig       `koanf:"bus" doc:"The backbone between the modules: NATS JetStream, embedded or somewhere else."`
-	Trace     TraceConfig     `koanf:"trace" doc:"Following deliveries through the processes (OpenTelemetry). Off unless an endpoint is set, here or in the standard variables."`
-	Gateway   GatewayConfig   `koanf:"gateway" doc:"The one port for people and programs, and who may come in."`
-	Bridge    BridgeConfig    `koanf:"bridge" doc:"What takes readings in."`
-	Aggregate AggregateConfig `koanf:"aggregate" doc:"What sums sensors up to groups."`
-	Uplink    UplinkConfig    `koanf:"uplink" doc:"What an edge sends to its centre; docs/edge.md."`
-	Landing   LandingConfig   `koanf:"landing" doc:"What a centre makes of what edges send."`
-	History   HistoryConfig   `koanf:"history" doc:"What keeps every reading."`
-	SQL       SQLConfig       `koanf:"sql" doc:"Where users, sessions and tokens are kept."`
+	Log        LogConfig        `koanf:"log" doc:"What the process writes to standard error."`
+	Bus        BusConfig        `koanf:"bus" doc:"The backbone between the modules: NATS JetStream, embedded or somewhere else."`
+	Trace      TraceConfig      `koanf:"trace" doc:"Following deliveries through the processes (OpenTelemetry). Off unless an endpoint is set, here or in the standard variables."`
+	Gateway    GatewayConfig    `koanf:"gateway" doc:"The one port for people and programs, and who may come in."`
+	Bridge     BridgeConfig     `koanf:"bridge" doc:"What takes readings in."`
+	Aggregate  AggregateConfig  `koanf:"aggregate" doc:"What sums sensors up to groups."`
+	Uplink     UplinkConfig     `koanf:"uplink" doc:"What an edge sends to its centre; docs/edge.md."`
+	Landing    LandingConfig    `koanf:"landing" doc:"What a centre makes of what edges send."`
+	History    HistoryConfig    `koanf:"history" doc:"What keeps every reading."`
+	Settlement SettlementConfig `koanf:"settlement" doc:"What settles energies per window from the raw readings."`
+	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens and settled windows are kept."`
 }
 
 // LogConfig is how the process talks to its operator.
@@ -85,18 +87,19 @@ type HistoryConfig struct {
 // DefaultConfig is what a process does when told nothing.
 func DefaultConfig() Config {
 	return Config{
-		Data:      "data",
-		Addr:      "127.0.0.1:8080",
-		Log:       LogConfig{Level: "info", Format: "text"},
-		Bus:       BusConfig{Partitions: 16, Replicas: 1, Wait: config.Duration(2 * time.Minute), Sync: true, MinFree: 256 << 20, MQTT: "auto", Readers: []string{history.Reader, aggregate.Reader}},
-		Trace:     TraceConfig{Ratio: 0.01},
-		Gateway:   DefaultGatewayConfig(),
-		Bridge:    DefaultBridgeConfig(),
-		Aggregate: AggregateConfig{Grace: config.Duration(2 * time.Second)},
-		Uplink:    DefaultUplinkConfig(),
-		Landing:   DefaultLandingConfig(),
-		History:   HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
-		SQL:       SQLConfig{Conns: 8},
+		Data:       "data",
+		Addr:       "127.0.0.1:8080",
+		Log:        LogConfig{Level: "info", Format: "text"},
+		Bus:        BusConfig{Partitions: 16, Replicas: 1, Wait: config.Duration(2 * time.Minute), Sync: true, MinFree: 256 << 20, MQTT: "auto", Readers: []string{history.Reader, aggregate.Reader}},
+		Trace:      TraceConfig{Ratio: 0.01},
+		Gateway:    DefaultGatewayConfig(),
+		Bridge:     DefaultBridgeConfig(),
+		Aggregate:  AggregateConfig{Grace: config.Duration(2 * time.Second)},
+		Uplink:     DefaultUplinkConfig(),
+		Landing:    DefaultLandingConfig(),
+		History:    HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
+		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
+		SQL:        SQLConfig{Conns: 8},
 	}
 }
 
@@ -124,7 +127,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.validateEdge())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.validateEdge(), c.validateSettlement())
 	return errors.Join(errs...)
 }
 

@@ -33,6 +33,8 @@ import (
 	"github.com/wattwerk/wattwerk/internal/trace"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/registry"
+	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/web"
 )
 
@@ -56,6 +58,7 @@ type process struct {
 
 	bus     *bus.Bus
 	bridges bool   // this process takes readings in
+	settles bool   // what this process stores is settled, here or elsewhere
 	mqtt    string // where MQTT is spoken; empty: nowhere
 	noMQTT  string // why it is not, when it was meant to
 	catalog *catalog.Catalog
@@ -63,15 +66,18 @@ type process struct {
 	notary  *access.Notary // who other processes say is asking
 
 	// Those of modules that are not in this process are nil.
-	registry  *registry.Service
-	history   *history.Service
-	store     history.Store
-	aggregate *aggregate.Service
-	bridge    *bridge.Service
-	live      *live.Service
+	registry   *registry.Service
+	history    *history.Service
+	store      history.Store
+	settled    *ledger.Store
+	settlement *settlement.Service
+	aggregate  *aggregate.Service
+	bridge     *bridge.Service
+	live       *live.Service
 
-	visible  func() doctor.Facts // what can be seen without asking anybody
-	trimming sync.Mutex          // held while nothing may be removed from the bus
+	visible     func() doctor.Facts  // what can be seen without asking anybody
+	historyTurn chan context.Context // this process keeps the history in its data directory until the context ends
+	trimming    sync.Mutex           // held while nothing may be removed from the bus
 }
 
 // maxBody is the largest body of a request, in bytes: that of an import, which
@@ -92,7 +98,7 @@ const localToken = "commands on this machine"
 // Run runs a process until ctx ends or a module fails. What people should
 // read goes to out, everything else to log.
 func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
-	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge")}
+	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge"), settles: c.settles(), historyTurn: make(chan context.Context)}
 	p.visible = func() doctor.Facts { return visible(&c) }
 	p.elsewhere = c.elsewhere()
 	p.here = slices.DeleteFunc(moduleNames(), func(n string) bool { return !c.has(n) })
@@ -123,8 +129,8 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 	for {
 		began := time.Now()
 		err := p.modules(ctx)
-		mends := errors.Is(err, bus.ErrBroken) || errors.Is(err, history.ErrBroken)
-		if ctx.Err() != nil || !mends || time.Since(began) < leastLife {
+		err = errors.Join(err, p.closeSettled())
+		if ctx.Err() != nil || !mends(err) || time.Since(began) < leastLife {
 			return err
 		}
 		p.again = true

@@ -32,6 +32,23 @@ func newProgress(sys IO, what string, total int64) *progress {
 	)}
 }
 
+// newCountdown does the same for things that are counted one by one.
+func newCountdown(sys IO, what string, total int) *progress {
+	p := newProgress(sys, what, int64(total))
+	if p.bar != nil {
+		progressbar.OptionShowBytes(false)(p.bar)
+		progressbar.OptionShowCount()(p.bar)
+	}
+	return p
+}
+
+// add counts n more.
+func (p *progress) add(n int) {
+	if p.n += int64(n); p.bar != nil {
+		_ = p.bar.Add(n)
+	}
+}
+
 // Write counts, and never fails.
 func (p *progress) Write(b []byte) (int, error) {
 	p.n += int64(len(b))

@@ -221,14 +221,33 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 	if c.Store == storeRemote {
 		flushEvery, flushSamples = c.Remote.FlushEvery.Std(), uint64(c.Remote.Buffer)/4
 	}
-	s, err := history.New(history.Options{
+	o := history.Options{
 		Bus: p.bus, Catalog: p.catalog, Store: store, Share: p.shareHistory(), FlushEvery: flushEvery, FlushSamples: flushSamples, Log: log, Registerer: p.metrics,
-	})
+	}
+	marks, err := p.watcher(ctx)
+	if err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	if marks != nil {
+		o.Watcher = marks
+	}
+	s, err := history.New(o)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
 	p.history, p.store = s, store
-	return running{run: s.Run, stop: func(context.Context) error {
+	return running{run: func(ctx context.Context) error {
+		if marks == nil {
+			return s.Run(ctx)
+		}
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return s.Run(ctx) })
+		g.Go(func() error {
+			marks.Run(ctx, func(err error) { log.Warn("what has to be settled again is not noted, trying again", "error", err) })
+			return nil
+		})
+		return g.Wait()
+	}, stop: func(context.Context) error {
 		err := store.Close()
 		if errors.Is(err, history.ErrNoRoom) || errors.Is(err, history.ErrAway) || errors.Is(err, history.ErrBroken) {
 			// It is said once more, so that nobody wonders; the bus has all of it.
@@ -257,6 +276,7 @@ func (p *process) shareHistory() run.Share {
 		defer waits.Stop()
 		return p.fleet.Share(ctx, "history-here", 1, func(ctx context.Context, _ int) error {
 			waits.Stop()
+			go p.takeTurn(ctx)
 			return run.Alone(ctx, name, pieces, work)
 		})
 	}

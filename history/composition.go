@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -49,12 +50,11 @@ func (s *Service) getSensorEnergy(ctx context.Context, in *sensorSpanInput) (*se
 	out := &sensorEnergyOutput{}
 	out.Body.From, out.Body.To = from.Time(), to.Time()
 	var a amount
-	q, ok := hourly(x.quantity)
+	q, ok := x.quantity.Integral()
 	switch {
-	case ok:
+	case ok && q != x.quantity:
 		a, err = s.integrate(ctx, x.series, from, s.present(to), x.rule)
-	case countable(x.quantity):
-		q = x.quantity
+	case ok:
 		a, err = s.count(ctx, x.series, from, to, x.rule, x.swaps())
 	case x.sensor == nil:
 		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("the quantity of sensor %q is not known: it is not in the model", in.ID))
@@ -96,8 +96,8 @@ func (s *Service) getGroupEnergy(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	q, ok := hourly(x.quantity)
-	if !ok && x.quantity != "" {
+	q, ok := x.quantity.Integral()
+	if (!ok || q == x.quantity) && x.quantity != "" {
 		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("group %q adds up %s; energy is known of power only", in.ID, x.quantity))
 	}
 	if !ok {
@@ -210,7 +210,7 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	var sum exactSum
+	var sum exact.Sum
 	known := false
 	parts := b.Parts[:0]
 	for i, p := range b.Parts {
@@ -221,13 +221,13 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 		if v := number(values[i].Value); v != nil {
 			t := values[i].Time.Time()
 			p.Value, p.Time, known = v, &t, true
-			sum.add(float64(p.Sign) * *v)
+			sum.Add(float64(p.Sign) * *v)
 		}
 		parts = append(parts, p)
 	}
 	b.Parts = parts
 	if known {
-		b.Sum = number(sum.value())
+		b.Sum = number(sum.Float64())
 	}
 	b.Whole = b.Sum
 	if b.Meter != nil {

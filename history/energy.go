@@ -5,24 +5,9 @@ import (
 	"errors"
 	"math"
 
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/record"
 )
-
-// exactSum adds with the error of each addition kept (Neumaier), so that a sum
-// of millions of products is as good as its terms.
-type exactSum struct{ sum, rest float64 }
-
-func (s *exactSum) add(v float64) {
-	t := s.sum + v
-	if math.Abs(s.sum) >= math.Abs(v) {
-		s.rest += (s.sum - t) + v
-	} else {
-		s.rest += (v - t) + s.sum
-	}
-	s.sum = t
-}
-
-func (s *exactSum) value() float64 { return s.sum + s.rest }
 
 const msPerHour = 3_600_000
 
@@ -35,8 +20,8 @@ type integral struct {
 	from, to, hold int64
 	last           Sample
 	has            bool
-	sum            exactSum // unit of the series times ms
-	covered        int64    // ms
+	sum            exact.Sum // unit of the series times ms
+	covered        int64     // ms
 }
 
 func (x *integral) feed(times []int64, values []float64) error {
@@ -58,7 +43,7 @@ func (x *integral) until(t int64) {
 		end = min(end, int64(x.last.Time)+x.hold)
 	}
 	if end > begin {
-		x.sum.add(x.last.Value * float64(end-begin))
+		x.sum.AddProduct(x.last.Value, end-begin)
 		x.covered += end - begin
 	}
 	x.has = false
@@ -91,7 +76,7 @@ func (s *Service) integrate(ctx context.Context, k Series, from, to record.Milli
 		return amount{}, err
 	}
 	x.until(int64(to))
-	out := amount{value: x.sum.value() / msPerHour, covered: x.covered, readings: n}
+	out := amount{value: x.sum.Float64() / msPerHour, covered: x.covered, readings: n}
 	if x.covered == 0 {
 		out.value = math.NaN()
 	}
@@ -133,7 +118,7 @@ type counting struct {
 	last     Sample
 	has      bool
 	swaps    []replacement
-	sum      exactSum
+	sum      exact.Sum
 	covered  int64
 	resets   int
 }
@@ -159,9 +144,9 @@ func (x *counting) step(now Sample) {
 	switch {
 	case end <= begin:
 	case begin == from && end == to:
-		x.sum.add(rise)
+		x.sum.Add(rise)
 	default: // a reading before or after the span: the rise is taken as even between the two
-		x.sum.add(rise * float64(end-begin) / float64(to-from))
+		x.sum.Add(rise * float64(end-begin) / float64(to-from))
 	}
 	x.covered += max(end-begin, 0)
 	x.last = now
@@ -199,7 +184,7 @@ func (s *Service) count(ctx context.Context, k Series, from, to record.Millis, r
 	if err != nil && !errors.Is(err, errEnough) {
 		return amount{}, err
 	}
-	out := amount{value: x.sum.value(), covered: x.covered, resets: x.resets, readings: n}
+	out := amount{value: x.sum.Float64(), covered: x.covered, resets: x.resets, readings: n}
 	if x.covered == 0 {
 		out.value = math.NaN()
 	}

@@ -57,6 +57,9 @@ func (s *Service) records(ctx context.Context, p int) reader {
 		}); err != nil {
 			return err
 		}
+		if w := s.opts.Watcher; w != nil {
+			w.Stored(p, &batch)
+		}
 		s.appended.Add(uint64(n))
 		s.streams[p].done(m.Seq, newest)
 		return nil

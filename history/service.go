@@ -30,11 +30,27 @@ const (
 // last the aggregates.
 const sharedAs = "history"
 
+// Watcher is told what was stored, so that it can compute again what is derived
+// from it.
+type Watcher interface {
+	// Stored is told of a batch that can be read from the store now. It is
+	// called by one goroutine for each partition, and must not keep the batch.
+	Stored(partition int, b *record.Batch)
+	// Filled is told of old readings of a sensor that were stored in bulk. They
+	// lie in a span of time, both ends included. It returns when it will not
+	// forget that.
+	Filled(ctx context.Context, id record.SensorID, from, to record.Millis) error
+	// Save returns when what Stored was told will not be forgotten. Only then
+	// it is noted that the batches need not be read again.
+	Save(ctx context.Context) error
+}
+
 // Options are what a service needs. Bus and Store must be set.
 type Options struct {
 	Bus          *bus.Bus
 	Catalog      *catalog.Catalog // knows max ages, units and groups; nil: nothing is known
 	Store        Store            // stays open when the service ends
+	Watcher      Watcher          // is told what was stored; may be nil
 	Share        run.Share        // who else stores into the same store; nil: nobody, all streams are ours
 	FlushEvery   time.Duration    // default 2 h
 	FlushSamples uint64           // flush when so many samples are in memory; default 150 million
@@ -333,6 +349,15 @@ func (s *Service) follow(ctx context.Context, position *atomic.Uint64, read read
 	}
 }
 
+// Filled tells whoever watches that old readings of a sensor were stored in
+// bulk, between two times, both included.
+func (s *Service) Filled(ctx context.Context, id record.SensorID, from, to record.Millis) error {
+	if s.opts.Watcher == nil {
+		return nil
+	}
+	return s.opts.Watcher.Filled(ctx, id, from, to)
+}
+
 // pause waits and tells whether ctx is still on.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
@@ -380,6 +405,11 @@ func (s *Service) flush(ctx context.Context) (err error) {
 		s.flushed.WithLabelValues("error").Observe(time.Since(began).Seconds())
 		s.troubles.WithLabelValues("flush").Inc()
 		return err
+	}
+	if w := s.opts.Watcher; w != nil {
+		if err := w.Save(ctx); err != nil {
+			return err
+		}
 	}
 	s.flushed.WithLabelValues("ok").Observe(time.Since(began).Seconds())
 	s.flushedAt.Store(began.UnixMilli())

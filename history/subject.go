@@ -122,24 +122,6 @@ func (x subject) unit() string {
 	return x.quantity.Unit().Symbol
 }
 
-// hourly is the quantity of an integral over hours, false when nobody asks for
-// such a thing.
-func hourly(q record.Quantity) (record.Quantity, bool) {
-	switch q {
-	case record.ActivePower:
-		return record.Energy, true
-	case record.ReactivePower:
-		return record.ReactiveEnergy, true
-	case record.ApparentPower:
-		return record.ApparentEnergy, true
-	}
-	return "", false
-}
-
-func countable(q record.Quantity) bool {
-	return q == record.Energy || q == record.ReactiveEnergy || q == record.ApparentEnergy
-}
-
 // swaps are the changes of device whose readings are known.
 func (x subject) swaps() []replacement {
 	if x.sensor == nil {

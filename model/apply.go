@@ -363,7 +363,7 @@ func sensorID(s *Sensor) record.SensorID { return s.ID }
 
 func sameSensor(a, b *Sensor) bool {
 	if a.ID != b.ID || a.Name != b.Name || a.Site != b.Site || a.Quantity != b.Quantity || a.Unit != b.Unit ||
-		a.Kind != b.Kind || a.Interval != b.Interval || !samePointed(a.MaxAge, b.MaxAge) {
+		a.Kind != b.Kind || a.Interval != b.Interval || !samePointed(a.MaxAge, b.MaxAge) || !sameRegister(a.Register, b.Register) {
 		return false
 	}
 	return slices.EqualFunc(a.Devices, b.Devices, func(x, y Device) bool {
@@ -371,6 +371,10 @@ func sameSensor(a, b *Sensor) bool {
 			samePointed(x.Start, y.Start) && samePointed(x.End, y.End) &&
 			(x.To == nil) == (y.To == nil) && (x.To == nil || x.To.Equal(*y.To))
 	})
+}
+
+func sameRegister(a, b *Register) bool {
+	return a == b || a != nil && b != nil && samePointed(a.Width, b.Width) && samePointed(a.Tolerance, b.Tolerance) && samePointed(a.MaxRate, b.MaxRate)
 }
 
 func samePointed[T comparable](a, b *T) bool {

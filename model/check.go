@@ -94,12 +94,26 @@ func (c *change) checkSensor(s *Sensor) {
 	if s.MaxAge != nil && *s.MaxAge != Unlimited && (*s.MaxAge < Duration(time.Millisecond) || *s.MaxAge > 100*MaxInterval) {
 		c.faults.add("sensor %q has the max age %v; it is at least 1ms, or unlimited", s.ID, *s.MaxAge)
 	}
+	if r := s.Register; r != nil {
+		if s.Kind != Counter {
+			c.faults.add("sensor %q is a gauge and has a register; only a counter has one", s.ID)
+		}
+		c.checkRegister(s.ID, "width", r.Width)
+		c.checkRegister(s.ID, "tolerance", r.Tolerance)
+		c.checkRegister(s.ID, "greatest rate", r.MaxRate)
+	}
 	if len(s.Devices) > MaxDevices {
 		c.faults.add("sensor %q has %d devices, at most %d are taken", s.ID, len(s.Devices), MaxDevices)
 		return
 	}
 	for i := range s.Devices {
 		c.checkDevice(s, i)
+	}
+}
+
+func (c *change) checkRegister(id record.SensorID, what string, v *float64) {
+	if v != nil && !(*v > 0 && *v <= record.MaxValue) {
+		c.faults.add("the register of sensor %q has the %s %v; it is more than 0", id, what, *v)
 	}
 }
 

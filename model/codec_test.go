@@ -24,7 +24,8 @@ func sample() Document {
 		Sensors: []Sensor{
 			{ID: "a", Name: "yes", Site: "kiel", Quantity: record.ActivePower, Unit: "kW", Kind: Gauge, Interval: Duration(time.Second), MaxAge: &five},
 			{ID: "12", Name: "- null", Quantity: record.Energy, Unit: "kWh", Kind: Counter, Interval: 15 * Duration(time.Minute), MaxAge: &unlimited,
-				Devices: []Device{{Serial: "007", From: year, To: new(year.AddDate(1, 0, 0)), End: &end}, {Serial: "8", Description: "two\nlines: \"x\"", From: year.AddDate(1, 0, 0), Start: &start}}},
+				Register: &Register{Width: new(1e9), MaxRate: new(43e3)},
+				Devices:  []Device{{Serial: "007", From: year, To: new(year.AddDate(1, 0, 0)), End: &end}, {Serial: "8", Description: "two\nlines: \"x\"", From: year.AddDate(1, 0, 0), Start: &start}}},
 			{ID: "ä€😀 / 'x'", Quantity: record.ActivePower, Unit: "W", Kind: Gauge, Interval: Duration(1500 * time.Millisecond)},
 			{ID: "true", Quantity: record.ActivePower, Unit: "W", Kind: Gauge, Interval: DefaultInterval},
 		},

@@ -58,6 +58,7 @@ type Sensor struct {
 	Kind     Kind            `json:"kind,omitempty" yaml:"kind,omitempty" doc:"gauge or counter; default: as usual for the quantity" enum:"gauge,counter"`
 	Interval Duration        `json:"interval,omitempty" yaml:"interval,omitempty" doc:"Expected time between readings; default 1m" example:"1s"`
 	MaxAge   *Duration       `json:"maxAge,omitempty" yaml:"maxAge,omitempty" doc:"How old the last reading may be and still count, or unlimited; default 3 intervals" example:"3m"`
+	Register *Register       `json:"register,omitempty" yaml:"register,omitempty" doc:"Of a counter: how it counts, by which odd readings are understood"`
 	Devices  []Device        `json:"devices,omitempty" yaml:"devices,omitempty" doc:"The devices that served it, in order of time"`
 }
 
@@ -73,6 +74,13 @@ func (s *Sensor) Age() int64 {
 		return -1
 	}
 	return time.Duration(*s.MaxAge).Milliseconds()
+}
+
+// Register says how a counter counts. What is absent is not known.
+type Register struct {
+	Width     *float64 `json:"width,omitempty" yaml:"width,omitempty" doc:"Value at which it begins again at zero, in the coherent unit: 1e9 for a meter of 6 digits that shows kW·h" example:"1000000000"`
+	Tolerance *float64 `json:"tolerance,omitempty" yaml:"tolerance,omitempty" doc:"By how much it may step back without having begun anew, in the coherent unit; default 0" example:"100"`
+	MaxRate   *float64 `json:"maxRate,omitempty" yaml:"maxRate,omitempty" doc:"The most it can rise in an hour, in the coherent unit: of an energy meter the power its fuse lets through, in W" example:"43000"`
 }
 
 // Device is a physical meter that served a sensor for a while.

@@ -103,6 +103,27 @@ func (q Quantity) Counter() bool {
 	return false
 }
 
+// Integral is the quantity of what a gauge of q amounts to over hours, or a
+// counter of q by its differences: energy for power and for energy itself. It
+// is false for what nobody adds up over time, as a voltage.
+func (q Quantity) Integral() (Quantity, bool) {
+	switch q {
+	case ActivePower:
+		return Energy, true
+	case ReactivePower:
+		return ReactiveEnergy, true
+	case ApparentPower:
+		return ApparentEnergy, true
+	case VolumeFlow:
+		return Volume, true
+	case MassFlow:
+		return Mass, true
+	case Current:
+		return Charge, true
+	}
+	return q, q.Counter()
+}
+
 // Unit is the coherent unit: the one in which every stored value of the
 // quantity is. The zero Unit for an unknown quantity.
 func (q Quantity) Unit() Unit {

@@ -205,6 +205,11 @@ func (a *face) postImport(ctx huma.Context) (ImportResult, error) {
 	if berr := a.svc.BuryRefused(ctx.Context(), bad); err == nil {
 		err = berr
 	}
+	for id, x := range res.Filled {
+		if ferr := a.svc.Filled(ctx.Context(), id, x.From, x.To); err == nil {
+			err = ferr
+		}
+	}
 	return res, err
 }
 

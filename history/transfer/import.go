@@ -56,7 +56,12 @@ type ImportResult struct {
 	Duplicates uint64          `json:"duplicates" doc:"Values that were there already"`
 	Refused    uint64          `json:"refused" doc:"Values and rows that were not taken"`
 	Examples   []ImportRefusal `json:"examples,omitempty" doc:"The first of those, at most 100"`
+
+	Filled map[record.SensorID]Span `json:"-"` // whose values were offered to the store, also when it failed in between
 }
+
+// Span is a span of time, both ends included.
+type Span struct{ From, To record.Millis }
 
 // ImportRefusal is a value or a row that was not taken.
 type ImportRefusal struct {
@@ -113,7 +118,15 @@ func Import(ctx context.Context, store history.Store, r io.Reader, o ImportOptio
 	fill.OnRefused(func(k history.Series, x history.Sample, why history.Refusal) {
 		tell(ImportRefusal{Sensor: record.SensorID(k.Name), Time: x.Time, Value: number(x.Value), Reason: why.Reason.Error(), err: why.Reason, stored: why.Stored})
 	})
+	res.Filled = make(map[record.SensorID]Span)
 	im.add = func(id record.SensorID, t []record.Millis, v []float64) error {
+		if len(t) > 0 {
+			x, ok := res.Filled[id]
+			if !ok {
+				x = Span{t[0], t[0]}
+			}
+			res.Filled[id] = Span{min(x.From, slices.Min(t)), max(x.To, slices.Max(t))}
+		}
 		return fill.Add(history.RecordsOf(id), t, v)
 	}
 	for {

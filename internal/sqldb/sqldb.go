@@ -155,7 +155,9 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // Migrate brings tables up to date. table keeps which of the files have been
-// applied already, so each owner of tables has its own.
+// applied already, so each owner of tables has its own. A table that is found
+// by its key alone may end with "/*SQLite: WITHOUT ROWID*/": there it is kept
+// once instead of twice, in the order of the key.
 func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) (err error) {
 	dialect := goose.DialectSQLite3
 	if db.Shared() {
@@ -167,6 +169,8 @@ func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) (err error
 			return fmt.Errorf("wait for others that bring the tables up to date: %w", err)
 		}
 		defer unlock()
+	} else {
+		files = forSQLite{files}
 	}
 	p, err := goose.NewProvider(dialect, db.DB.DB, files, goose.WithTableName(table))
 	if err != nil {

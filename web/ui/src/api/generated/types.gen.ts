@@ -4,6 +4,21 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type AgainBody = {
+    /**
+     * Begin: RFC 3339, a date in UTC, or ms since 1970 UTC
+     */
+    from: string;
+    /**
+     * Only these sensors, and the groups above them; default: everything
+     */
+    sensors?: Array<string> | null;
+    /**
+     * End, not part of it
+     */
+    to: string;
+};
+
 export type Aggregates = {
     /**
      * Members with a value
@@ -41,6 +56,37 @@ export type Aggregates = {
      * Meter less sum; null unless both are there
      */
     unaccounted: Array<number | null> | null;
+};
+
+export type AnnotationBody = {
+    /**
+     * This reading
+     */
+    after: number;
+    /**
+     * The reading before
+     */
+    before: number;
+    /**
+     * Because somebody said so
+     */
+    byOverride: boolean;
+    /**
+     * What it was taken for
+     */
+    kind: string;
+    /**
+     * What the counter is taken to have risen by, in the coherent unit; null: not known
+     */
+    rise: number | null;
+    /**
+     * The same in words
+     */
+    sentence: string;
+    /**
+     * Time of the reading, ms since 1970 UTC
+     */
+    time: number;
 };
 
 export type AssignRequest = {
@@ -595,6 +641,89 @@ export type Intake = {
     refused: number;
 };
 
+export type Intervention = {
+    /**
+     * When
+     */
+    at: string;
+    /**
+     * Begin of the range; or the time of the reading
+     */
+    from: string;
+    id: string;
+    /**
+     * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise
+     */
+    kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise';
+    /**
+     * replace: readings in the place of those of the range
+     */
+    points?: Array<PointInTime> | null;
+    sensor: string;
+    /**
+     * End of the range, not part of it; absent for a single reading
+     */
+    to?: string;
+    /**
+     * When; absent: it is in force
+     */
+    undoneAt?: string;
+    /**
+     * Who undid it
+     */
+    undoneWho?: string;
+    /**
+     * Why
+     */
+    undoneWhy?: string;
+    /**
+     * In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose
+     */
+    value?: number;
+    /**
+     * Who decided it
+     */
+    who: string;
+    /**
+     * The reason, for whoever audits this
+     */
+    why: string;
+};
+
+export type InterventionBody = {
+    /**
+     * Begin of the range; or the time of the reading
+     */
+    from: string;
+    /**
+     * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise
+     */
+    kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise';
+    /**
+     * replace: readings in the place of those of the range
+     */
+    points?: Array<PointInTime> | null;
+    /**
+     * End of the range, not part of it; absent for a single reading
+     */
+    to?: string;
+    /**
+     * In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose
+     */
+    value?: number;
+    /**
+     * The reason, for whoever audits this
+     */
+    why: string;
+};
+
+export type InterventionsBody = {
+    /**
+     * Newest first
+     */
+    items: Array<Intervention> | null;
+};
+
 export type LatestOutputBody = {
     groups: Array<GroupLatest> | null;
     sensors: Array<SensorLatest> | null;
@@ -714,6 +843,13 @@ export type ListUserViewBody = {
 export type LoginInBody = {
     name: string;
     password: string;
+};
+
+export type MarkedBody = {
+    /**
+     * Ranges that are to be settled now; GET settled/status tells how many are left
+     */
+    marks: number;
 };
 
 export type Me = {
@@ -892,6 +1028,14 @@ export type Patch = {
     sites?: Array<Site> | null;
 };
 
+export type PointInTime = {
+    time: string;
+    /**
+     * In the coherent unit
+     */
+    value: number;
+};
+
 export type ProviderLink = {
     name: string;
     /**
@@ -950,6 +1094,21 @@ export type Records = {
      */
     t: Array<number> | null;
     value: Array<number> | null;
+};
+
+export type Register = {
+    /**
+     * The most it can rise in an hour, in the coherent unit: of an energy meter the power its fuse lets through, in W
+     */
+    maxRate?: number;
+    /**
+     * By how much it may step back without having begun anew, in the coherent unit; default 0
+     */
+    tolerance?: number;
+    /**
+     * Value at which it begins again at zero, in the coherent unit: 1e9 for a meter of 6 digits that shows kW·h
+     */
+    width?: number;
 };
 
 export type RenameRequest = {
@@ -1038,6 +1197,10 @@ export type Sensor = {
      * What it measures
      */
     quantity: string;
+    /**
+     * Of a counter: how it counts, by which odd readings are understood
+     */
+    register?: Register;
     /**
      * Where it is
      */
@@ -1130,6 +1293,29 @@ export type Site = {
 export type Status = {
     hierarchies: Array<HierarchyStatus> | null;
     partitions: Array<PartitionStatus> | null;
+};
+
+export type StatusBody = {
+    /**
+     * Seconds from the end of what is settled until now
+     */
+    lag: number;
+    /**
+     * Ranges that are to be settled again, as late readings came
+     */
+    marks: number;
+    /**
+     * Time of the oldest reading: as far down it will be
+     */
+    oldest?: string;
+    /**
+     * Up to when windows are settled
+     */
+    settled: string;
+    /**
+     * And from when on
+     */
+    since: string;
 };
 
 export type System = {
@@ -1237,6 +1423,13 @@ export type Unassigned = {
     unit?: string;
 };
 
+export type UndoInterventionRequest = {
+    /**
+     * The reason
+     */
+    why: string;
+};
+
 export type UserView = {
     created: string;
     /**
@@ -1250,6 +1443,85 @@ export type UserView = {
      * The last time; null: never
      */
     signedIn: string | null;
+};
+
+export type WindowsBody = {
+    /**
+     * Energy, volume or the like; null when nothing is known. Of a group the sum of its members
+     */
+    amount: Array<number | null> | null;
+    /**
+     * Mean over the time that readings speak of; of a group the sum of those
+     */
+    average: Array<number | null> | null;
+    /**
+     * Unit of average, minimum and maximum
+     */
+    averageUnit: string;
+    /**
+     * Part of the window, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: Array<number> | null;
+    /**
+     * End of each window, which is not part of it
+     */
+    end: Array<number> | null;
+    /**
+     * How much of it, without sign, was not measured in the window itself: spread across gaps, or put in by somebody
+     */
+    estimated: Array<number | null> | null;
+    /**
+     * Greatest value
+     */
+    max: Array<number | null> | null;
+    /**
+     * Of a group: members that have an amount
+     */
+    members?: Array<number>;
+    /**
+     * Of a group: what its own meter says
+     */
+    meter?: Array<number | null>;
+    /**
+     * Least value; of a group that of its members
+     */
+    min: Array<number | null> | null;
+    /**
+     * The worst of what it is made of: none, measured, corrected, substituted or estimated
+     */
+    quality: string;
+    /**
+     * Readings in the window
+     */
+    readings: Array<number> | null;
+    /**
+     * Up to when windows are settled, ms since 1970 UTC; later ones are empty
+     */
+    settled: number;
+    /**
+     * Length of the windows
+     */
+    size: string;
+    /**
+     * Begin of each window, ms since 1970 UTC
+     */
+    start: Array<number> | null;
+    /**
+     * Members
+     */
+    total?: Array<number>;
+    /**
+     * Meter less amount; null unless both are known
+     */
+    unaccounted?: Array<number | null>;
+    /**
+     * Unit of the amounts; empty when the quantity has none
+     */
+    unit: string;
+    /**
+     * Time zone by whose calendar they begin and end
+     */
+    zone: string;
 };
 
 export type AggregationStatusData = {
@@ -2391,6 +2663,68 @@ export type IntakeResponses = {
 
 export type IntakeResponse = IntakeResponses[keyof IntakeResponses];
 
+export type ListInterventionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this sensor
+         */
+        sensor?: string;
+        /**
+         * Undone ones too
+         */
+        undone?: boolean;
+        limit?: number;
+    };
+    url: '/api/v1/interventions';
+};
+
+export type ListInterventionsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListInterventionsError = ListInterventionsErrors[keyof ListInterventionsErrors];
+
+export type ListInterventionsResponses = {
+    /**
+     * OK
+     */
+    200: InterventionsBody;
+};
+
+export type ListInterventionsResponse = ListInterventionsResponses[keyof ListInterventionsResponses];
+
+export type UndoInterventionData = {
+    body: UndoInterventionRequest;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/interventions/{id}/undo';
+};
+
+export type UndoInterventionErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type UndoInterventionError = UndoInterventionErrors[keyof UndoInterventionErrors];
+
+export type UndoInterventionResponses = {
+    /**
+     * OK
+     */
+    200: Intervention;
+};
+
+export type UndoInterventionResponse = UndoInterventionResponses[keyof UndoInterventionResponses];
+
 export type LatestData = {
     body?: never;
     path?: never;
@@ -3088,6 +3422,45 @@ export type PutSensorResponses = {
 
 export type PutSensorResponse = PutSensorResponses[keyof PutSensorResponses];
 
+export type AnnotationsData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query: {
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC
+         */
+        from: string;
+        /**
+         * End, not part of it
+         */
+        to: string;
+    };
+    url: '/api/v1/sensors/{id}/annotations';
+};
+
+export type AnnotationsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type AnnotationsError = AnnotationsErrors[keyof AnnotationsErrors];
+
+export type AnnotationsResponses = {
+    /**
+     * OK
+     */
+    200: Array<AnnotationBody> | null;
+};
+
+export type AnnotationsResponse = AnnotationsResponses[keyof AnnotationsResponses];
+
 export type SensorCountData = {
     body?: never;
     path: {
@@ -3310,6 +3683,36 @@ export type SensorExportResponses = {
     200: unknown;
 };
 
+export type InterveneData = {
+    body: InterventionBody;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/sensors/{id}/interventions';
+};
+
+export type InterveneErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type InterveneError = InterveneErrors[keyof InterveneErrors];
+
+export type InterveneResponses = {
+    /**
+     * OK
+     */
+    200: Intervention;
+};
+
+export type InterveneResponse = InterveneResponses[keyof InterveneResponses];
+
 export type SensorLatestData = {
     body?: never;
     path: {
@@ -3425,6 +3828,146 @@ export type SensorTrendResponses = {
 };
 
 export type SensorTrendResponse = SensorTrendResponses[keyof SensorTrendResponses];
+
+export type SettleAgainData = {
+    body: AgainBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/settled/again';
+};
+
+export type SettleAgainErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettleAgainError = SettleAgainErrors[keyof SettleAgainErrors];
+
+export type SettleAgainResponses = {
+    /**
+     * Accepted
+     */
+    202: MarkedBody;
+};
+
+export type SettleAgainResponse = SettleAgainResponses[keyof SettleAgainResponses];
+
+export type SettledGroupData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * Length of the windows
+         */
+        size?: '5m' | '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/settled/groups/{id}';
+};
+
+export type SettledGroupErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupError = SettledGroupErrors[keyof SettledGroupErrors];
+
+export type SettledGroupResponses = {
+    /**
+     * OK
+     */
+    200: WindowsBody;
+};
+
+export type SettledGroupResponse = SettledGroupResponses[keyof SettledGroupResponses];
+
+export type SettledSensorData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Length of the windows
+         */
+        size?: '5m' | '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/settled/sensors/{id}';
+};
+
+export type SettledSensorErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorError = SettledSensorErrors[keyof SettledSensorErrors];
+
+export type SettledSensorResponses = {
+    /**
+     * OK
+     */
+    200: WindowsBody;
+};
+
+export type SettledSensorResponse = SettledSensorResponses[keyof SettledSensorResponses];
+
+export type SettlementStatusData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/settled/status';
+};
+
+export type SettlementStatusErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettlementStatusError = SettlementStatusErrors[keyof SettlementStatusErrors];
+
+export type SettlementStatusResponses = {
+    /**
+     * OK
+     */
+    200: StatusBody;
+};
+
+export type SettlementStatusResponse = SettlementStatusResponses[keyof SettlementStatusResponses];
 
 export type SignInWaysData = {
     body?: never;

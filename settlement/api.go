@@ -1,0 +1,321 @@
+package settlement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// Amounts is a column of amounts in JSON, in the coherent unit, with every
+// digit.
+type Amounts []*energy.Amount
+
+// MarshalJSON writes decimals.
+func (a Amounts) MarshalJSON() ([]byte, error) {
+	b := append(make([]byte, 0, 12*len(a)+2), '[')
+	for i, x := range a {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if x == nil {
+			b = append(b, "null"...)
+		} else {
+			b = append(b, x.String()...)
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// Schema describes it in OpenAPI.
+func (Amounts) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeNumber, Nullable: true}}
+}
+
+// Numbers is a column of numbers in JSON in which NaN is null.
+type Numbers []float64
+
+// MarshalJSON writes NaN, which JSON has no number for, as null.
+func (f Numbers) MarshalJSON() ([]byte, error) {
+	b := append(make([]byte, 0, 12*len(f)+2), '[')
+	for i, v := range f {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if math.IsNaN(v) {
+			b = append(b, "null"...)
+		} else {
+			b = strconv.AppendFloat(b, v, 'g', -1, 64)
+		}
+	}
+	return append(b, ']'), nil
+}
+
+// Schema describes it in OpenAPI.
+func (Numbers) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeNumber, Nullable: true}}
+}
+
+// WindowsBody are settled windows as columns.
+type WindowsBody struct {
+	Size         string           `json:"size" doc:"Length of the windows"`
+	Zone         string           `json:"zone" doc:"Time zone by whose calendar they begin and end"`
+	Unit         string           `json:"unit" doc:"Unit of the amounts; empty when the quantity has none" example:"Wh"`
+	AverageUnit  string           `json:"averageUnit" doc:"Unit of average, minimum and maximum" example:"W"`
+	Settled      int64            `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
+	Start        []int64          `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
+	End          []int64          `json:"end" doc:"End of each window, which is not part of it"`
+	Amount       Amounts          `json:"amount" doc:"Energy, volume or the like; null when nothing is known. Of a group the sum of its members"`
+	Estimated    Amounts          `json:"estimated" doc:"How much of it, without sign, was not measured in the window itself: spread across gaps, or put in by somebody"`
+	Average      Numbers          `json:"average" doc:"Mean over the time that readings speak of; of a group the sum of those"`
+	Min          Numbers          `json:"min" doc:"Least value; of a group that of its members"`
+	Max          Numbers          `json:"max" doc:"Greatest value"`
+	Readings     []uint64         `json:"readings" doc:"Readings in the window"`
+	Completeness []float64        `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
+	Quality      []energy.Quality `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
+	Meter        *Amounts         `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
+	Unaccounted  *Amounts         `json:"unaccounted,omitempty" doc:"Meter less amount; null unless both are known"`
+	Members      *[]uint32        `json:"members,omitempty" doc:"Of a group: members that have an amount"`
+	Total        *[]uint32        `json:"total,omitempty" doc:"Members"`
+}
+
+// SpanInput says which windows are wanted.
+type SpanInput struct {
+	Size string `query:"size" enum:"5m,15m,30m,1h,1d,1w,1M,1y" default:"15m" doc:"Length of the windows"`
+	From string `query:"from" doc:"Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end" example:"2026-01-01"`
+	To   string `query:"to" doc:"End, not part of it. Default: now" example:"2026-02-01"`
+}
+
+type sensorInput struct {
+	ID record.SensorID `path:"id" doc:"Sensor"`
+	SpanInput
+}
+
+type groupInput struct {
+	ID        model.GroupID     `path:"id" doc:"Group"`
+	Hierarchy model.HierarchyID `query:"hierarchy" doc:"Hierarchy; needed only for a group that is no longer in the model"`
+	SpanInput
+}
+
+type windowsOutput struct{ Body WindowsBody }
+
+// StatusBody is how far everything is settled.
+type StatusBody struct {
+	Settled time.Time  `json:"settled" doc:"Up to when windows are settled"`
+	Since   time.Time  `json:"since" doc:"And from when on"`
+	Oldest  *time.Time `json:"oldest,omitempty" doc:"Time of the oldest reading: as far down it will be"`
+	Lag     float64    `json:"lag" doc:"Seconds from the end of what is settled until now"`
+	Marks   int        `json:"marks" doc:"Ranges that are to be settled again, as late readings came"`
+}
+
+// Register adds the routes.
+func (s *Service) Register(api huma.API) {
+	op := func(id, path, summary, text string) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: http.MethodGet, Path: "/api/v1/" + path, Summary: summary, Description: text,
+			Tags: []string{"settled windows"}, Security: []map[string][]string{{"wattwerk": {"read"}}},
+		}
+	}
+	const text = "Computed from the raw readings, and again when late ones come, so they are right and not only fast. By the calendar of the site."
+	huma.Register(api, op("settled-sensor", "settled/sensors/{id}", "Settled windows of a sensor", text), func(ctx context.Context, in *sensorInput) (*windowsOutput, error) {
+		p := ledger.SensorPoint(in.ID)
+		sn, ok := s.opts.Catalog.State().Model.Sensor(in.ID)
+		if !ok {
+			return nil, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q in the model; what its readings mean is not known", in.ID))
+		}
+		return s.answer(ctx, p, sn.Quantity, in.SpanInput)
+	})
+	huma.Register(api, op("settled-group", "settled/groups/{id}", "Settled windows of a group", text), func(ctx context.Context, in *groupInput) (*windowsOutput, error) {
+		m := s.opts.Catalog.State().Model
+		h := in.Hierarchy
+		if h == "" {
+			h, _ = m.HierarchyOf(in.ID)
+		}
+		if h == "" {
+			return nil, huma.Error404NotFound(fmt.Sprintf("there is no group %q in a hierarchy of the model; name the hierarchy it was in", in.ID))
+		}
+		return s.answer(ctx, ledger.GroupPoint(string(h), string(in.ID)), m.QuantityOf(in.ID), in.SpanInput)
+	})
+	s.registerAgain(api)
+	s.registerInterventions(api)
+	huma.Register(api, op("settlement-status", "settled/status", "How far everything is settled", ""), func(ctx context.Context, _ *struct{}) (*struct{ Body StatusBody }, error) {
+		st, err := s.Status(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out := &struct{ Body StatusBody }{StatusBody{Settled: st.Frontier.Time(), Since: st.Floor.Time(), Marks: st.Marks, Lag: s.opts.Now().Sub(st.Frontier.Time()).Seconds()}}
+		if st.Oldest > 0 {
+			out.Body.Oldest = new(st.Oldest.Time())
+		}
+		return out, nil
+	})
+}
+
+// AgainBody says what is to be settled again.
+type AgainBody struct {
+	From    string            `json:"from" doc:"Begin: RFC 3339, a date in UTC, or ms since 1970 UTC" example:"2026-01-01"`
+	To      string            `json:"to" doc:"End, not part of it" example:"2026-02-01"`
+	Sensors []record.SensorID `json:"sensors,omitempty" maxItems:"10000" doc:"Only these sensors, and the groups above them; default: everything"`
+}
+
+// MarkedBody is how much was marked.
+type MarkedBody struct {
+	Marks int `json:"marks" doc:"Ranges that are to be settled now; GET settled/status tells how many are left"`
+}
+
+func (s *Service) registerAgain(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "settle-again", Method: http.MethodPost, Path: "/api/v1/settled/again", DefaultStatus: http.StatusAccepted,
+		Summary: "Settle a span of time again", Description: "Needed only when a database was changed behind our back: whatever arrives late is settled again by itself. It changes nothing that is right.",
+		Tags: []string{"settled windows"}, Security: []map[string][]string{{"wattwerk": {"operate"}}},
+	}, func(ctx context.Context, in *struct{ Body AgainBody }) (*struct{ Body MarkedBody }, error) {
+		from, err := moment(in.Body.From, time.UTC)
+		if err != nil {
+			return nil, huma.Error422UnprocessableEntity("from: " + err.Error())
+		}
+		to, err := moment(in.Body.To, time.UTC)
+		if err != nil {
+			return nil, huma.Error422UnprocessableEntity("to: " + err.Error())
+		}
+		if from >= to {
+			return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("from (%s) is not before to (%s)", from, to))
+		}
+		n, err := s.Again(ctx, in.Body.Sensors, from, to)
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body MarkedBody }{MarkedBody{n}}, nil
+	})
+}
+
+// Again marks a span of sensors, or when none is named of everything, and gives
+// the number of marks.
+func (s *Service) Again(ctx context.Context, sensors []record.SensorID, from, to record.Millis) (int, error) {
+	var marks []ledger.Mark
+	add := func(kind, name string) {
+		marks = append(marks, ledger.Mark{Kind: kind, Name: name, Begin: from, End: to})
+	}
+	m := s.opts.Catalog.State().Model
+	for _, id := range sensors {
+		if _, ok := m.Sensor(id); !ok {
+			return 0, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q in the model", id))
+		}
+		add(ledger.SensorKind, string(id))
+	}
+	if len(sensors) == 0 {
+		for sn := range m.Sensors() {
+			add(ledger.SensorKind, string(sn.ID))
+		}
+		for _, h := range m.Hierarchies() {
+			add(ledger.HierarchyKind, string(h))
+		}
+	}
+	if err := s.opts.Store.AddMarks(ctx, marks); err != nil {
+		return 0, err
+	}
+	s.at.marks.Add(int64(len(marks)))
+	return len(marks), nil
+}
+
+func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity, in SpanInput) (*windowsOutput, error) {
+	var size window.Size
+	if err := size.UnmarshalText([]byte(in.Size)); err != nil {
+		return nil, huma.Error422UnprocessableEntity("size: " + err.Error())
+	}
+	c := s.calendarOf(s.opts.Catalog.State().Model, p)
+	to := record.MillisOf(s.opts.Now())
+	var err error
+	if in.To != "" {
+		if to, err = moment(in.To, c.Zone()); err != nil {
+			return nil, huma.Error422UnprocessableEntity("to: " + err.Error())
+		}
+	}
+	from := to - 86_400_000
+	if in.From != "" {
+		if from, err = moment(in.From, c.Zone()); err != nil {
+			return nil, huma.Error422UnprocessableEntity("from: " + err.Error())
+		}
+	}
+	if from >= to {
+		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("from (%s) is not before to (%s)", from, to))
+	}
+	rows, settled, err := s.Windows(ctx, p, size, from, to)
+	if much, ok := errors.AsType[*tooMuch](err); ok {
+		return nil, huma.Error422UnprocessableEntity(much.text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &windowsOutput{Body: columnsOf(p, rows)}
+	b := &out.Body
+	b.Size, b.Zone, b.Settled, b.AverageUnit = in.Size, c.Zone().String(), int64(settled), q.Unit().Symbol
+	if whole, ok := q.Integral(); ok {
+		b.Unit = whole.Unit().Symbol
+		if whole == q { // a counter: it says how much, its rise in an hour how fast
+			b.AverageUnit = b.Unit + "/h"
+			if q == record.Energy {
+				b.AverageUnit = record.ActivePower.Unit().Symbol
+			}
+		}
+	}
+	return out, nil
+}
+
+func columnsOf(p ledger.Point, rows []ledger.Row) WindowsBody {
+	b := WindowsBody{Start: []int64{}, End: []int64{}, Amount: Amounts{}, Estimated: Amounts{}, Readings: []uint64{}, Completeness: []float64{}, Quality: []energy.Quality{}}
+	var meter, unaccounted Amounts
+	var members, total []uint32
+	for i := range rows {
+		r := &rows[i]
+		b.Start, b.End = append(b.Start, int64(r.Start)), append(b.End, int64(r.End))
+		b.Amount, b.Estimated = append(b.Amount, known(r.Amount, r.Known)), append(b.Estimated, known(r.Estimated, r.Known))
+		b.Average, b.Min, b.Max = append(b.Average, r.Average), append(b.Min, r.Min), append(b.Max, r.Max)
+		b.Readings, b.Completeness, b.Quality = append(b.Readings, uint64(r.Count)), append(b.Completeness, r.Completeness()), append(b.Quality, r.Quality)
+		meter = append(meter, known(r.Meter, r.Metered))
+		rest, ok := r.Unaccounted()
+		unaccounted = append(unaccounted, known(rest, ok))
+		members, total = append(members, r.Members), append(total, r.Total)
+	}
+	if p.Hierarchy != "" {
+		b.Meter, b.Unaccounted, b.Members, b.Total = &meter, &unaccounted, &members, &total
+	}
+	return b
+}
+
+func known(a energy.Amount, ok bool) *energy.Amount {
+	if !ok {
+		return nil
+	}
+	return &a
+}
+
+// moment reads a point in time: RFC 3339, a date or a date and time of the
+// zone, or ms since 1970 UTC.
+func moment(text string, zone *time.Location) (record.Millis, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) > 8 {
+		if n < int64(record.MinTime) || n > int64(record.MaxTime) {
+			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)
+		}
+		return record.Millis(n), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
+			if at := record.MillisOf(t); at >= record.MinTime && at <= record.MaxTime {
+				return at, nil
+			}
+			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)
+		}
+	}
+	return 0, fmt.Errorf("%.60q is neither RFC 3339, nor a date as 2026-01-31, nor ms since 1970", text)
+}

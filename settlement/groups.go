@@ -1,0 +1,186 @@
+package settlement
+
+import (
+	"math"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+)
+
+// sum adds up the members of a group for one window.
+type sum struct {
+	row      ledger.Row
+	average  bool // some member has one
+	any      bool // some member has a row
+	overflow bool
+}
+
+func newSum(start, end record.Millis) sum {
+	return sum{row: ledger.Row{Start: start, End: end, Value: energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}}}
+}
+
+// add adds a member that counts by a row of its own, which is nil when there is
+// none; total is how many members it stands for.
+func (s *sum) add(r *ledger.Row, sign int8, total uint32) {
+	s.row.Total += total
+	if r == nil {
+		return
+	}
+	s.any = true
+	x := &s.row
+	if r.Known {
+		x.Known = true
+		amount := r.Amount
+		if sign < 0 {
+			amount = -amount
+		}
+		s.overflow = !plus(&x.Amount, amount) || !plus(&x.Estimated, max(r.Estimated, -r.Estimated)) || s.overflow
+		x.Members += r.Members
+	}
+	if !math.IsNaN(r.Average) {
+		if !s.average {
+			s.average, x.Average = true, 0
+		}
+		x.Average += float64(sign) * r.Average
+	}
+	low, high := r.Min, r.Max
+	if sign < 0 {
+		low, high = -high, -low
+	}
+	if !(x.Min <= low) && !math.IsNaN(low) {
+		x.Min = low
+	}
+	if !(x.Max >= high) && !math.IsNaN(high) {
+		x.Max = high
+	}
+	x.Count += r.Count
+	x.Covered += r.Covered
+	x.Quality = max(x.Quality, r.Quality)
+}
+
+// plus adds to an amount; false when that is more than can be kept.
+func plus(to *energy.Amount, a energy.Amount) bool {
+	c, err := to.Add(a)
+	if err == nil {
+		*to = c
+	}
+	return err == nil
+}
+
+// meter sets what the group's own meter says.
+func (s *sum) meter(r *ledger.Row, inverse bool) {
+	if r == nil {
+		return
+	}
+	s.any = true
+	if !r.Known {
+		return
+	}
+	s.row.Metered, s.row.Meter = true, r.Amount
+	if inverse {
+		s.row.Meter = -r.Amount
+	}
+}
+
+// result gives the row; false when no member has one.
+func (s *sum) result() (ledger.Row, bool) {
+	if s.overflow {
+		// Larger than any real energy: better nothing than a wrong number.
+		s.row.Known, s.row.Amount, s.row.Members = false, 0, 0
+	}
+	return s.row, s.any
+}
+
+// column gives the row of a point for each of consecutive windows, nil where
+// there is none.
+type column func(i int) *ledger.Row
+
+// evaluate computes a group for n windows from the columns of its members.
+// columns gives that of a sensor or of a child.
+func (x *structure) evaluate(g int, n int, span func(i int) (start, end record.Millis), sensor func(name string) column, group func(child int) column) []sum {
+	out := make([]sum, n)
+	for i := range out {
+		out[i] = newSum(span(i))
+	}
+	at := &x.groups[g]
+	for _, p := range at.Sensors {
+		c := sensor(p.Sensor)
+		for i := range out {
+			out[i].add(c(i), p.Sign, 1)
+		}
+	}
+	for _, k := range at.groups {
+		child := &x.groups[k]
+		if child.Meter == "" {
+			c := group(k)
+			for i := range out {
+				out[i].add(c(i), child.Sign, child.Total)
+			}
+			continue
+		}
+		c, sign := sensor(child.Meter), child.Sign // it stands for the whole
+		if child.Inverse {
+			sign = -sign
+		}
+		for i := range out {
+			out[i].add(c(i), sign, 1)
+		}
+	}
+	if at.Meter != "" {
+		c := sensor(at.Meter)
+		for i := range out {
+			out[i].meter(c(i), at.Inverse)
+		}
+	}
+	return out
+}
+
+// merge makes one row of those of consecutive windows that lie within a longer
+// one. Their number does not matter: amounts are added, averages weighted by
+// what they cover, or by time where nothing says what is covered.
+func merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
+	if len(rows) == 1 && rows[0].Start == start && rows[0].End == end {
+		return rows[0]
+	}
+	s := newSum(start, end)
+	out := s.row
+	var weighted, weight float64
+	overflow := false
+	for i := range rows {
+		r := &rows[i]
+		if r.Known {
+			out.Known = true
+			overflow = !plus(&out.Amount, r.Amount) || !plus(&out.Estimated, r.Estimated) || overflow
+		}
+		if r.Metered {
+			out.Metered = true
+			overflow = !plus(&out.Meter, r.Meter) || overflow
+		}
+		if !math.IsNaN(r.Average) {
+			w := float64(r.Covered) / float64(max(r.Total, 1))
+			if w == 0 {
+				w = float64(r.End - r.Start)
+			}
+			weighted += r.Average * w
+			weight += w
+		}
+		if !(out.Min <= r.Min) && !math.IsNaN(r.Min) {
+			out.Min = r.Min
+		}
+		if !(out.Max >= r.Max) && !math.IsNaN(r.Max) {
+			out.Max = r.Max
+		}
+		out.Count += r.Count
+		out.Covered += r.Covered
+		out.Members, out.Total = max(out.Members, r.Members), max(out.Total, r.Total)
+		out.Quality = max(out.Quality, r.Quality)
+	}
+	if weight > 0 {
+		out.Average = weighted / weight
+	}
+	if overflow {
+		out.Known, out.Amount, out.Metered, out.Meter = false, 0, false, 0
+	}
+	return out
+}

@@ -1,0 +1,176 @@
+package settlement
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+)
+
+// errBad is wrapped by errors about what was asked for.
+var errBad = errors.New("invalid intervention")
+
+// check says what is wrong, or nil.
+func check(b *ledger.InterventionBody, counter bool) error {
+	bad := func(format string, a ...any) error { return fmt.Errorf("%w: %s", errBad, fmt.Sprintf(format, a...)) }
+	finite := func(v float64) bool { return math.Abs(v) <= record.MaxValue }
+	inside := func(t time.Time) bool { m := record.MillisOf(t); return m >= record.MinTime && m <= record.MaxTime }
+	switch {
+	case strings.TrimSpace(b.Why) == "":
+		return bad("say why, for whoever audits this")
+	case !inside(b.From) || b.To != nil && !inside(*b.To):
+		return bad("times are between 1970 and 2100")
+	case b.Value != nil && !finite(*b.Value):
+		return bad("the value is not a possible one")
+	case !ledger.Correction(b.Kind) && !counter:
+		return bad("%s is about counters, and this sensor is none; exclude, replace or interpolate a range", b.Kind)
+	case !ledger.Correction(b.Kind) && b.To != nil:
+		return bad("%s is about one reading; leave out to", b.Kind)
+	case ledger.Correction(b.Kind) && (b.To == nil || !b.To.After(b.From)):
+		return bad("%s is about a range; to must be after from", b.Kind)
+	case b.Kind == ledger.Replace && (b.Value == nil) == (len(b.Points) == 0):
+		return bad("replace needs a value or points, one of both")
+	case b.Kind == ledger.Replace && counter && b.Value != nil:
+		return bad("a counter does not stand still for a range; replace its readings by points")
+	case b.Kind == ledger.Rise && b.Value == nil:
+		return bad("say in value by how much it rose")
+	case (b.Kind == ledger.Exclude || b.Kind == ledger.Interpolate || b.Kind == ledger.Ignore || b.Kind == ledger.Accept) && b.Value != nil:
+		return bad("%s has no value", b.Kind)
+	case b.Kind != ledger.Replace && len(b.Points) > 0:
+		return bad("only replace has points")
+	}
+	for i, p := range b.Points {
+		if p.Time.Before(b.From) || !p.Time.Before(*b.To) {
+			return bad("point %d lies outside of the range", i+1)
+		}
+		if i > 0 && !p.Time.After(b.Points[i-1].Time) {
+			return bad("point %d is not later than the one before", i+1)
+		}
+		if !finite(p.Value) {
+			return bad("point %d has no possible value", i+1)
+		}
+	}
+	return nil
+}
+
+// Intervene keeps a decision, and marks what it touches.
+func (s *Service) Intervene(ctx context.Context, id record.SensorID, b ledger.InterventionBody, who string) (ledger.Intervention, error) {
+	sn, ok := s.opts.Catalog.State().Model.Sensor(id)
+	if !ok {
+		return ledger.Intervention{}, fmt.Errorf("%w: there is no sensor %q in the model", sql.ErrNoRows, id)
+	}
+	if err := check(&b, rulesOf(sn).Counter); err != nil {
+		return ledger.Intervention{}, err
+	}
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return ledger.Intervention{}, err
+	}
+	x, err := s.opts.Store.AddIntervention(ctx, ledger.Intervention{
+		ID: "i_" + hex.EncodeToString(random[:]), Sensor: id, InterventionBody: b, Who: who, At: s.opts.Now(),
+	})
+	if err != nil {
+		return x, err
+	}
+	return x, s.touch(ctx, x)
+}
+
+// touch marks what an intervention is about.
+func (s *Service) touch(ctx context.Context, x ledger.Intervention) error {
+	at := span{record.MillisOf(x.From), record.MillisOf(x.From) + 1}
+	if x.To != nil {
+		at.to = record.MillisOf(*x.To)
+	}
+	return s.mark(ctx, ledger.SensorKind, string(x.Sensor), at)
+}
+
+// Undo ends a decision; what was derived from it follows. To undo it again
+// changes nothing.
+func (s *Service) Undo(ctx context.Context, id, why, who string) (ledger.Intervention, error) {
+	if strings.TrimSpace(why) == "" {
+		return ledger.Intervention{}, fmt.Errorf("%w: say why, for whoever audits this", errBad)
+	}
+	x, err := s.opts.Store.UndoIntervention(ctx, id, why, who, s.opts.Now())
+	if err != nil {
+		return x, err
+	}
+	return x, s.touch(ctx, x)
+}
+
+// mostInterventions bounds those that are in force.
+const mostInterventions = 200_000
+
+// decisions are what people have decided about the readings of a sensor, as
+// far as it is in force.
+type decisions struct {
+	corrections []energy.Correction
+	overrides   []energy.Override
+}
+
+// decided reads all decisions that are in force: of one sensor, or of all when
+// it is empty.
+func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[record.SensorID]decisions, error) {
+	all, err := from.Interventions(ctx, id, false, mostInterventions)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == mostInterventions {
+		return nil, fmt.Errorf("read interventions: there are more than %d in force", mostInterventions)
+	}
+	slices.SortFunc(all, func(a, b ledger.Intervention) int { return cmp.Compare(a.Number, b.Number) })
+	out := make(map[record.SensorID]decisions)
+	for _, x := range all {
+		d := out[x.Sensor]
+		if ledger.Correction(x.Kind) {
+			d.corrections = append(d.corrections, correctionOf(x))
+		} else {
+			d.overrides = append(d.overrides, overrideOf(x))
+		}
+		out[x.Sensor] = d
+	}
+	return out, nil
+}
+
+func correctionOf(x ledger.Intervention) energy.Correction {
+	c := energy.Correction{Sequence: x.Number, From: record.MillisOf(x.From), To: record.MillisOf(*x.To), Value: valueOf(x.Value)}
+	switch x.Kind {
+	case ledger.Exclude:
+		c.Method = energy.Exclude
+	case ledger.Interpolate:
+		c.Method = energy.Interpolate
+	default:
+		c.Method = energy.Replace
+	}
+	for _, p := range x.Points {
+		c.Points = append(c.Points, energy.Reading{Time: record.MillisOf(p.Time), Value: p.Value})
+	}
+	return c
+}
+
+func overrideOf(x ledger.Intervention) energy.Override {
+	o := energy.Override{Time: record.MillisOf(x.From), Value: x.Value}
+	switch x.Kind {
+	case ledger.Ignore:
+		o.Kind = energy.Ignore
+	case ledger.Accept:
+		o.Kind = energy.Accept
+	case ledger.Reset:
+		o.Kind = energy.ToReset
+	case ledger.Rollover:
+		o.Kind = energy.ToRollover
+	default:
+		o.Kind = energy.Rise
+	}
+	return o
+}

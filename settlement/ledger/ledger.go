@@ -1,0 +1,568 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// FileName is the SQLite file with what can be computed again, BooksName that
+// with what people have decided, which users and tokens are in, too.
+const (
+	FileName  = "settled.db"
+	BooksName = "wattwerk.db"
+)
+
+//go:embed migrations/settled/*.sql migrations/books/*.sql
+var migrations embed.FS
+
+// Store is the SQL database of settled windows.
+type Store struct {
+	db    *sqldb.DB
+	books *sqldb.DB // the same one in a PostgreSQL
+
+	mu     sync.Mutex
+	points map[Point]int64
+}
+
+// Kinds of points and marks.
+const (
+	SensorKind    = "sensor"
+	GroupKind     = "group"
+	HierarchyKind = "hierarchy"
+)
+
+// Point is what has windows: a sensor, or a group of a hierarchy.
+type Point struct {
+	Hierarchy string // of a group; empty for a sensor
+	Name      string
+}
+
+// SensorPoint is the point of a sensor.
+func SensorPoint(id record.SensorID) Point { return Point{Name: string(id)} }
+
+// GroupPoint is the point of a group of a hierarchy.
+func GroupPoint(hierarchy, group string) Point { return Point{Hierarchy: hierarchy, Name: group} }
+
+func (p Point) kind() string {
+	if p.Hierarchy == "" {
+		return SensorKind
+	}
+	return GroupKind
+}
+
+// Row is what is settled of a point for a window. Of a group, the value is the
+// signed sum of its members' amounts and averages, the least and greatest of
+// their extremes, and Covered the sum of theirs.
+type Row struct {
+	Start record.Millis
+	End   record.Millis
+	energy.Value
+	Metered bool          // the group has a meter, and its amount is known
+	Meter   energy.Amount // what it says
+	Members uint32        // that have an amount
+	Total   uint32        // members
+}
+
+// Unaccounted is the meter less the sum; false when either is not known.
+func (r *Row) Unaccounted() (energy.Amount, bool) { return r.Meter - r.Amount, r.Metered && r.Known }
+
+// Completeness is the part of the window, of all members, that readings speak of.
+func (r *Row) Completeness() float64 {
+	if r.Total == 0 || r.End <= r.Start {
+		return 0
+	}
+	return float64(r.Covered) / (float64(r.End-r.Start) * float64(r.Total))
+}
+
+// timeout is how long a statement may take.
+const timeout = time.Minute
+
+// Open opens the files in a directory, or the PostgreSQL at the URL when one is
+// given, and brings the tables up to date. conns is how many connections this
+// process may have; 0: a few.
+func Open(ctx context.Context, dir, url string, conns int) (_ *Store, err error) {
+	s := &Store{points: make(map[Point]int64)}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("open settled windows: %w", errors.Join(err, s.Close()))
+		}
+	}()
+	o := sqldb.Options{URL: url, Conns: conns, Timeout: timeout}
+	if url == "" {
+		o.File = filepath.Join(dir, FileName)
+	}
+	if s.db, err = sqldb.Open(ctx, o); err != nil {
+		return nil, err
+	}
+	s.books = s.db
+	if url == "" {
+		o.File = filepath.Join(dir, BooksName)
+		if s.books, err = sqldb.Open(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range []struct {
+		name string
+		db   *sqldb.DB
+	}{{"settled", s.db}, {"books", s.books}} {
+		files, err := fs.Sub(migrations, "migrations/"+x.name)
+		if err != nil {
+			return nil, err
+		}
+		if err := x.db.Migrate(ctx, x.name+"_migrations", files); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close ends it.
+func (s *Store) Close() error {
+	var errs []error
+	if s.books != nil && s.books != s.db {
+		errs = append(errs, s.books.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// IDs gives the numbers of points, making those that are new when asked to.
+// A point without a number is 0.
+func (s *Store) IDs(ctx context.Context, points []Point, make bool) ([]int64, error) {
+	out := append([]int64(nil), nil...)
+	var missing []Point
+	s.mu.Lock()
+	for _, p := range points {
+		id := s.points[p]
+		if out = append(out, id); id == 0 {
+			missing = append(missing, p)
+		}
+	}
+	s.mu.Unlock()
+	if len(missing) == 0 {
+		return out, nil
+	}
+	if err := s.find(ctx, missing, make); err != nil {
+		return nil, fmt.Errorf("number sensors and groups: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, p := range points {
+		out[i] = s.points[p]
+	}
+	return out, nil
+}
+
+type pointRow struct {
+	bun.BaseModel `bun:"table:settled_points"`
+	Point         int64  `bun:"point,pk"`
+	Kind          string `bun:"kind"`
+	Hierarchy     string `bun:"hierarchy"`
+	Name          string `bun:"name"`
+}
+
+// find reads the numbers of points, and gives those that have none a number.
+func (s *Store) find(ctx context.Context, missing []Point, create bool) error {
+	for len(missing) > 0 {
+		some := missing[:min(len(missing), 500)]
+		missing = missing[len(some):]
+		var rows []pointRow
+		read := func(ctx context.Context, db bun.IDB) error {
+			rows = rows[:0]
+			q := db.NewSelect().Model(&rows)
+			for _, p := range some {
+				q = q.WhereOr("kind = ? AND hierarchy = ? AND name = ?", p.kind(), p.Hierarchy, p.Name)
+			}
+			return q.Scan(ctx)
+		}
+		if err := read(ctx, s.db); err != nil {
+			return err
+		}
+		if len(rows) < len(some) && create {
+			err := s.db.Alone(ctx, "settled points", func(ctx context.Context, tx bun.Tx) error {
+				if err := read(ctx, tx); err != nil {
+					return err
+				}
+				have := make(map[Point]bool, len(rows))
+				for _, r := range rows {
+					have[Point{r.Hierarchy, r.Name}] = true
+				}
+				var last int64
+				if err := tx.NewSelect().Table("settled_points").ColumnExpr("COALESCE(MAX(point), 0)").Scan(ctx, &last); err != nil {
+					return err
+				}
+				var added []pointRow
+				for _, p := range some {
+					if !have[p] {
+						have[p] = true
+						last++
+						added = append(added, pointRow{Point: last, Kind: p.kind(), Hierarchy: p.Hierarchy, Name: p.Name})
+					}
+				}
+				if len(added) == 0 {
+					return nil
+				}
+				_, err := tx.NewInsert().Model(&added).Exec(ctx)
+				rows = append(rows, added...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		s.mu.Lock()
+		for _, r := range rows {
+			s.points[Point{r.Hierarchy, r.Name}] = r.Point
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// Mark is a range of a sensor, or of all groups of a hierarchy, that has to be
+// settled again.
+type Mark struct {
+	id         string
+	Kind, Name string
+	Begin, End record.Millis // half-open
+}
+
+type markRow struct {
+	bun.BaseModel `bun:"table:settled_marks"`
+	ID            string `bun:"id,pk"`
+	Kind          string `bun:"kind"`
+	Name          string `bun:"name"`
+	Begin         int64  `bun:"begin_at"`
+	End           int64  `bun:"end_at"`
+}
+
+func (s *Store) AddMarks(ctx context.Context, marks []Mark) error {
+	at := time.Now().UnixMicro()
+	for len(marks) > 0 {
+		some := marks[:min(len(marks), 500)]
+		marks = marks[len(some):]
+		rows := make([]markRow, len(some))
+		for i, m := range some {
+			var random [6]byte
+			if _, err := rand.Read(random[:]); err != nil {
+				return fmt.Errorf("mark windows: %w", err)
+			}
+			// In the order in which they were made, nearly.
+			rows[i] = markRow{ID: fmt.Sprintf("%016x%s", at, hex.EncodeToString(random[:])), Kind: m.Kind, Name: m.Name, Begin: int64(m.Begin), End: int64(m.End)}
+		}
+		if _, err := s.db.NewInsert().Model(&rows).Exec(ctx); err != nil {
+			return fmt.Errorf("mark windows: %w", err)
+		}
+	}
+	return nil
+}
+
+// marks gives the oldest marks, at most so many.
+func (s *Store) Marks(ctx context.Context, n int) ([]Mark, error) {
+	var rows []markRow
+	if err := s.db.NewSelect().Model(&rows).Order("id").Limit(int64(n)).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read marks: %w", err)
+	}
+	out := make([]Mark, len(rows))
+	for i, r := range rows {
+		out[i] = Mark{r.ID, r.Kind, r.Name, record.Millis(r.Begin), record.Millis(r.End)}
+	}
+	return out, nil
+}
+
+// countMarks tells how many there are.
+func (s *Store) CountMarks(ctx context.Context) (int, error) {
+	n, err := s.db.NewSelect().Table("settled_marks").Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count marks: %w", err)
+	}
+	return int(n), nil
+}
+
+// Count tells how many windows of 15 minutes are kept.
+func (s *Store) Count(ctx context.Context) (int, error) {
+	n, err := s.db.NewSelect().Table("settled_quarters").Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count settled windows: %w", err)
+	}
+	return int(n), nil
+}
+
+func (s *Store) DropMarks(ctx context.Context, marks []Mark) error {
+	for len(marks) > 0 {
+		some := marks[:min(len(marks), 500)]
+		marks = marks[len(some):]
+		ids := make([]string, len(some))
+		for i, m := range some {
+			ids[i] = m.id
+		}
+		if _, err := s.db.NewDelete().Table("settled_marks").Where("id IN (?)", bun.List(ids)).Exec(ctx); err != nil {
+			return fmt.Errorf("remove marks: %w", err)
+		}
+	}
+	return nil
+}
+
+// Names of progress.
+const (
+	Frontier = "frontier" // everything before is settled, as far down as
+	Floor    = "floor"    // this
+)
+
+// progress reads a point in time; 0 when it was never set.
+func (s *Store) Progress(ctx context.Context, name string) (record.Millis, error) {
+	var at int64
+	err := s.db.NewSelect().Table("settled_progress").Column("at").Where("name = ?", name).Scan(ctx, &at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read progress: %w", err)
+	}
+	return record.Millis(at), nil
+}
+
+func (s *Store) SetProgress(ctx context.Context, name string, at record.Millis) error {
+	_, err := s.db.ExecContext(ctx, "INSERT INTO settled_progress (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at", name, int64(at))
+	if err != nil {
+		return fmt.Errorf("note progress: %w", err)
+	}
+	return nil
+}
+
+// Table is one of the two tables of rows.
+type Table struct {
+	name  string
+	until bool // it says where a window ends; else after a quarter of an hour
+}
+
+var (
+	Quarters = Table{name: "settled_quarters"}
+	Days     = Table{name: "settled_days", until: true}
+)
+
+const quarter = record.Millis(15 * time.Minute / time.Millisecond)
+
+// rows appends the rows of a point that begin in a span, in order.
+func (s *Store) Rows(ctx context.Context, dst []Row, t Table, point int64, from, to record.Millis) ([]Row, error) {
+	if point == 0 {
+		return dst, nil
+	}
+	until := "0"
+	if t.until {
+		until = "until"
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	q := fmt.Sprintf("SELECT start, %s, amount, estimated, meter, average, minimum, maximum, readings, covered, members, total, quality FROM %s"+
+		" WHERE point = %d AND start >= %d AND start < %d ORDER BY start", until, t.name, point, from, to)
+	found, err := s.db.DB.DB.QueryContext(ctx, q) // below bun, whose deadline ends with the first row
+	if err != nil {
+		return dst, fmt.Errorf("read settled windows: %w", err)
+	}
+	defer found.Close()
+	for found.Next() {
+		var r Row
+		var amount, meter sql.NullInt64
+		var average, minimum, maximum sql.NullFloat64
+		if err := found.Scan(&r.Start, &r.End, &amount, &r.Estimated, &meter, &average, &minimum, &maximum, &r.Count, &r.Covered, &r.Members, &r.Total, &r.Quality); err != nil {
+			return dst, fmt.Errorf("read settled windows: %w", err)
+		}
+		if !t.until {
+			r.End = r.Start + quarter
+		}
+		r.Known, r.Amount = amount.Valid, energy.Amount(amount.Int64)
+		r.Metered, r.Meter = meter.Valid, energy.Amount(meter.Int64)
+		r.Average, r.Min, r.Max = float(average), float(minimum), float(maximum)
+		dst = append(dst, r)
+	}
+	if err := found.Err(); err != nil {
+		return dst, fmt.Errorf("read settled windows: %w", err)
+	}
+	return dst, nil
+}
+
+func float(f sql.NullFloat64) float64 {
+	if !f.Valid {
+		return math.NaN()
+	}
+	return f.Float64
+}
+
+// Same tells whether two rows say the same.
+func Same(a, b *Row) bool {
+	return a.Start == b.Start && a.Known == b.Known && a.Amount == b.Amount && a.Estimated == b.Estimated &&
+		a.Metered == b.Metered && a.Meter == b.Meter && equal(a.Average, b.Average) && equal(a.Min, b.Min) && equal(a.Max, b.Max) &&
+		a.Count == b.Count && a.Covered == b.Covered && a.Members == b.Members && a.Total == b.Total && a.Quality == b.Quality && a.End == b.End
+}
+
+func equal(a, b float64) bool { return a == b || a != a && b != b }
+
+// Change is a row to be stored, or to be removed.
+type Change struct {
+	Point int64
+	Gone  bool
+	Row
+}
+
+// How many rows one statement stores: a PostgreSQL is far away, and with SQLite
+// the time a statement takes grows with the square of its values.
+const (
+	rowsAtOnceFar  = 200
+	rowsAtOnceNear = 4
+)
+
+// Write stores changes of a table in one transaction.
+func (s *Store) Write(ctx context.Context, t Table, changes []Change) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	// Below bun, which would write every number into the statement, and have it
+	// parsed again.
+	tx, err := s.db.DB.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("store settled windows: %w", err)
+	}
+	w := writer{shared: s.db.Shared(), table: t, tx: tx}
+	if err = w.write(ctx, changes); err == nil {
+		err = tx.Commit()
+	} else {
+		err = errors.Join(err, tx.Rollback())
+	}
+	if err != nil {
+		return fmt.Errorf("store settled windows: %w", err)
+	}
+	return nil
+}
+
+// writer writes rows of a table in a transaction.
+type writer struct {
+	shared bool // it is a PostgreSQL
+	table  Table
+	tx     *sql.Tx
+	args   []any
+}
+
+func (w *writer) columns() []string {
+	c := []string{"point", "start", "amount", "estimated", "meter", "average", "minimum", "maximum", "readings", "covered", "members", "total", "quality"}
+	if w.table.until {
+		c = append(c, "until")
+	}
+	return c
+}
+
+// statement stores n rows.
+func (w *writer) statement(n int) string {
+	columns := w.columns()
+	var b strings.Builder
+	fmt.Fprintf(&b, "INSERT INTO %s (%s) VALUES ", w.table.name, strings.Join(columns, ", "))
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteByte('(')
+		for k := range columns {
+			if k > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString(w.place(i*len(columns) + k + 1))
+		}
+		b.WriteByte(')')
+	}
+	b.WriteString(" ON CONFLICT (point, start) DO UPDATE SET ")
+	for i, c := range columns[2:] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(c + " = excluded." + c)
+	}
+	return b.String()
+}
+
+// place stands for the nth value of a statement.
+func (w *writer) place(n int) string {
+	if w.shared {
+		return "$" + strconv.Itoa(n)
+	}
+	return "?"
+}
+
+func (w *writer) write(ctx context.Context, changes []Change) error {
+	var many *sql.Stmt
+	width, atOnce := len(w.columns()), rowsAtOnceNear
+	if w.shared {
+		atOnce = rowsAtOnceFar
+	}
+	for i := range changes {
+		c := &changes[i]
+		if c.Gone {
+			q := "DELETE FROM " + w.table.name + " WHERE point = " + w.place(1) + " AND start = " + w.place(2)
+			if _, err := w.tx.ExecContext(ctx, q, c.Point, int64(c.Start)); err != nil {
+				return err
+			}
+			continue
+		}
+		w.args = append(w.args, c.Point, int64(c.Start), number(c.Known, c.Amount), int64(c.Estimated), number(c.Metered, c.Meter),
+			real64(c.Average), real64(c.Min), real64(c.Max), int64(c.Count), c.Covered, int64(c.Members), int64(c.Total), int64(c.Quality))
+		if w.table.until {
+			w.args = append(w.args, int64(c.End))
+		}
+		if len(w.args) < atOnce*width {
+			continue
+		}
+		if many == nil {
+			var err error
+			if many, err = w.tx.PrepareContext(ctx, w.statement(atOnce)); err != nil {
+				return err
+			}
+			defer many.Close() //nolint:errcheck // it ends with the transaction
+		}
+		if _, err := many.ExecContext(ctx, w.args...); err != nil {
+			return err
+		}
+		w.args = w.args[:0]
+	}
+	if len(w.args) == 0 {
+		return nil
+	}
+	_, err := w.tx.ExecContext(ctx, w.statement(len(w.args)/width), w.args...)
+	return err
+}
+
+func number(known bool, a energy.Amount) any {
+	if !known {
+		return nil
+	}
+	return int64(a)
+}
+
+func real64(f float64) any {
+	if math.IsNaN(f) {
+		return nil
+	}
+	return f
+}
+
+// Mark has a span of a sensor, both ends included, settled again.
+func (s *Store) Mark(ctx context.Context, id record.SensorID, from, to record.Millis) error {
+	return s.AddMarks(ctx, []Mark{{Kind: SensorKind, Name: string(id), Begin: from, End: to + 1}})
+}

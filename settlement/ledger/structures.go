@@ -1,0 +1,46 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/uptrace/bun"
+
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// Structure is the tree of a hierarchy from a time on, until the next one
+// begins.
+type Structure struct {
+	bun.BaseModel `bun:"table:settled_structures"`
+	Hierarchy     string        `bun:"hierarchy,pk"`
+	Since         record.Millis `bun:"since,pk"` // 0: for all the past
+	Revision      uint64        `bun:"revision"` // of the model
+	Body          []byte        `bun:"body"`
+}
+
+// Structures gives all, those of a hierarchy in order of time.
+func (s *Store) Structures(ctx context.Context) ([]Structure, error) {
+	var rows []Structure
+	if err := s.books.NewSelect().Model(&rows).Order("hierarchy", "since").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read structures: %w", err)
+	}
+	return rows, nil
+}
+
+// KeepStructure stores one, and removes others at once.
+func (s *Store) KeepStructure(ctx context.Context, x Structure, gone []Structure) error {
+	err := s.books.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		for i := range gone {
+			if _, err := tx.NewDelete().Model(&gone[i]).WherePK().Exec(ctx); err != nil {
+				return err
+			}
+		}
+		_, err := tx.NewInsert().Model(&x).On("CONFLICT (hierarchy, since) DO UPDATE").Set("revision = excluded.revision").Set("body = excluded.body").Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep structure of %s: %w", x.Hierarchy, err)
+	}
+	return nil
+}

@@ -1,0 +1,222 @@
+package settlement
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// MostWindows is how many windows are given at once.
+const MostWindows = 40_000
+
+// mostFine bounds the work on windows that are not kept, as windows times
+// sensors.
+const mostFine = 2_000_000
+
+// errTooMuch is wrapped by errors about questions that ask for too much.
+type tooMuch struct{ text string }
+
+func (e *tooMuch) Error() string { return e.text }
+
+// Windows gives the windows of a point that touch a span, in order and without
+// a hole: where nothing is known the row says so. settled is up to when they
+// are settled.
+//
+// What is longer than a quarter of an hour is the sum of its quarters. Windows
+// of 5 minutes are not kept but computed when they are asked for.
+func (s *Service) Windows(ctx context.Context, p ledger.Point, size window.Size, from, to record.Millis) (rows []ledger.Row, settled record.Millis, err error) {
+	m := s.opts.Catalog.State().Model
+	calendar := s.calendarOf(m, p)
+	n := 0
+	var all []window.Span
+	for w := range calendar.Spans(size, from, to) {
+		if n++; n > MostWindows {
+			return nil, 0, &tooMuch{fmt.Sprintf("more than %d windows; ask for a shorter time or longer windows", MostWindows)}
+		}
+		all = append(all, w)
+	}
+	if settled, err = s.opts.Store.Progress(ctx, ledger.Frontier); err != nil || len(all) == 0 {
+		return nil, settled, err
+	}
+	whole := span{all[0].From, all[len(all)-1].To}
+	var parts []ledger.Row
+	switch {
+	case size == window.FiveMinutes:
+		parts, err = s.fine(ctx, m, p, all, min(whole.to, settled))
+	case size >= window.Day:
+		parts, err = s.coarse(ctx, calendar, p, whole, settled)
+	default:
+		parts, err = s.stored(ctx, ledger.Quarters, p, whole)
+	}
+	if err != nil {
+		return nil, settled, err
+	}
+	rows = make([]ledger.Row, len(all))
+	for i, w := range all {
+		rows[i] = merge(w.From, w.To, between(parts, w.From, w.To))
+	}
+	return rows, settled, nil
+}
+
+func (s *Service) stored(ctx context.Context, t ledger.Table, p ledger.Point, at span) ([]ledger.Row, error) {
+	ids, err := s.opts.Store.IDs(ctx, []ledger.Point{p}, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.opts.Store.Rows(ctx, nil, t, ids[0], at.from, at.to)
+}
+
+// coarse gives the days of a span, and the quarters of the day that has not
+// passed.
+func (s *Service) coarse(ctx context.Context, c window.Calendar, p ledger.Point, at span, settled record.Millis) ([]ledger.Row, error) {
+	rows, err := s.stored(ctx, ledger.Days, p, at)
+	if err != nil {
+		return nil, err
+	}
+	today := c.Span(window.Day, settled)
+	open := span{today.From, today.To}.cut(at)
+	if open.empty() {
+		return rows, nil
+	}
+	rows = between(rows, at.from, open.from)
+	more, err := s.stored(ctx, ledger.Quarters, p, open)
+	return append(rows, more...), err
+}
+
+// fine computes windows of 5 minutes.
+func (s *Service) fine(ctx context.Context, m *model.Model, p ledger.Point, all []window.Span, until record.Millis) ([]ledger.Row, error) {
+	i, _ := slices.BinarySearchFunc(all, until, func(w window.Span, t record.Millis) int { return cmp.Compare(w.To, t) })
+	if all = all[:min(len(all), i+1)]; len(all) > 0 && all[len(all)-1].To > until {
+		all = all[:len(all)-1]
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if p.Hierarchy == "" {
+		return s.fineSensor(ctx, m, record.SensorID(p.Name), all)
+	}
+	s.mu.Lock()
+	x := s.structures.at(p.Hierarchy, all[0].From)
+	s.mu.Unlock()
+	if x == nil {
+		return nil, nil
+	}
+	g, ok := x.byName[p.Name]
+	if !ok {
+		return nil, nil
+	}
+	work := 0
+	rows, err := s.fineGroup(ctx, m, x, g, all, &work)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ledger.Row, 0, len(rows))
+	for i := range rows {
+		if r, ok := rows[i].result(); ok {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) fineSensor(ctx context.Context, m *model.Model, id record.SensorID, all []window.Span) ([]ledger.Row, error) {
+	sn, ok := m.Sensor(id)
+	if !ok {
+		return nil, nil
+	}
+	edges := make([]record.Millis, 0, len(all)+1)
+	for _, w := range all {
+		edges = append(edges, w.From)
+	}
+	edges = append(edges, all[len(all)-1].To)
+	values, _, err := s.values(ctx, sn, edges)
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(values, edges), nil
+}
+
+// fineGroup evaluates a group and what is below it.
+func (s *Service) fineGroup(ctx context.Context, m *model.Model, x *structure, g int, all []window.Span, work *int) ([]sum, error) {
+	var failed error
+	index := func(rows []ledger.Row) column {
+		c := make([]*ledger.Row, len(all))
+		for i := range rows {
+			if k, ok := slices.BinarySearchFunc(all, rows[i].Start, func(w window.Span, t record.Millis) int { return cmp.Compare(w.From, t) }); ok {
+				c[k] = &rows[i]
+			}
+		}
+		return func(i int) *ledger.Row { return c[i] }
+	}
+	sensor := func(name string) column {
+		if *work += len(all); *work > mostFine {
+			failed = &tooMuch{"too many windows of too many sensors; ask for a shorter time, or for windows of 15 minutes, which are kept"}
+		}
+		if failed != nil {
+			return func(int) *ledger.Row { return nil }
+		}
+		rows, err := s.fineSensor(ctx, m, record.SensorID(name), all)
+		if err != nil {
+			failed = err
+		}
+		return index(rows)
+	}
+	group := func(child int) column {
+		if failed != nil {
+			return func(int) *ledger.Row { return nil }
+		}
+		sums, err := s.fineGroup(ctx, m, x, child, all, work)
+		if err != nil {
+			failed = err
+		}
+		rows := make([]ledger.Row, 0, len(sums))
+		for i := range sums {
+			if r, ok := sums[i].result(); ok {
+				rows = append(rows, r)
+			}
+		}
+		return index(rows)
+	}
+	out := x.evaluate(g, len(all), func(i int) (record.Millis, record.Millis) { return all[i].From, all[i].To }, sensor, group)
+	return out, failed
+}
+
+// values settles a sensor between edges that are given.
+func (s *Service) values(ctx context.Context, sn *model.Sensor, edges []record.Millis) ([]energy.Value, []energy.Annotation, error) {
+	rules := rulesOf(sn)
+	decided, err := decided(ctx, s.opts.Store, sn.ID)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, at := decided[sn.ID], span{edges[0], edges[len(edges)-1]}
+	// What Settle needs begins at a quarter of an hour.
+	rs, err := gather(ctx, s.opts.Readings, sn.ID, span{at.from / quarter * quarter, at.to}, rules, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	values, notes := energy.Settle(energy.Correct(rs, d.corrections, rules, window.Span{From: at.from, To: at.to}), edges, rules, d.overrides)
+	return values, notes, nil
+}
+
+// rowsOf makes rows of the values that say something.
+func rowsOf(values []energy.Value, edges []record.Millis) []ledger.Row {
+	rows := make([]ledger.Row, 0, len(values))
+	for i, v := range values {
+		if !v.Known && v.Count == 0 && v.Covered == 0 {
+			continue
+		}
+		r := ledger.Row{Start: edges[i], End: edges[i+1], Value: v, Total: 1}
+		if v.Known {
+			r.Members = 1
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}

@@ -1,0 +1,481 @@
+package settlement
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// DefaultDelay is how long after its end a window is settled.
+const DefaultDelay = 2 * time.Minute
+
+// Options are what a service needs. Store, Catalog and Readings must be set.
+type Options struct {
+	Store      *ledger.Store
+	Catalog    *catalog.Catalog
+	Readings   Readings
+	Share      run.Share                    // who else settles into the same store; nil: nobody
+	Delay      time.Duration                // how long after its end a window is settled, more than a minute; default DefaultDelay
+	Actor      func(context.Context) string // who makes a request; nil: unknown
+	Log        *slog.Logger
+	Registerer prometheus.Registerer // may be nil
+	Now        func() time.Time      // the clock; nil: the real one
+}
+
+// Service settles windows and answers questions about them.
+type Service struct {
+	opts Options
+	log  *slog.Logger
+
+	mu         sync.Mutex // held while something is settled
+	structures structures
+
+	at struct{ frontier, floor, marks atomic.Int64 }
+}
+
+// New checks the options and makes a service.
+func New(o Options) (*Service, error) {
+	if o.Store == nil || o.Catalog == nil || o.Readings == nil {
+		return nil, errors.New("make settlement: store, catalog and readings are needed")
+	}
+	if o.Delay == 0 {
+		o.Delay = DefaultDelay
+	}
+	if o.Delay <= margin {
+		return nil, fmt.Errorf("make settlement: a delay of %v is too short; more than %v are needed", o.Delay, margin)
+	}
+	if o.Share == nil {
+		o.Share = run.Alone
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Actor == nil {
+		o.Actor = func(context.Context) string { return "unknown" }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Service{opts: o, log: o.Log, structures: make(structures)}
+	if o.Registerer != nil {
+		for _, c := range s.collectors() {
+			if err := o.Registerer.Register(c); err != nil {
+				return nil, fmt.Errorf("make settlement: %w", err)
+			}
+		}
+	}
+	return s, nil
+}
+
+func (s *Service) collectors() []prometheus.Collector {
+	gauge := func(name, help string, f func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
+	}
+	return []prometheus.Collector{
+		gauge("wattwerk_settlement_frontier_timestamp_seconds", "Up to when windows are settled.", func() float64 { return float64(s.at.frontier.Load()) / 1000 }),
+		gauge("wattwerk_settlement_floor_timestamp_seconds", "From when on windows are settled; older ones are still to come.", func() float64 { return float64(s.at.floor.Load()) / 1000 }),
+		gauge("wattwerk_settlement_marks", "Ranges that have to be settled again.", func() float64 { return float64(s.at.marks.Load()) }),
+	}
+}
+
+// work is the name under which settling is shared.
+const work = "settle"
+
+// lookEvery is how often it is asked whether something is to be settled.
+const lookEvery = time.Second
+
+// Run settles until ctx ends. What fails is tried again.
+func (s *Service) Run(ctx context.Context) error {
+	err := s.opts.Share(ctx, work, 1, func(ctx context.Context, _ int) error {
+		for ctx.Err() == nil {
+			if err := s.own(ctx); err != nil && ctx.Err() == nil {
+				s.log.Warn("settling begins again", "error", err)
+				pause(ctx, 10*lookEvery)
+			}
+		}
+		return nil
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// pause waits and tells whether ctx is still on.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// own settles as long as this process is the one that does.
+func (s *Service) own(ctx context.Context) error {
+	if err := s.recall(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	followed := make(chan error, 1)
+	go func() {
+		followed <- s.opts.Catalog.Watch(ctx, func(st catalog.State) error { return s.follow(ctx, st) })
+	}()
+	for {
+		more, err := s.Step(ctx)
+		if err != nil {
+			cancel()
+			<-followed
+			return err
+		}
+		if more {
+			continue
+		}
+		timer := time.NewTimer(lookEvery)
+		select {
+		case err := <-followed:
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
+	}
+}
+
+// recall reads what is kept.
+func (s *Service) recall(ctx context.Context) error {
+	all, err := loadStructures(ctx, s.opts.Store)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.structures = all
+	return s.look(ctx)
+}
+
+// Begin reads what is kept and takes the model as it is. Run does so by itself;
+// it is for tests and for measuring, which call Step.
+func (s *Service) Begin(ctx context.Context) error {
+	if err := s.recall(ctx); err != nil {
+		return err
+	}
+	st := s.opts.Catalog.State()
+	st.Changed = st.Model.Hierarchies()
+	return s.follow(ctx, st)
+}
+
+// look reads how far everything is.
+func (s *Service) look(ctx context.Context) error {
+	for _, x := range []struct {
+		name string
+		at   *atomic.Int64
+	}{{ledger.Frontier, &s.at.frontier}, {ledger.Floor, &s.at.floor}} {
+		at, err := s.opts.Store.Progress(ctx, x.name)
+		if err != nil {
+			return err
+		}
+		x.at.Store(int64(at))
+	}
+	n, err := s.opts.Store.CountMarks(ctx)
+	s.at.marks.Store(int64(n))
+	return err
+}
+
+// follow takes a revision of the model: other trees are kept, and what it
+// changes of the past is marked.
+func (s *Service) follow(ctx context.Context, st catalog.State) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, h := range st.Changed {
+		newest := s.structures.newest(string(h))
+		if newest != nil && newest.revision >= st.Revision {
+			continue
+		}
+		since := st.Effective
+		if newest == nil {
+			since = 0 // what was measured before the tree was drawn is summed up by it
+		}
+		x := newStructure(string(h), since, st.Revision, st.Model.Layout(h))
+		if x.equal(newest) || newest == nil && len(x.groups) == 0 {
+			continue
+		}
+		obsolete := s.structures.add(x)
+		if err := keep(ctx, s.opts.Store, x, obsolete); err != nil {
+			return err
+		}
+		if since == 0 {
+			if err := s.mark(ctx, ledger.HierarchyKind, string(h), span{0, record.MaxTime}); err != nil {
+				return err
+			}
+		} else if int64(since) < s.at.frontier.Load() { // this was behind
+			if err := s.mark(ctx, ledger.HierarchyKind, string(h), span{since, record.MaxTime}); err != nil {
+				return err
+			}
+		}
+	}
+	return s.followSensors(ctx, st)
+}
+
+const revision = "revision" // up to which changes of sensors were taken notice of
+
+// followSensors marks sensors whose readings are to be understood in another
+// way than before.
+func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
+	done, err := s.opts.Store.Progress(ctx, revision)
+	if err != nil {
+		return err
+	}
+	for r := done + 1; done > 0 && uint64(r) <= st.Revision; r++ {
+		_, patch, inverse, err := s.opts.Catalog.Revision(ctx, uint64(r))
+		if err != nil {
+			return err
+		}
+		old := make(map[record.SensorID]*model.Sensor, len(inverse.Sensors))
+		for i := range inverse.Sensors {
+			old[inverse.Sensors[i].ID] = &inverse.Sensors[i]
+		}
+		for i := range patch.Sensors {
+			now := &patch.Sensors[i]
+			if was := old[now.ID]; was != nil && was.Site == now.Site && sameRules(was, now) {
+				continue
+			}
+			if err := s.mark(ctx, ledger.SensorKind, string(now.ID), span{0, record.MaxTime}); err != nil {
+				return err
+			}
+		}
+	}
+	if uint64(done) < st.Revision {
+		return s.opts.Store.SetProgress(ctx, revision, record.Millis(st.Revision))
+	}
+	return nil
+}
+
+func sameRules(a, b *model.Sensor) bool {
+	x, y := rulesOf(a), rulesOf(b)
+	same := x.Counter == y.Counter && x.Integral == y.Integral && x.Interval == y.Interval && x.MaxAge == y.MaxAge &&
+		x.Width == y.Width && x.Tolerance == y.Tolerance && x.MaxRate == y.MaxRate
+	return same && a.Quantity == b.Quantity && slices.EqualFunc(x.Swaps, y.Swaps, func(a, b energy.Swap) bool {
+		return a.At == b.At && (a.End == nil) == (b.End == nil) && valueOf(a.End) == valueOf(b.End) && (a.Start == nil) == (b.Start == nil) && valueOf(a.Start) == valueOf(b.Start)
+	})
+}
+
+func (s *Service) mark(ctx context.Context, kind, name string, at span) error {
+	s.at.marks.Add(1)
+	return s.opts.Store.AddMarks(ctx, []ledger.Mark{{Kind: kind, Name: name, Begin: at.from, End: at.to}})
+}
+
+// calendarOf is the calendar a point's days are of.
+func (s *Service) calendarOf(m *model.Model, p ledger.Point) window.Calendar {
+	var site model.SiteID
+	if p.Hierarchy == "" {
+		if sn, ok := m.Sensor(record.SensorID(p.Name)); ok {
+			site = sn.Site
+		}
+	} else if h, ok := m.Hierarchy(model.HierarchyID(p.Hierarchy)); ok {
+		site = h.Site
+	}
+	zone := ""
+	if x, ok := m.Site(site); ok {
+		zone = x.Zone
+	}
+	c, err := window.Load(zone)
+	if err != nil {
+		c = window.In(time.UTC)
+	}
+	return c
+}
+
+// marksAtOnce is how many marks are settled in one go.
+const marksAtOnce = 500
+
+// Step settles the next that is due, and tells whether there is more: first
+// what has passed, then what is marked, then older time that was never
+// settled. It is for tests and for settling by hand; Run calls it.
+func (s *Service) Step(ctx context.Context) (more bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range []func(context.Context) (bool, error){s.advance, s.settleMarks, s.descend} {
+		if more, err = f(ctx); more || err != nil {
+			return more, err
+		}
+	}
+	return false, nil
+}
+
+// chunk is how much time is settled in one go, so that memory stays bounded.
+func (s *Service) chunk(m *model.Model) record.Millis {
+	_, sensors, _, _ := m.Counts()
+	return quarter * record.Millis(min(max(400_000/max(sensors, 1), 4), 7*96))
+}
+
+// advance settles what has passed.
+func (s *Service) advance(ctx context.Context) (bool, error) {
+	due := record.MillisOf(s.opts.Now().Add(-s.opts.Delay)) / quarter * quarter
+	at := record.Millis(s.at.frontier.Load())
+	if at == 0 {
+		if err := s.opts.Store.SetProgress(ctx, ledger.Floor, due); err != nil {
+			return false, err
+		}
+		s.at.floor.Store(int64(due))
+		s.at.frontier.Store(int64(due))
+		return true, s.opts.Store.SetProgress(ctx, ledger.Frontier, due)
+	}
+	if at >= due {
+		return false, nil
+	}
+	m := s.opts.Catalog.State().Model
+	to := min(due, at+s.chunk(m))
+	if err := s.all(ctx, span{at, to}, to); err != nil {
+		return false, err
+	}
+	s.at.frontier.Store(int64(to))
+	return true, s.opts.Store.SetProgress(ctx, ledger.Frontier, to)
+}
+
+// descend settles older time.
+func (s *Service) descend(ctx context.Context) (bool, error) {
+	oldest, _ := s.opts.Readings.Extent()
+	at := record.Millis(s.at.floor.Load())
+	if oldest == 0 || oldest >= at {
+		return false, nil
+	}
+	m := s.opts.Catalog.State().Model
+	from := max(oldest/quarter*quarter, at-s.chunk(m))
+	if err := s.all(ctx, span{from, at}, record.Millis(s.at.frontier.Load())); err != nil {
+		return false, err
+	}
+	s.at.floor.Store(int64(from))
+	return true, s.opts.Store.SetProgress(ctx, ledger.Floor, from)
+}
+
+// all settles every sensor and group for a span.
+func (s *Service) all(ctx context.Context, at span, limit record.Millis) error {
+	within := span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}.hull(at)
+	j, err := s.newJob(ctx, within, limit)
+	if err != nil {
+		return err
+	}
+	// Numbered at once: one by one it is a transaction for each.
+	var points []ledger.Point
+	for sn := range j.model.Sensors() {
+		points = append(points, ledger.SensorPoint(sn.ID))
+	}
+	if _, err := s.opts.Store.IDs(ctx, points, true); err != nil {
+		return err
+	}
+	for sn := range j.model.Sensors() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := j.sensor(ctx, sn.ID, at); err != nil {
+			return fmt.Errorf("settle sensor %s: %w", sn.ID, err)
+		}
+		s.passed(j, ledger.SensorPoint(sn.ID), at)
+	}
+	for h := range s.structures {
+		if x := s.structures.newest(h); x != nil {
+			for i := range x.groups {
+				s.passed(j, ledger.GroupPoint(h, x.groups[i].Name), at)
+			}
+		}
+	}
+	return j.finish(ctx)
+}
+
+// passed has the days of a point made that end within a span.
+func (s *Service) passed(j *job, p ledger.Point, at span) {
+	d := s.calendarOf(j.model, p).Span(window.Day, at.from)
+	if d.To <= at.to {
+		j.points[p] = j.points[p].with(span{d.From, at.to})
+	}
+}
+
+// settleMarks settles what is marked.
+func (s *Service) settleMarks(ctx context.Context) (bool, error) {
+	marks, err := s.opts.Store.Marks(ctx, marksAtOnce)
+	if err != nil || len(marks) == 0 {
+		s.at.marks.Store(0)
+		return false, err
+	}
+	within := span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}
+	j, err := s.newJob(ctx, within, within.to)
+	if err != nil {
+		return false, err
+	}
+	sensors := make(map[record.SensorID]spans)
+	for _, m := range marks {
+		at := span{m.Begin / quarter * quarter, upQuarter(m.End)}.cut(within)
+		if at.empty() {
+			continue
+		}
+		if m.Kind == ledger.HierarchyKind {
+			j.stale[m.Name] = j.stale[m.Name].with(at)
+		} else {
+			sensors[record.SensorID(m.Name)] = sensors[record.SensorID(m.Name)].with(at)
+		}
+	}
+	for id, all := range sensors {
+		for _, at := range all {
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			if err := j.sensor(ctx, id, at); err != nil {
+				return false, fmt.Errorf("settle sensor %s: %w", id, err)
+			}
+		}
+	}
+	if err := j.finish(ctx); err != nil {
+		return false, err
+	}
+	if err := s.opts.Store.DropMarks(ctx, marks); err != nil {
+		return false, err
+	}
+	n, err := s.opts.Store.CountMarks(ctx)
+	s.at.marks.Store(int64(n))
+	return true, err
+}
+
+// Status is how far everything is settled.
+type Status struct {
+	Frontier record.Millis // up to here
+	Floor    record.Millis // and from here on
+	Oldest   record.Millis // as far down as this it will be
+	Marks    int           // ranges that are to be settled again
+}
+
+// Status tells how far everything is, read from the store.
+func (s *Service) Status(ctx context.Context) (Status, error) {
+	var x Status
+	var err error
+	if x.Frontier, err = s.opts.Store.Progress(ctx, ledger.Frontier); err != nil {
+		return x, err
+	}
+	if x.Floor, err = s.opts.Store.Progress(ctx, ledger.Floor); err != nil {
+		return x, err
+	}
+	x.Oldest, _ = s.opts.Readings.Extent()
+	x.Marks, err = s.opts.Store.CountMarks(ctx)
+	return x, err
+}
+
+// nan is what a number that is not known is.
+var nan = math.NaN()

@@ -1,0 +1,413 @@
+package settlement
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// span is a half-open range of time; the zero span is empty.
+type span struct{ from, to record.Millis }
+
+func (a span) empty() bool { return a.to <= a.from }
+
+// hull is the smallest span that holds both.
+func (a span) hull(b span) span {
+	switch {
+	case a.empty():
+		return b
+	case b.empty():
+		return a
+	}
+	return span{min(a.from, b.from), max(a.to, b.to)}
+}
+
+func (a span) cut(b span) span { return span{max(a.from, b.from), min(a.to, b.to)} }
+
+// quarter is the length of the windows that are kept.
+const quarter record.Millis = window.QuarterLength
+
+// near is the distance at which spans are taken as one.
+const near = 96 * quarter
+
+// spans are in order, and further apart than near.
+type spans []span
+
+// with adds a span.
+func (a spans) with(b span) spans {
+	if b.empty() {
+		return a
+	}
+	i := 0
+	for i < len(a) && a[i].to+near < b.from {
+		i++
+	}
+	k := i
+	for k < len(a) && a[k].from <= b.to+near {
+		b = b.hull(a[k])
+		k++
+	}
+	return slices.Replace(a, i, k, b)
+}
+
+// union adds others, as far as they lie within a span.
+func (a spans) union(others spans, in span) spans {
+	for _, b := range others {
+		a = a.with(b.cut(in))
+	}
+	return a
+}
+
+// job settles some windows. It is used by one goroutine, once.
+type job struct {
+	s       *Service
+	model   *model.Model
+	decided map[record.SensorID]decisions
+	within  span          // nothing outside is settled
+	limit   record.Millis // days that end later have not passed
+
+	changes []ledger.Change // of ledger.Quarters, not yet stored
+	touched map[record.SensorID]spans
+	stale   map[string]spans // hierarchies all of whose groups are to be computed again
+	fresh   map[ledger.Point][]fresh
+	points  map[ledger.Point]spans // whose days may be other ones
+	stored  int
+}
+
+// fresh are the rows of a point in a span as they are now, stored or not.
+type fresh struct {
+	span
+	rows []ledger.Row
+}
+
+func (s *Service) newJob(ctx context.Context, within span, limit record.Millis) (*job, error) {
+	decided, err := decided(ctx, s.opts.Store, "")
+	return &job{
+		s: s, model: s.opts.Catalog.State().Model, decided: decided, within: within, limit: limit,
+		touched: make(map[record.SensorID]spans), stale: make(map[string]spans), fresh: make(map[ledger.Point][]fresh), points: make(map[ledger.Point]spans),
+	}, err
+}
+
+// changesAtOnce is how many rows are stored in one transaction.
+const changesAtOnce = 5000
+
+// sensor settles a sensor for a span, and as far around it as readings within
+// the span reach.
+func (j *job) sensor(ctx context.Context, id record.SensorID, want span) error {
+	sn, ok := j.model.Sensor(id)
+	if !ok {
+		return nil
+	}
+	rules, decided := rulesOf(sn), j.decided[id]
+	n, _ := surroundings(rules)
+	rs, err := gather(ctx, j.s.opts.Readings, id, want, rules, decided)
+	if err != nil {
+		return err
+	}
+	var wide span
+	wide.from, wide.to = widen(decided.left(rs), want.from, want.to, n, rules)
+	if wide = wide.hull(want).cut(j.within); wide.empty() {
+		return nil
+	}
+	if wide != want {
+		if rs, err = gather(ctx, j.s.opts.Readings, id, wide, rules, decided); err != nil {
+			return err
+		}
+	}
+	rs = energy.Correct(rs, decided.corrections, rules, window.Span{From: wide.from, To: wide.to})
+	first := window.QuarterOf(wide.from)
+	edges := make([]record.Millis, 0, int(window.QuarterOf(wide.to)-first)+1)
+	for t := window.QuarterSpan(first).From; t <= wide.to; t += quarter {
+		edges = append(edges, t)
+	}
+	values, _ := energy.Settle(rs, edges, rules, decided.overrides)
+	changed, err := j.replace(ctx, ledger.SensorPoint(id), wide, rowsOf(values, edges))
+	if err != nil {
+		return err
+	}
+	j.touched[id] = j.touched[id].union(changed, wide)
+	return nil
+}
+
+// replace makes rows those of the point in a span, and gives the span s in which
+// that changed something.
+func (j *job) replace(ctx context.Context, p ledger.Point, within span, rows []ledger.Row) (changed spans, err error) {
+	ids, err := j.s.opts.Store.IDs(ctx, []ledger.Point{p}, len(rows) > 0)
+	if err != nil {
+		return nil, err
+	}
+	id := ids[0]
+	old, err := j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, within.from, within.to)
+	if err != nil {
+		return nil, err
+	}
+	made := rows
+	note := func(c ledger.Change) {
+		c.Point = id
+		j.changes = append(j.changes, c)
+		changed = changed.with(span{c.Start, c.End})
+	}
+	for len(old) > 0 || len(rows) > 0 {
+		switch {
+		case len(rows) == 0 || len(old) > 0 && old[0].Start < rows[0].Start:
+			note(ledger.Change{Gone: true, Row: old[0]})
+			old = old[1:]
+		case len(old) == 0 || rows[0].Start < old[0].Start:
+			note(ledger.Change{Row: rows[0]})
+			rows = rows[1:]
+		default:
+			if !ledger.Same(&old[0], &rows[0]) {
+				note(ledger.Change{Row: rows[0]})
+			}
+			old, rows = old[1:], rows[1:]
+		}
+	}
+	j.points[p] = j.points[p].union(changed, within)
+	j.fresh[p] = append(j.fresh[p], fresh{within, made})
+	if len(j.changes) >= changesAtOnce {
+		err = j.flush(ctx)
+	}
+	return changed, err
+}
+
+// flush stores what has changed.
+func (j *job) flush(ctx context.Context) error {
+	if len(j.changes) == 0 {
+		return nil
+	}
+	err := j.s.opts.Store.Write(ctx, ledger.Quarters, j.changes)
+	j.stored += len(j.changes)
+	j.changes = j.changes[:0]
+	return err
+}
+
+// finish computes the groups above what has changed, and the days.
+func (j *job) finish(ctx context.Context) error {
+	for _, h := range slices.Sorted(maps.Keys(j.s.structures)) {
+		all := j.s.structures[h]
+		for i, x := range all {
+			in := span{upQuarter(x.since), j.within.to}
+			if i+1 < len(all) {
+				in.to = upQuarter(all[i+1].since)
+			}
+			if err := j.groups(ctx, x, in.cut(j.within)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := j.flush(ctx); err != nil {
+		return err
+	}
+	return j.days(ctx)
+}
+
+// groupsAtOnce bounds how many rows of members are in memory.
+const groupsAtOnce = 500_000
+
+// groups computes the groups of a structure above what has changed.
+func (j *job) groups(ctx context.Context, x *structure, in span) error {
+	if in.empty() {
+		return nil
+	}
+	changed := make([]spans, len(x.groups))
+	for i := len(x.groups) - 1; i >= 0; i-- { // children before parents
+		g := &x.groups[i]
+		at := spans(nil).union(j.stale[x.hierarchy], in)
+		for _, p := range g.Sensors {
+			at = at.union(j.touched[record.SensorID(p.Sensor)], in)
+		}
+		at = at.union(j.touched[record.SensorID(g.Meter)], in)
+		for _, k := range g.groups {
+			at = at.union(changed[k], in)
+		}
+		changed[i] = at
+		members := len(g.Sensors) + len(g.groups) + 1
+		step := max(quarter, record.Millis(groupsAtOnce/members)*quarter)
+		for _, a := range at {
+			for from := a.from; from < a.to; from += step {
+				if err := j.group(ctx, x, i, span{from, min(from+step, a.to)}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// group computes one group for a span.
+func (j *job) group(ctx context.Context, x *structure, g int, at span) error {
+	n := int((at.to - at.from) / quarter)
+	points := []ledger.Point{}
+	for _, p := range x.groups[g].Sensors {
+		points = append(points, ledger.Point{Name: p.Sensor})
+	}
+	if m := x.groups[g].Meter; m != "" {
+		points = append(points, ledger.Point{Name: m})
+	}
+	for _, k := range x.groups[g].groups {
+		if m := x.groups[k].Meter; m != "" {
+			points = append(points, ledger.Point{Name: m})
+		} else {
+			points = append(points, ledger.GroupPoint(x.hierarchy, x.groups[k].Name))
+		}
+	}
+	known, err := j.columns(ctx, points, at)
+	if err != nil {
+		return err
+	}
+	find := func(p ledger.Point) column {
+		c := known[p]
+		return func(i int) *ledger.Row {
+			if c == nil {
+				return nil
+			}
+			return c[i]
+		}
+	}
+	sums := x.evaluate(g, n, func(i int) (record.Millis, record.Millis) {
+		start := at.from + record.Millis(i)*quarter
+		return start, start + quarter
+	}, func(name string) column { return find(ledger.Point{Name: name}) }, func(k int) column { return find(ledger.GroupPoint(x.hierarchy, x.groups[k].Name)) })
+	rows := make([]ledger.Row, 0, n)
+	for i := range sums {
+		if sums[i].overflow {
+			j.s.log.Warn("an amount is larger than can be kept", "group", x.groups[g].Name, "time", sums[i].row.Start)
+		}
+		if r, ok := sums[i].result(); ok {
+			rows = append(rows, r)
+		}
+	}
+	_, err = j.replace(ctx, ledger.GroupPoint(x.hierarchy, x.groups[g].Name), at, rows)
+	return err
+}
+
+// columns reads the rows of points for a span of quarters.
+func (j *job) columns(ctx context.Context, points []ledger.Point, at span) (map[ledger.Point][]*ledger.Row, error) {
+	out := make(map[ledger.Point][]*ledger.Row, len(points))
+	n := int((at.to - at.from) / quarter)
+	place := func(p ledger.Point, rows []ledger.Row, in span) {
+		c := out[p]
+		for k := max(0, (in.from-at.from)/quarter); k < min(record.Millis(n), (in.to-at.from)/quarter); k++ {
+			c[k] = nil
+		}
+		for i := range rows {
+			if t := rows[i].Start; t >= max(at.from, in.from) && t < min(at.to, in.to) {
+				c[(t-at.from)/quarter] = &rows[i]
+			}
+		}
+	}
+	var rest []ledger.Point
+	for _, p := range points {
+		out[p] = make([]*ledger.Row, n)
+		if !slices.ContainsFunc(j.fresh[p], func(f fresh) bool { return f.from <= at.from && at.to <= f.to }) {
+			rest = append(rest, p)
+		}
+	}
+	ids, err := j.s.opts.Store.IDs(ctx, rest, false)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range rest {
+		rows, err := j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, ids[i], at.from, at.to)
+		if err != nil {
+			return nil, err
+		}
+		place(p, rows, at)
+	}
+	for _, p := range points {
+		for _, f := range j.fresh[p] {
+			place(p, f.rows, f.span)
+		}
+	}
+	return out, nil
+}
+
+// rows gives the rows of a point in a span as they are now. Changes are stored.
+func (j *job) rows(ctx context.Context, p ledger.Point, id int64, at span) ([]ledger.Row, error) {
+	for _, f := range j.fresh[p] {
+		if f.from <= at.from && at.to <= f.to {
+			return between(f.rows, at.from, at.to), nil
+		}
+	}
+	return j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, at.from, at.to)
+}
+
+// days makes the rows of whole days that what has changed lies in.
+func (j *job) days(ctx context.Context) error {
+	var changes []ledger.Change
+	store := func() error {
+		if len(changes) == 0 {
+			return nil
+		}
+		err := j.s.opts.Store.Write(ctx, ledger.Days, changes)
+		changes = changes[:0]
+		return err
+	}
+	for p, all := range j.points {
+		for _, at := range all {
+			more, err := j.daysOf(ctx, p, at)
+			if err != nil {
+				return err
+			}
+			if changes = append(changes, more...); len(changes) >= changesAtOnce {
+				if err := store(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return store()
+}
+
+// daysOf gives what is other than stored in the days of a point that a span
+// lies in.
+func (j *job) daysOf(ctx context.Context, p ledger.Point, at span) (changes []ledger.Change, err error) {
+	ids, err := j.s.opts.Store.IDs(ctx, []ledger.Point{p}, false)
+	if err != nil || ids[0] == 0 {
+		return nil, err
+	}
+	calendar := j.s.calendarOf(j.model, p)
+	first, last := calendar.Span(window.Day, at.from), calendar.Span(window.Day, at.to-1)
+	rows, err := j.rows(ctx, p, ids[0], span{first.From, last.To})
+	if err != nil {
+		return nil, err
+	}
+	old, err := j.s.opts.Store.Rows(ctx, nil, ledger.Days, ids[0], first.From, last.To)
+	if err != nil {
+		return nil, err
+	}
+	made := make(map[record.Millis]bool)
+	for d := range calendar.Spans(window.Day, at.from, at.to) {
+		inside := between(rows, d.From, d.To)
+		if len(inside) == 0 || d.To > j.limit {
+			continue // nothing is known, or it has not passed
+		}
+		made[d.From] = true
+		r := merge(d.From, d.To, inside)
+		if before := between(old, d.From, d.From+1); len(before) == 0 || !ledger.Same(&before[0], &r) {
+			changes = append(changes, ledger.Change{Point: ids[0], Row: r})
+		}
+	}
+	for i := range old { // of another zone, or of a day nothing is known of any more
+		if !made[old[i].Start] {
+			changes = append(changes, ledger.Change{Point: ids[0], Gone: true, Row: old[i]})
+		}
+	}
+	return changes, nil
+}
+
+// between gives the rows, which are in order, that begin in a span.
+func between(rows []ledger.Row, from, to record.Millis) []ledger.Row {
+	find := func(t record.Millis) int {
+		i, _ := slices.BinarySearchFunc(rows, t, func(r ledger.Row, t record.Millis) int { return cmp.Compare(r.Start, t) })
+		return i
+	}
+	return rows[find(from):find(to)]
+}
