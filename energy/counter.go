@@ -15,7 +15,7 @@ const largest = 1 << 61
 type point struct {
 	t       int64
 	m       int64 // millionths
-	v       float64
+	reading int32 // its index
 	over    int32 // index of the override, -1: none
 	quality Quality
 	state   state
@@ -73,7 +73,9 @@ func limited(v float64) int64 {
 // collect makes points of the readings that have a value, and tells whether one of
 // them falls.
 func (c *counting) collect() (falls bool) {
-	c.points, c.marks = c.points[:0], c.marks[:0]
+	points := slices.Grow(c.points[:0], len(c.readings))[:len(c.readings)]
+	c.marks = c.marks[:0]
+	n := 0
 	over := overriding{list: c.overrides}
 	last := int64(math.MinInt64)
 	for i := range c.readings {
@@ -84,7 +86,10 @@ func (c *counting) collect() (falls bool) {
 			}
 			continue
 		}
-		p := point{t: int64(r.Time), v: r.Value, quality: r.Quality, over: -1}
+		p := &points[n]
+		n++
+		p.t, p.reading, p.over = int64(r.Time), int32(i), -1
+		p.quality, p.state = r.Quality, counts
 		if len(over.list) > 0 {
 			p.over = int32(over.of(r.Time))
 		}
@@ -99,8 +104,8 @@ func (c *counting) collect() (falls bool) {
 			falls = falls || m < last
 			last = m
 		}
-		c.points = append(c.points, p)
 	}
+	c.points = points[:n]
 	return falls
 }
 
@@ -244,6 +249,9 @@ type pair struct {
 	by        bool // an override
 }
 
+// shown is the value of the reading.
+func (c *counting) shown(p *point) float64 { return c.readings[p.reading].Value }
+
 // pairs goes from one reading that counts to the next, and gives each window its
 // share.
 func (c *counting) pairs() {
@@ -259,9 +267,9 @@ func (c *counting) pairs() {
 			}
 			before := math.NaN()
 			if a != nil {
-				before = a.v
+				before = c.shown(a)
 			}
-			c.note(Annotation{Time: record.Millis(b.t), Kind: kind, Before: before, After: b.v, ByOverride: b.state == ignored})
+			c.note(Annotation{Time: record.Millis(b.t), Kind: kind, Before: before, After: c.shown(b), ByOverride: b.state == ignored})
 			continue
 		}
 		if b.t >= c.begin && b.t < c.end {
@@ -279,12 +287,20 @@ func (c *counting) pairs() {
 			if a.t >= c.end {
 				break
 			}
+			quality = worse(quality, worse(a.quality, b.quality))
+			rise := b.m - a.m
+			if rise >= 0 && b.over < 0 && len(c.swaps) == 0 && c.possible(rise, b.t-a.t) {
+				// As nearly all are.
+				c.spread(a.t, b.t, rise, false, quality)
+				a = b
+				continue
+			}
 			p := c.interpret(a, b)
 			if p.kind != Normal || p.by {
-				c.note(Annotation{record.Millis(b.t), p.kind, a.v, b.v, Amount(p.rise), p.known, p.by})
+				c.note(Annotation{record.Millis(b.t), p.kind, c.shown(a), c.shown(b), Amount(p.rise), p.known, p.by})
 			}
 			if p.known {
-				c.spread(a.t, b.t, p, worse(quality, worse(a.quality, b.quality)))
+				c.spread(a.t, b.t, p.rise, p.estimated, quality)
 			}
 		}
 		a = b
@@ -336,7 +352,7 @@ func (c *counting) swap(a, b *point, swaps []Swap) pair {
 		if i+1 < len(swaps) {
 			guessed = c.device(&p, from, swaps[i+1].End)
 		} else {
-			end := b.v
+			end := c.shown(b)
 			guessed = c.device(&p, from, &end)
 		}
 		p.estimated = p.estimated || guessed
@@ -404,23 +420,23 @@ func (c *counting) overridden(a, b *point) pair {
 }
 
 // spread gives each window the share of a pair that lies in it.
-func (c *counting) spread(from, to int64, p pair, quality Quality) {
+func (c *counting) spread(from, to, rise int64, estimated bool, quality Quality) {
 	for c.window < len(c.values) && c.edges[c.window+1] <= from {
 		c.window++
 	}
 	long := c.rules.MaxAge >= 0 && to-from > c.rules.MaxAge
-	if long || p.estimated {
+	if long || estimated {
 		quality = Estimated
 	}
-	rate := float64(p.rise) * (msPerHour / PerUnit) / float64(to-from)
+	rate := float64(rise) * (msPerHour / PerUnit) / float64(to-from)
 	for k := c.window; k < len(c.values) && c.edges[k] < to; k++ {
 		begin, end := max(from, c.edges[k]), min(to, c.edges[k+1])
 		if begin >= end {
 			continue
 		}
-		part := p.rise
+		part := rise
 		if begin > from || end < to {
-			part = share(p.rise, end-from, to-from) - share(p.rise, begin-from, to-from)
+			part = share(rise, end-from, to-from) - share(rise, begin-from, to-from)
 		}
 		v, d := &c.values[k], &c.details[k]
 		sum, fits := add(int64(v.Amount), part)

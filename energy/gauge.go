@@ -39,6 +39,7 @@ type integrating struct {
 	window  int   // -1 before the first edge
 	until   int64 // end of the window, or of the quarter in it
 	quarter int64 // beginning of the quarter
+	lead    int64 // beginning of the first quarter
 
 	all, estimated part
 	guessed        bool      // there is an estimated part in the quarter
@@ -48,7 +49,7 @@ type integrating struct {
 
 // integrate settles a gauge.
 func (s *Settler) integrate() {
-	g := integrating{Settler: s, window: -1, quarter: quarterOf(s.begin)}
+	g := integrating{Settler: s, window: -1, quarter: quarterOf(s.begin), lead: quarterOf(s.begin)}
 	g.until = g.begin
 	if g.quarter == g.begin {
 		g.window = 0
@@ -109,7 +110,7 @@ func (g *integrating) hold(value float64, quality Quality, from, to int64) {
 	if age := g.rules.MaxAge; age >= 0 && age < to-from {
 		to = from + age
 	}
-	from, to = max(from, quarterOf(g.begin)), min(to, g.end)
+	from, to = max(from, g.lead), min(to, g.end)
 	for from < to {
 		if from >= g.until {
 			g.advance(from)
