@@ -154,3 +154,10 @@ func TestCorrectionsAreLocal(t *testing.T) {
 		}
 	}
 }
+
+func times(ms []int64) (out []record.Millis) {
+	for _, t := range ms {
+		out = append(out, record.Millis(t))
+	}
+	return out
+}

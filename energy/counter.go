@@ -335,7 +335,7 @@ func (c *counting) interpret(a, b *point) pair {
 	if b.m >= 0 && (c.rules.MaxRate > 0 && c.possible(b.m, ms) || !(c.rules.MaxRate > 0) && b.m <= a.m/2) {
 		return pair{kind: Reset, rise: b.m, known: true}
 	}
-	return pair{kind: Reset}
+	return pair{kind: Jump}
 }
 
 // swap adds up what each of the devices counted between two readings.

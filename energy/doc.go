@@ -39,10 +39,11 @@
 //     not known nothing, as an estimate.
 //   - rollover: a fall is taken for one when the way over Width is possible: by
 //     MaxRate, and where that is unknown when it is at most a tenth of Width.
-//   - reset: any other fall. The counter began at zero, and its amount is
-//     what it shows, when that is possible: by MaxRate, and where that is unknown when it is
-//     at most half of what it was. Else the amount is not known.
-//   - jump: a rise above what MaxRate allows. The amount is not known.
+//   - reset: a fall to what the counter can have reached since it began at zero:
+//     by MaxRate, and where that is unknown at most half of what it showed before. The
+//     amount is what it shows.
+//   - jump: a rise above what MaxRate allows, and any other fall. The amount is
+//     not known.
 //
 // A rise is possible by MaxRate when it is at most MaxRate times the time plus
 // Tolerance. An [Override] by a person goes before all of these. Where an amount is

@@ -16,6 +16,11 @@ import (
 // a counter, one before and none after for a gauge. Readings count that have a value and
 // are not set aside by an override. Then values and annotations are the same
 // as those of the series as a whole.
+//
+// In turn, a reading that is new can change the values and annotations from the
+// Context-th counting reading before it to the Context-th after it for a
+// counter, and from its own quarter hour to the next reading for a gauge: what was
+// a reset is a glitch when the counter comes back.
 const Context = 32
 
 // Settle gives the values of the windows between each two edges, and what was

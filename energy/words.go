@@ -107,7 +107,7 @@ const (
 	Reset                // the counter began anew
 	Rollover             // the counter ran over its width
 	Backstep             // it fell by less than means anything
-	Jump                 // it rose by more than it can
+	Jump                 // it rose by more than it can, or fell for no reason that is known
 	Swapped              // the device was changed
 	Glitch               // the reading is set aside
 	Stated               // a person said by how much it rose
