@@ -51,7 +51,7 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	}
 	readings := len(e.last)
 	for _, bin := range e.bins {
-		readings += len(bin.slot)
+		readings += min(len(bin.slot), len(e.last))
 	}
 	out := appendBlock(make([]byte, 0, len(head)+32*readings), head)
 	var b record.Batch
@@ -76,9 +76,21 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	out = appendBlock(out, nil) // between what is closed and what is open
 	// Open readings repeat sensors; where says which have a place in the batch.
 	where := make([]uint32, len(e.names))
+	// Of what a sensor read within one bin only the newest will ever count, the
+	// first of several for the same time. newest says which that is, plus one.
+	newest := make([]uint32, len(e.names))
 	for _, k := range e.keys {
 		bin := e.bins[k]
 		for i, s := range bin.slot {
+			if n := newest[s]; n == 0 || bin.at[i] > bin.at[n-1] {
+				newest[s] = uint32(i) + 1
+			}
+		}
+		for i, s := range bin.slot {
+			if newest[s] != uint32(i)+1 {
+				continue
+			}
+			newest[s] = 0
 			if where[s] == 0 {
 				b.Sensors = append(b.Sensors, e.names[s])
 				where[s] = uint32(len(b.Sensors))
