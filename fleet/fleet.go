@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,6 +27,10 @@ const DefaultTTL = 2500 * time.Millisecond
 
 // bucket is the name of the key-value bucket.
 const bucket = "fleet"
+
+// news is the subject on which a process says that its heartbeat has something
+// new to tell. Whoever misses it hears of it in the rhythm of heartbeats.
+const news = "fleet.news"
 
 // patience is for one request to the bus.
 const patience = 2 * time.Second
@@ -51,6 +56,7 @@ type Fleet struct {
 	mu      sync.Mutex
 	kv      jetstream.KeyValue // nil: not there, or to be made again
 	view    *view
+	listed  []Member // alive when that last changed
 	shares  []string // we take part in
 	beats   uint64
 	stir    chan struct{} // closed at the next change of anything
@@ -121,7 +127,7 @@ func (f *Fleet) Reachable(url string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.opts.Self.URL = url
-	f.hurry()
+	poke(f.urge)
 }
 
 // Members are the processes alive now, this one included, by ID.
@@ -163,7 +169,11 @@ func (f *Fleet) Run(ctx context.Context) error {
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
 	if kv := f.bucket(); kv != nil {
-		if err := kv.Delete(last, memberKey(f.opts.Self.ID)); err != nil {
+		err := kv.Delete(last, memberKey(f.opts.Self.ID))
+		if err == nil {
+			err = f.opts.Bus.Conn().Publish(news, nil)
+		}
+		if err != nil {
 			f.log.Warn("could not say goodbye", "error", err) // they find out by themselves
 		}
 	}
@@ -188,55 +198,99 @@ func (f *Fleet) bucket() jetstream.KeyValue {
 // errStale says that the bucket is not what it was.
 var errStale = errors.New("heartbeats do not come back")
 
-// follow opens the bucket, beats and watches until something fails.
+// follow opens the bucket, beats, and follows it until something fails. Claims
+// are told of as they change. Heartbeats are fetched, all at once, when one of
+// our own was stored: to be told of each would wake every process for every
+// heartbeat of every other.
 func (f *Fleet) follow(ctx context.Context) error {
 	kv, err := f.open(ctx)
 	if err != nil {
 		return err
 	}
-	watcher, err := kv.WatchAll(ctx)
+	members := &roll{bus: f.opts.Bus, within: patience}
+	if err := members.begin(ctx); err != nil {
+		return fmt.Errorf("follow heartbeats: %w", err)
+	}
+	claims, err := kv.Watch(ctx, claimPrefix+">")
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
-	defer watcher.Stop() //nolint:errcheck // it ends with the connection
+	defer claims.Stop() //nolint:errcheck // it ends with the connection
+	told := make(chan struct{}, 1)
+	sub, err := f.opts.Bus.Conn().Subscribe(news, func(*nats.Msg) { poke(told) })
+	if err != nil {
+		return fmt.Errorf("listen for news: %w", err)
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // it ends with the connection
 	f.mu.Lock()
 	f.kv = kv
 	f.view = newView(f.opts.Self.ID) // the bucket may be another than before
 	f.mu.Unlock()
 	beat := time.NewTicker(f.every)
 	defer beat.Stop()
-	if err := f.beat(ctx, kv, 1); err != nil {
-		return err
-	}
 	heard := time.Now()
-	for {
+	for n, due := uint64(1), true; ; {
+		if due {
+			if err := f.beat(ctx, kv, n); err != nil {
+				return err
+			}
+			if n == 0 {
+				if err := f.opts.Bus.Conn().Publish(news, nil); err != nil {
+					return fmt.Errorf("tell the news: %w", err)
+				}
+			}
+			if err := members.fetch(ctx); err != nil {
+				return err
+			}
+			due = false
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-f.urge:
-			err = f.beat(ctx, kv, 0)
+			n, due = 0, true
 		case <-beat.C:
 			if time.Since(heard) > max(2*f.opts.TTL, patience) {
 				return errStale
 			}
-			err = f.beat(ctx, kv, 1)
-		case u, ok := <-watcher.Updates():
+			n, due = 1, true
+		case <-told:
+			if err := members.fetch(ctx); err != nil {
+				return err
+			}
+		case m, ok := <-members.coming:
 			if !ok {
-				return errors.New("watch: ended")
+				if err := members.end(ctx); err != nil {
+					return err
+				}
+				continue
 			}
-			if u == nil {
-				continue // all that was there before has come
+			e, err := members.entry(m)
+			if err != nil {
+				return err
 			}
-			e := entry{key: u.Key(), revision: u.Revision(), gone: u.Operation() != jetstream.KeyValuePut, value: u.Value(), stored: u.Created()}
 			if e.key == memberKey(f.opts.Self.ID) {
 				heard = time.Now()
 			}
 			f.apply(e)
-			continue
+		case u, ok := <-claims.Updates():
+			switch {
+			case !ok:
+				return errors.New("watch: ended")
+			case u == nil: // all that was there before has come
+				f.settle()
+			default:
+				f.apply(entry{key: u.Key(), revision: u.Revision(), gone: u.Operation() != jetstream.KeyValuePut, value: u.Value(), stored: u.Created()})
+			}
 		}
-		if err != nil {
-			return err
-		}
+	}
+}
+
+// poke wakes who waits for a channel that holds one.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 
@@ -266,7 +320,7 @@ func (f *Fleet) beat(ctx context.Context, kv jetstream.KeyValue, n uint64) error
 	f.mu.Lock()
 	f.beats += n
 	p := presence{Member: f.opts.Self, Shares: slices.Clone(f.shares), Beat: f.beats}
-	dead := f.view.buried()
+	dead, mine := f.view.buried(), f.view.mine
 	f.mu.Unlock()
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -274,8 +328,12 @@ func (f *Fleet) beat(ctx context.Context, kv jetstream.KeyValue, n uint64) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if _, err := kv.Put(ctx, memberKey(p.ID), data); err != nil {
+	revision, err := kv.Put(ctx, memberKey(p.ID), data)
+	if err != nil {
 		return fmt.Errorf("heartbeat: %w", err)
+	}
+	if revision <= mine {
+		return errAnew
 	}
 	for _, id := range dead {
 		if err := kv.Purge(ctx, memberKey(id)); err != nil {
@@ -289,18 +347,31 @@ func (f *Fleet) beat(ctx context.Context, kv jetstream.KeyValue, n uint64) error
 func (f *Fleet) apply(e entry) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	before := f.view.live()
 	changed, err := f.view.take(e, f.every)
 	if err != nil {
 		f.log.Warn("an entry of the fleet cannot be read", "error", err)
 		return
 	}
-	if !changed {
-		return
+	if changed {
+		f.stirred()
 	}
+}
+
+// settle notes that all claims of before have come.
+func (f *Fleet) settle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.view.claimed = true
+	f.stirred()
+}
+
+// stirred wakes whom a change of the view concerns.
+func (f *Fleet) stirred() {
 	close(f.stir)
 	f.stir = make(chan struct{})
-	if !slices.EqualFunc(before, f.view.live(), func(a, b Member) bool { return a.ID == b.ID && a.URL == b.URL && slices.Equal(a.Modules, b.Modules) }) {
+	now := f.view.live()
+	if !slices.EqualFunc(f.listed, now, func(a, b Member) bool { return a.ID == b.ID && a.URL == b.URL && slices.Equal(a.Modules, b.Modules) }) {
+		f.listed = now
 		close(f.changed)
 		f.changed = make(chan struct{})
 	}
@@ -314,7 +385,7 @@ func (f *Fleet) join(share string) error {
 		return fmt.Errorf("share %s: this process takes part already", share)
 	}
 	f.shares = append(f.shares, share)
-	f.hurry()
+	poke(f.urge)
 	return nil
 }
 
@@ -322,12 +393,5 @@ func (f *Fleet) leave(share string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.shares = slices.DeleteFunc(f.shares, func(s string) bool { return s == share })
-	f.hurry()
-}
-
-func (f *Fleet) hurry() {
-	select {
-	case f.urge <- struct{}{}:
-	default:
-	}
+	poke(f.urge)
 }

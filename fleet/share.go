@@ -38,6 +38,10 @@ func (f *Fleet) Share(ctx context.Context, name string, pieces int, work run.Wor
 	return s.run(ctx)
 }
 
+// lookAgain is how many heartbeats pass until a share is looked at although
+// nothing changed, in which there was nothing to do.
+const lookAgain = 10
+
 // sharing is one share as this process sees it. One goroutine uses it.
 type sharing struct {
 	fleet  *Fleet
@@ -49,13 +53,18 @@ type sharing struct {
 }
 
 func (s *sharing) run(ctx context.Context) error {
-	again := time.NewTicker(s.fleet.every)
+	again := time.NewTimer(s.fleet.every)
 	defer again.Stop()
 	// The claims of work that ends at the end have to be given up, too.
 	tidy := context.WithoutCancel(ctx)
 	var err error
 	for err == nil && ctx.Err() == nil {
-		stir := s.look(ctx)
+		stir, done := s.look(ctx)
+		if done {
+			again.Reset(lookAgain * s.fleet.every)
+		} else {
+			again.Reset(s.fleet.every)
+		}
 		select {
 		case <-ctx.Done():
 		case <-stir:
@@ -80,11 +89,11 @@ func (t *task) stop() {
 }
 
 // look compares what is with what should be, and gives what tells of the next
-// change.
-func (s *sharing) look(ctx context.Context) <-chan struct{} {
+// change. done is false when it had something to do, which may have failed.
+func (s *sharing) look(ctx context.Context) (stir <-chan struct{}, done bool) {
 	f := s.fleet
 	f.mu.Lock()
-	stir := f.stir
+	stir = f.stir
 	var c change
 	var lapsed, lost []*task
 	var idle []int // claimed by us, as it turns out, and not worked on
@@ -133,7 +142,7 @@ func (s *sharing) look(ctx context.Context) <-chan struct{} {
 			s.begin(ctx, p)
 		}
 	}
-	return stir
+	return stir, len(lapsed)+len(lost)+len(idle)+len(c.release)+len(c.take) == 0
 }
 
 func (s *sharing) begin(ctx context.Context, piece int) {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -24,7 +25,20 @@ type Member struct {
 type presence struct {
 	Member
 	Shares []string `json:"shares,omitempty"` // in which it takes part
-	Beat   uint64   `json:"beat"`             // counts those that come in rhythm
+	Beat   uint64   `json:"beat"`             // counts those that come in rhythm; the last field, see rhythm
+}
+
+// rhythm cuts a heartbeat into what it says and its count, so that one that
+// says nothing new need not be read. ok is false when it does not end with the
+// count.
+func rhythm(value []byte) (says []byte, beat uint64, ok bool) {
+	const field = `"beat":`
+	at := bytes.LastIndex(value, []byte(field))
+	if at < 0 || value[len(value)-1] != '}' {
+		return nil, 0, false
+	}
+	beat, err := strconv.ParseUint(string(value[at+len(field):len(value)-1]), 10, 64)
+	return value[:at], beat, err == nil
 }
 
 // claim says who works on a piece.
@@ -62,19 +76,23 @@ type entry struct {
 	stored   time.Time // by the clock of the bus
 }
 
-// view is what one process knows of the bucket. Not safe for concurrent use.
+// view is what one process knows of the bucket. It hears of claims at once and
+// of members in its own rhythm; of each in the order in which they were stored.
+// Not safe for concurrent use.
 type view struct {
 	self    string
 	members map[string]*seen
 	claims  map[string]held // by key
-	mine    uint64          // revision of the newest heartbeat of our own that came back
+	claimed bool            // all claims of before have come
+	mine    uint64          // revision of the newest heartbeat of our own that came back: members are known up to it
 	at      time.Time       // when the bus stored it
 }
 
 // seen is a member and how it stands.
 type seen struct {
 	presence
-	missed   int // heartbeats of our own since its last
+	says     []byte // its heartbeat without the count
+	missed   int    // heartbeats of our own since its last
 	revision uint64
 	stored   time.Time
 }
@@ -123,8 +141,15 @@ func (v *view) takeMember(id string, e entry, every time.Duration) (changed bool
 		return was != nil, nil
 	}
 	now := &seen{revision: e.revision, stored: e.stored}
-	if err := json.Unmarshal(e.value, &now.presence); err != nil {
-		return false, fmt.Errorf("read member %s: %w", id, err)
+	says, beat, ok := rhythm(e.value)
+	if ok && was != nil && bytes.Equal(says, was.says) {
+		now.presence, now.says = was.presence, was.says
+		now.Beat = beat
+	} else {
+		if err := json.Unmarshal(e.value, &now.presence); err != nil {
+			return false, fmt.Errorf("read member %s: %w", id, err)
+		}
+		now.says = bytes.Clone(says)
 	}
 	v.members[id] = now
 	if id == v.self {
@@ -155,12 +180,18 @@ func (v *view) beat(e entry, beats int, every time.Duration) (changed bool) {
 	return changed
 }
 
-// settled tells whether a heartbeat of our own has come back.
-func (v *view) settled() bool { return v.mine != 0 }
+// settled tells whether a heartbeat of our own has come back, and all claims.
+func (v *view) settled() bool { return v.mine != 0 && v.claimed }
 
 func (v *view) alive(id string) bool {
 	m := v.members[id]
 	return m != nil && m.missed < Beats
+}
+
+// holds tells whether a claim is in force. One that is newer than what is known
+// of members is: its holder may have come, or come back, just before.
+func (v *view) holds(h held) bool {
+	return h.holder != "" && (h.revision > v.mine || v.alive(h.holder))
 }
 
 // live lists the members alive, by ID.
@@ -209,13 +240,13 @@ func (v *view) balance(share string, pieces int) change {
 	}
 	var own, free []int
 	for p := range pieces {
-		holder := v.claims[claimKey(share, p)].holder
-		if holder == "" || !v.alive(holder) {
+		h := v.claims[claimKey(share, p)]
+		if !v.holds(h) {
 			free = append(free, p)
 			continue
 		}
-		count[holder]++
-		if holder == v.self {
+		count[h.holder]++
+		if h.holder == v.self {
 			own = append(own, p)
 		}
 	}

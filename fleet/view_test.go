@@ -32,7 +32,8 @@ func (b *bucketOf) remove(key string) {
 type world struct {
 	bucket bucketOf
 	views  map[string]*view
-	read   map[string]int
+	read   map[string]int // of members
+	heard  map[string]int // of claims
 	beats  map[string]uint64
 	works  map[string]map[int]bool
 }
@@ -41,6 +42,7 @@ const every = 500 * time.Millisecond
 
 func (w *world) join(id string) {
 	w.views[id], w.works[id] = newView(id), make(map[int]bool)
+	w.views[id].claimed = true // the test begins with none, and a process with the oldest
 	w.beat(id)
 }
 
@@ -49,14 +51,22 @@ func (w *world) beat(id string) {
 	w.bucket.put(memberKey(id), presence{Member: Member{ID: id}, Shares: []string{"s"}, Beat: w.beats[id]})
 }
 
-// follow lets a process read some of what it has not read.
-func (w *world) follow(id string, n int) {
+// follow lets a process read some of what it has not read: so many entries of
+// members, and so many of claims, each in order.
+func (w *world) follow(id string, members, claims int) {
+	w.part(id, w.read, members, false)
+	w.part(id, w.heard, claims, true)
+}
+
+func (w *world) part(id string, read map[string]int, n int, claims bool) {
 	v := w.views[id]
-	for ; n > 0 && w.read[id] < len(w.bucket.entries); n-- {
-		if _, err := v.take(w.bucket.entries[w.read[id]], every); err != nil {
-			w.bucket.t.Fatal(err)
+	for ; n > 0 && read[id] < len(w.bucket.entries); n-- {
+		if e := w.bucket.entries[read[id]]; isClaim(e.key) == claims {
+			if _, err := v.take(e, every); err != nil {
+				w.bucket.t.Fatal(err)
+			}
 		}
-		w.read[id]++
+		read[id]++
 	}
 }
 
@@ -113,7 +123,7 @@ func (w *world) note(v *view) {
 func TestSharesBecomeEven(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		w := &world{bucket: bucketOf{t: t, now: time.Unix(1e9, 0)}, views: make(map[string]*view), read: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
+		w := &world{bucket: bucketOf{t: t, now: time.Unix(1e9, 0)}, views: make(map[string]*view), read: make(map[string]int), heard: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
 		pieces := 1 + r.IntN(20)
 		next := 0
 		for range 100 {
@@ -130,7 +140,7 @@ func TestSharesBecomeEven(t *testing.T) {
 				if r.IntN(3) == 0 {
 					w.beat(id)
 				}
-				w.follow(id, r.IntN(4))
+				w.follow(id, r.IntN(4), r.IntN(4))
 				w.act(id, pieces)
 			}
 		}
@@ -146,7 +156,7 @@ func TestSharesBecomeEven(t *testing.T) {
 			}
 			before := len(w.bucket.entries)
 			for id := range w.views {
-				w.follow(id, 1<<30)
+				w.follow(id, 1<<30, 1<<30)
 				w.act(id, pieces)
 			}
 			moved = len(w.bucket.entries) - before
@@ -184,12 +194,12 @@ func TestSharesBecomeEven(t *testing.T) {
 
 // TestLittleMoves holds that a newcomer takes only what is its due.
 func TestLittleMoves(t *testing.T) {
-	w := &world{bucket: bucketOf{t: t}, views: make(map[string]*view), read: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
+	w := &world{bucket: bucketOf{t: t}, views: make(map[string]*view), read: make(map[string]int), heard: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
 	settle := func() {
 		for range 6 {
 			for id := range w.views {
 				w.beat(id)
-				w.follow(id, 1<<30)
+				w.follow(id, 1<<30, 1<<30)
 				w.act(id, 16)
 			}
 		}
@@ -216,20 +226,58 @@ func TestLittleMoves(t *testing.T) {
 
 // TestABusThatStandsStillKillsNobody: heartbeats are counted, not timed.
 func TestABusThatStandsStillKillsNobody(t *testing.T) {
-	w := &world{bucket: bucketOf{t: t, now: time.Unix(1e9, 0)}, views: make(map[string]*view), read: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
+	w := &world{bucket: bucketOf{t: t, now: time.Unix(1e9, 0)}, views: make(map[string]*view), read: make(map[string]int), heard: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
 	w.join("a")
 	w.join("b")
 	w.bucket.now = w.bucket.now.Add(time.Minute)
 	w.beat("a")
-	w.follow("a", 1<<30)
+	w.follow("a", 1<<30, 1<<30)
 	if !w.views["a"].alive("b") {
 		t.Error("b is dead after a minute in which nobody's heartbeats got through")
 	}
 	for range Beats {
 		w.beat("a")
 	}
-	w.follow("a", 1<<30)
+	w.follow("a", 1<<30, 1<<30)
 	if w.views["a"].alive("b") {
 		t.Errorf("b is alive after %d heartbeats of a alone", Beats+1)
+	}
+}
+
+// TestANewClaimHolds: claims are heard of before the members that made them.
+func TestANewClaimHolds(t *testing.T) {
+	w := &world{bucket: bucketOf{t: t, now: time.Unix(1e9, 0)}, views: make(map[string]*view), read: make(map[string]int), heard: make(map[string]int), beats: make(map[string]uint64), works: make(map[string]map[int]bool)}
+	w.join("a")
+	w.follow("a", 1<<30, 0)
+	w.join("b")
+	w.bucket.put(claimKey("s", 0), claim{Holder: "b"})
+	w.follow("a", 0, 1<<30)
+	if c := w.views["a"].balance("s", 1); len(c.take) > 0 {
+		t.Error("a takes what b claimed before a has heard of b")
+	}
+	w.follow("a", 1<<30, 0)
+	for range Beats {
+		w.beat("a")
+	}
+	w.follow("a", 1<<30, 0)
+	if c := w.views["a"].balance("s", 1); len(c.take) != 1 {
+		t.Error("a does not take the piece of b, which is dead")
+	}
+}
+
+// TestRhythm: a heartbeat that says nothing new is told by its bytes.
+func TestRhythm(t *testing.T) {
+	one, err := json.Marshal(presence{Member: Member{ID: "a", Name: `odd "beat":7}`}, Shares: []string{"s"}, Beat: 41})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says, beat, ok := rhythm(one)
+	if !ok || beat != 41 || len(says) < 20 {
+		t.Errorf("%s is %q with count %d, %v", one, says, beat, ok)
+	}
+	for _, bad := range []string{"", "{}", `{"beat":1,"x":2}`, `{"beat":-1}`, `"beat":1`} {
+		if _, _, ok := rhythm([]byte(bad)); ok {
+			t.Errorf("%q passes for a heartbeat with its count at the end", bad)
+		}
 	}
 }
