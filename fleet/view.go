@@ -84,6 +84,7 @@ type view struct {
 	members map[string]*seen
 	claims  map[string]held // by key
 	claimed bool            // all claims of before have come
+	ahead   bool            // there may be claims newer than mine
 	mine    uint64          // revision of the newest heartbeat of our own that came back: members are known up to it
 	at      time.Time       // when the bus stored it
 }
@@ -128,6 +129,7 @@ func (v *view) take(e entry, every time.Duration) (changed bool, err error) {
 		now.holder = c.Holder
 	}
 	v.claims[e.key] = now
+	v.ahead = v.ahead || e.revision > v.mine
 	return was.holder != now.holder, nil
 }
 
@@ -165,6 +167,11 @@ func (v *view) takeMember(id string, e entry, every time.Duration) (changed bool
 // beat counts heartbeats of our own against everybody else's last one.
 func (v *view) beat(e entry, beats int, every time.Duration) (changed bool) {
 	first := v.mine == 0
+	// Whether the newest claims are in force is known from now on.
+	changed, v.ahead = v.ahead, false
+	for _, h := range v.claims {
+		v.ahead = v.ahead || changed && h.revision > e.revision
+	}
 	v.mine, v.at = e.revision, e.stored
 	for id, m := range v.members {
 		if id == v.self {

@@ -265,6 +265,38 @@ func TestANewClaimHolds(t *testing.T) {
 	}
 }
 
+// TestAClaimOfTheDead is in force until a heartbeat of our own was stored after
+// it, and it is told when it is no longer.
+func TestAClaimOfTheDead(t *testing.T) {
+	b := &bucketOf{t: t, now: time.Unix(1e9, 0)}
+	v := newView("a")
+	v.claimed = true
+	take := func() bool {
+		changed, err := v.take(b.entries[len(b.entries)-1], every)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return changed
+	}
+	me := presence{Member: Member{ID: "a"}, Shares: []string{"s"}, Beat: 1}
+	b.put(memberKey("a"), me)
+	take()
+	b.put(claimKey("s", 0), claim{Holder: "ghost"})
+	if !take() || len(v.balance("s", 1).take) != 0 {
+		t.Error("a new claim is not in force")
+	}
+	me.Beat++
+	b.put(memberKey("a"), me)
+	if !take() || len(v.balance("s", 1).take) != 1 {
+		t.Error("nobody is told that the holder of a claim is not there")
+	}
+	me.Beat++
+	b.put(memberKey("a"), me)
+	if take() {
+		t.Error("a heartbeat changes something")
+	}
+}
+
 // TestRhythm: a heartbeat that says nothing new is told by its bytes.
 func TestRhythm(t *testing.T) {
 	one, err := json.Marshal(presence{Member: Member{ID: "a", Name: `odd "beat":7}`}, Shares: []string{"s"}, Beat: 41})
