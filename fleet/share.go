@@ -40,7 +40,7 @@ func (f *Fleet) Share(ctx context.Context, name string, pieces int, work run.Wor
 
 // lookAgain is how many heartbeats pass until a share is looked at although
 // nothing changed, in which there was nothing to do.
-const lookAgain = 10
+const lookAgain = 4
 
 // sharing is one share as this process sees it. One goroutine uses it.
 type sharing struct {
