@@ -23,7 +23,8 @@ type part struct {
 	ctx    context.Context // for what the engine emits: it outlives the owner's a little
 	seq    uint64          // newest message taken
 	heard  time.Time       // when, by our clock
-	idle   time.Time       // when the last idle report was made
+	idle   time.Time       // when the last idle report was made, or tried
+	waits  bool            // the clock is to look after ticks that wait for the model
 	saved  uint64          // position of the last checkpoint that is stored
 	tidied bool            // what others left behind was removed
 
@@ -60,6 +61,7 @@ func (s *Service) ownPart(ctx context.Context, number int) error {
 	}
 	s.parts[number] = p
 	s.mu.Unlock()
+	s.stirClock()
 	s.log.Info("works on a partition", "partition", number, "from", p.seq+1)
 	again(ctx, s.log, "records", func() error { return s.read(ctx, p) })
 	s.mu.Lock()
@@ -154,6 +156,11 @@ func (s *Service) read(ctx context.Context, p *part) error {
 		}
 		p.engine.Step(record.MillisOf(m.Stored), &batch, known)
 		p.seq, p.heard = m.Seq, time.Now()
+		if until, waits := p.engine.Waits(); waits && !p.waits {
+			p.waits = true
+			s.opts.Catalog.Want(until.Time())
+			s.stirClock()
+		}
 		return nil
 	})
 }
@@ -167,40 +174,92 @@ func (s *Service) tell(p *part, r *tick.Report) {
 	})
 }
 
-// clock advances partitions that are silent, as often as somebody may notice.
+// clock advances partitions that are silent, when they have been so for long
+// enough, and those whose ticks wait for the model, when it is known.
 func (s *Service) clock(ctx context.Context) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	idle := time.Duration(s.opts.Timing.Idle) * time.Millisecond
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
+		moved := s.opts.Catalog.Moved()
+		known := s.known()
+		next := time.Now().Add(clockMost)
+		waiting := false
+		for _, p := range s.ownedParts() {
+			due, waits := s.look(ctx, p, known)
+			waiting = waiting || waits
+			if due.Before(next) {
+				next = due
+			}
+		}
+		if !waiting {
+			moved = nil
+		}
+		timer.Reset(max(time.Until(next), clockLeast))
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-		}
-		known := s.known()
-		for _, p := range s.ownedParts() {
-			p.mu.Lock()
-			silent := time.Since(p.heard) >= idle && time.Since(p.idle) >= idle/2 && p.engine.Leaves()
-			if !silent {
-				p.engine.Advance(known)
-			}
-			p.mu.Unlock()
-			if !silent {
-				continue
-			}
-			x, err := s.opts.Bus.RecordsExtent(ctx, p.number)
-			if err != nil {
-				s.log.Warn("a silent partition cannot be asked", "partition", p.number, "error", err)
-				continue
-			}
-			p.mu.Lock()
-			p.idle = time.Now()
-			if x.Last <= p.seq {
-				p.engine.Clock(record.MillisOf(x.At), known)
-				p.engine.Idle(record.MillisOf(x.At), known)
-			}
-			p.mu.Unlock()
+		case <-timer.C:
+		case <-moved:
+		case <-s.stir:
 		}
 	}
+}
+
+// How long the clock waits for partitions to fall silent.
+const (
+	clockLeast = 10 * time.Millisecond
+	clockMost  = 5 * time.Second
+)
+
+func (s *Service) stirClock() {
+	select {
+	case s.stir <- struct{}{}:
+	default:
+	}
+}
+
+// look sees whether a partition is silent or waits for the model, and gives when
+// it may be silent next.
+func (s *Service) look(ctx context.Context, p *part, known record.Millis) (due time.Time, waits bool) {
+	due, waits = s.silent(p, known)
+	if due.After(time.Now()) {
+		return due, waits
+	}
+	x, err := s.opts.Bus.RecordsExtent(ctx, p.number)
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn("a silent partition cannot be asked", "partition", p.number, "error", err)
+	}
+	p.mu.Lock()
+	p.idle = time.Now()
+	if err == nil && x.Last <= p.seq {
+		// What is closed by the clock is older than this.
+		s.opts.Catalog.Want(x.At.Add(-time.Duration(s.opts.Timing.Grace+s.opts.Timing.Idle) * time.Millisecond))
+		p.engine.Clock(record.MillisOf(x.At), known)
+		p.engine.Idle(record.MillisOf(x.At), known)
+	}
+	p.mu.Unlock()
+	return s.silent(p, known)
+}
+
+// silent closes what waited for the model, and gives when the partition will
+// have been silent for long enough to be looked after.
+func (s *Service) silent(p *part, known record.Millis) (due time.Time, waits bool) {
+	idle := time.Duration(s.opts.Timing.Idle) * time.Millisecond
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.waits {
+		p.engine.Advance(known)
+		var until record.Millis
+		if until, p.waits = p.engine.Waits(); p.waits {
+			s.opts.Catalog.Want(until.Time())
+		}
+	}
+	if !p.engine.Leaves() {
+		return time.Now().Add(clockMost), p.waits
+	}
+	due = p.heard.Add(idle)
+	if again := p.idle.Add(idle / 2); again.After(due) {
+		due = again
+	}
+	return due, p.waits
 }

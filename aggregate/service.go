@@ -58,6 +58,7 @@ type Service struct {
 	stages map[int]*stage
 	plans  []tick.Plan // all that may still be asked for, in order of revision
 
+	stir    chan struct{} // the clock has something new to look at
 	applied atomic.Uint64 // the model revision that engines and combiners have
 	fence   atomic.Int64  // what known last gave
 
@@ -85,7 +86,7 @@ func New(o Options) (*Service, error) {
 	if o.Checkpoint == 0 {
 		o.Checkpoint = 15 * time.Second
 	}
-	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage)}
+	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), stir: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, fmt.Errorf("aggregate: %w", err)
@@ -191,6 +192,7 @@ func (s *Service) setPlans(st catalog.State, all bool) {
 	}
 	s.forgetPlans()
 	s.applied.Store(st.Revision)
+	s.stirClock()
 	for _, x := range s.stages {
 		x.setRevision(st.Revision)
 	}
@@ -248,12 +250,21 @@ func (s *Service) awaitModel(ctx context.Context, stored record.Millis, b *recor
 		}
 	}
 	for known < stored {
+		moved := s.opts.Catalog.Moved()
+		if known = s.known(); known >= stored {
+			break
+		}
+		var applied <-chan time.Time
+		if !s.opts.Catalog.Known().Before(stored.Time()) {
+			applied = time.After(5 * time.Millisecond) // it is known, and on its way to the engines
+		}
+		s.opts.Catalog.Want(stored.Time())
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
-		case <-time.After(5 * time.Millisecond):
+		case <-moved:
+		case <-applied:
 		}
-		known = s.known()
 	}
 	return known, nil
 }

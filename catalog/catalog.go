@@ -57,6 +57,8 @@ type Catalog struct {
 
 	ended   chan struct{} // closed when Run returned
 	known   atomic.Int64  // ms
+	moved   chan struct{} // closed when known moves on; guarded by mu
+	wanted  chan struct{} // somebody waits for known
 	pace    pace
 	written chan struct{} // something was committed here
 }
@@ -86,7 +88,7 @@ func New(b *bus.Bus, log *slog.Logger) *Catalog {
 	first := &link{state: State{Model: empty}, more: make(chan struct{})}
 	return &Catalog{
 		bus: b, log: log, ready: make(chan struct{}), ended: make(chan struct{}), oldest: first, newest: first, length: 1,
-		mine: make(map[string]*mine), written: make(chan struct{}, 1),
+		mine: make(map[string]*mine), written: make(chan struct{}, 1), moved: make(chan struct{}), wanted: make(chan struct{}, 1),
 	}
 }
 
@@ -325,13 +327,15 @@ func (c *Catalog) Watch(ctx context.Context, f func(State) error) error {
 	}
 }
 
-// fenceEvery is how often the stream is asked for its last revision.
-const fenceEvery = 150 * time.Millisecond
+const (
+	fenceEvery = time.Second            // how often the stream is asked for its last revision when nobody waits
+	fenceLeast = 100 * time.Millisecond // between two requests, when somebody does
+)
 
 // fence moves Known on.
 func (c *Catalog) fence(ctx context.Context) {
-	tick := time.NewTicker(fenceEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	failing := false
 	for {
 		now := time.Now()
@@ -349,13 +353,61 @@ func (c *Catalog) fence(ctx context.Context) {
 			}
 			c.known.Store(max(c.known.Load(), now.UnixMilli()))
 		}
+		c.mu.Lock()
+		c.forget()
+		close(c.moved) // also when it failed: who waits asks again
+		c.moved = make(chan struct{})
+		c.mu.Unlock()
+		timer.Reset(fenceEvery)
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			c.mu.Lock()
-			c.forget()
-			c.mu.Unlock()
+		case <-timer.C:
+			continue
+		case <-c.wanted:
+		}
+		timer.Reset(fenceLeast - time.Since(now))
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+// Want has Known move on soon when it is before t. It does not wait. Moved,
+// taken before, tells when it did.
+func (c *Catalog) Want(t time.Time) {
+	if c.Known().Before(t.Truncate(time.Millisecond)) {
+		select {
+		case c.wanted <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Moved is closed when Known moved on, or could not.
+func (c *Catalog) Moved() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moved
+}
+
+// Certain waits until Known is not before t; false when ctx or Run ended first.
+func (c *Catalog) Certain(ctx context.Context, t time.Time) bool {
+	t = t.Truncate(time.Millisecond)
+	for {
+		moved := c.Moved()
+		if !c.Known().Before(t) {
+			return true
+		}
+		c.Want(t)
+		select {
+		case <-moved:
+		case <-c.ended:
+			return false
+		case <-ctx.Done():
+			return false
 		}
 	}
 }
@@ -381,7 +433,8 @@ func (c *Catalog) await(ctx context.Context, revision uint64) bool {
 
 // Known says up to when the model is certain: every revision, of whomever,
 // whose Effective is at or before this time is in State. While Run works and
-// the bus answers promptly it is less than 250 ms behind the clock. It holds across
+// the bus answers promptly it is little more than a second behind the clock,
+// and less when [Catalog.Want] or [Catalog.Certain] ask for it. It holds across
 // machines whose clocks differ by less than a second. It never goes back; it is
 // 1970 before Run has got that far.
 func (c *Catalog) Known() time.Time { return time.UnixMilli(c.known.Load()).UTC() }

@@ -351,10 +351,8 @@ func (j *journey) follow(ctx context.Context, now time.Time) error {
 	if j.engine.plain {
 		return nil
 	}
-	for j.s.opts.Catalog.Known().Before(now.Truncate(time.Millisecond)) {
-		if !pause(ctx, 10*time.Millisecond) {
-			return context.Canceled
-		}
+	if !j.s.opts.Catalog.Certain(ctx, now) {
+		return context.Canceled
 	}
 	if j.s.opts.Catalog.State().Revision == j.revision {
 		return nil

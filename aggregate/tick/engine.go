@@ -372,6 +372,16 @@ func (e *Engine) Clock(now, known record.Millis) {
 	e.Advance(known)
 }
 
+// Waits tells whether ticks are open only because the model is not known for
+// them, and up to when it would have to be.
+func (e *Engine) Waits() (until record.Millis, waits bool) {
+	if e.newest == never {
+		return never, false
+	}
+	until = gridDown(e.newest-record.Millis(e.timing.Grace), e.timing.Base)
+	return until, until > e.closed
+}
+
 // Advance closes ticks that only waited for the model to be known.
 func (e *Engine) Advance(known record.Millis) {
 	if e.newest != never {
