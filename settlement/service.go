@@ -304,8 +304,12 @@ func (s *Service) calendarOf(m *model.Model, p ledger.Point) window.Calendar {
 	return c
 }
 
-// marksAtOnce is how many marks are settled in one go.
-const marksAtOnce = 500
+// How much is settled of marks in one go: as many of them, and windows of
+// sensors, after which no further mark is taken.
+const (
+	marksAtOnce   = 5000
+	windowsAtOnce = 500_000
+)
 
 // Step settles the next that is due, and tells whether there is more: first
 // what has passed, then what is marked, then older time that was never
@@ -422,7 +426,12 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	sensors := make(map[record.SensorID]spans)
-	for _, m := range marks {
+	windows := record.Millis(0)
+	for i, m := range marks {
+		if windows > windowsAtOnce {
+			marks = marks[:i]
+			break
+		}
 		at := span{m.Begin / quarter * quarter, upQuarter(m.End)}.cut(within)
 		if at.empty() {
 			continue
@@ -431,6 +440,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 			j.stale[m.Name] = j.stale[m.Name].with(at)
 		} else {
 			sensors[record.SensorID(m.Name)] = sensors[record.SensorID(m.Name)].with(at)
+			windows += (at.to - at.from) / quarter
 		}
 	}
 	for id, all := range sensors {

@@ -1,6 +1,7 @@
 package settlement
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -28,7 +29,7 @@ func (m *memory) add(r record.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rs := m.all[r.Sensor]
-	i, found := slices.BinarySearchFunc(rs, r.Time, func(r record.Record, t record.Millis) int { return int(r.Time - t) })
+	i, found := slices.BinarySearchFunc(rs, r.Time, func(r record.Record, t record.Millis) int { return cmp.Compare(r.Time, t) })
 	if !found { // the first one stays
 		m.all[r.Sensor] = slices.Insert(rs, i, r)
 	}
@@ -38,10 +39,10 @@ func (m *memory) Scan(_ context.Context, id record.SensorID, from, to record.Mil
 	m.mu.Lock()
 	var ts []int64
 	var vs []float64
-	for _, r := range m.all[id] {
-		if r.Time >= from && r.Time <= to {
-			ts, vs = append(ts, int64(r.Time)), append(vs, r.Value)
-		}
+	rs := m.all[id]
+	i, _ := slices.BinarySearchFunc(rs, from, func(r record.Record, t record.Millis) int { return cmp.Compare(r.Time, t) })
+	for ; i < len(rs) && rs[i].Time <= to; i++ {
+		ts, vs = append(ts, int64(rs[i].Time)), append(vs, rs[i].Value)
 	}
 	m.mu.Unlock()
 	for len(ts) > 0 {
