@@ -200,12 +200,17 @@ func (w *world) sameDays(p ledger.Point, rows []ledger.Row, bad func(string, ...
 // over the night in which the clock changes, with restarts in between, and
 // compares with all of them settled at once.
 func TestOrderDoesNotMatter(t *testing.T) {
-	for _, seed := range []uint64{1, 2, 3} {
+	t.Run("sqlite", func(t *testing.T) { testOrder(t, sqlite, 1, 2, 3) })
+	t.Run("postgres", func(t *testing.T) { testOrder(t, postgres, 4, 5) })
+}
+
+func testOrder(t *testing.T, open func(*testing.T) *ledger.Store, seeds ...uint64) {
+	for _, seed := range seeds {
 		random := rand.New(rand.NewPCG(seed, 0))
 		begin := time.Date(2026, 3, 28, 9, 0, 0, 0, time.UTC)
 		end := begin.Add(40 * time.Hour)
 		all := someReadings(random, begin, end)
-		w := newWorld(t, sqlite, begin.Add(5*time.Hour)) // some of it was there before the first start
+		w := newWorld(t, open, begin.Add(5*time.Hour)) // some of it was there before the first start
 		w.put(document())
 		var late []record.Record
 		for ; w.now.Before(end.Add(time.Hour)); w.now = w.now.Add(time.Duration(random.Int64N(int64(3 * time.Hour)))) {

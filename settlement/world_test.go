@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -160,9 +162,21 @@ func (w *world) settle() {
 	}
 }
 
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
 func sqlite(t *testing.T) *ledger.Store {
 	t.Helper()
-	s, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "data"), "", 0)
+	return openLedger(t, filepath.Join(t.TempDir(), "data"), "")
+}
+
+func postgres(t *testing.T) *ledger.Store {
+	t.Helper()
+	return openLedger(t, "", pgtest.Database(t))
+}
+
+func openLedger(t *testing.T, dir, url string) *ledger.Store {
+	t.Helper()
+	s, err := ledger.Open(t.Context(), dir, url, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
