@@ -299,6 +299,9 @@ func (c *counting) pairs() {
 			if p.kind != Normal || p.by {
 				c.note(Annotation{record.Millis(b.t), p.kind, c.shown(a), c.shown(b), Amount(p.rise), p.known, p.by})
 			}
+			if p.by {
+				quality = worse(quality, Corrected) // a person said so
+			}
 			if p.known {
 				c.spread(a.t, b.t, p.rise, p.estimated, quality)
 			}

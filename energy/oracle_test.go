@@ -348,6 +348,9 @@ func (o *oracle) counter(from, to record.Millis) Value {
 		part := new(big.Int).Sub(until(end), until(begin))
 		long := o.rules.MaxAge >= 0 && int64(b.Time-a.Time) > o.rules.MaxAge
 		quality := max(a.Quality, b.Quality, Measured)
+		if _, ok := o.overrides[b.Time]; ok {
+			quality = max(quality, Corrected)
+		}
 		for _, r := range o.readings {
 			if math.IsNaN(r.Value) && r.Time > a.Time && r.Time < b.Time {
 				quality = max(quality, r.Quality)

@@ -133,7 +133,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 }
 
 // Override is how a person wants the reading of a time to be understood. It goes
-// before all rules; of several for one time the last counts. For gauges Ignore
+// before all rules, and what it leads to is Corrected; of several for one time the last counts. For gauges Ignore
 // alone has a meaning.
 type Override struct {
 	Time  record.Millis // of the reading

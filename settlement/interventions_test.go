@@ -104,7 +104,7 @@ func testInterventions(t *testing.T, open func(*testing.T) *ledger.Store) {
 		t.Errorf("the counter rose by %v W·h", r.Amount)
 	}
 	intervene("c0", ledger.InterventionBody{Kind: ledger.Rise, From: noon, Value: new(105.0)})
-	if r := w.day(counter, begin); r.Amount != (1435+100)*wh || r.Quality != energy.Corrected && r.Quality != energy.Estimated {
+	if r := w.day(counter, begin); r.Amount != (1435+100)*wh || r.Quality != energy.Corrected {
 		t.Errorf("the counter rose by %v W·h, %v", r.Amount, r.Quality)
 	}
 	sn, _ := w.catalog.State().Model.Sensor("c0")
