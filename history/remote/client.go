@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -28,8 +29,8 @@ type Replica struct {
 	// raw samples are asked for by /api/v1/export, which VictoriaMetrics has.
 	Read string
 	// Storage are the addresses of all storage nodes, as http://vmstorage:8482.
-	// A snapshot that is made there, and removed again, has everything written
-	// to the disk. Empty: Settle is waited for instead.
+	// They are asked to write to their disks, and whether they have. Empty: Settle
+	// is waited for instead.
 	Storage []string
 }
 
@@ -187,9 +188,19 @@ func (c *client) api(ctx context.Context, address string, v url.Values, data any
 	return nil
 }
 
-// persist has a storage node write everything to its disk. Making a snapshot
-// does that, and nothing else that can be asked for.
-func (c *client) persist(ctx context.Context, storage string) error {
+// show has a storage node show what it has taken.
+func (c *client) show(ctx context.Context, storage string) error {
+	body, err := c.do(ctx, http.MethodGet, storage+"/internal/force_flush", "", nil)
+	if err != nil {
+		return err
+	}
+	return body.Close()
+}
+
+// snapshot makes a snapshot on a storage node, and removes it. By that the node
+// writes to its disk what it has in memory, but for what it is merging or taking
+// in at that moment.
+func (c *client) snapshot(ctx context.Context, storage string) error {
 	var made struct {
 		Status   string `json:"status"`
 		Snapshot string `json:"snapshot"`
@@ -206,6 +217,35 @@ func (c *client) persist(ctx context.Context, storage string) error {
 		return err
 	}
 	return body.Close()
+}
+
+// What a storage node tells of itself in its metrics.
+const (
+	startedMetric = "vm_app_start_timestamp"
+	rowsMetric    = `vm_rows{type="storage/inmemory"}`
+	indexMetric   = `vm_rows{type="indexdb/inmemory"}`
+)
+
+// state tells since when a storage node runs, and whether everything that it
+// shows is on its disk.
+func (c *client) state(ctx context.Context, storage string) (started string, onDisk bool, err error) {
+	body, err := c.do(ctx, http.MethodGet, storage+"/metrics", "", nil)
+	if err != nil {
+		return "", false, err
+	}
+	values := make(map[string]string)
+	s := bufio.NewScanner(body)
+	for s.Scan() {
+		for _, name := range []string{startedMetric, rowsMetric, indexMetric} {
+			if v, ok := strings.CutPrefix(s.Text(), name+" "); ok {
+				values[name] = v
+			}
+		}
+	}
+	if err := errors.Join(s.Err(), body.Close()); err != nil || len(values) != 3 {
+		return "", false, fmt.Errorf("%s/metrics: not those of a VictoriaMetrics storage: %w", storage, err)
+	}
+	return values[startedMetric], values[rowsMetric] == "0" && values[indexMetric] == "0", nil
 }
 
 // away marks what is worth trying again.

@@ -4,8 +4,8 @@
 //
 // Guarantees: what Append took is seen by every read of the same store at
 // once, and of other stores when the database shows it, mostly after a second.
-// Flush returns nil only when every sample was read back from every replica
-// after the replica had written it to its disk. Until then the store holds the
+// Flush returns nil only when every sample was read back from every replica,
+// and the replica then wrote what it had to its disk. Until then the store holds the
 // samples itself and writes again what a replica lost. Memory is bounded:
 // Append refuses with [history.ErrAway] while too much is held.
 //

@@ -115,7 +115,9 @@ func TestPathsOfACluster(t *testing.T) {
 	}
 	vminsert := only(func(p string) bool { return p == "/insert/7/prometheus/api/v1/write" }, "/insert/7/prometheus")
 	vmselect := only(func(p string) bool { return strings.HasPrefix(p, "/select/7/prometheus/api/v1/") }, "/select/7/prometheus")
-	node := func(p string) bool { return p == "/snapshot/create" || p == "/snapshot/delete" }
+	node := func(p string) bool {
+		return p == "/snapshot/create" || p == "/snapshot/delete" || p == "/internal/force_flush" || p == "/metrics"
+	}
 	vmstorage := []*front{only(node, ""), only(node, "")}
 	o := Options{Replicas: []Replica{{
 		Write: vminsert.URL + "/insert/7/prometheus/api/v1/write", Query: vmselect.URL + "/select/7/prometheus/",
@@ -262,7 +264,7 @@ func TestBadAnswers(t *testing.T) {
 	}
 	onlyRead := func(spoil func(w http.ResponseWriter, r *http.Request) bool) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {
-			return r.URL.Path != "/api/v1/write" && !strings.HasPrefix(r.URL.Path, "/snapshot") && spoil(w, r)
+			return strings.HasPrefix(r.URL.Path, "/api/v1/export") && spoil(w, r)
 		}
 	}
 	s := mustOpen(t, Options{Replicas: []Replica{f.replica()}})
@@ -284,6 +286,9 @@ func TestBadAnswers(t *testing.T) {
 		"no snapshots": {func(w http.ResponseWriter, r *http.Request) bool {
 			return strings.HasPrefix(r.URL.Path, "/snapshot") && status(200, "{}")(w, r)
 		}, "not the answer of a VictoriaMetrics storage"},
+		"no metrics": {func(w http.ResponseWriter, r *http.Request) bool {
+			return r.URL.Path == "/metrics" && status(200, "go_goroutines 7\n")(w, r)
+		}, "not those of a VictoriaMetrics storage"},
 	} {
 		n++
 		put(t, s, t0+record.Millis(n), float64(n))

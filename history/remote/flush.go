@@ -95,7 +95,8 @@ func (s *Store) letGo(batch []*parcel) {
 	s.notify()
 }
 
-// secure makes parcels durable in a replica.
+// secure makes parcels durable in a replica. What a node shows is on its disk
+// when it afterwards has nothing in memory, and is still the same process.
 func (s *Store) secure(ctx context.Context, r *replica, batch []*parcel) error {
 	if err := s.arrived(ctx, r); err != nil {
 		return err
@@ -103,12 +104,20 @@ func (s *Store) secure(ctx context.Context, r *replica, batch []*parcel) error {
 	runs := wanted(batch)
 	for range rounds {
 		for look := range looks {
-			if err := s.persist(ctx, r); err != nil {
+			before, err := s.show(ctx, r)
+			if err != nil {
 				return err
 			}
-			var err error
-			if runs, err = s.missing(ctx, r, runs); err != nil || len(runs) == 0 {
+			if runs, err = s.missing(ctx, r, runs); err != nil {
 				return err
+			}
+			if len(runs) == 0 {
+				after, err := s.persist(ctx, r)
+				if err != nil || slices.Equal(before, after) {
+					return err
+				}
+				runs = wanted(batch) // what was there may have been in memory only
+				continue
 			}
 			if len(r.Storage) == 0 && s.opts.Settle > 0 {
 				break // it was waited for long enough
@@ -183,23 +192,59 @@ func (s *Store) arrived(ctx context.Context, r *replica) error {
 	}
 }
 
-// persist returns when what a replica had taken is on its disk.
-func (s *Store) persist(ctx context.Context, r *replica) error {
+// show returns when a replica shows what it had taken, and tells since when its
+// storage nodes run.
+func (s *Store) show(ctx context.Context, r *replica) ([]string, error) {
 	if len(r.Storage) == 0 {
 		if s.opts.Settle > 0 {
-			return wait(ctx, s.opts.Settle)
+			return nil, wait(ctx, s.opts.Settle)
 		}
-		return nil
+		return nil, nil
 	}
+	return s.nodes(ctx, r, func(ctx context.Context, address string) (string, error) {
+		if err := s.client.show(ctx, address); err != nil {
+			return "", err
+		}
+		started, _, err := s.client.state(ctx, address)
+		return started, err
+	})
+}
+
+// persist returns when what a replica shows is on its disk, and tells since when
+// its storage nodes run.
+func (s *Store) persist(ctx context.Context, r *replica) ([]string, error) {
+	return s.nodes(ctx, r, func(ctx context.Context, address string) (string, error) {
+		began := time.Now()
+		for {
+			if err := s.client.snapshot(ctx, address); err != nil {
+				return "", err
+			}
+			// One that is never found empty, because others write all the while, has
+			// by then written to its disk of its own accord.
+			started, onDisk, err := s.client.state(ctx, address)
+			if err != nil || onDisk || time.Since(began) > s.opts.Settle {
+				return started, err
+			}
+			if err := wait(ctx, showsAfter); err != nil {
+				return "", err
+			}
+		}
+	})
+}
+
+// nodes asks all storage nodes of a replica at the same time.
+func (s *Store) nodes(ctx context.Context, r *replica, ask func(ctx context.Context, address string) (string, error)) ([]string, error) {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, address := range r.Storage {
-		g.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, patience)
+	said := make([]string, len(r.Storage))
+	for i, address := range r.Storage {
+		g.Go(func() (err error) {
+			ctx, cancel := context.WithTimeout(ctx, patience+s.opts.Settle)
 			defer cancel()
-			return s.client.persist(ctx, address)
+			said[i], err = ask(ctx, address)
+			return err
 		})
 	}
-	return g.Wait()
+	return said, g.Wait()
 }
 
 // far is how long a series may be silent within one run: what others have
