@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,12 +23,29 @@ type plantWithCentre struct {
 	edge, centre *process
 	edgeAddr     string
 	dirs         [2]string
-	leaf         string
+	leaf         string              // where the centre waits for edges
+	reach        string              // where the edge finds it
+	enter        map[string][]string // by side: what goes before a command there; none: nothing
+	centreAddr   string              // where the centre answers people
 }
 
 func newPlantWithCentre(t *testing.T, sample string) *plantWithCentre {
-	p := &plantWithCentre{t: t, sample: sample, certs: t.TempDir(), edgeAddr: freeAddr(t), dirs: [2]string{t.TempDir(), t.TempDir()}, leaf: freeAddr(t)}
-	for _, args := range [][]string{{"init"}, {"centre", "127.0.0.1"}, {"edge", "plant-kiel"}} {
+	p := &plantWithCentre{t: t, sample: sample, edgeAddr: freeAddr(t), leaf: freeAddr(t), centreAddr: "127.0.0.1:0"}
+	p.link = linktest.New(t, p.leaf)
+	p.reach = p.link.Addr()
+	p.prepare()
+	return p
+}
+
+// prepare makes what both sides need to know one another.
+func (p *plantWithCentre) prepare() {
+	t := p.t
+	p.certs, p.dirs = t.TempDir(), [2]string{t.TempDir(), t.TempDir()}
+	host, _, err := net.SplitHostPort(p.leaf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"init"}, {"centre", host}, {"edge", "plant-kiel"}} {
 		if _, err := command(t, append([]string{"certs"}, append(args, "--dir", p.certs)...)...); err != nil {
 			t.Fatal(err)
 		}
@@ -35,8 +53,6 @@ func newPlantWithCentre(t *testing.T, sample string) *plantWithCentre {
 	if err := os.WriteFile(filepath.Join(p.certs, "bus-login"), []byte("plant:secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.link = linktest.New(t, p.leaf)
-	return p
 }
 
 // run launches one side with the settings of the sample; only addresses and
@@ -54,22 +70,26 @@ func (p *plantWithCentre) run(side, name, dir string, settings []string, args ..
 		parts = "WATTWERK_BUS_PARTITIONS=3"
 	}
 	settings = append(settings, parts)
-	return launch(p.t, dir, settings, append([]string{"--config", filepath.Join("..", "deploy", "samples", p.sample, side+".yaml")}, args...)...)
+	return launchOn(p.t, p.enter[side], dir, settings, append([]string{"--config", filepath.Join("..", "deploy", "samples", p.sample, side+".yaml")}, args...)...)
 }
 
 func (p *plantWithCentre) startCentre() {
+	p.launchCentre()
+	p.centre.ready()
+}
+
+func (p *plantWithCentre) launchCentre() {
 	at := "WATTWERK_BUS_LEAF_LISTEN=" + p.leaf
 	if p.sample == "on-premises" {
 		at = "WATTWERK_BUS_LISTEN=" + p.leaf
 	}
-	p.centre = p.run("centre", "centre", p.dirs[1], []string{at, "WATTWERK_HISTORY_FLUSH_EVERY=1s"})
-	p.centre.ready()
+	p.centre = p.run("centre", "centre", p.dirs[1], []string{at, "WATTWERK_HISTORY_FLUSH_EVERY=1s"}, "--addr", p.centreAddr)
 }
 
 func (p *plantWithCentre) startEdge() {
-	at := "WATTWERK_BUS_LEAF_URL=tls://" + p.link.Addr()
+	at := "WATTWERK_BUS_LEAF_URL=tls://" + p.reach
 	if p.sample == "on-premises" {
-		at = "WATTWERK_BUS_NATS=nats://" + p.link.Addr()
+		at = "WATTWERK_BUS_NATS=nats://" + p.reach
 	}
 	p.edge = p.run("edge", "plant-kiel", p.dirs[0], []string{at, "WATTWERK_HISTORY_FLUSH_EVERY=1s"}, "--addr", p.edgeAddr)
 	p.edge.ready()
