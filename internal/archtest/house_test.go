@@ -26,7 +26,9 @@ const (
 
 // larger are packages that are larger on purpose, with the reason.
 var larger = map[string]string{
-	"app": "the modules, the command line and the benchmarks all need every part, and nobody imports them",
+	"app":            "the modules, the command line and the benchmarks all need every part, and nobody imports them",
+	"history/remote": "sending, proving by reading back, and asking share what is known of each series",
+
 	"bus": "the one transport: embedded server, streams, reading, writing and links share a connection and what is known of it",
 }
 
