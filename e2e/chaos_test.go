@@ -36,7 +36,7 @@ func chaos() ordeal {
 	if !*long {
 		return ordeal{faults: 8, within: time.Hour, longest: 5 * time.Second, senders: 10, each: 20, pace: 100 * time.Millisecond, search: convergence}
 	}
-	x := ordeal{faults: 1_000_000, within: 270 * time.Second, longest: 15 * time.Second, senders: 10, each: 1000, search: 5 * time.Minute}
+	x := ordeal{faults: 1_000_000, within: 240 * time.Second, longest: 15 * time.Second, senders: 10, each: 1000, search: 5 * time.Minute}
 	x.pace = time.Duration(x.senders*x.each) * time.Second / time.Duration(*rate)
 	return x
 }

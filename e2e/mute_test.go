@@ -25,7 +25,7 @@ func TestMutedLink(t *testing.T) {
 	p.prepare()
 	p.startCentre()
 	p.startEdge()
-	r := newRounds(t, "http://"+p.edgeAddr, 1)
+	r := newRounds(t, []string{"http://" + p.edgeAddr}, 1)
 	p.centre.putModel(r.document())
 	r.run()
 	on := func() {

@@ -28,8 +28,7 @@ const (
 var larger = map[string]string{
 	"app":            "the modules, the command line and the benchmarks all need every part, and nobody imports them",
 	"history/remote": "sending, proving by reading back, and asking share what is known of each series",
-
-	"bus": "the one transport: embedded server, streams, reading, writing and links share a connection and what is known of it",
+	"bus":            "the one transport: embedded server, streams, reading, writing and links share a connection and what is known of it",
 }
 
 // forbidden are package names that say nothing about what is inside.
