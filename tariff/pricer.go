@@ -184,7 +184,7 @@ type amounts struct{ taken, takenEstimated, given, givenEstimated int64 }
 // count towards steps and peaks alone, and may be longer than those of the
 // period.
 func (r *Pricer) Add(w Window) (Cost, error) {
-	if err := r.fits(w); err != nil {
+	if err := r.fits(&w); err != nil {
 		return Cost{}, err
 	}
 	r.done = w.Span.To
@@ -200,7 +200,7 @@ func (r *Pricer) Add(w Window) (Cost, error) {
 	if w.Span.From >= r.until && !r.advance(w.Span.From) {
 		return Cost{}, r.spoil()
 	}
-	if len(r.tops) > 0 && r.version >= 0 && !r.peak(w, whole) {
+	if len(r.tops) > 0 && r.version >= 0 && !r.peak(&w, whole) {
 		return Cost{}, r.spoil()
 	}
 	if priced && !r.measure(w.Span, whole) {
@@ -221,7 +221,7 @@ func (r *Pricer) Add(w Window) (Cost, error) {
 }
 
 // fits checks the order of the windows.
-func (r *Pricer) fits(w Window) error {
+func (r *Pricer) fits(w *Window) error {
 	s := w.Span
 	switch {
 	case r.err != nil:
@@ -322,7 +322,7 @@ func (r *Pricer) measure(s window.Span, a amounts) bool {
 
 // peak notes a quarter of an hour that is the highest of its month. Of equal
 // ones the first stays.
-func (r *Pricer) peak(w Window, a amounts) bool {
+func (r *Pricer) peak(w *Window, a amounts) bool {
 	if w.Span.Length() > window.QuarterLength {
 		a = amounts{taken: max(int64(w.Peak), 0)}
 	}

@@ -226,9 +226,11 @@ func price(t *testing.T, p *Plan, kind, args, body string) string {
 		if err != nil {
 			return err.Error() + "\n"
 		}
-		writeBill(table, p, b, since)
+		writeBill(t, table, p, b, since)
 	}
-	table.Flush()
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	var trimmed []string
 	for _, l := range strings.Split(out.String(), "\n") {
 		trimmed = append(trimmed, strings.TrimRight(l, " "))
@@ -288,7 +290,7 @@ func clock(p *Plan, m record.Millis) string {
 	return m.Time().In(p.Calendar().Zone()).Format("2006-01-02 15:04")
 }
 
-func writeBill(table *tabwriter.Writer, p *Plan, b Bill, since record.Millis) {
+func writeBill(t *testing.T, table *tabwriter.Writer, p *Plan, b Bill, since record.Millis) {
 	amount := func(a energy.Amount, per int64) string {
 		v, ok := product(int64(a), 1e9).over(by(uint64(per)))
 		if !ok {
@@ -325,7 +327,10 @@ func writeBill(table *tabwriter.Writer, p *Plan, b Bill, since record.Millis) {
 		}
 		fmt.Fprintf(table, "%d: %s to %s\t%s\t%s\t%s\n", l.Version, day(l.Span.From), day(l.Span.To), what, how, money)
 	}
-	table.Flush()
+	// A new table, so that what follows has no columns.
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
 	if !b.Known {
 		fmt.Fprintf(table, "no price\n")
 		return
