@@ -97,11 +97,8 @@ func scaleOf(q record.Quantity) (scaled, bool) {
 // flow tells whether a gauge of the quantity adds up over hours to an amount of
 // something: power to energy.
 func flow(q record.Quantity) bool {
-	switch q {
-	case record.ActivePower, record.ReactivePower, record.ApparentPower, record.VolumeFlow, record.MassFlow, record.Current:
-		return true
-	}
-	return false
+	_, ok := q.Integral()
+	return ok && !q.Counter()
 }
 
 // times multiplies two dimensions, or divides for sign -1; false when a power

@@ -42,8 +42,12 @@ type change struct {
 
 	siteUses map[SiteID]int        // how many more things name a site
 	fresh    []membership          // memberships that were not there before
+	moved    []GroupID             // groups that left the one they were in
 	touched  []GroupID             // groups whose members, or what counts of them, changed
 	place    map[GroupID]placement // of touched groups and those above them
+
+	virtuals *edit[record.SensorID, *virtual] // nil when there are no formulas, before and after
+	users    *edit[operandKey, *users]
 }
 
 // membership is a member that stands in a group since this change.
@@ -77,15 +81,20 @@ func (m *Model) Apply(p Patch) (*Model, Patch, error) {
 	c.rootGroups()
 	if c.grow() {
 		c.checkSensorsTwice()
+		c.checkFormulas(p)
 	}
 	if err := c.faults.err(); err != nil {
 		return nil, Patch{}, err
 	}
 	c.renewLayouts()
-	return &Model{
+	next := &Model{
 		sites: c.sites.shards, sensors: c.sensors.shards, groups: c.groups.shards,
 		hierarchies: c.hierarchies, roots: c.roots, age: c.age,
-	}, c.inverse, nil
+	}
+	if c.virtuals != nil {
+		next.virtuals, next.users = c.virtuals.shards, c.users.shards
+	}
+	return next, c.inverse, nil
 }
 
 // once reports what is named twice, among the things put and removed.
@@ -246,6 +255,7 @@ func (c *change) leave(was *groupNode, is *Group) map[Member]bool {
 			}
 		} else if g := c.group(e.Group); g != nil {
 			g.parent = ""
+			c.moved = append(c.moved, g.ID)
 		}
 	}
 	return stay
@@ -363,7 +373,7 @@ func sensorID(s *Sensor) record.SensorID { return s.ID }
 
 func sameSensor(a, b *Sensor) bool {
 	if a.ID != b.ID || a.Name != b.Name || a.Site != b.Site || a.Quantity != b.Quantity || a.Unit != b.Unit ||
-		a.Kind != b.Kind || a.Interval != b.Interval || !samePointed(a.MaxAge, b.MaxAge) || !sameRegister(a.Register, b.Register) {
+		a.Kind != b.Kind || a.Formula != b.Formula || a.Interval != b.Interval || !samePointed(a.MaxAge, b.MaxAge) || !sameRegister(a.Register, b.Register) {
 		return false
 	}
 	return slices.EqualFunc(a.Devices, b.Devices, func(x, y Device) bool {

@@ -102,6 +102,9 @@ func (c *change) checkSensor(s *Sensor) {
 		c.checkRegister(s.ID, "tolerance", r.Tolerance)
 		c.checkRegister(s.ID, "greatest rate", r.MaxRate)
 	}
+	if s.Formula != "" && (len(s.Devices) > 0 || s.Register != nil) {
+		c.faults.add("sensor %q has a formula, and devices or a register; a virtual sensor has neither", s.ID)
+	}
 	if len(s.Devices) > MaxDevices {
 		c.faults.add("sensor %q has %d devices, at most %d are taken", s.ID, len(s.Devices), MaxDevices)
 		return

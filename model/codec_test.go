@@ -27,6 +27,7 @@ func sample() Document {
 				Register: &Register{Width: new(1e9), MaxRate: new(43e3)},
 				Devices:  []Device{{Serial: "007", From: year, To: new(year.AddDate(1, 0, 0)), End: &end}, {Serial: "8", Description: "two\nlines: \"x\"", From: year.AddDate(1, 0, 0), Start: &start}}},
 			{ID: "ä€😀 / 'x'", Quantity: record.ActivePower, Unit: "W", Kind: Gauge, Interval: Duration(1500 * time.Millisecond)},
+			{ID: "v", Quantity: record.ActivePower, Unit: "W", Kind: Gauge, Interval: DefaultInterval, Formula: "sensor(\"a\")\n - sensor('true') * 5 %"},
 			{ID: "true", Quantity: record.ActivePower, Unit: "W", Kind: Gauge, Interval: DefaultInterval},
 		},
 		Groups: []Group{

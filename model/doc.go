@@ -8,8 +8,11 @@
 // small change of a model of a million sensors costs well under 100 ms, and
 // hierarchies a change does not touch keep their [Layout] by pointer.
 //
+// A sensor with a formula is virtual: what it uses exists, its units fit, and no
+// value depends on itself, not even through groups.
+//
 // Faults are reported all at once, each as a sentence that names the thing
 // concerned. Decoders take bytes from anywhere and are fuzzed.
 //
-// It imports record and nothing else of this project; services import it.
+// It imports record and formula and nothing else of this project; services import it.
 package model

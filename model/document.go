@@ -48,7 +48,8 @@ const (
 const DefaultInterval = Duration(time.Minute)
 
 // Sensor is a measuring point. It keeps its identity and its history when the
-// device behind it is replaced.
+// device behind it is replaced. One with a formula is virtual: it has neither
+// device nor register.
 type Sensor struct {
 	ID       record.SensorID `json:"id" yaml:"id" required:"false" doc:"Identifier, for ever" example:"server1" maxLength:"200"`
 	Name     string          `json:"name,omitempty" yaml:"name,omitempty" doc:"As people call it" maxLength:"500"`
@@ -59,6 +60,7 @@ type Sensor struct {
 	Interval Duration        `json:"interval,omitempty" yaml:"interval,omitempty" doc:"Expected time between readings; default 1m" example:"1s"`
 	MaxAge   *Duration       `json:"maxAge,omitempty" yaml:"maxAge,omitempty" doc:"How old the last reading may be and still count, or unlimited; default 3 intervals" example:"3m"`
 	Register *Register       `json:"register,omitempty" yaml:"register,omitempty" doc:"Of a counter: how it counts, by which odd readings are understood"`
+	Formula  string          `json:"formula,omitempty" yaml:"formula,omitempty" doc:"Of a virtual sensor: how its values follow from those of other sensors and of groups" example:"sensor('grid') + sensor('roof')" maxLength:"2000"`
 	Devices  []Device        `json:"devices,omitempty" yaml:"devices,omitempty" doc:"The devices that served it, in order of time"`
 }
 

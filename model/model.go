@@ -16,7 +16,9 @@ type Model struct {
 	groups      shards[GroupID, *groupNode]
 	hierarchies map[HierarchyID]*hierarchyNode
 	roots       map[GroupID]HierarchyID
-	age         uint64 // how many changes ago the model was empty
+	virtuals    shards[record.SensorID, *virtual] // sensors with a formula
+	users       shards[operandKey, *users]        // by what formulas use
+	age         uint64                            // how many changes ago the model was empty
 }
 
 type siteNode struct {

@@ -1174,6 +1174,10 @@ export type Sensor = {
      */
     devices?: Array<Device> | null;
     /**
+     * Of a virtual sensor: how its values follow from those of other sensors and of groups
+     */
+    formula?: string;
+    /**
      * Identifier, for ever
      */
     id?: string;
