@@ -149,6 +149,7 @@ func (s *Service) Register(api huma.API) {
 	})
 	s.registerAgain(api)
 	s.registerInterventions(api)
+	s.registerTrees(api)
 	huma.Register(api, op("settlement-status", "settled/status", "How far everything is settled", ""), func(ctx context.Context, _ *struct{}) (*struct{ Body StatusBody }, error) {
 		st, err := s.Status(ctx)
 		if err != nil {

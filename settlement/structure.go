@@ -21,6 +21,8 @@ type structure struct {
 	hierarchy string
 	since     record.Millis // 0: for all the past
 	revision  uint64
+	who, why  string // of who put it into the past
+	at        record.Millis
 	groups    []node // parents before children
 	byName    map[string]int
 }
@@ -88,7 +90,7 @@ func (s *structure) row() (ledger.Structure, error) {
 	if err == nil {
 		err = w.Close()
 	}
-	return ledger.Structure{Hierarchy: s.hierarchy, Since: s.since, Revision: s.revision, Body: body.Bytes()}, err
+	return ledger.Structure{Hierarchy: s.hierarchy, Since: s.since, Revision: s.revision, Body: body.Bytes(), Who: s.who, Why: s.why, At: s.at}, err
 }
 
 // mostStructure bounds what a stored structure may unpack to.
@@ -100,7 +102,7 @@ func readStructure(r ledger.Structure) (*structure, error) {
 		return nil, err
 	}
 	defer d.Close()
-	s := &structure{hierarchy: r.Hierarchy, since: r.Since, revision: r.Revision}
+	s := &structure{hierarchy: r.Hierarchy, since: r.Since, revision: r.Revision, who: r.Who, why: r.Why, at: r.At}
 	if err := json.NewDecoder(d).Decode(&s.groups); err != nil {
 		return nil, fmt.Errorf("read structure of %s: %w", r.Hierarchy, err)
 	}

@@ -17,6 +17,9 @@ type Structure struct {
 	Since         record.Millis `bun:"since,pk"` // 0: for all the past
 	Revision      uint64        `bun:"revision"` // of the model
 	Body          []byte        `bun:"body"`
+	Who           string        `bun:"who"` // who put it into the past; empty: nobody, it followed the model
+	Why           string        `bun:"why"`
+	At            record.Millis `bun:"at"`
 }
 
 // Structures gives all, those of a hierarchy in order of time.
@@ -36,7 +39,8 @@ func (s *Store) KeepStructure(ctx context.Context, x Structure, gone []Structure
 				return err
 			}
 		}
-		_, err := tx.NewInsert().Model(&x).On("CONFLICT (hierarchy, since) DO UPDATE").Set("revision = excluded.revision").Set("body = excluded.body").Exec(ctx)
+		_, err := tx.NewInsert().Model(&x).On("CONFLICT (hierarchy, since) DO UPDATE").
+			Set("revision = excluded.revision").Set("body = excluded.body").Set("who = excluded.who").Set("why = excluded.why").Set("at = excluded.at").Exec(ctx)
 		return err
 	})
 	if err != nil {

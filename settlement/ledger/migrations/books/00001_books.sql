@@ -6,6 +6,9 @@ CREATE TABLE settled_structures (
     since     BIGINT NOT NULL,           -- ms since 1970 UTC; 0: for all the past
     revision  BIGINT NOT NULL,           -- of the model
     body      BYTEA NOT NULL,            -- JSON, compressed with zstd
+    who       TEXT NOT NULL DEFAULT '',  -- of a tree that somebody put into the past
+    why       TEXT NOT NULL DEFAULT '',
+    at        BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (hierarchy, since)
 );
 

@@ -1087,6 +1087,18 @@ export type RangeOutputBody = {
     value?: Array<number | null>;
 };
 
+export type ReachBackRequest = {
+    hierarchy: string;
+    /**
+     * RFC 3339, a date of the site's zone, or ms since 1970 UTC
+     */
+    since: string;
+    /**
+     * The reason
+     */
+    why: string;
+};
+
 export type Records = {
     sensor: Array<string> | null;
     /**
@@ -1371,6 +1383,34 @@ export type TokenView = {
      * The last time, to the minute; null: never
      */
     used: string | null;
+};
+
+export type TreeBody = {
+    /**
+     * When that was
+     */
+    at?: string;
+    /**
+     * How many groups it has
+     */
+    groups: number;
+    hierarchy: string;
+    /**
+     * Revision of the model it is of
+     */
+    revision: number;
+    /**
+     * Windows that begin from then on are summed up by it, until the next one; null: for all the past
+     */
+    since: string | null;
+    /**
+     * Who put it into the past
+     */
+    who?: string;
+    /**
+     * Why
+     */
+    why?: string;
 };
 
 export type TrendOutputBody = {
@@ -3972,6 +4012,58 @@ export type SettlementStatusResponses = {
 };
 
 export type SettlementStatusResponse = SettlementStatusResponses[keyof SettlementStatusResponses];
+
+export type ListTreesData = {
+    body?: never;
+    path?: never;
+    query: {
+        hierarchy: string;
+    };
+    url: '/api/v1/settled/trees';
+};
+
+export type ListTreesErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListTreesError = ListTreesErrors[keyof ListTreesErrors];
+
+export type ListTreesResponses = {
+    /**
+     * OK
+     */
+    200: Array<TreeBody> | null;
+};
+
+export type ListTreesResponse = ListTreesResponses[keyof ListTreesResponses];
+
+export type ReachBackData = {
+    body: ReachBackRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/settled/trees';
+};
+
+export type ReachBackErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ReachBackError = ReachBackErrors[keyof ReachBackErrors];
+
+export type ReachBackResponses = {
+    /**
+     * OK
+     */
+    200: Array<TreeBody> | null;
+};
+
+export type ReachBackResponse = ReachBackResponses[keyof ReachBackResponses];
 
 export type SignInWaysData = {
     body?: never;

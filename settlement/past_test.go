@@ -1,0 +1,77 @@
+package settlement
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// TestTheTreeOfThen sums up by the tree that was in force, until somebody says
+// that another one was.
+func TestTheTreeOfThen(t *testing.T) {
+	d := meters("UTC", time.Minute, "a", "b")
+	for i := range d.Sensors {
+		d.Sensors[i].MaxAge = new(model.Unlimited)
+	}
+	d.Groups[0].Members = d.Groups[0].Members[:1]
+	w := newWorld(t, sqlite, time.Now())
+	w.put(d)
+	// The second tree is in force from now on: the clock of the test goes ahead.
+	d.Groups = []model.Group{{ID: "all", Members: []model.Member{{Sensor: "a"}, {Sensor: "b"}}}}
+	w.put(d)
+	change := w.catalog.State().Effective.Time()
+	begin := change.Truncate(15 * time.Minute).Add(-time.Hour)
+	end := begin.Add(3 * time.Hour)
+	w.send(record.Record{Sensor: "a", Time: record.MillisOf(begin), Value: 1000}, record.Record{Sensor: "b", Time: record.MillisOf(begin), Value: 100})
+	w.now = end.Add(time.Hour)
+	w.settle()
+	sums := func(when string, both record.Millis) {
+		t.Helper()
+		rows, _, err := w.service.Windows(t.Context(), ledger.GroupPoint("site", "all"), window.Quarter, record.MillisOf(begin), record.MillisOf(end))
+		if err != nil || len(rows) != 12 {
+			t.Fatalf("%d windows, %v", len(rows), err)
+		}
+		for _, r := range rows {
+			want := energy.Amount(250 * energy.PerUnit)
+			if r.Start >= both {
+				want = 275 * energy.PerUnit
+			}
+			if r.Amount != want {
+				t.Errorf("%s: at %s it is %v W·h, not %v", when, r.Start, r.Amount, want)
+			}
+		}
+	}
+	first := upQuarter(record.MillisOf(change))
+	sums("as it was", first)
+	w.again() // it is kept
+	sums("after a restart", first)
+	early := record.MillisOf(begin.Add(40 * time.Minute))
+	for _, bad := range []struct {
+		h   model.HierarchyID
+		at  record.Millis
+		why string
+	}{{"nothing", early, "x"}, {"site", early, " "}, {"site", record.MillisOf(end), "x"}} {
+		if err := w.service.Reach(t.Context(), bad.h, bad.at, bad.why, "ada"); err == nil {
+			t.Errorf("%v is taken", bad)
+		}
+	}
+	if err := w.service.Reach(t.Context(), "site", early, "b was there already", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	sums("reaching back", upQuarter(early))
+	w.again()
+	if all := w.service.structures["site"]; len(all) != 2 || all[1].who != "ada" || all[1].since != early {
+		t.Errorf("kept are %+v", all)
+	}
+	if err := w.service.Reach(t.Context(), "site", record.MillisOf(begin), "b was there from the beginning", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	sums("from the beginning", 0)
+}
