@@ -75,14 +75,14 @@ func (p *process) startSettled(ctx context.Context) (err error) {
 }
 
 // watcher notes what the history stores; nil when nobody settles that.
-func (p *process) watcher(ctx context.Context) (*settlement.Marks, error) {
+func (p *process) watcher(ctx context.Context) (*ledger.Marks, error) {
 	if !p.settles {
 		return nil, nil
 	}
 	if err := p.startSettled(ctx); err != nil {
 		return nil, err
 	}
-	return settlement.NewMarks(p.settled, p.bus.Partitions(), p.config.Settlement.Delay.Std()), nil
+	return ledger.NewMarks(p.settled, p.bus.Partitions(), p.config.Settlement.Delay.Std()), nil
 }
 
 func startSettlement(ctx context.Context, p *process) (running, error) {
@@ -158,7 +158,7 @@ func (r readings) Extent() (oldest, newest record.Millis) {
 
 func faceSettlement(p *process, f face) { p.settlement.Register(f.api) }
 
-var _ history.Watcher = (*settlement.Marks)(nil)
+var _ history.Watcher = (*ledger.Marks)(nil)
 
 // closeSettled ends the database of settled windows.
 func (p *process) closeSettled() error {

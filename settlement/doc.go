@@ -11,7 +11,7 @@
 // has no amount, and how much of a window is covered by readings stands beside
 // every amount.
 //
-// [Marks] are told by the history what it has stored; [Service] settles what
+// ledger.Marks are told by the history what it has stored; [Service] settles what
 // has passed and what is marked, and answers questions. One process of an
 // installation settles at a time.
 //

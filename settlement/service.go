@@ -57,8 +57,8 @@ func New(o Options) (*Service, error) {
 	if o.Delay == 0 {
 		o.Delay = DefaultDelay
 	}
-	if o.Delay <= margin {
-		return nil, fmt.Errorf("make settlement: a delay of %v is too short; more than %v are needed", o.Delay, margin)
+	if o.Delay <= ledger.Margin {
+		return nil, fmt.Errorf("make settlement: a delay of %v is too short; more than %v are needed", o.Delay, ledger.Margin)
 	}
 	if o.Share == nil {
 		o.Share = run.Alone

@@ -78,7 +78,7 @@ type world struct {
 	catalog *catalog.Catalog
 	store   *ledger.Store
 	service *Service
-	marks   *Marks
+	marks   *ledger.Marks
 	memory  *memory
 	now     time.Time
 }
@@ -114,8 +114,8 @@ func (w *world) again() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.service, w.marks = s, NewMarks(w.store, 1, DefaultDelay)
-	w.marks.now = clock
+	w.service, w.marks = s, ledger.NewMarks(w.store, 1, DefaultDelay)
+	w.marks.Now = clock
 	if err := s.recall(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}

@@ -7,7 +7,9 @@
 // again and [BooksName] with what cannot; a PostgreSQL holds both. Nothing is
 // ever removed from the books but a structure that no window is computed by.
 //
+// [Marks] are told by the history what it has stored, and note what was late.
+//
 // Times are UTC milliseconds, amounts millionths of the coherent unit.
-// Everything is safe for concurrent use. It imports record and energy; package
+// Everything is safe for concurrent use. It imports record, window and energy; package
 // settlement alone imports it, and app, which opens it.
 package ledger

@@ -1,4 +1,4 @@
-package settlement
+package ledger
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -16,10 +15,10 @@ import (
 // partition.
 const columnsLimit = 16 << 20
 
-// margin is how much before a window is settled a reading already counts as
+// Margin is how much before a window is settled a reading already counts as
 // late. It covers clocks of other machines that differ, and the time until a
 // stored reading can be read.
-const margin = time.Minute
+const Margin = time.Minute
 
 // mostPending is how many marks are in memory before they are written, so that
 // an import of years does not fill it.
@@ -31,13 +30,14 @@ const mostPending = 100_000
 //
 // Stored may be called by one goroutine for each partition, Save by any.
 type Marks struct {
-	store *ledger.Store
+	Now func() time.Time // the clock
+
+	store *Store
 	delay time.Duration
-	now   func() time.Time
 	parts []*marked
 
 	mu      sync.Mutex
-	pending map[record.SensorID][]int32 // ledger.Quarters, unsorted
+	pending map[record.SensorID][]int32 // Quarters, unsorted
 	count   int
 	epoch   uint32 // counts what was taken out of pending
 }
@@ -62,9 +62,9 @@ type cell struct {
 const inTime = math.MaxUint32
 
 // NewMarks makes marks that are kept in the store. Windows are settled delay
-// after they have passed; see [Options.Delay].
-func NewMarks(store *ledger.Store, partitions int, delay time.Duration) *Marks {
-	m := &Marks{store: store, delay: delay, now: time.Now, pending: make(map[record.SensorID][]int32)}
+// after they have passed.
+func NewMarks(store *Store, partitions int, delay time.Duration) *Marks {
+	m := &Marks{store: store, delay: delay, Now: time.Now, pending: make(map[record.SensorID][]int32)}
 	for range partitions {
 		p := &marked{cells: make(map[record.SensorID]*cell), columns: record.NewColumns[*cell](columnsLimit)}
 		p.look = func() []*cell {
@@ -90,7 +90,7 @@ func (m *Marks) Stored(partition int, b *record.Batch) {
 	p := m.parts[partition]
 	p.batch = b
 	cells := p.columns.Get(b.SensorColumn(), p.look)
-	now := m.now().UnixMilli()
+	now := m.Now().UnixMilli()
 	m.mu.Lock()
 	epoch := m.epoch
 	m.mu.Unlock()
@@ -103,7 +103,7 @@ func (m *Marks) Stored(partition int, b *record.Batch) {
 		if c.quarter == q && (c.epoch == epoch || c.epoch == inTime && now < c.until) {
 			continue
 		}
-		late := window.QuarterSpan(q).To + record.Millis((m.delay - margin).Milliseconds())
+		late := window.QuarterSpan(q).To + record.Millis((m.delay - Margin).Milliseconds())
 		c.quarter, c.epoch, c.until = q, inTime, int64(late)
 		if now >= int64(late) {
 			c.epoch = m.mark(b.Names()[at], q)
@@ -140,7 +140,7 @@ func (m *Marks) Save(ctx context.Context) error {
 		m.epoch = 0
 	}
 	m.mu.Unlock()
-	var marks []ledger.Mark
+	var marks []Mark
 	for id, quarters := range taken {
 		slices.Sort(quarters)
 		for i, q := range quarters {
@@ -149,7 +149,7 @@ func (m *Marks) Save(ctx context.Context) error {
 				marks[len(marks)-1].End = span.To
 				continue
 			}
-			marks = append(marks, ledger.Mark{Kind: ledger.SensorKind, Name: string(id), Begin: span.From, End: span.To})
+			marks = append(marks, Mark{Kind: SensorKind, Name: string(id), Begin: span.From, End: span.To})
 		}
 	}
 	if err := m.store.AddMarks(ctx, marks); err != nil {
