@@ -213,14 +213,12 @@ func changes(c Calendar) (out []record.Millis) {
 func TestDatesNeverOverlapNorLeaveHoles(t *testing.T) {
 	for _, zone := range zones {
 		c := load(t, zone)
-		for _, size := range []Size{Day, Week} {
-			for s := c.Span(size, record.MinTime); s.From < record.MaxTime; {
-				n := c.Next(size, s)
-				if n.From != s.To || n.Length() < int64(QuarterLength) || n.Length() > size.Longest()+dayLength {
-					t.Fatalf("%s %s: after %s comes %s", zone, size, s.in(c), n.in(c))
-				}
-				s = n
+		for s := c.Span(Day, record.MinTime); s.From < record.MaxTime; {
+			n := c.Next(Day, s)
+			if n.From != s.To || n.Length() < 20*hour || n.Length() > 2*dayLength {
+				t.Fatalf("%s: after %s comes %s", zone, s.in(c), n.in(c))
 			}
+			s = n
 		}
 		follow(t, zone, Month, record.MinTime, record.MaxTime)
 		follow(t, zone, Year, record.MinTime, record.MaxTime)
@@ -232,12 +230,13 @@ func TestNothingIsLostWhenTheClockChanges(t *testing.T) {
 	for _, zone := range zones {
 		set := changes(load(t, zone))
 		for _, at := range append(set, record.MinTime+dayLength, record.MaxTime-dayLength) {
-			for _, size := range []Size{FiveMinutes, Quarter, HalfHour, Hour} {
-				follow(t, zone, size, at-2*hour, at+2*hour)
-			}
+			follow(t, zone, HalfHour, at-hour, at+hour)
+			follow(t, zone, Hour, at-2*hour, at+2*hour)
 			follow(t, zone, Day, at-dayLength, at+dayLength)
-			follow(t, zone, Week, at-dayLength, at+dayLength)
 		}
+		follow(t, zone, FiveMinutes, record.MinTime, record.MinTime+hour)
+		follow(t, zone, Quarter, record.MinTime, record.MinTime+hour)
+		follow(t, zone, Week, record.MinTime, record.MinTime+10*365*dayLength)
 		if n := len(set); zone == "Europe/Berlin" && (n < 240 || n > 250) {
 			t.Errorf("%s: the clock changes %d times", zone, n)
 		}
