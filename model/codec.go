@@ -8,8 +8,8 @@ import (
 	"slices"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+
+	"github.com/wattwerk/wattwerk/internal/strict"
 )
 
 // MaxYAML is the longest YAML document taken, in bytes: its reader needs
@@ -136,64 +136,17 @@ func ReadPatches(r io.Reader, n int) ([]Patch, error) {
 
 // ReadYAML reads one document as YAML. Unknown and repeated keys are errors
 // that name the line, and so are anchors and aliases, by which a short text
-// could stand for a huge model. It does not validate; [New] does.
-func ReadYAML(data []byte) (d Document, err error) {
+// could stand for a huge model, and nesting far deeper than a model's. It does
+// not validate; [New] does.
+func ReadYAML(data []byte) (Document, error) {
+	var d Document
 	if len(data) > MaxYAML {
 		return Document{}, fmt.Errorf("read model: the YAML is longer than %d bytes; write large models as JSON", MaxYAML)
 	}
-	// The parser is not ours: a text that confuses it must not end the process.
-	defer func() {
-		if p := recover(); p != nil {
-			d, err = Document{}, fmt.Errorf("read model: this is not readable YAML (%v)", p)
-		}
-	}()
-	f, err := parser.ParseBytes(data, 0)
-	if err != nil {
-		return Document{}, fmt.Errorf("read model: %w", err)
-	}
-	var body ast.Node
-	for _, doc := range f.Docs {
-		if doc.Body == nil {
-			continue
-		}
-		if body != nil {
-			return Document{}, errors.New("read model: there is more than one document")
-		}
-		body = doc.Body
-	}
-	if body == nil {
-		return Document{}, nil
-	}
-	var v noAliases
-	ast.Walk(&v, body)
-	if v.found {
-		return Document{}, fmt.Errorf("read model: line %d has an anchor or alias, which is not taken here", v.line)
-	}
-	if err := yaml.NodeToValue(body, &d, yaml.Strict()); err != nil {
+	if err := strict.YAML(data, &d); err != nil {
 		return Document{}, fmt.Errorf("read model: %w", err)
 	}
 	return d, nil
-}
-
-type noAliases struct {
-	found bool
-	line  int
-}
-
-// Visit implements ast.Visitor.
-func (v *noAliases) Visit(n ast.Node) ast.Visitor {
-	switch n.Type() {
-	case ast.AnchorType, ast.AliasType, ast.MergeKeyType:
-		v.found = true
-		if t := n.GetToken(); t != nil && t.Position != nil {
-			v.line = t.Position.Line
-		}
-		return nil
-	}
-	if v.found {
-		return nil
-	}
-	return v
 }
 
 // WriteJSON writes the document with one thing per line, so that two versions

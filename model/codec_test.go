@@ -265,3 +265,10 @@ func FuzzLayout(f *testing.F) {
 		}
 	})
 }
+
+// TestDeepYAML sees that a short text cannot keep the parser busy for hours.
+func TestDeepYAML(t *testing.T) {
+	if _, err := ReadYAML([]byte("sites: " + strings.Repeat("[", 50_000))); err == nil || !strings.Contains(err.Error(), "line 1 is nested deeper") {
+		t.Errorf("%.200v", err)
+	}
+}
