@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -204,6 +206,37 @@ func TestFormulaOrder(t *testing.T) {
 	}
 	if _, ok := m.Formula("grid3"); ok {
 		t.Error("a meter has a formula")
+	}
+}
+
+// TestPageOfFormulas stores what docs/virtual-sensors.md shows, and holds the
+// faults on that page to those there are.
+func TestPageOfFormulas(t *testing.T) {
+	page, err := os.ReadFile("../docs/virtual-sensors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```[a-z]+\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) != 3 {
+		t.Fatalf("the page has %d blocks, not a model, a patch and its faults", len(blocks))
+	}
+	d, err := ReadYAML([]byte(blocks[0][1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ReadYAML([]byte(blocks[1][1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = m.Apply(Patch{Sensors: p.Sensors}); err == nil {
+		t.Fatal("the patch is taken")
+	}
+	if got := sentences(t, err); got != blocks[2][1] {
+		t.Errorf("the faults are\n%s", got)
 	}
 }
 
