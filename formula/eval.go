@@ -34,11 +34,11 @@ const (
 	// Linear formulas have amounts that follow the formula exactly, so that
 	// sums over windows and the formula commute.
 	Linear Rule = iota
-	// Anew: the result adds up to nothing, as a ratio. The value of every
+	// Anew is for results that add up to nothing, as a ratio. The value of every
 	// window is computed from the operands' values in that window, never from
 	// those of shorter windows: a ratio of sums, not a mean of ratios.
 	Anew
-	// Quarterly: the result adds up, but does not follow from sums: it is
+	// Quarterly is for results that add up, but do not follow from sums: they are
 	// evaluated for each quarter hour, and longer windows are sums of those.
 	Quarterly
 )

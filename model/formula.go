@@ -97,35 +97,37 @@ func (m *Model) FormulaOrder() []record.SensorID {
 // checkFormulas reads and checks the formulas that the change brings, and
 // checks those again that it may break. The groups form trees by now.
 func (c *change) checkFormulas(p Patch) {
-	needed := c.was.virtuals.n > 0
+	given := 0
 	for i := range p.Sensors {
-		needed = needed || p.Sensors[i].Formula != ""
+		if p.Sensors[i].Formula != "" {
+			given++
+		}
 	}
-	if !needed {
+	if given == 0 && c.was.virtuals.n == 0 {
 		return
 	}
-	c.virtuals, c.users = c.was.virtuals.edited(0), c.was.users.edited(0)
+	c.virtuals, c.users = c.was.virtuals.edited(given), c.was.users.edited(given)
 	var check []record.SensorID
-	given := make(map[record.SensorID]bool)
+	listed := make(map[record.SensorID]bool)
 	again := func(k operandKey) {
 		u, _ := c.users.get(k)
 		for _, id := range u.sorted() {
-			if !given[id] {
-				given[id] = true
+			if !listed[id] {
+				listed[id] = true
 				check = append(check, id)
 			}
 		}
 	}
 	put := c.putFormulas(p)
 	for _, id := range put {
-		given[id] = true
+		listed[id] = true
 	}
 	check = append(check, put...)
 	for _, id := range p.RemoveSensors {
-		c.stillUsed("sensor", string(id), sensorKey(id), given)
+		c.stillUsed("sensor", string(id), sensorKey(id), listed)
 	}
 	for _, id := range p.RemoveGroups {
-		c.stillUsed("group", string(id), groupKey(id), given)
+		c.stillUsed("group", string(id), groupKey(id), listed)
 	}
 	for i := range p.Sensors {
 		is, ok := c.sensors.get(p.Sensors[i].ID)
