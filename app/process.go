@@ -107,14 +107,14 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 	}
 	defer p.dir.Close()
 	if p.users, err = c.openUsers(ctx); err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	defer func() { err = errors.Join(err, p.users.Close()) }()
 	if err := p.leftBehind(ctx); err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	if p.secret, err = p.newLocalToken(ctx); err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	if p.tracer, err = trace.New(ctx, trace.Options{
 		Endpoint: c.Trace.Endpoint, Ratio: c.Trace.Ratio, Instance: c.Name, Version: Version(), Log: p.logger("trace"),
@@ -140,6 +140,15 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 			return err
 		}
 	}
+}
+
+// unlessEnded gives the error of a step of starting, nil when the process was
+// told to end meanwhile: then it did what it was told.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // modules starts all modules and returns when all have ended.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestSecondProcessIsRefused starts a second process on a directory, and
@@ -21,4 +22,21 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	p.call("POST", "/api/v1/ingest/json", `{"sensor":"desk","value":1}`, nil)
 	p.kill()
 	start(t, p.dir).call("POST", "/api/v1/ingest/json", `{"sensor":"desk","value":2}`, nil)
+}
+
+// TestStoppedWhileItStarts ends a process that waits for a NATS that is not
+// there: it was told to, so that is no failure, and it does not wait on.
+func TestStoppedWhileItStarts(t *testing.T) {
+	p := launch(t, t.TempDir(), nil, "--nats", "nats://127.0.0.1:1")
+	eventually(t, startWithin, func() error {
+		if !strings.Contains(p.output(), "waiting for NATS") {
+			return fmt.Errorf("it does not say what it waits for:\n%s", p.output())
+		}
+		return nil
+	})
+	began := time.Now()
+	p.stop() // complains of an exit code
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
 }

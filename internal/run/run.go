@@ -159,9 +159,12 @@ func (g *Group) Run(ctx context.Context) error {
 		g.set(s.Name, Starting)
 		if s.Start != nil {
 			if err := s.Start(ctx); err != nil {
-				// A start that was interrupted by the end of the context did not fail.
-				if ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+				// A start that was interrupted by the end of the context did not
+				// fail, in whatever words it says so: drivers have their own.
+				if ctx.Err() == nil {
 					g.fail(s.Name, err)
+				} else {
+					g.log.Debug("start interrupted", "service", s.Name, "error", err)
 				}
 				g.set(s.Name, Ended)
 				cancel()

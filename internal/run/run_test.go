@@ -111,6 +111,30 @@ func TestStartFailureStopsWhatRuns(t *testing.T) {
 	})
 }
 
+// TestInterruptedStartIsNoFailure ends the context while something starts, which
+// says so in words of its own.
+func TestInterruptedStartIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d diary
+		slow := Service{Name: "bridge", Needs: []string{"registry"}, Start: func(ctx context.Context) error {
+			<-ctx.Done()
+			return errors.New("the connection was closed")
+		}}
+		g, err := New(quiet, 0, d.service("registry"), slow, d.service("gateway", "bridge"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.Run(ctx); err != nil {
+			t.Error(err)
+		}
+		if want := []string{"start registry", "end registry", "stop registry"}; !slices.Equal(d.lines, want) {
+			t.Errorf("got %q", d.lines)
+		}
+	})
+}
+
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d diary
