@@ -37,7 +37,8 @@ type Config struct {
 	Landing    LandingConfig    `koanf:"landing" doc:"What a centre makes of what edges send."`
 	History    HistoryConfig    `koanf:"history" doc:"What keeps every reading."`
 	Settlement SettlementConfig `koanf:"settlement" doc:"What settles energies per window from the raw readings."`
-	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens and settled windows are kept."`
+	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
+	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens, settled windows and alerts are kept."`
 }
 
 // LogConfig is how the process talks to its operator.
@@ -127,7 +128,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.validateEdge(), c.validateSettlement())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement())
 	return errors.Join(errs...)
 }
 

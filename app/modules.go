@@ -42,6 +42,7 @@ var modules = []module{
 	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory, face: faceHistory},
 	{name: "settlement", does: "settles energies per 15 minutes and day from raw readings, again when late ones come", needs: []string{"catalog", "fleet", "history"}, start: startSettlement, face: faceSettlement},
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
+	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet"}, start: startAlert, face: faceAlert},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"bus"}, start: startLanding},
@@ -49,7 +50,7 @@ var modules = []module{
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
-		needs: []string{"fleet", "registry", "history", "settlement", "aggregate", "bridge", "gateway", "demo"}, start: startHTTP,
+		needs: []string{"fleet", "registry", "history", "settlement", "aggregate", "alert", "bridge", "gateway", "demo"}, start: startHTTP,
 	},
 }
 

@@ -21,6 +21,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/aggregate"
+	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
@@ -73,6 +74,7 @@ type process struct {
 	settlement *settlement.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
+	alert      *alert.Service
 	live       *live.Service
 
 	visible     func() doctor.Facts  // what can be seen without asking anybody

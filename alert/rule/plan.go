@@ -124,6 +124,9 @@ func (p *Plan) Sensors() []record.SensorID {
 	return out
 }
 
+// Watches tells whether the rules need the readings of a sensor.
+func (p *Plan) Watches(id record.SensorID) bool { return p.watched[id] }
+
 // Ticks tells whether the rules need the ticks of groups.
 func (p *Plan) Ticks() bool { return len(p.groups) > 0 }
 
@@ -251,7 +254,8 @@ func (l *layer) up(id model.GroupID) []string {
 	}
 }
 
-// leaves gives the sensors below a group, in the order of the tree.
+// leaves gives the sensors below a group, in the order of the tree. Virtual
+// ones send nothing, so they are not silent either.
 func (l *layer) leaves(id model.GroupID) []leaf {
 	g, ok := l.model.Group(id)
 	if !ok {
@@ -261,7 +265,7 @@ func (l *layer) leaves(id model.GroupID) []leaf {
 	for _, e := range g.Members {
 		if e.Sensor == "" {
 			out = append(out, l.leaves(e.Group)...)
-		} else if x, ok := l.model.Sensor(e.Sensor); ok {
+		} else if x, ok := l.model.Sensor(e.Sensor); ok && x.Formula == "" {
 			out = append(out, leaf{e.Sensor, interval(x)})
 		}
 	}

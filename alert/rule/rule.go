@@ -217,6 +217,9 @@ func Check(r *Rule, m *model.Model) error {
 		}
 		quantity = m.QuantityOf(g)
 	}
+	if x, ok := m.Sensor(s.Sensor); ok && x.Formula != "" {
+		return fmt.Errorf("sensor %q is virtual, and has no readings", s.Sensor)
+	}
 	switch r.Condition.Kind {
 	case PowerFactor:
 		return checkPowerFactor(r, m, quantity)

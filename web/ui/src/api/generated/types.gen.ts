@@ -4,6 +4,15 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type Ack = {
+    /**
+     * Not repeated until then
+     */
+    until: string;
+    readonly who?: string;
+    why?: string;
+};
+
 export type AgainBody = {
     /**
      * Begin: RFC 3339, a date in UTC, or ms since 1970 UTC
@@ -185,6 +194,45 @@ export type CompositionOutputBody = {
      * What shares are of: the group's own meter, or the sum where it has none
      */
     whole: number | null;
+};
+
+export type Condition = {
+    /**
+     * The value must come back to here before the alert ends; default: the limit
+     */
+    clear?: number;
+    /**
+     * missing: silent for so many expected intervals; default 3
+     */
+    intervals?: number;
+    /**
+     * What is looked at
+     */
+    kind: 'above' | 'below' | 'missing' | 'coverage' | 'power_factor' | 'demand' | 'budget' | 'external';
+    /**
+     * In the coherent unit of the quantity (W, not kW); for coverage and the power factor between 0 and 1
+     */
+    limit?: number;
+    /**
+     * Which value of the subject; default value, of a group the sum
+     */
+    of?: 'value' | 'magnitude' | 'meter' | 'unaccounted';
+    /**
+     * budget: of which time the amount is
+     */
+    period?: 'day' | 'month';
+    /**
+     * demand: how far back is looked to see where the power is going; default 3m
+     */
+    trend?: string;
+    /**
+     * demand: length of the window, divides an hour; default 15m
+     */
+    window?: string;
+    /**
+     * power_factor of an active power: the sensor of the reactive or apparent power beside it
+     */
+    with?: string;
 };
 
 export type CountOutputBody = {
@@ -561,6 +609,47 @@ export type ImportResult = {
      * Values that were new
      */
     stored: number;
+};
+
+export type Incident = {
+    /**
+     * Who has seen it
+     */
+    acknowledged?: Ack;
+    fired: string;
+    id: string;
+    kind: string;
+    /**
+     * How many were sent about it
+     */
+    messages: number;
+    /**
+     * Of the rule
+     */
+    name?: string;
+    /**
+     * Null while it lasts
+     */
+    resolved: string | null;
+    rule: string;
+    /**
+     * What became of it last
+     */
+    sentence: string;
+    severity: string;
+    /**
+     * Since when the condition held
+     */
+    since: string;
+    /**
+     * hushed: an alert of a group above says it already
+     */
+    status: 'firing' | 'hushed' | 'resolved';
+    subject: Ref;
+};
+
+export type IncidentsOutBody = {
+    alerts: Array<Incident> | null;
 };
 
 export type InstanceIntake = {
@@ -1044,6 +1133,21 @@ export type ProviderLink = {
     path: string;
 };
 
+export type Quiet = {
+    /**
+     * On which days it begins; absent: every day
+     */
+    days?: Array<'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun'> | null;
+    /**
+     * When it begins
+     */
+    from: string;
+    /**
+     * When it ends, on the next day if not later than it begins
+     */
+    to: string;
+};
+
 export type RangeOutputBody = {
     /**
      * Mean of the values of the bucket
@@ -1106,6 +1210,11 @@ export type Records = {
      */
     t: Array<number> | null;
     value: Array<number> | null;
+};
+
+export type Ref = {
+    group?: string;
+    sensor?: string;
 };
 
 export type Register = {
@@ -1178,6 +1287,65 @@ export type RevisionList = {
      * The before of the next page; absent on the last
      */
     next?: number;
+};
+
+export type Rule = {
+    /**
+     * How long it must be over before the alert ends
+     */
+    clearFor?: string;
+    /**
+     * When it holds
+     */
+    condition: Condition;
+    /**
+     * Kept, and not looked at
+     */
+    disabled?: boolean;
+    /**
+     * How long the condition must hold before the alert is raised
+     */
+    for?: string;
+    /**
+     * Identifier
+     */
+    id?: string;
+    /**
+     * A gap in the values does not end a hold time that has begun
+     */
+    keepHold?: boolean;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * When nothing is to be told. What still lasts at the end is told then
+     */
+    quiet?: Array<Quiet> | null;
+    /**
+     * Told again so often while it lasts; absent: once
+     */
+    repeat?: string;
+    /**
+     * Default warning
+     */
+    severity?: 'info' | 'warning' | 'critical';
+    /**
+     * What it is about
+     */
+    subject?: Subject;
+    /**
+     * What to do; added to every message
+     */
+    text?: string;
+    /**
+     * Names of the sinks that are told; absent: all
+     */
+    to?: Array<string> | null;
+};
+
+export type RulesOutBody = {
+    rules: Array<StoredRule> | null;
 };
 
 export type Sensor = {
@@ -1291,6 +1459,51 @@ export type SignInWays = {
     required: boolean;
 };
 
+export type SignalAlertRuleRequest = {
+    /**
+     * Whether it is the case now
+     */
+    firing: boolean;
+    /**
+     * What was found; part of the message
+     */
+    text?: string;
+};
+
+export type Silence = {
+    readonly created?: string;
+    /**
+     * Or of this group; absent both: of all
+     */
+    group?: string;
+    readonly id?: string;
+    /**
+     * Of this rule; absent: of all
+     */
+    rule?: string;
+    /**
+     * Of this sensor
+     */
+    sensor?: string;
+    /**
+     * What still lasts then is told then
+     */
+    until: string;
+    readonly who?: string;
+    why?: string;
+};
+
+export type SilencesOutBody = {
+    silences: Array<Silence> | null;
+};
+
+export type SinksOutBody = {
+    /**
+     * Their names
+     */
+    sinks: Array<string> | null;
+};
+
 export type Site = {
     /**
      * Identifier
@@ -1332,6 +1545,31 @@ export type StatusBody = {
      * And from when on
      */
     since: string;
+};
+
+export type StoredRule = {
+    changed: string;
+    changedBy: string;
+    rule: Rule;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type Subject = {
+    /**
+     * Or every sensor below this group, each for itself
+     */
+    below?: string;
+    /**
+     * Or a group
+     */
+    group?: string;
+    /**
+     * A sensor
+     */
+    sensor?: string;
 };
 
 export type System = {
@@ -1568,6 +1806,79 @@ export type WindowsBody = {
     zone: string;
 };
 
+export type AckWritable = {
+    /**
+     * Not repeated until then
+     */
+    until: string;
+    why?: string;
+};
+
+export type IncidentWritable = {
+    /**
+     * Who has seen it
+     */
+    acknowledged?: AckWritable;
+    fired: string;
+    id: string;
+    kind: string;
+    /**
+     * How many were sent about it
+     */
+    messages: number;
+    /**
+     * Of the rule
+     */
+    name?: string;
+    /**
+     * Null while it lasts
+     */
+    resolved: string | null;
+    rule: string;
+    /**
+     * What became of it last
+     */
+    sentence: string;
+    severity: string;
+    /**
+     * Since when the condition held
+     */
+    since: string;
+    /**
+     * hushed: an alert of a group above says it already
+     */
+    status: 'firing' | 'hushed' | 'resolved';
+    subject: Ref;
+};
+
+export type IncidentsOutBodyWritable = {
+    alerts: Array<IncidentWritable> | null;
+};
+
+export type SilenceWritable = {
+    /**
+     * Or of this group; absent both: of all
+     */
+    group?: string;
+    /**
+     * Of this rule; absent: of all
+     */
+    rule?: string;
+    /**
+     * Of this sensor
+     */
+    sensor?: string;
+    /**
+     * What still lasts then is told then
+     */
+    until: string;
+    why?: string;
+};
+
+export type SilencesOutBodyWritable = {
+    silences: Array<SilenceWritable> | null;
+};
+
 export type AggregationStatusData = {
     body?: never;
     path?: never;
@@ -1592,6 +1903,499 @@ export type AggregationStatusResponses = {
 };
 
 export type AggregationStatusResponse = AggregationStatusResponses[keyof AggregationStatusResponses];
+
+export type ListAlertsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/alerts';
+};
+
+export type ListAlertsErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListAlertsError = ListAlertsErrors[keyof ListAlertsErrors];
+
+export type ListAlertsResponses = {
+    /**
+     * OK
+     */
+    200: IncidentsOutBody;
+};
+
+export type ListAlertsResponse = ListAlertsResponses[keyof ListAlertsResponses];
+
+export type ListIncidentsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those raised before this
+         */
+        before?: string;
+        /**
+         * Only those of this rule
+         */
+        rule?: string;
+        limit?: number;
+    };
+    url: '/api/v1/alerts/history';
+};
+
+export type ListIncidentsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListIncidentsError = ListIncidentsErrors[keyof ListIncidentsErrors];
+
+export type ListIncidentsResponses = {
+    /**
+     * OK
+     */
+    200: IncidentsOutBody;
+};
+
+export type ListIncidentsResponse = ListIncidentsResponses[keyof ListIncidentsResponses];
+
+export type AcknowledgeAlertData = {
+    body: AckWritable;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/incidents/{id}/acknowledgement';
+};
+
+export type AcknowledgeAlertErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type AcknowledgeAlertError = AcknowledgeAlertErrors[keyof AcknowledgeAlertErrors];
+
+export type AcknowledgeAlertResponses = {
+    /**
+     * OK
+     */
+    200: Ack;
+};
+
+export type AcknowledgeAlertResponse = AcknowledgeAlertResponses[keyof AcknowledgeAlertResponses];
+
+export type ListAlertRulesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/alerts/rules';
+};
+
+export type ListAlertRulesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListAlertRulesError = ListAlertRulesErrors[keyof ListAlertRulesErrors];
+
+export type ListAlertRulesResponses = {
+    /**
+     * OK
+     */
+    200: RulesOutBody;
+};
+
+export type ListAlertRulesResponse = ListAlertRulesResponses[keyof ListAlertRulesResponses];
+
+export type DeleteAlertRuleData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/rules/{id}';
+};
+
+export type DeleteAlertRuleErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteAlertRuleError = DeleteAlertRuleErrors[keyof DeleteAlertRuleErrors];
+
+export type DeleteAlertRuleResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteAlertRuleResponse = DeleteAlertRuleResponses[keyof DeleteAlertRuleResponses];
+
+export type GetAlertRuleData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/rules/{id}';
+};
+
+export type GetAlertRuleErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetAlertRuleError = GetAlertRuleErrors[keyof GetAlertRuleErrors];
+
+export type GetAlertRuleResponses = {
+    /**
+     * OK
+     */
+    200: StoredRule;
+};
+
+export type GetAlertRuleResponse = GetAlertRuleResponses[keyof GetAlertRuleResponses];
+
+export type PutAlertRuleData = {
+    body: Rule;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/rules/{id}';
+};
+
+export type PutAlertRuleErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutAlertRuleError = PutAlertRuleErrors[keyof PutAlertRuleErrors];
+
+export type PutAlertRuleResponses = {
+    /**
+     * OK
+     */
+    200: StoredRule;
+};
+
+export type PutAlertRuleResponse = PutAlertRuleResponses[keyof PutAlertRuleResponses];
+
+export type SignalAlertRuleData = {
+    body: SignalAlertRuleRequest;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/rules/{id}/signal';
+};
+
+export type SignalAlertRuleErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SignalAlertRuleError = SignalAlertRuleErrors[keyof SignalAlertRuleErrors];
+
+export type SignalAlertRuleResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type SignalAlertRuleResponse = SignalAlertRuleResponses[keyof SignalAlertRuleResponses];
+
+export type ListSilencesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/alerts/silences';
+};
+
+export type ListSilencesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSilencesError = ListSilencesErrors[keyof ListSilencesErrors];
+
+export type ListSilencesResponses = {
+    /**
+     * OK
+     */
+    200: SilencesOutBody;
+};
+
+export type ListSilencesResponse = ListSilencesResponses[keyof ListSilencesResponses];
+
+export type CreateSilenceData = {
+    body: SilenceWritable;
+    path?: never;
+    query?: never;
+    url: '/api/v1/alerts/silences';
+};
+
+export type CreateSilenceErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateSilenceError = CreateSilenceErrors[keyof CreateSilenceErrors];
+
+export type CreateSilenceResponses = {
+    /**
+     * Created
+     */
+    201: Silence;
+};
+
+export type CreateSilenceResponse = CreateSilenceResponses[keyof CreateSilenceResponses];
+
+export type DeleteSilenceData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/silences/{id}';
+};
+
+export type DeleteSilenceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteSilenceError = DeleteSilenceErrors[keyof DeleteSilenceErrors];
+
+export type DeleteSilenceResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteSilenceResponse = DeleteSilenceResponses[keyof DeleteSilenceResponses];
+
+export type ListSinksData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/alerts/sinks';
+};
+
+export type ListSinksErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSinksError = ListSinksErrors[keyof ListSinksErrors];
+
+export type ListSinksResponses = {
+    /**
+     * OK
+     */
+    200: SinksOutBody;
+};
+
+export type ListSinksResponse = ListSinksResponses[keyof ListSinksResponses];
+
+export type TestSinkData = {
+    body?: never;
+    path: {
+        name: string;
+    };
+    query?: never;
+    url: '/api/v1/alerts/sinks/{name}/test';
+};
+
+export type TestSinkErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Bad Gateway
+     */
+    502: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type TestSinkError = TestSinkErrors[keyof TestSinkErrors];
+
+export type TestSinkResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type TestSinkResponse = TestSinkResponses[keyof TestSinkResponses];
 
 export type AssignData = {
     body: AssignRequest;

@@ -1,0 +1,102 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+)
+
+// How messages are tried again.
+const (
+	sendWithin = 30 * time.Second
+	tryAgain   = 5 * time.Second // doubled each time
+	tryAtMost  = time.Hour       // between tries
+	giveUp     = 48 * time.Hour
+	lookEvery  = 5 * time.Second
+)
+
+// wake tells those who deliver that there is something.
+func (s *Service) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.queued)
+	s.queued = make(chan struct{})
+}
+
+// deliver sends what waits for one sink until ctx ends. A database that is
+// away for a while is waited for.
+func (s *Service) deliver(ctx context.Context, name string, sink Sink) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for failing := false; ; {
+		s.mu.Lock()
+		more := s.queued
+		s.mu.Unlock()
+		n, err := s.some(ctx, name, sink)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !failing {
+			s.log.Warn("messages are not delivered", "sink", name, "error", err)
+		}
+		failing = err != nil
+		if n > 0 && err == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-more:
+		case <-tick.C:
+		}
+	}
+}
+
+// some sends some messages, and gives how many were due.
+func (s *Service) some(ctx context.Context, name string, sink Sink) (int, error) {
+	if n, err := s.opts.Store.queued(ctx); err == nil {
+		s.meter.queue(n)
+	}
+	rows, err := s.opts.Store.due(ctx, name, time.Now().UnixMilli())
+	if err != nil {
+		return 0, err
+	}
+	for i := range rows {
+		if err := s.send(ctx, &rows[i], sink); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), nil
+}
+
+func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
+	var m Message
+	err := json.Unmarshal([]byte(row.Message), &m)
+	if err == nil {
+		within, cancel := context.WithTimeout(ctx, sendWithin)
+		err = sink.Send(within, m)
+		cancel()
+	}
+	if ctx.Err() != nil {
+		return nil // it is sent again, as nobody knows whether it was
+	}
+	now := time.Now()
+	switch {
+	case err == nil:
+		s.meter.delivery(row.Sink, "sent", 1)
+		return s.opts.Store.sent(ctx, row)
+	case errors.Is(err, ErrRefused), now.Sub(time.UnixMilli(row.Created)) > giveUp:
+		s.meter.delivery(row.Sink, "given_up", 1)
+		s.log.Error("message given up", "sink", row.Sink, "message", row.ID, "error", err)
+		return s.opts.Store.sent(ctx, row)
+	}
+	s.meter.delivery(row.Sink, "failed", 1)
+	if row.Attempts == 0 {
+		s.log.Warn("message not delivered, it is tried again", "sink", row.Sink, "message", row.ID, "error", err)
+	}
+	row.Due = now.Add(min(tryAgain<<min(row.Attempts, 12), tryAtMost)).UnixMilli()
+	row.Attempts++
+	row.Error = err.Error()
+	return s.opts.Store.retry(ctx, row)
+}
