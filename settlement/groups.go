@@ -98,12 +98,12 @@ type column func(i int) *ledger.Row
 
 // evaluate computes a group for n windows from the columns of its members.
 // columns gives that of a sensor or of a child.
-func (x *structure) evaluate(g int, n int, span func(i int) (start, end record.Millis), sensor func(name string) column, group func(child int) column) []sum {
+func (s *structure) evaluate(g int, n int, span func(i int) (start, end record.Millis), sensor func(name string) column, group func(child int) column) []sum {
 	out := make([]sum, n)
 	for i := range out {
 		out[i] = newSum(span(i))
 	}
-	at := &x.groups[g]
+	at := &s.groups[g]
 	for _, p := range at.Sensors {
 		c := sensor(p.Sensor)
 		for i := range out {
@@ -111,7 +111,7 @@ func (x *structure) evaluate(g int, n int, span func(i int) (start, end record.M
 		}
 	}
 	for _, k := range at.groups {
-		child := &x.groups[k]
+		child := &s.groups[k]
 		if child.Meter == "" {
 			c := group(k)
 			for i := range out {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -144,8 +143,7 @@ func (s *Service) own(ctx context.Context) error {
 		more, err := s.Step(ctx)
 		if err != nil {
 			cancel()
-			<-followed
-			return err
+			return errors.Join(err, <-followed)
 		}
 		if more {
 			continue
@@ -486,6 +484,3 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 	x.Marks, err = s.opts.Store.CountMarks(ctx)
 	return x, err
 }
-
-// nan is what a number that is not known is.
-var nan = math.NaN()

@@ -256,6 +256,7 @@ type markRow struct {
 	End           int64  `bun:"end_at"`
 }
 
+// AddMarks has ranges settled again.
 func (s *Store) AddMarks(ctx context.Context, marks []Mark) error {
 	at := time.Now().UnixMicro()
 	for len(marks) > 0 {
@@ -277,7 +278,7 @@ func (s *Store) AddMarks(ctx context.Context, marks []Mark) error {
 	return nil
 }
 
-// marks gives the oldest marks, at most so many.
+// Marks gives the oldest marks, at most so many.
 func (s *Store) Marks(ctx context.Context, n int) ([]Mark, error) {
 	var rows []markRow
 	if err := s.db.NewSelect().Model(&rows).Order("id").Limit(int64(n)).Scan(ctx); err != nil {
@@ -290,7 +291,7 @@ func (s *Store) Marks(ctx context.Context, n int) ([]Mark, error) {
 	return out, nil
 }
 
-// countMarks tells how many there are.
+// CountMarks tells how many there are.
 func (s *Store) CountMarks(ctx context.Context) (int, error) {
 	n, err := s.db.NewSelect().Table("settled_marks").Count(ctx)
 	if err != nil {
@@ -308,6 +309,7 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
+// DropMarks removes marks that were settled.
 func (s *Store) DropMarks(ctx context.Context, marks []Mark) error {
 	for len(marks) > 0 {
 		some := marks[:min(len(marks), 500)]
@@ -329,7 +331,7 @@ const (
 	Floor    = "floor"    // this
 )
 
-// progress reads a point in time; 0 when it was never set.
+// Progress reads a point in time; 0 when it was never set.
 func (s *Store) Progress(ctx context.Context, name string) (record.Millis, error) {
 	var at int64
 	err := s.db.NewSelect().Table("settled_progress").Column("at").Where("name = ?", name).Scan(ctx, &at)
@@ -342,6 +344,7 @@ func (s *Store) Progress(ctx context.Context, name string) (record.Millis, error
 	return record.Millis(at), nil
 }
 
+// SetProgress notes a point in time.
 func (s *Store) SetProgress(ctx context.Context, name string, at record.Millis) error {
 	_, err := s.db.ExecContext(ctx, "INSERT INTO settled_progress (name, at) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET at = excluded.at", name, int64(at))
 	if err != nil {
@@ -356,6 +359,7 @@ type Table struct {
 	until bool // it says where a window ends; else after a quarter of an hour
 }
 
+// The tables.
 var (
 	Quarters = Table{name: "settled_quarters"}
 	Days     = Table{name: "settled_days", until: true}
@@ -363,7 +367,7 @@ var (
 
 const quarter = record.Millis(15 * time.Minute / time.Millisecond)
 
-// rows appends the rows of a point that begin in a span, in order.
+// Rows appends the rows of a point that begin in a span, in order.
 func (s *Store) Rows(ctx context.Context, dst []Row, t Table, point int64, from, to record.Millis) ([]Row, error) {
 	if point == 0 {
 		return dst, nil
@@ -380,7 +384,7 @@ func (s *Store) Rows(ctx context.Context, dst []Row, t Table, point int64, from,
 	if err != nil {
 		return dst, fmt.Errorf("read settled windows: %w", err)
 	}
-	defer found.Close()
+	defer found.Close() //nolint:errcheck // found.Err tells
 	for found.Next() {
 		var r Row
 		var amount, meter sql.NullInt64
