@@ -75,3 +75,31 @@ func TestTheTreeOfThen(t *testing.T) {
 	w.settle()
 	sums("from the beginning", 0)
 }
+
+// TestWhatIsGoneStays settles again after the readings of the first days are
+// gone, because they are kept for a limited time.
+func TestWhatIsGoneStays(t *testing.T) {
+	w, begin := constant(t, sqlite)
+	for m := 24 * 60; m < 3*24*60; m++ {
+		w.send(record.Record{Sensor: "p0", Time: record.MillisOf(begin.Add(time.Duration(m) * time.Minute)), Value: 60})
+	}
+	w.now = begin.Add(74 * time.Hour)
+	w.settle()
+	w.memory.mu.Lock()
+	w.memory.all["c0"] = nil
+	w.memory.all["p0"] = w.memory.all["p0"][20*60:]
+	w.memory.mu.Unlock()
+	w.again()
+	if _, err := w.service.Again(t.Context(), nil, 0, record.MaxTime); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	for day := range 3 {
+		if r := w.day(ledger.SensorPoint("p0"), begin.AddDate(0, 0, day)); r.Amount != 1440*energy.PerUnit {
+			t.Errorf("day %d is %v W·h", day, r.Amount)
+		}
+	}
+	if r := w.day(ledger.SensorPoint("c0"), begin); r.Amount != 1435*energy.PerUnit {
+		t.Errorf("the day of the counter is %v W·h", r.Amount)
+	}
+}

@@ -45,7 +45,9 @@ type Service struct {
 	mu         sync.Mutex // held while something is settled
 	structures structures
 
-	at struct{ frontier, floor, marks atomic.Int64 }
+	calendars sync.Map // by the name of the zone; to read one takes a while
+
+	at struct{ frontier, floor, marks, first atomic.Int64 } // 0 unless this process settles
 }
 
 // New checks the options and makes a service.
@@ -87,8 +89,8 @@ func (s *Service) collectors() []prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f)
 	}
 	return []prometheus.Collector{
-		gauge("wattwerk_settlement_frontier_timestamp_seconds", "Up to when windows are settled.", func() float64 { return float64(s.at.frontier.Load()) / 1000 }),
-		gauge("wattwerk_settlement_floor_timestamp_seconds", "From when on windows are settled; older ones are still to come.", func() float64 { return float64(s.at.floor.Load()) / 1000 }),
+		gauge("wattwerk_settlement_frontier_timestamp_seconds", "Up to when windows are settled; 0: another process settles.", func() float64 { return float64(s.at.frontier.Load()) / 1000 }),
+		gauge("wattwerk_settlement_floor_timestamp_seconds", "From when on windows are settled; older ones are still to come; 0: another process settles.", func() float64 { return float64(s.at.floor.Load()) / 1000 }),
 		gauge("wattwerk_settlement_marks", "Ranges that have to be settled again.", func() float64 { return float64(s.at.marks.Load()) }),
 	}
 }
@@ -133,6 +135,11 @@ func (s *Service) own(ctx context.Context) error {
 	if err := s.recall(ctx); err != nil {
 		return err
 	}
+	defer func() {
+		s.at.frontier.Store(0)
+		s.at.floor.Store(0)
+		s.at.marks.Store(0)
+	}()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	followed := make(chan error, 1)
@@ -186,7 +193,7 @@ func (s *Service) look(ctx context.Context) error {
 	for _, x := range []struct {
 		name string
 		at   *atomic.Int64
-	}{{ledger.Frontier, &s.at.frontier}, {ledger.Floor, &s.at.floor}} {
+	}{{ledger.Frontier, &s.at.frontier}, {ledger.Floor, &s.at.floor}, {ledger.First, &s.at.first}} {
 		at, err := s.opts.Store.Progress(ctx, x.name)
 		if err != nil {
 			return err
@@ -295,10 +302,14 @@ func (s *Service) calendarOf(m *model.Model, p ledger.Point) window.Calendar {
 	if x, ok := m.Site(site); ok {
 		zone = x.Zone
 	}
+	if c, ok := s.calendars.Load(zone); ok {
+		return c.(window.Calendar)
+	}
 	c, err := window.Load(zone)
 	if err != nil {
 		c = window.In(time.UTC)
 	}
+	s.calendars.Store(zone, c)
 	return c
 }
 
@@ -315,12 +326,37 @@ const (
 func (s *Service) Step(ctx context.Context) (more bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.remember(ctx); err != nil {
+		return false, err
+	}
 	for _, f := range []func(context.Context) (bool, error){s.advance, s.settleMarks, s.descend} {
 		if more, err = f(ctx); more || err != nil {
 			return more, err
 		}
 	}
 	return false, nil
+}
+
+// remember keeps the time of the oldest reading there ever was.
+func (s *Service) remember(ctx context.Context) error {
+	oldest, _ := s.opts.Readings.Extent()
+	if first := record.Millis(s.at.first.Load()); oldest == 0 || first > 0 && first <= oldest {
+		return nil
+	}
+	s.at.first.Store(int64(oldest))
+	return s.opts.Store.SetProgress(ctx, ledger.First, oldest)
+}
+
+// settled is the span in which windows are settled and can be settled again.
+// Where readings are gone, because they are kept for a limited time, what was
+// settled of them stays: computed again it would be nothing. The first day of
+// the readings that are left is not whole any more.
+func (s *Service) settled() span {
+	at := span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}
+	if oldest, _ := s.opts.Readings.Extent(); oldest > record.Millis(s.at.first.Load()) {
+		at.from = max(at.from, upQuarter(oldest)+96*quarter)
+	}
+	return at
 }
 
 // chunk is how much time is settled in one go, so that memory stays bounded.
@@ -371,7 +407,7 @@ func (s *Service) descend(ctx context.Context) (bool, error) {
 
 // all settles every sensor and group for a span.
 func (s *Service) all(ctx context.Context, at span, limit record.Millis) error {
-	within := span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}.hull(at)
+	within := s.settled().hull(at)
 	j, err := s.newJob(ctx, within, limit)
 	if err != nil {
 		return err
@@ -418,7 +454,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 		s.at.marks.Store(0)
 		return false, err
 	}
-	within := span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}
+	within := s.settled()
 	j, err := s.newJob(ctx, within, within.to)
 	if err != nil {
 		return false, err

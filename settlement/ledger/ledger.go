@@ -329,6 +329,7 @@ func (s *Store) DropMarks(ctx context.Context, marks []Mark) error {
 const (
 	Frontier = "frontier" // everything before is settled, as far down as
 	Floor    = "floor"    // this
+	First    = "first"    // time of the oldest reading there ever was
 )
 
 // Progress reads a point in time; 0 when it was never set.
