@@ -39,7 +39,8 @@ type deployment struct {
 // registry has the bus. The history keeps its blocks itself, so there is one.
 var apart = []struct{ name, modules string }{
 	{"registry", "registry"},
-	{"history", "history"},
+	{"history", "history,settlement"}, // which reads those blocks
+	{"alert", "alert"},
 	{"aggregate-1", "aggregate"},
 	{"aggregate-2", "aggregate"},
 	{"bridge-1", "bridge"},
