@@ -460,7 +460,7 @@ var setRules = []rule[cluster]{
 		return out
 	}},
 	{"Who reads partitions is scaled by lag.", everyProgram(func(c cluster, w workload, values map[string]string) []string {
-		if m := values["modules"]; m != "history" && m != "aggregate" {
+		if m := modulesOf(values); values["modules"] == "" || !slices.Contains(m, "history") && !slices.Contains(m, "aggregate") {
 			return nil
 		}
 		for _, h := range c.scalers {
