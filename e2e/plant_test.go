@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -282,6 +283,15 @@ func (p *process) raw(kind, id, query string, from, to int64) (map[int64]*float6
 	}
 	path := fmt.Sprintf("/api/v1/%s/%s/range?raw=true&from=%d&to=%d%s", kind, escaped(id), from, to, query)
 	if err := p.try("GET", path, nil, &got); err != nil {
+		if from < to && strings.Contains(err.Error(), "values in this span; ask for less") {
+			early, err := p.raw(kind, id, query, from, (from+to)/2)
+			if err != nil {
+				return nil, err
+			}
+			late, err := p.raw(kind, id, query, (from+to)/2+1, to)
+			maps.Copy(early, late)
+			return early, err
+		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	out := make(map[int64]*float64, len(got.T))

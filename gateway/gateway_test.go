@@ -394,7 +394,7 @@ func TestPlainPages(t *testing.T) {
 		o.Ready = []Check{{Name: "bus", Ask: func(context.Context) error { return nil }}, {Name: "history", Ask: func(context.Context) error { return bad }}}
 	}, routes)
 	for path, words := range map[string]string{
-		"/healthz": "ok", "/readyz": `"history":"ok"`, "/metrics": "wattwerk_http_requests_total", "/docs": "docs/docs.js",
+		"/healthz": "ok", "/readyz": `"history":"ok"`, "/metrics": "wattwerk_http_requests_running", "/docs": "docs/docs.js",
 		"/docs/docs.js": "openapi.json", "/docs/docs.css": "details", "/openapi.json": `"openapi":"3.1.0"`, "/openapi.yaml": "openapi: 3.1.0",
 	} {
 		a := w.do(t, nil, "GET", path, "")
