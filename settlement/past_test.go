@@ -103,3 +103,25 @@ func TestWhatIsGoneStays(t *testing.T) {
 		t.Errorf("the day of the counter is %v W·h", r.Amount)
 	}
 }
+
+// TestAnotherZone moves a site into another zone: its days are other ones.
+func TestAnotherZone(t *testing.T) {
+	w, begin := constant(t, sqlite)
+	for m := 24 * 60; m < 3*24*60; m++ {
+		w.send(record.Record{Sensor: "p0", Time: record.MillisOf(begin.Add(time.Duration(m) * time.Minute)), Value: 60})
+	}
+	w.now = begin.Add(74 * time.Hour)
+	w.settle()
+	d := document()
+	d.Sites[0].Zone = "UTC"
+	w.put(d)
+	w.settle()
+	midnight := begin.Truncate(24*time.Hour).AddDate(0, 0, 1)
+	for _, p := range []ledger.Point{ledger.SensorPoint("p0"), ledger.GroupPoint("place", "hall1")} {
+		rows, _, err := w.service.Windows(t.Context(), p, window.Day, record.MillisOf(midnight), record.MillisOf(midnight.Add(48*time.Hour)))
+		if err != nil || len(rows) != 2 || rows[0].Start != record.MillisOf(midnight) || rows[0].Amount != 1440*energy.PerUnit || rows[1].Amount != 1440*energy.PerUnit {
+			t.Errorf("%v: %v, the days are %+v", p, err, rows)
+		}
+	}
+	w.same(record.MillisOf(begin), record.Millis(w.service.at.frontier.Load()))
+}

@@ -267,9 +267,48 @@ func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
 				return err
 			}
 		}
+		if err := s.followSites(ctx, st.Model, patch, inverse); err != nil {
+			return err
+		}
 	}
 	if uint64(done) < st.Revision {
 		return s.opts.Store.SetProgress(ctx, revision, record.Millis(st.Revision))
+	}
+	return nil
+}
+
+// followSites marks what has other days than before, as its zone is another.
+func (s *Service) followSites(ctx context.Context, m *model.Model, patch, inverse model.Patch) error {
+	zones := make(map[model.SiteID]string)
+	for _, x := range inverse.Sites {
+		zones[x.ID] = x.Zone
+	}
+	moved := make(map[model.SiteID]bool)
+	for _, x := range patch.Sites {
+		if was, ok := zones[x.ID]; ok && was != x.Zone {
+			moved[x.ID] = true
+		}
+	}
+	if len(moved) > 0 {
+		for sn := range m.Sensors() {
+			if moved[sn.Site] {
+				if err := s.mark(ctx, ledger.SensorKind, string(sn.ID), span{0, record.MaxTime}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	sites := make(map[model.HierarchyID]model.SiteID)
+	for _, x := range inverse.Hierarchies {
+		sites[x.ID] = x.Site
+	}
+	for _, id := range m.Hierarchies() {
+		x, _ := m.Hierarchy(id)
+		if was, ok := sites[id]; moved[x.Site] || ok && was != x.Site {
+			if err := s.mark(ctx, ledger.HierarchyKind, string(id), span{0, record.MaxTime}); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -485,6 +524,9 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 			if err := j.sensor(ctx, id, at); err != nil {
 				return false, fmt.Errorf("settle sensor %s: %w", id, err)
 			}
+			// Its quarters may be as they were, and its days others.
+			p := ledger.SensorPoint(id)
+			j.points[p] = j.points[p].with(at)
 		}
 	}
 	if err := j.finish(ctx); err != nil {

@@ -220,6 +220,8 @@ func (j *job) groups(ctx context.Context, x *structure, in span) error {
 	for i := len(x.groups) - 1; i >= 0; i-- { // children before parents
 		g := &x.groups[i]
 		at := spans(nil).union(j.stale[x.hierarchy], in)
+		p := ledger.GroupPoint(x.hierarchy, g.Name)
+		j.points[p] = j.points[p].union(at, in)
 		for _, p := range g.Sensors {
 			at = at.union(j.touched[record.SensorID(p.Sensor)], in)
 		}
