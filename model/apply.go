@@ -83,7 +83,7 @@ func (m *Model) Apply(p Patch) (*Model, Patch, error) {
 		c.checkSensorsTwice()
 		c.checkFormulas(p)
 	}
-	if err := c.faults.err(); err != nil {
+	if err := c.faults.Err(); err != nil {
 		return nil, Patch{}, err
 	}
 	c.renewLayouts()
@@ -103,13 +103,13 @@ func once[T any, K ~string](c *change, kind string, put []T, id func(*T) K, remo
 	for i := range put {
 		k := id(&put[i])
 		if seen[k] {
-			c.faults.add("%s %q is given twice", kind, k)
+			c.faults.Add("%s %q is given twice", kind, k)
 		}
 		seen[k] = true
 	}
 	for _, k := range remove {
 		if seen[k] {
-			c.faults.add("%s %q is to be removed, and given at the same time", kind, k)
+			c.faults.Add("%s %q is to be removed, and given at the same time", kind, k)
 		}
 		seen[k] = true
 	}
@@ -135,7 +135,7 @@ func (c *change) putSites(put []Site, remove []SiteID) {
 	for _, id := range remove {
 		was, ok := c.was.sites.get(id)
 		if !ok {
-			c.faults.add("site %q is to be removed, but there is none", id)
+			c.faults.Add("site %q is to be removed, but there is none", id)
 			continue
 		}
 		c.inverse.Sites = append(c.inverse.Sites, was.Site)
@@ -171,7 +171,7 @@ func (c *change) putSensors(put []Sensor, remove []record.SensorID) {
 	for _, id := range remove {
 		was, ok := c.was.sensors.get(id)
 		if !ok {
-			c.faults.add("sensor %q is to be removed, but there is none", id)
+			c.faults.Add("sensor %q is to be removed, but there is none", id)
 			continue
 		}
 		if was.Site != "" {
@@ -217,7 +217,7 @@ func (c *change) putGroups(put []Group, remove []GroupID) {
 	for _, id := range remove {
 		was, ok := c.was.groups.get(id)
 		if !ok {
-			c.faults.add("group %q is to be removed, but there is none", id)
+			c.faults.Add("group %q is to be removed, but there is none", id)
 			continue
 		}
 		c.inverse.Groups = append(c.inverse.Groups, was.Group)
@@ -270,7 +270,7 @@ func (c *change) join(g *Group, stays map[Member]bool) {
 			continue // reported already
 		}
 		if seen[key] {
-			c.faults.add("group %q has %s as a member twice", g.ID, e.name())
+			c.faults.Add("group %q has %s as a member twice", g.ID, e.name())
 			continue
 		}
 		seen[key] = true
@@ -280,7 +280,7 @@ func (c *change) join(g *Group, stays map[Member]bool) {
 		if e.Sensor != "" {
 			s := c.sensor(e.Sensor)
 			if s == nil {
-				c.faults.add("group %q has the unknown sensor %q as a member", g.ID, e.Sensor)
+				c.faults.Add("group %q has the unknown sensor %q as a member", g.ID, e.Sensor)
 				continue
 			}
 			s.in = append(slices.Clip(s.in), g.ID)
@@ -290,11 +290,11 @@ func (c *change) join(g *Group, stays map[Member]bool) {
 		n := c.group(e.Group)
 		switch {
 		case n == nil:
-			c.faults.add("group %q has the unknown group %q as a member", g.ID, e.Group)
+			c.faults.Add("group %q has the unknown group %q as a member", g.ID, e.Group)
 		case e.Group == g.ID:
-			c.faults.add("group %q is a member of itself", g.ID)
+			c.faults.Add("group %q is a member of itself", g.ID)
 		case n.parent != "":
-			c.faults.add("group %q is a member of both %q and %q; a group has one place in one hierarchy", e.Group, n.parent, g.ID)
+			c.faults.Add("group %q is a member of both %q and %q; a group has one place in one hierarchy", e.Group, n.parent, g.ID)
 		default:
 			n.parent = g.ID
 			c.fresh = append(c.fresh, membership{g.ID, e})
@@ -358,7 +358,7 @@ func (c *change) putHierarchies(put []Hierarchy, remove []HierarchyID) {
 	for _, id := range remove {
 		was, ok := c.was.hierarchies[id]
 		if !ok {
-			c.faults.add("hierarchy %q is to be removed, but there is none", id)
+			c.faults.Add("hierarchy %q is to be removed, but there is none", id)
 			continue
 		}
 		if was.Site != "" {

@@ -29,7 +29,7 @@ const (
 // checkSite fills defaults in and reports what is wrong with the site alone.
 func (c *change) checkSite(s *Site) {
 	if err := record.ValidateID("site", string(s.ID)); err != nil {
-		c.faults.add("%v", err)
+		c.faults.Add("%v", err)
 	}
 	c.checkText("site", string(s.ID), "name", s.Name, MaxName)
 	if s.Zone == "" {
@@ -43,22 +43,22 @@ func (c *change) checkSite(s *Site) {
 		c.zones[s.Zone] = ok
 	}
 	if !ok {
-		c.faults.add("site %q has the unknown time zone %.60q; zones are named like Europe/Berlin", s.ID, s.Zone)
+		c.faults.Add("site %q has the unknown time zone %.60q; zones are named like Europe/Berlin", s.ID, s.Zone)
 	}
 }
 
 func (c *change) checkText(kind, id, what, text string, most int) {
 	switch {
 	case len(text) > most:
-		c.faults.add("%s %q has a %s of %d bytes, at most %d are taken", kind, id, what, len(text), most)
+		c.faults.Add("%s %q has a %s of %d bytes, at most %d are taken", kind, id, what, len(text), most)
 	case !utf8.ValidString(text):
-		c.faults.add("%s %q has a %s that is not valid UTF-8", kind, id, what)
+		c.faults.Add("%s %q has a %s that is not valid UTF-8", kind, id, what)
 	}
 }
 
 func (c *change) checkSensor(s *Sensor) {
 	if err := s.ID.Validate(); err != nil {
-		c.faults.add("%v", err)
+		c.faults.Add("%v", err)
 	}
 	c.checkText("sensor", string(s.ID), "name", s.Name, MaxName)
 	// One copy of what a million sensors say alike.
@@ -66,11 +66,11 @@ func (c *change) checkSensor(s *Sensor) {
 	s.Unit = c.intern(s.Unit)
 	s.Site = SiteID(c.intern(string(s.Site)))
 	if err := s.Quantity.Validate(); err != nil {
-		c.faults.add("sensor %q: its %v", s.ID, err)
+		c.faults.Add("sensor %q: its %v", s.ID, err)
 	} else if s.Unit == "" {
 		s.Unit = s.Quantity.Unit().Symbol
 	} else if _, ok := s.Quantity.LookupUnit(s.Unit); !ok {
-		c.faults.add("sensor %q has the unit %.60q, which is no unit of %s", s.ID, s.Unit, s.Quantity)
+		c.faults.Add("sensor %q has the unit %.60q, which is no unit of %s", s.ID, s.Unit, s.Quantity)
 	}
 	switch s.Kind {
 	case "":
@@ -83,30 +83,30 @@ func (c *change) checkSensor(s *Sensor) {
 	case Counter:
 		s.Kind = Counter
 	default:
-		c.faults.add("sensor %q has the kind %.60q; it is gauge or counter", s.ID, string(s.Kind))
+		c.faults.Add("sensor %q has the kind %.60q; it is gauge or counter", s.ID, string(s.Kind))
 	}
 	if s.Interval == 0 {
 		s.Interval = DefaultInterval
 	}
 	if s.Interval < Duration(time.Millisecond) || s.Interval > MaxInterval {
-		c.faults.add("sensor %q has the interval %v; it is between 1ms and a year", s.ID, s.Interval)
+		c.faults.Add("sensor %q has the interval %v; it is between 1ms and a year", s.ID, s.Interval)
 	}
 	if s.MaxAge != nil && *s.MaxAge != Unlimited && (*s.MaxAge < Duration(time.Millisecond) || *s.MaxAge > 100*MaxInterval) {
-		c.faults.add("sensor %q has the max age %v; it is at least 1ms, or unlimited", s.ID, *s.MaxAge)
+		c.faults.Add("sensor %q has the max age %v; it is at least 1ms, or unlimited", s.ID, *s.MaxAge)
 	}
 	if r := s.Register; r != nil {
 		if s.Kind != Counter {
-			c.faults.add("sensor %q is a gauge and has a register; only a counter has one", s.ID)
+			c.faults.Add("sensor %q is a gauge and has a register; only a counter has one", s.ID)
 		}
 		c.checkRegister(s.ID, "width", r.Width)
 		c.checkRegister(s.ID, "tolerance", r.Tolerance)
 		c.checkRegister(s.ID, "greatest rate", r.MaxRate)
 	}
 	if s.Formula != "" && (len(s.Devices) > 0 || s.Register != nil) {
-		c.faults.add("sensor %q has a formula, and devices or a register; a virtual sensor has neither", s.ID)
+		c.faults.Add("sensor %q has a formula, and devices or a register; a virtual sensor has neither", s.ID)
 	}
 	if len(s.Devices) > MaxDevices {
-		c.faults.add("sensor %q has %d devices, at most %d are taken", s.ID, len(s.Devices), MaxDevices)
+		c.faults.Add("sensor %q has %d devices, at most %d are taken", s.ID, len(s.Devices), MaxDevices)
 		return
 	}
 	for i := range s.Devices {
@@ -116,7 +116,7 @@ func (c *change) checkSensor(s *Sensor) {
 
 func (c *change) checkRegister(id record.SensorID, what string, v *float64) {
 	if v != nil && !(*v > 0 && *v <= record.MaxValue) {
-		c.faults.add("the register of sensor %q has the %s %v; it is more than 0", id, what, *v)
+		c.faults.Add("the register of sensor %q has the %s %v; it is more than 0", id, what, *v)
 	}
 }
 
@@ -127,48 +127,48 @@ func (c *change) checkDevice(s *Sensor, i int) {
 	for _, t := range []*time.Time{&d.From, d.To} {
 		// Outside, a time has no RFC 3339 form, and the document none either.
 		if t != nil && (t.Year() < 0 || t.Year() > 9999) {
-			c.faults.add("device %d of sensor %q has a time in the year %d", i+1, s.ID, t.Year())
+			c.faults.Add("device %d of sensor %q has a time in the year %d", i+1, s.ID, t.Year())
 		}
 	}
 	for _, v := range []*float64{d.Start, d.End} {
 		if v != nil && (math.IsNaN(*v) || math.IsInf(*v, 0) || math.Abs(*v) > record.MaxValue) {
-			c.faults.add("device %d of sensor %q has a reading that is not a possible value", i+1, s.ID)
+			c.faults.Add("device %d of sensor %q has a reading that is not a possible value", i+1, s.ID)
 		}
 	}
 	if d.To != nil && !d.To.After(d.From) {
-		c.faults.add("device %d of sensor %q ends before it begins", i+1, s.ID)
+		c.faults.Add("device %d of sensor %q ends before it begins", i+1, s.ID)
 	}
 	if i == 0 {
 		return
 	}
 	switch before := &s.Devices[i-1]; {
 	case before.To == nil:
-		c.faults.add("device %d of sensor %q has no end, but another one follows", i, s.ID)
+		c.faults.Add("device %d of sensor %q has no end, but another one follows", i, s.ID)
 	case d.From.Before(*before.To):
-		c.faults.add("device %d of sensor %q begins before the one before it ended", i+1, s.ID)
+		c.faults.Add("device %d of sensor %q begins before the one before it ended", i+1, s.ID)
 	}
 }
 
 // checkGroup copies the members where defaults have to be filled in.
 func (c *change) checkGroup(g *Group) {
 	if err := record.ValidateID("group", string(g.ID)); err != nil {
-		c.faults.add("%v", err)
+		c.faults.Add("%v", err)
 	}
 	c.checkText("group", string(g.ID), "name", g.Name, MaxName)
 	if len(g.Members) > MaxMembers {
-		c.faults.add("group %q has %d members, at most %d are taken", g.ID, len(g.Members), MaxMembers)
+		c.faults.Add("group %q has %d members, at most %d are taken", g.ID, len(g.Members), MaxMembers)
 	}
 	copied := false
 	meters := 0
 	for i, e := range g.Members {
 		switch {
 		case e.Sensor != "" && e.Group != "":
-			c.faults.add("group %q has a member that is both the sensor %q and the group %q; it is one of them", g.ID, e.Sensor, e.Group)
+			c.faults.Add("group %q has a member that is both the sensor %q and the group %q; it is one of them", g.ID, e.Sensor, e.Group)
 		case e.Sensor == "" && e.Group == "":
-			c.faults.add("group %q has a member that is neither a sensor nor a group", g.ID)
+			c.faults.Add("group %q has a member that is neither a sensor nor a group", g.ID)
 		case e.Group != "":
 			if e.Meter {
-				c.faults.add("group %q has the group %q as its meter; only a sensor can be a meter", g.ID, e.Group)
+				c.faults.Add("group %q has the group %q as its meter; only a sensor can be a meter", g.ID, e.Group)
 			}
 		}
 		switch e.Sign {
@@ -180,11 +180,11 @@ func (c *change) checkGroup(g *Group) {
 			}
 			g.Members[i].Sign = 1
 		default:
-			c.faults.add("group %q counts %s with the sign %d; it is 1 or -1", g.ID, e.name(), e.Sign)
+			c.faults.Add("group %q counts %s with the sign %d; it is 1 or -1", g.ID, e.name(), e.Sign)
 		}
 		if e.Meter {
 			if meters++; meters == 2 {
-				c.faults.add("group %q has more than one meter; it has one or none", g.ID)
+				c.faults.Add("group %q has more than one meter; it has one or none", g.ID)
 			}
 		}
 	}
@@ -192,7 +192,7 @@ func (c *change) checkGroup(g *Group) {
 
 func (c *change) checkHierarchy(h *Hierarchy) {
 	if err := record.ValidateID("hierarchy", string(h.ID)); err != nil {
-		c.faults.add("%v", err)
+		c.faults.Add("%v", err)
 	}
 	c.checkText("hierarchy", string(h.ID), "name", h.Name, MaxName)
 	if h.Tick == 0 {
@@ -200,10 +200,10 @@ func (c *change) checkHierarchy(h *Hierarchy) {
 	}
 	day := Duration(24 * time.Hour)
 	if h.Tick < MinTick || h.Tick > day || day%h.Tick != 0 || h.Tick%Duration(time.Millisecond) != 0 {
-		c.faults.add("hierarchy %q has the tick %v; it divides a day into equal parts of at least %v and whole milliseconds", h.ID, h.Tick, MinTick)
+		c.faults.Add("hierarchy %q has the tick %v; it divides a day into equal parts of at least %v and whole milliseconds", h.ID, h.Tick, MinTick)
 	}
 	if h.Root == "" {
-		c.faults.add("hierarchy %q has no root group", h.ID)
+		c.faults.Add("hierarchy %q has no root group", h.ID)
 	}
 }
 

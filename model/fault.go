@@ -1,40 +1,10 @@
 package model
 
-import (
-	"fmt"
-	"strings"
-)
+import "github.com/wattwerk/wattwerk/internal/strict"
 
 // MaxFaults is how many sentences a [Faults] holds.
-const MaxFaults = 100
+const MaxFaults = strict.MaxFaults
 
 // Faults is everything that is wrong with a document or a patch, one sentence
 // each, in the order in which things were given.
-type Faults struct {
-	Sentences []string // at most MaxFaults
-	More      int      // how many more there were
-}
-
-// Error joins the sentences with "; ".
-func (f *Faults) Error() string {
-	s := strings.Join(f.Sentences, "; ")
-	if f.More > 0 {
-		s += fmt.Sprintf("; and %d more", f.More)
-	}
-	return s
-}
-
-func (f *Faults) add(format string, args ...any) {
-	if len(f.Sentences) == MaxFaults {
-		f.More++
-		return
-	}
-	f.Sentences = append(f.Sentences, fmt.Sprintf(format, args...))
-}
-
-func (f *Faults) err() error {
-	if len(f.Sentences) == 0 {
-		return nil
-	}
-	return f
-}
+type Faults = strict.Faults

@@ -201,7 +201,7 @@ func (c *change) putFormulas(p Patch) []record.SensorID {
 		}
 		e, err := formula.Parse(s.Formula)
 		if err != nil {
-			c.faults.add("the formula of sensor %q is wrong: %v", s.ID, err)
+			c.faults.Add("the formula of sensor %q is wrong: %v", s.ID, err)
 			continue
 		}
 		c.virtuals.set(s.ID, &virtual{expr: e})
@@ -253,7 +253,7 @@ func (c *change) stillUsed(kind, id string, k operandKey, told map[record.Sensor
 	for _, by := range u.sorted() {
 		if !told[by] {
 			told[by] = true
-			c.faults.add("%s %q is to be removed, but the formula of sensor %q still uses it", kind, id, by)
+			c.faults.Add("%s %q is to be removed, but the formula of sensor %q still uses it", kind, id, by)
 		}
 	}
 }
@@ -266,7 +266,7 @@ func (c *change) checkFormula(id record.SensorID) {
 	}
 	f, err := v.expr.Check(c.meaning, formula.Meaning{Quantity: s.Quantity, Counter: s.Kind == Counter})
 	if err != nil {
-		c.faults.add("the formula of sensor %q is wrong: %v", id, err)
+		c.faults.Add("the formula of sensor %q is wrong: %v", id, err)
 		return
 	}
 	c.virtuals.set(id, &virtual{expr: v.expr, checked: f})
@@ -482,5 +482,5 @@ func (c *change) reportCircle(path []dependent) {
 		}
 		fmt.Fprintf(&b, " %s %s", verb, next)
 	}
-	c.faults.add("values depend on themselves: %s", b.String())
+	c.faults.Add("values depend on themselves: %s", b.String())
 }

@@ -20,7 +20,7 @@ func (c *change) checkCounts() {
 		{"hierarchies", len(c.hierarchies), MaxHierarchies},
 	} {
 		if x.n > x.most {
-			c.faults.add("there are %d %s, at most %d are possible", x.n, x.what, x.most)
+			c.faults.Add("there are %d %s, at most %d are possible", x.n, x.what, x.most)
 		}
 	}
 }
@@ -32,7 +32,7 @@ func (c *change) useSites(p Patch) {
 			return
 		}
 		if _, ok := c.sites.get(s); !ok {
-			c.faults.add("%s %q is at the unknown site %q", kind, id, s)
+			c.faults.Add("%s %q is at the unknown site %q", kind, id, s)
 		}
 	}
 	for i := range p.Sensors {
@@ -50,7 +50,7 @@ func (c *change) useSites(p Patch) {
 	}
 	for _, id := range p.RemoveSites {
 		if was, ok := c.was.sites.get(id); ok && was.uses+c.siteUses[id] > 0 {
-			c.faults.add("site %q is to be removed, but %d sensors or hierarchies are still there", id, was.uses+c.siteUses[id])
+			c.faults.Add("site %q is to be removed, but %d sensors or hierarchies are still there", id, was.uses+c.siteUses[id])
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (c *change) checkRemoved(p Patch) {
 	for _, id := range p.RemoveSensors {
 		if n, ok := c.sensors.get(id); ok {
 			if len(n.in) > 0 {
-				c.faults.add("sensor %q is to be removed, but it still is a member of group %q", id, n.in[0])
+				c.faults.Add("sensor %q is to be removed, but it still is a member of group %q", id, n.in[0])
 			}
 			c.sensors.delete(id)
 		}
@@ -68,7 +68,7 @@ func (c *change) checkRemoved(p Patch) {
 	for _, id := range p.RemoveGroups {
 		if n, ok := c.groups.get(id); ok {
 			if n.parent != "" {
-				c.faults.add("group %q is to be removed, but it still is a member of group %q", id, n.parent)
+				c.faults.Add("group %q is to be removed, but it still is a member of group %q", id, n.parent)
 			}
 			c.groups.delete(id)
 		}
@@ -91,11 +91,11 @@ func (c *change) rootGroups() {
 		other, taken := c.roots[h.Root]
 		switch {
 		case !ok:
-			c.faults.add("hierarchy %q has the unknown group %q as its root", id, h.Root)
+			c.faults.Add("hierarchy %q has the unknown group %q as its root", id, h.Root)
 		case g.parent != "":
-			c.faults.add("hierarchy %q has the group %q as its root, which is a member of group %q; nothing stands above a root", id, h.Root, g.parent)
+			c.faults.Add("hierarchy %q has the group %q as its root, which is a member of group %q; nothing stands above a root", id, h.Root, g.parent)
 		case taken:
-			c.faults.add("hierarchies %q and %q have the same root %q; a group has one place in one hierarchy", other, id, h.Root)
+			c.faults.Add("hierarchies %q and %q have the same root %q; a group has one place in one hierarchy", other, id, h.Root)
 		default:
 			c.roots[h.Root] = id
 		}
@@ -156,7 +156,7 @@ func (c *change) grow() bool {
 func (c *change) growGroup(n *groupNode, depth int) bool {
 	c.place[n.ID] = reached
 	if depth > MaxDepth {
-		c.faults.add("group %q lies more than %d groups deep", n.ID, MaxDepth)
+		c.faults.Add("group %q lies more than %d groups deep", n.ID, MaxDepth)
 		return false
 	}
 	n = c.group(n.ID)
@@ -173,7 +173,7 @@ func (c *change) growGroup(n *groupNode, depth int) bool {
 			if first == "" {
 				first = "another member"
 			}
-			c.faults.add("group %q mixes quantities: %s measures %s, %s %s", n.ID, first, n.quantity, e.name(), q)
+			c.faults.Add("group %q mixes quantities: %s measures %s, %s %s", n.ID, first, n.quantity, e.name(), q)
 		}
 	}
 	for i := range n.Members {
@@ -198,7 +198,7 @@ func (c *change) growGroup(n *groupNode, depth int) bool {
 			sound = c.growGroup(child, depth+1) && sound
 			child, _ = c.groups.get(e.Group)
 		} else if !dirty && depth+child.height > MaxDepth {
-			c.faults.add("group %q with what it contains lies more than %d groups deep", child.ID, MaxDepth)
+			c.faults.Add("group %q with what it contains lies more than %d groups deep", child.ID, MaxDepth)
 			sound = false
 		}
 		n.leaves += child.leaves
@@ -262,7 +262,7 @@ func (c *change) reportCycle(id GroupID) {
 		fmt.Fprintf(&b, "%q in ", g)
 	}
 	fmt.Fprintf(&b, "%q", path[0])
-	c.faults.add("groups contain one another in a circle: %s", b.String())
+	c.faults.Add("groups contain one another in a circle: %s", b.String())
 }
 
 // top gives the group at the top of the tree a group stands in.
@@ -297,7 +297,7 @@ func (c *change) checkSensorsTwice() {
 			for _, b := range n.in[:i] {
 				if a != b && top(&c.groups.shards, a, now) == top(&c.groups.shards, b, now) {
 					told[id] = true
-					c.faults.add("sensor %q stands twice in one hierarchy: in group %q and in group %q", id, b, a)
+					c.faults.Add("sensor %q stands twice in one hierarchy: in group %q and in group %q", id, b, a)
 					return
 				}
 			}
