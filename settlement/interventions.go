@@ -21,6 +21,14 @@ import (
 // errBad is wrapped by errors about what was asked for.
 var errBad = errors.New("invalid intervention")
 
+// notFound says in a sentence what there is not.
+type notFound string
+
+func (e notFound) Error() string { return string(e) }
+
+// Is tells that it is what a database says of a row that is not there.
+func (e notFound) Is(target error) bool { return target == sql.ErrNoRows }
+
 // check says what is wrong, or nil.
 func check(b *ledger.InterventionBody, counter bool) error {
 	bad := func(format string, a ...any) error { return fmt.Errorf("%w: %s", errBad, fmt.Sprintf(format, a...)) }
@@ -68,7 +76,7 @@ func check(b *ledger.InterventionBody, counter bool) error {
 func (s *Service) Intervene(ctx context.Context, id record.SensorID, b ledger.InterventionBody, who string) (ledger.Intervention, error) {
 	sn, ok := s.opts.Catalog.State().Model.Sensor(id)
 	if !ok {
-		return ledger.Intervention{}, fmt.Errorf("%w: there is no sensor %q in the model", sql.ErrNoRows, id)
+		return ledger.Intervention{}, notFound(fmt.Sprintf("there is no sensor %q in the model", id))
 	}
 	if err := check(&b, rulesOf(sn).Counter); err != nil {
 		return ledger.Intervention{}, err
@@ -102,6 +110,9 @@ func (s *Service) Undo(ctx context.Context, id, why, who string) (ledger.Interve
 		return ledger.Intervention{}, fmt.Errorf("%w: say why, for whoever audits this", errBad)
 	}
 	x, err := s.opts.Store.UndoIntervention(ctx, id, why, who, s.opts.Now())
+	if errors.Is(err, sql.ErrNoRows) {
+		return x, notFound(fmt.Sprintf("there is no intervention %.60q", id))
+	}
 	if err != nil {
 		return x, err
 	}
