@@ -98,8 +98,8 @@ check-deploy: ## check the files for containers, clusters and packages
 	cd deploy/check && go vet ./... && go test -timeout 20m ./...
 
 .PHONY: test-fuzz
-test-fuzz: ## fuzz every decoder for some seconds
-	scripts/fuzz.sh $${FUZZTIME:-3s}
+test-fuzz: ## fuzz every decoder with some thousand inputs
+	scripts/fuzz.sh $${FUZZTIME:-4000x}
 
 .PHONY: faults
 faults: ## kill it, fill its disk, change its model under load, for minutes
