@@ -75,19 +75,27 @@ func (b *Bill) Completeness() float64 {
 }
 
 // Bill gives the bill of what was added so far, and changes nothing.
-func (r *Pricer) Bill() (Bill, error) {
+func (r *Pricer) Bill() (Bill, error) { return r.Until(r.period.To) }
+
+// Until gives the bill of the period as if it ended at to: the one a [Pricer] of
+// that shorter period gives. It is an error when a window was added that ends
+// later. It changes nothing.
+func (r *Pricer) Until(to record.Millis) (Bill, error) {
 	if r.err != nil {
 		return Bill{}, r.err
 	}
+	if to < max(r.period.From, r.done) || to > r.period.To {
+		return Bill{}, fmt.Errorf("bill %s: %v is not between the end of what was added and that of the period", r.p.id, to)
+	}
 	b := Bill{
-		Plan: r.p.id, Currency: r.p.currency, Span: r.period,
+		Plan: r.p.id, Currency: r.p.currency, Span: window.Span{From: r.period.From, To: to},
 		Taken: energy.Amount(r.taken[0]), TakenEstimated: energy.Amount(r.taken[1]),
 		Given: energy.Amount(r.given[0]), GivenEstimated: energy.Amount(r.given[1]),
 		Measured: r.measured, Unpriced: r.unpriced,
 	}
 	w := writer{r: r, b: &b, ok: true}
 	for i := range r.p.versions {
-		if r.sums[i] != nil {
+		if r.sums[i] != nil && r.p.versions[i].span.From < to {
 			b.Known = true
 			w.version(i)
 		}
@@ -111,7 +119,7 @@ type writer struct {
 func (w *writer) version(i int) {
 	v := &w.r.p.versions[i]
 	w.money, w.estimated = make([]int64, len(v.components)), make([]int64, len(v.components))
-	span := window.Span{From: max(v.span.From, w.r.period.From), To: min(v.span.To, w.r.period.To)}
+	span := window.Span{From: max(v.span.From, w.r.period.From), To: min(v.span.To, w.b.Span.To)}
 	for k := range v.components {
 		c := &v.components[k]
 		line := Line{Version: v.number, Span: span, Component: c.id, Name: c.name, Kind: c.kind}
