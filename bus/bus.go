@@ -123,6 +123,9 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	if o.URL == "" {
 		b.measure()
 		b.background.Go(func() { b.watchRoom(bg) })
+	} else if err := b.hearRoom(); err != nil {
+		b.Close()
+		return nil, fmt.Errorf("open bus: %w", err)
 	}
 	return b, nil
 }

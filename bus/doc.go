@@ -10,7 +10,8 @@
 // on the disk (fsync). Messages of one partition are read in the order they
 // were stored, without gaps, at least once after a restart. Everything is
 // safe for concurrent use. When the disk is nearly full writes are refused
-// with [ErrFull] before anything can break, and go on when there is room.
+// with [ErrFull] before anything can break, and go on when there is room; with
+// an embedded server that is so in every process on it.
 //
 // The bus knows records and bytes, not the model; it imports only record.
 package bus

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/internal/mqtttest"
+	"github.com/wattwerk/wattwerk/record"
 )
 
 func freeAddr(t *testing.T) string {
@@ -296,5 +297,41 @@ func TestAllBeginAtOnce(t *testing.T) {
 				b.Close()
 			}
 		}
+	}
+}
+
+// TestOthersHearThatTheDiskIsFull has another process refuse what the disk of
+// the bus has no room for, before it is sent.
+func TestOthersHearThatTheDiskIsFull(t *testing.T) {
+	b := open(t, Options{Listen: "127.0.0.1:0"})
+	other, err := Open(t.Context(), Options{URL: "nats://" + b.ListenAddr(), Partitions: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	until := func(ok func() bool) {
+		deadline := time.Now().Add(mqtttest.Deadline)
+		for !ok() && time.Now().Before(deadline) {
+			<-time.After(time.Millisecond)
+		}
+	}
+	w := other.NewWriter()
+	write := func(at record.Millis) error {
+		return w.Write(t.Context(), []record.Record{{Sensor: "a", Time: at, Value: 1}})
+	}
+	if err := write(1); err != nil {
+		t.Fatal(err)
+	}
+	for i, full := range []bool{true, false, true} {
+		b.room.damaged.Store(full)
+		until(func() bool { return other.Full() == full })
+		if err := write(record.Millis(2 + i)); errors.Is(err, ErrFull) != full {
+			t.Errorf("full is %v: %v", full, err)
+		}
+	}
+	b.Close() // nobody tells any more: it is away, and not full
+	until(func() bool { return !other.Full() })
+	if other.Full() {
+		t.Error("full, though nobody says so")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // measureEvery is how old a measurement of the free space may be when
@@ -14,8 +15,23 @@ import (
 // MinFree.
 const measureEvery = 20 * time.Millisecond
 
-// room is what is known of the disk under the embedded server.
+// roomSubject is where the process with the embedded server tells the others
+// every second whether there is room on its disk.
+const roomSubject = "room.status"
+
+const (
+	roomFull = "full"
+	roomFree = "free"
+)
+
+// heardFor is how long what was told last of the room counts. When nobody tells
+// any more the server is away, and that is what writing says.
+const heardFor = 5 * time.Second
+
+// room is what is known of the disk under the embedded server, which may be that
+// of another process.
 type room struct {
+	heard    atomic.Int64 // when another process told that it is full, in ns since 1970; 0: it is not
 	full     atomic.Bool
 	measured atomic.Int64 // when, in ns since 1970
 	suspect  atomic.Bool  // something was not stored, and nobody said why
@@ -23,13 +39,16 @@ type room struct {
 	broken   chan struct{}
 }
 
-// Full tells whether writes are refused for want of room.
+// Full tells whether writes are refused for want of room, at the process that
+// has the server embedded.
 func (b *Bus) Full() bool {
-	if b.server != nil {
-		now, last := time.Now().UnixNano(), b.room.measured.Load()
-		if now-last > int64(measureEvery) && b.room.measured.CompareAndSwap(last, now) {
-			b.measure()
-		}
+	if b.server == nil {
+		at := b.room.heard.Load()
+		return at > 0 && time.Now().UnixNano()-at < int64(heardFor)
+	}
+	now, last := time.Now().UnixNano(), b.room.measured.Load()
+	if now-last > int64(measureEvery) && b.room.measured.CompareAndSwap(last, now) {
+		b.measure()
 	}
 	return b.room.full.Load()
 }
@@ -44,6 +63,7 @@ func (b *Bus) Broken() <-chan struct{} { return b.room.broken }
 func (b *Bus) watchRoom(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	told := false // that it is broken
 	for {
 		select {
 		case <-ctx.Done():
@@ -55,11 +75,41 @@ func (b *Bus) watchRoom(ctx context.Context) {
 		if b.room.suspect.Swap(false) || was {
 			b.examine()
 		}
-		if b.room.damaged.Load() && free >= b.opts.MinFree {
+		b.tellRoom()
+		if !told && b.room.damaged.Load() && free >= b.opts.MinFree {
+			told = true
 			close(b.room.broken)
-			return
 		}
 	}
+}
+
+// tellRoom tells other processes whether there is room. What is lost on the way
+// is told again a second later.
+func (b *Bus) tellRoom() {
+	if !b.Shared() {
+		return
+	}
+	text := roomFree
+	if b.room.full.Load() {
+		text = roomFull
+	}
+	if err := b.conn.Publish(roomSubject, []byte(text)); err != nil {
+		b.opts.Log.Warn("other processes are not told whether there is room", "error", err)
+	}
+}
+
+// hearRoom takes what the process with the embedded server tells of its room.
+func (b *Bus) hearRoom() error {
+	_, err := b.conn.Subscribe(roomSubject, func(m *nats.Msg) {
+		now := int64(0)
+		if string(m.Data) == roomFull {
+			now = time.Now().UnixNano()
+		}
+		if was := b.room.heard.Swap(now); (was == 0) != (now == 0) {
+			b.opts.Log.Warn("room on the disk of the bus changed", "refusing", now != 0)
+		}
+	})
+	return err
 }
 
 // measure gives the free bytes.
@@ -73,6 +123,7 @@ func (b *Bus) measure() int64 {
 	full := free < b.opts.MinFree || b.room.damaged.Load()
 	if full != b.room.full.Swap(full) {
 		b.opts.Log.Warn("room on the disk changed", "refusing", full, "free_bytes", free, "min_free_bytes", b.opts.MinFree)
+		b.tellRoom()
 	}
 	return free
 }

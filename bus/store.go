@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -57,6 +58,9 @@ func (b *Bus) store(ctx context.Context, subject string, data []byte, opts ...je
 		}
 		if ctx.Err() != nil || !passing(err) || time.Now().After(until) || b.conn.IsClosed() {
 			return 0, b.explain(subject, err)
+		}
+		if b.Full() {
+			return 0, fmt.Errorf("%w (%s: %w)", ErrFull, subject, err)
 		}
 		select {
 		case <-ctx.Done():

@@ -207,7 +207,7 @@ func (x *pusher) ask(t *testing.T, refused bool) {
 
 // TestDiskFull fills the disk under running processes below what must be free,
 // and to the last byte.
-func TestDiskFull(t *testing.T) { testDiskFull(t, oneProcess) }
+func TestDiskFull(t *testing.T) { everywhere(t, testDiskFull) }
 
 func testDiskFull(t *testing.T, kind string) {
 	disk := smallDisk(t, 192)
@@ -240,7 +240,13 @@ func testDiskFull(t *testing.T, kind string) {
 
 // TestDiskFullInTheMiddleOfAWrite has next to nothing kept free, so that the
 // disk is full in the middle of what is being written: the worst case.
-func TestDiskFullInTheMiddleOfAWrite(t *testing.T) { testDiskFullInTheMiddle(t, oneProcess) }
+func TestDiskFullInTheMiddleOfAWrite(t *testing.T) {
+	if *long {
+		everywhere(t, testDiskFullInTheMiddle)
+		return
+	}
+	testDiskFullInTheMiddle(t, oneProcess)
+}
 
 func testDiskFullInTheMiddle(t *testing.T, kind string) {
 	disk := smallDisk(t, 96)
