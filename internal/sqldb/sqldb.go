@@ -201,7 +201,7 @@ func (db *DB) lockAll(ctx context.Context, name string) (unlock func(), err erro
 	}
 	for _, q := range []string{
 		"SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = 0", "SET LOCAL idle_in_transaction_session_timeout = 0",
-		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", key(name)),
+		fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", Key(name)),
 	} {
 		if _, err := tx.ExecContext(ctx, q); err != nil {
 			unlock()
@@ -219,7 +219,7 @@ func (db *DB) Alone(ctx context.Context, name string, f func(ctx context.Context
 	defer cancel()
 	return db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		if db.Shared() { // SQLite has one writer at a time anyway
-			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", key(name)); err != nil {
+			if _, err := tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock(?)", Key(name)); err != nil {
 				return err
 			}
 		}
@@ -236,8 +236,8 @@ func (db *DB) Reading(ctx context.Context, f func(ctx context.Context, tx bun.Tx
 	return db.RunInTx(ctx, o, f)
 }
 
-// key is the number of a lock.
-func key(name string) int64 {
+// Key is the number of the lock that [DB.Alone] takes in a PostgreSQL.
+func Key(name string) int64 {
 	return int64(crc64.Checksum([]byte("wattwerk "+name), crc64.MakeTable(crc64.ECMA)))
 }
 

@@ -437,7 +437,8 @@ const (
 	rowsAtOnceNear = 4
 )
 
-// Write stores changes of a table in one transaction.
+// Write stores changes of a table in one transaction, and notes those of points
+// that are watched.
 func (s *Store) Write(ctx context.Context, t Table, changes []Change) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -448,7 +449,13 @@ func (s *Store) Write(ctx context.Context, t Table, changes []Change) error {
 		return fmt.Errorf("store settled windows: %w", err)
 	}
 	w := writer{shared: s.db.Shared(), table: t, tx: tx}
-	if err = w.write(ctx, changes); err == nil {
+	if t == Quarters {
+		err = w.note(ctx, changes)
+	}
+	if err == nil {
+		err = w.write(ctx, changes)
+	}
+	if err == nil {
 		err = tx.Commit()
 	} else {
 		err = errors.Join(err, tx.Rollback())
