@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/transfer"
@@ -14,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/views"
 )
 
 // SettlementConfig is how windows are settled.
@@ -104,8 +107,17 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
+	v, err := views.New(ctx, p.settled, p.catalog, p.logger("settlement"))
+	if err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	p.settlement = s
-	return running{run: s.Run, stop: func(context.Context) error { return closeStore() }}, nil
+	return running{run: func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return s.Run(ctx) })
+		g.Go(func() error { return v.Run(ctx) })
+		return g.Wait()
+	}, stop: func(context.Context) error { return closeStore() }}, nil
 }
 
 // shareSettlement decides who settles. A store in the data directory is read
