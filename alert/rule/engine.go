@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wattwerk/wattwerk/forecast"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -28,21 +29,21 @@ const (
 
 // state is what an engine remembers of an alert. It is what a checkpoint holds.
 type state struct {
-	Status   Status        `json:"status,omitempty"`
-	Kind     Kind          `json:"kind"`
-	At       record.Millis `json:"at,omitempty"`       // the newest event
-	Since    record.Millis `json:"since,omitempty"`    // the condition holds since
-	Clear    record.Millis `json:"clear,omitempty"`    // firing: it is over since; 0: it is not
-	Hold     record.Millis `json:"hold,omitempty"`     // the hold time runs since
-	Incident string        `json:"incident,omitempty"` // from fired or suppressed to resolved
-	Messages int           `json:"messages,omitempty"` // about this incident
-	Told     record.Millis `json:"told,omitempty"`     // when the last one was due
-	Value    *float64      `json:"value,omitempty"`
-	Begun    record.Millis `json:"begun,omitempty"` // watched since
-	Grace    record.Millis `json:"grace,omitempty"` // missing: silence counts from here, as a group above was silent until then
-	Said     *bool         `json:"said,omitempty"`  // what the outside says
-	Text     string        `json:"text,omitempty"`  // and its words
-	Demand   *Running      `json:"demand,omitempty"`
+	Status   Status            `json:"status,omitempty"`
+	Kind     Kind              `json:"kind"`
+	At       record.Millis     `json:"at,omitempty"`       // the newest event
+	Since    record.Millis     `json:"since,omitempty"`    // the condition holds since
+	Clear    record.Millis     `json:"clear,omitempty"`    // firing: it is over since; 0: it is not
+	Hold     record.Millis     `json:"hold,omitempty"`     // the hold time runs since
+	Incident string            `json:"incident,omitempty"` // from fired or suppressed to resolved
+	Messages int               `json:"messages,omitempty"` // about this incident
+	Told     record.Millis     `json:"told,omitempty"`     // when the last one was due
+	Value    *float64          `json:"value,omitempty"`
+	Begun    record.Millis     `json:"begun,omitempty"` // watched since
+	Grace    record.Millis     `json:"grace,omitempty"` // missing: silence counts from here, as a group above was silent until then
+	Said     *bool             `json:"said,omitempty"`  // what the outside says
+	Text     string            `json:"text,omitempty"`  // and its words
+	Demand   *forecast.Running `json:"demand,omitempty"`
 }
 
 // reading is the newest of a sensor.
@@ -96,7 +97,7 @@ func (e *Engine) SetPlan(p *Plan) {
 		st := e.state(in)
 		c := in.rule.Condition
 		if c.Kind == Demand && (st.Demand == nil || st.Demand.Size != milli(c.Window) || st.Demand.Trend != milli(c.Trend)) {
-			st.Demand = &Running{Size: milli(c.Window), Trend: milli(c.Trend), MaxAge: in.maxAge}
+			st.Demand = &forecast.Running{Size: milli(c.Window), Trend: milli(c.Trend), MaxAge: in.maxAge}
 		}
 	}
 	for id := range e.last {
@@ -497,9 +498,9 @@ func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis
 		t.Note = st.Text
 	}
 	if d := st.Demand; d != nil {
-		_, end := d.Window()
+		v := d.Last()
 		t.Note = fmt.Sprintf("window until %s, mean so far %s, at most %s from now on",
-			end.Time().In(in.zone).Format("15:04"), t.show(d.Mean()), t.show(d.Left(r.Condition.Limit)))
+			v.To.Time().In(in.zone).Format("15:04"), t.show(v.Mean), t.show(v.Left(r.Condition.Limit)))
 	}
 	return t
 }

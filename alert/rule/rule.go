@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/wattwerk/wattwerk/forecast"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -97,8 +98,8 @@ type Rule struct {
 const (
 	maxHold          = 31 * 24 * time.Hour
 	defaultIntervals = 3
-	defaultWindow    = model.Duration(15 * time.Minute)
-	defaultTrend     = model.Duration(3 * time.Minute)
+	defaultWindow    = model.Duration(forecast.Window)
+	defaultTrend     = model.Duration(forecast.Trend)
 )
 
 // Complete fills in what has a default.

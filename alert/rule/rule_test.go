@@ -13,64 +13,6 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-func TestDemand(t *testing.T) {
-	const minute = 60_000
-	run := func(power func(s float64) float64, until record.Millis) *Running {
-		d := &Running{Size: 15 * minute, Trend: 3 * minute, MaxAge: minute}
-		for at := record.Millis(0); at <= until; at += 10_000 {
-			d.Add(at, power(float64(at)/1000))
-		}
-		return d
-	}
-	near := func(what string, got, want float64) {
-		t.Helper()
-		if math.Abs(got-want) > 1e-6*max(1, math.Abs(want)) {
-			t.Errorf("%s is %v, not %v", what, got, want)
-		}
-	}
-	d := run(func(float64) float64 { return 100 }, 5*minute)
-	near("mean of what stays", d.Mean(), 100)
-	near("forecast of what stays", d.Forecast(), 100)
-	near("what may be drawn still", d.Left(100), 100)
-	near("what may be drawn still for less", d.Left(60), 40)
-	// A ramp of 1 a second: it was seen to rise for three minutes, so it is
-	// believed to for three more.
-	d = run(func(s float64) float64 { return s }, 5*minute)
-	near("forecast of a ramp", d.Forecast(), (145*300+ // what was held so far
-		(300+180./2)*180+(300+180)*420)/900)
-	// A step is no direction.
-	d = run(func(s float64) float64 {
-		if s < 240 {
-			return 80
-		}
-		return 140
-	}, 5*minute)
-	if f := d.Forecast(); f < 120 || f > 124+1e-9 {
-		t.Errorf("forecast after a step is %v", f)
-	}
-	// A new window begins with nothing, and what holds goes on into it.
-	d = run(func(float64) float64 { return 100 }, 16*minute)
-	near("mean of the next window", d.Mean(), 100)
-	if from, to := d.Window(); from != 15*minute || to != 30*minute || d.Known != minute {
-		t.Errorf("the next window is %d to %d, %d ms known", from, to, d.Known)
-	}
-	// Null is not zero: what is known counts for what is not.
-	d = run(func(s float64) float64 {
-		if s >= 120 && s < 240 {
-			return math.NaN()
-		}
-		return 100
-	}, 5*minute)
-	near("mean with a gap", d.Mean(), 100)
-	if d.Known != 3*minute {
-		t.Errorf("%d ms known", d.Known)
-	}
-	d.Add(5*minute+1, math.NaN())
-	if !math.IsNaN(d.Forecast()) {
-		t.Error("a forecast without a value")
-	}
-}
-
 func TestValidate(t *testing.T) {
 	one := 1.0
 	for want, r := range map[string]Rule{

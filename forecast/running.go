@@ -1,9 +1,17 @@
-package rule
+package forecast
 
 import (
 	"math"
+	"time"
 
 	"github.com/wattwerk/wattwerk/record"
+)
+
+// Window and Trend are what is usual: the windows that are metered, and how far
+// back the direction is looked for.
+const (
+	Window = 15 * time.Minute
+	Trend  = 3 * time.Minute
 )
 
 // Running is the demand of a power in the running window: its mean so far, and
@@ -93,55 +101,82 @@ func (d *Running) held(t record.Millis) (since record.Millis, v float64, until r
 	return s.Time, *s.Value, until
 }
 
-// Window gives the running window.
-func (d *Running) Window() (from, to record.Millis) {
-	return d.From, d.From + record.Millis(d.Size)
+// View is the running window as it looks at a moment. What is not known is NaN.
+type View struct {
+	From, To record.Millis // the window, half-open
+	At       record.Millis
+	Area     float64 // value × ms so far
+	Known    int64   // ms of it with a value
+	Value    float64 // that holds now
+	Slope    float64 // by which it is taken to rise, per ms
+	Rising   int64   // for how many ms from now it is taken to
+	Mean     float64 // of the window so far, as far as it is known
+	Forecast float64 // mean of the window at its end
 }
 
-// Mean gives the mean of the running window so far; NaN when nothing is known.
-func (d *Running) Mean() float64 {
-	if d.Known == 0 {
-		return math.NaN()
+// At tells how the window that holds t looks at t, which is not before the last
+// value. What is known of it so far counts for what is not, and from now on the
+// power goes along the straight line through the last minutes, for as long as it
+// was seen to do so, and then stays.
+func (d *Running) At(t record.Millis) View {
+	own := *d // Recent is only read
+	own.advance(t)
+	v := View{From: own.From, To: own.From + record.Millis(d.Size), At: t, Area: own.Area, Known: own.Known, Value: math.NaN(), Mean: math.NaN(), Forecast: math.NaN()}
+	if own.Known > 0 {
+		v.Mean = own.Area / float64(own.Known)
 	}
-	return d.Area / float64(d.Known)
-}
-
-// Forecast gives the mean that the window is going to have at its end, as seen
-// at the last sample: what is known so far counts for what is not, and from now
-// on the power goes along the straight line through the last minutes, for as
-// long as it was seen to do so, and then stays. NaN when the last value is null.
-func (d *Running) Forecast() float64 {
 	n := len(d.Recent)
 	if n == 0 || d.Recent[n-1].Value == nil {
-		return math.NaN()
+		return v
 	}
 	last := d.Recent[n-1]
-	now := float64(last.Time - d.From)
+	if d.MaxAge > 0 && t > last.Time+record.Millis(d.MaxAge) {
+		return v
+	}
 	level, slope, seen := d.line()
+	v.Value = *last.Value
+	since, now := float64(t-last.Time), float64(t-own.From)
 	rest := float64(d.Size) - now
-	rising := min(rest, seen)
+	level += slope * min(since, seen)
+	rising := min(rest, max(seen-since, 0))
+	if slope != 0 {
+		v.Slope, v.Rising = slope, int64(rising)
+	}
 	ahead := level*rising + slope*rising*rising/2 + (level+slope*rising)*(rest-rising)
-	mean := d.Mean()
+	mean := v.Mean
 	if math.IsNaN(mean) {
 		mean = level
 	}
-	return (mean*now + ahead) / float64(d.Size)
+	v.Forecast = (mean*now + ahead) / float64(d.Size)
+	return v
 }
 
 // Left gives the power that may be drawn from now to the end of the window for
-// its mean to be the limit; NaN at the end of the window.
-func (d *Running) Left(limit float64) float64 {
-	n := len(d.Recent)
-	if n == 0 {
-		return math.NaN()
-	}
-	now := float64(d.Recent[n-1].Time - d.From)
-	mean := d.Mean()
+// its mean to be the limit. NaN when nothing is known of the time before, and
+// at the end of the window.
+func (v View) Left(limit float64) float64 {
+	now, rest := float64(v.At-v.From), float64(v.To-v.At)
+	mean := v.Mean
 	if now == 0 {
 		mean = 0
 	}
-	return (limit*float64(d.Size) - mean*now) / (float64(d.Size) - now)
+	if rest <= 0 {
+		return math.NaN()
+	}
+	return (limit*float64(v.To-v.From) - mean*now) / rest
 }
+
+// Last is the window as it looked when the last value came.
+func (d *Running) Last() View {
+	if n := len(d.Recent); n > 0 {
+		return d.At(d.Recent[n-1].Time)
+	}
+	return View{From: d.From, To: d.From + record.Millis(d.Size), At: d.From, Value: math.NaN(), Mean: math.NaN(), Forecast: math.NaN()}
+}
+
+// Forecast gives the mean that the window is going to have at its end, as seen
+// at the last value. NaN when that is null.
+func (d *Running) Forecast() float64 { return d.Last().Forecast }
 
 // line is the least-squares line through the recent samples: its value now,
 // its slope per ms, and over how many ms it was seen. It is believed as far as
