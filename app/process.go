@@ -35,6 +35,7 @@ import (
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/registry"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/web"
 )
@@ -72,6 +73,7 @@ type process struct {
 	store      history.Store
 	settled    *ledger.Store
 	settlement *settlement.Service
+	demand     *demand.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
 	alert      *alert.Service

@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/views"
 )
@@ -112,6 +113,9 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 		return running{}, errors.Join(err, closeStore())
 	}
 	p.settlement = s
+	if p.demand, err = demand.New(demand.Options{Store: p.settled, Catalog: p.catalog, Trees: s, Live: liveReadings{store}}); err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
@@ -168,7 +172,22 @@ func (r readings) Extent() (oldest, newest record.Millis) {
 	return s.Oldest, s.Newest
 }
 
-func faceSettlement(p *process, f face) { p.settlement.Register(f.api) }
+// liveReadings reads what is measured now from the store of the history.
+type liveReadings struct{ history.Store }
+
+// Scan hands the readings of a sensor, or the sums of a group, to f.
+func (l liveReadings) Scan(ctx context.Context, p ledger.Point, from, to record.Millis, f func([]int64, []float64) error) error {
+	at := history.RecordsOf(record.SensorID(p.Name))
+	if p.Hierarchy != "" {
+		at = history.Series{Metric: history.Sum, Hierarchy: p.Hierarchy, Name: p.Name}
+	}
+	return l.Store.Scan(ctx, at, from, to, f)
+}
+
+func faceSettlement(p *process, f face) {
+	p.settlement.Register(f.api)
+	p.demand.Register(f.api)
+}
 
 var _ history.Watcher = (*ledger.Marks)(nil)
 

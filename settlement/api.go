@@ -181,18 +181,11 @@ func (s *Service) registerAgain(api huma.API) {
 		Summary: "Settle a span of time again", Description: "Needed only when a database was changed behind our back: whatever arrives late is settled again by itself. It changes nothing that is right.",
 		Tags: []string{"settled windows"}, Security: []map[string][]string{{"wattwerk": {"operate"}}},
 	}, func(ctx context.Context, in *struct{ Body AgainBody }) (*struct{ Body MarkedBody }, error) {
-		from, err := moment(in.Body.From, time.UTC)
+		at, err := new(window.Calendar).Between(in.Body.From, in.Body.To)
 		if err != nil {
-			return nil, huma.Error422UnprocessableEntity("from: " + err.Error())
+			return nil, huma.Error422UnprocessableEntity(err.Error())
 		}
-		to, err := moment(in.Body.To, time.UTC)
-		if err != nil {
-			return nil, huma.Error422UnprocessableEntity("to: " + err.Error())
-		}
-		if from >= to {
-			return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("from (%s) is not before to (%s)", from, to))
-		}
-		n, err := s.Again(ctx, in.Body.Sensors, from, to)
+		n, err := s.Again(ctx, in.Body.Sensors, at.From, at.To)
 		if err != nil {
 			return nil, err
 		}
@@ -238,13 +231,13 @@ func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity,
 	to := record.MillisOf(s.opts.Now())
 	var err error
 	if in.To != "" {
-		if to, err = moment(in.To, c.Zone()); err != nil {
+		if to, err = c.Moment(in.To); err != nil {
 			return nil, huma.Error422UnprocessableEntity("to: " + err.Error())
 		}
 	}
 	from := to - 86_400_000
 	if in.From != "" {
-		if from, err = moment(in.From, c.Zone()); err != nil {
+		if from, err = c.Moment(in.From); err != nil {
 			return nil, huma.Error422UnprocessableEntity("from: " + err.Error())
 		}
 	}
@@ -299,24 +292,4 @@ func known(a energy.Amount, ok bool) *energy.Amount {
 		return nil
 	}
 	return &a
-}
-
-// moment reads a point in time: RFC 3339, a date or a date and time of the
-// zone, or ms since 1970 UTC.
-func moment(text string, zone *time.Location) (record.Millis, error) {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) > 8 {
-		if n < int64(record.MinTime) || n > int64(record.MaxTime) {
-			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)
-		}
-		return record.Millis(n), nil
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
-			if at := record.MillisOf(t); at >= record.MinTime && at <= record.MaxTime {
-				return at, nil
-			}
-			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)
-		}
-	}
-	return 0, fmt.Errorf("%.60q is neither RFC 3339, nor a date as 2026-01-31, nor ms since 1970", text)
 }

@@ -104,22 +104,17 @@ func (s *Service) registerInterventions(api huma.API) {
 			if !ok {
 				return nil, huma.Error404NotFound("there is no such sensor in the model")
 			}
-			zone := s.calendarOf(m, ledger.SensorPoint(in.ID)).Zone()
-			from, err := moment(in.From, zone)
+			at, err := s.calendarOf(m, ledger.SensorPoint(in.ID)).Between(in.From, in.To)
 			if err != nil {
-				return nil, huma.Error422UnprocessableEntity("from: " + err.Error())
+				return nil, huma.Error422UnprocessableEntity(err.Error())
 			}
-			to, err := moment(in.To, zone)
-			if err != nil || to <= from {
-				return nil, huma.Error422UnprocessableEntity("to must be a time after from")
-			}
-			_, notes, err := s.values(ctx, sn, []record.Millis{from, to})
+			_, notes, err := s.values(ctx, sn, []record.Millis{at.From, at.To})
 			if err != nil {
 				return nil, err
 			}
 			out := []AnnotationBody{}
 			for _, n := range notes {
-				if n.Time < from || n.Time >= to {
+				if n.Time < at.From || n.Time >= at.To {
 					continue
 				}
 				b := AnnotationBody{Time: int64(n.Time), Kind: n.Kind.String(), Before: n.Before, After: n.After, ByOverride: n.ByOverride, Sentence: n.String()}

@@ -95,8 +95,8 @@ func (s *Service) registerTrees(api huma.API) {
 				Why       string            `json:"why" minLength:"1" maxLength:"2000" doc:"The reason"`
 			}
 		}) (*listOutput, error) {
-			zone := s.calendarOf(s.opts.Catalog.State().Model, ledger.GroupPoint(string(in.Body.Hierarchy), "")).Zone()
-			since, err := moment(in.Body.Since, zone)
+			c := s.Calendar(ledger.GroupPoint(string(in.Body.Hierarchy), ""))
+			since, err := c.Moment(in.Body.Since)
 			if err != nil {
 				return nil, huma.Error422UnprocessableEntity("since: " + err.Error())
 			}

@@ -373,38 +373,62 @@ func (s *Store) Rows(ctx context.Context, dst []Row, t Table, point int64, from,
 	if point == 0 {
 		return dst, nil
 	}
+	q := fmt.Sprintf("SELECT %s FROM %s WHERE point = %d AND start >= %d AND start < %d ORDER BY start", t.columns(), t.name, point, from, to)
+	err := s.scan(ctx, q, func(found *sql.Rows) error {
+		r, err := t.row(found)
+		if err == nil {
+			dst = append(dst, r)
+		}
+		return err
+	})
+	return dst, err
+}
+
+// columns are those of a row.
+func (t Table) columns() string {
 	until := "0"
 	if t.until {
 		until = "until"
 	}
+	return "start, " + until + ", amount, estimated, meter, average, minimum, maximum, readings, covered, members, total, quality"
+}
+
+// row reads the columns, and into the others what stands behind them.
+func (t Table) row(found *sql.Rows, others ...any) (r Row, err error) {
+	var amount, meter sql.NullInt64
+	var average, minimum, maximum sql.NullFloat64
+	if err := found.Scan(append([]any{&r.Start, &r.End, &amount, &r.Estimated, &meter, &average, &minimum, &maximum, &r.Count, &r.Covered, &r.Members, &r.Total, &r.Quality}, others...)...); err != nil {
+		return r, err
+	}
+	if !t.until {
+		r.End = r.Start + quarter
+	}
+	r.Known, r.Amount = amount.Valid, energy.Amount(amount.Int64)
+	r.Metered, r.Meter = meter.Valid, energy.Amount(meter.Int64)
+	r.Average, r.Min, r.Max = float(average), float(minimum), float(maximum)
+	return r, nil
+}
+
+// scan hands all rows of a query to f.
+func (s *Store) scan(ctx context.Context, query string, f func(*sql.Rows) error) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("read settled windows: %w", err)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	q := fmt.Sprintf("SELECT start, %s, amount, estimated, meter, average, minimum, maximum, readings, covered, members, total, quality FROM %s"+
-		" WHERE point = %d AND start >= %d AND start < %d ORDER BY start", until, t.name, point, from, to)
-	found, err := s.db.DB.DB.QueryContext(ctx, q) // below bun, whose deadline ends with the first row
+	found, err := s.db.DB.DB.QueryContext(ctx, query) // below bun, whose deadline ends with the first row
 	if err != nil {
-		return dst, fmt.Errorf("read settled windows: %w", err)
+		return err
 	}
 	defer found.Close() //nolint:errcheck // found.Err tells
 	for found.Next() {
-		var r Row
-		var amount, meter sql.NullInt64
-		var average, minimum, maximum sql.NullFloat64
-		if err := found.Scan(&r.Start, &r.End, &amount, &r.Estimated, &meter, &average, &minimum, &maximum, &r.Count, &r.Covered, &r.Members, &r.Total, &r.Quality); err != nil {
-			return dst, fmt.Errorf("read settled windows: %w", err)
+		if err := f(found); err != nil {
+			return err
 		}
-		if !t.until {
-			r.End = r.Start + quarter
-		}
-		r.Known, r.Amount = amount.Valid, energy.Amount(amount.Int64)
-		r.Metered, r.Meter = meter.Valid, energy.Amount(meter.Int64)
-		r.Average, r.Min, r.Max = float(average), float(minimum), float(maximum)
-		dst = append(dst, r)
 	}
-	if err := found.Err(); err != nil {
-		return dst, fmt.Errorf("read settled windows: %w", err)
-	}
-	return dst, nil
+	return found.Err()
 }
 
 func float(f sql.NullFloat64) float64 {

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/uptrace/bun"
@@ -29,6 +31,20 @@ func (s *Store) Structures(ctx context.Context) ([]Structure, error) {
 		return nil, fmt.Errorf("read structures: %w", err)
 	}
 	return rows, nil
+}
+
+// StructureAt gives the one that is in force for a window that begins at a time;
+// false when there is none.
+func (s *Store) StructureAt(ctx context.Context, hierarchy string, at record.Millis) (Structure, bool, error) {
+	var row Structure
+	err := s.books.NewSelect().Model(&row).Where("hierarchy = ? AND since <= ?", hierarchy, int64(at)).Order("since DESC").Limit(1).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return row, false, nil
+	}
+	if err != nil {
+		return row, false, fmt.Errorf("read structure of %s: %w", hierarchy, err)
+	}
+	return row, true, nil
 }
 
 // KeepStructure stores one, and removes others at once.

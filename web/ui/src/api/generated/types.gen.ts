@@ -4,6 +4,15 @@ export type ClientOptions = {
     baseUrl: `${string}://${string}` | (string & {});
 };
 
+export type AboveBody = {
+    hours: number;
+    level: number;
+    /**
+     * Part of the known time
+     */
+    share: number;
+};
+
 export type Ack = {
     /**
      * Not repeated until then
@@ -235,6 +244,68 @@ export type Condition = {
     with?: string;
 };
 
+export type ContributorBody = {
+    /**
+     * Part of the quarter that readings speak of
+     */
+    completeness: number;
+    /**
+     * Mean power with the sign with which it counts in the group; null when nothing is known
+     */
+    demand: number | null;
+    /**
+     * Energy of it that was not measured in the quarter
+     */
+    estimated: number;
+    /**
+     * Or a group
+     */
+    group?: string;
+    /**
+     * Of a group: its meter, which stands for it
+     */
+    meter?: string;
+    /**
+     * A sensor
+     */
+    sensor?: string;
+    /**
+     * Part of the group's demand; of members that feed in below 0
+     */
+    share: number | null;
+};
+
+export type ContributorsBody = {
+    /**
+     * Those that add most, the largest first
+     */
+    members: Array<ContributorBody> | null;
+    /**
+     * The group's own meter; its demand is that of this sensor
+     */
+    meter?: string;
+    /**
+     * What that says, as mean power
+     */
+    metered: number | null;
+    /**
+     * Mean power of all other members together; null when there are none, or nothing is known of them
+     */
+    others: number | null;
+    /**
+     * Members
+     */
+    total: number;
+    /**
+     * That, less the sum of the members
+     */
+    unaccounted: number | null;
+    /**
+     * Members that have no amount
+     */
+    unknown: number;
+};
+
 export type CountOutputBody = {
     /**
      * Number of values that are not null
@@ -366,6 +437,90 @@ export type Document = {
      * Places with a time zone
      */
     sites?: Array<Site> | null;
+};
+
+export type DurationBody = {
+    /**
+     * For each level that was asked for, how long the demand was above it
+     */
+    above: Array<AboveBody> | null;
+    /**
+     * Energy
+     */
+    amount: number | null;
+    /**
+     * Unit of energies
+     */
+    amountUnit: string;
+    /**
+     * Mean demand of the known quarters
+     */
+    average: number | null;
+    /**
+     * Part of the time, and of the members, that readings speak of
+     */
+    completeness: number;
+    /**
+     * Demands, falling; each is that of a quarter, nothing is interpolated
+     */
+    demand: Array<number> | null;
+    direction: string;
+    /**
+     * End of what of it is settled
+     */
+    end: number;
+    /**
+     * How much of it was not measured in its quarter
+     */
+    estimated: number;
+    /**
+     * Hours in which the highest demand would make the same energy
+     */
+    fullLoadHours: number | null;
+    /**
+     * The highest; null when none is above 0
+     */
+    highest: PeakBody;
+    /**
+     * The same in hours
+     */
+    hours: Array<number> | null;
+    /**
+     * Of them, those that have an amount; the curve is of these
+     */
+    known: number;
+    /**
+     * Average over highest
+     */
+    loadFactor: number | null;
+    /**
+     * Quarters in it
+     */
+    quarters: number;
+    /**
+     * Up to when windows are settled
+     */
+    settled: number;
+    /**
+     * Points of the curve: for this part of the known time the demand is at least this
+     */
+    share: Array<number> | null;
+    /**
+     * Begin, ms since 1970 UTC
+     */
+    start: number;
+    /**
+     * Of these, those of which a part was not measured
+     */
+    uncertain: number;
+    /**
+     * Unit of demands
+     */
+    unit: string;
+    /**
+     * Time zone by which from and to are read
+     */
+    zone: string;
 };
 
 export type Energy = {
@@ -979,6 +1134,82 @@ export type ModuleStatus = {
     state: 'waiting' | 'starting' | 'running' | 'stopping' | 'ended';
 };
 
+export type MonthBody = {
+    /**
+     * Energy of the quarters whose amount is known
+     */
+    amount: number | null;
+    /**
+     * Part of the time that is settled, and of the members, that readings speak of
+     */
+    completeness: number;
+    /**
+     * The highest demand; null when nothing is known, 0 when nothing went this way
+     */
+    demand: number | null;
+    /**
+     * Its end
+     */
+    end: number;
+    /**
+     * How much of it was not measured in its quarter
+     */
+    estimated: number;
+    /**
+     * Of them, those that have an amount
+     */
+    known: number;
+    /**
+     * Year and month
+     */
+    month: string;
+    /**
+     * The quarters with the highest demands, the highest first; of equal ones the earlier
+     */
+    peaks: Array<PeakBody> | null;
+    /**
+     * Quarters that are settled
+     */
+    quarters: number;
+    /**
+     * The twelve months that end with this one
+     */
+    rolling: RollingBody;
+    /**
+     * Its begin, ms since 1970 UTC
+     */
+    start: number;
+    /**
+     * Of these, those of which a part was not measured
+     */
+    uncertain: number;
+    /**
+     * All of it is settled
+     */
+    whole: boolean;
+};
+
+export type MonthsBody = {
+    /**
+     * Unit of energies
+     */
+    amountUnit: string;
+    direction: string;
+    months: Array<MonthBody> | null;
+    /**
+     * Up to when windows are settled, ms since 1970 UTC
+     */
+    settled: number;
+    /**
+     * Unit of demands
+     */
+    unit: string;
+    /**
+     * Time zone of the months
+     */
+    zone: string;
+};
+
 export type MoveRequest = {
     /**
      * Or the group, with all it contains
@@ -1115,6 +1346,41 @@ export type Patch = {
     removeSites?: Array<string> | null;
     sensors?: Array<Sensor> | null;
     sites?: Array<Site> | null;
+};
+
+export type PeakBody = {
+    /**
+     * Energy in it
+     */
+    amount: number;
+    /**
+     * Part of it, and of the members, that readings speak of, 0 to 1; less than 1 means that the demand may have been higher
+     */
+    completeness: number;
+    /**
+     * Of a group: who drew it
+     */
+    contributors?: ContributorsBody;
+    /**
+     * Mean power over it
+     */
+    demand: number;
+    /**
+     * Its end
+     */
+    end: number;
+    /**
+     * How much of that was not measured in it: spread across a gap, or put in by somebody
+     */
+    estimated: number;
+    /**
+     * The worst of what it is made of: none, measured, corrected, substituted or estimated
+     */
+    quality: string;
+    /**
+     * Begin of the quarter of an hour, ms since 1970 UTC
+     */
+    start: number;
 };
 
 export type PointInTime = {
@@ -1289,6 +1555,29 @@ export type RevisionList = {
     next?: number;
 };
 
+export type RollingBody = {
+    /**
+     * Part of the time that readings speak of, of what is settled
+     */
+    completeness: number;
+    /**
+     * The highest demand in them; null when nothing is known
+     */
+    demand: number | null;
+    /**
+     * Begin of the twelve months, ms since 1970 UTC
+     */
+    from: number;
+    /**
+     * Quality of the quarter
+     */
+    quality?: string;
+    /**
+     * Begin of its quarter
+     */
+    start: number | null;
+};
+
 export type Rule = {
     /**
      * How long it must be over before the alert ends
@@ -1346,6 +1635,82 @@ export type Rule = {
 
 export type RulesOutBody = {
     rules: Array<StoredRule> | null;
+};
+
+export type RunningBody = {
+    /**
+     * Energy of the quarter so far, as far as it is known; from live readings
+     */
+    amount: number | null;
+    /**
+     * Unit of energies
+     */
+    amountUnit: string;
+    direction: string;
+    /**
+     * Its end
+     */
+    end: number;
+    /**
+     * The forecast is above the limit; null while there is none
+     */
+    exceeds?: boolean;
+    /**
+     * Mean power that the quarter is going to have at its end; null while the value is
+     */
+    forecast: number | null;
+    /**
+     * Part of the quarter so far of which something is known, 0 to 1
+     */
+    known: number;
+    /**
+     * Time of the newest value
+     */
+    last: number | null;
+    /**
+     * Power that may be drawn from now on for the mean to be the limit; below 0 when it is passed already
+     */
+    left?: number;
+    /**
+     * Energy that is left for that
+     */
+    leftAmount?: number;
+    /**
+     * As asked for
+     */
+    limit?: number;
+    /**
+     * Mean power of the quarter so far, over the time that is known
+     */
+    mean: number | null;
+    /**
+     * As seen now
+     */
+    now: number;
+    /**
+     * For how many seconds from now it is taken to
+     */
+    rising: number;
+    /**
+     * By which the power is taken to go on changing, per minute
+     */
+    slope: number;
+    /**
+     * Begin of the quarter, ms since 1970 UTC
+     */
+    start: number;
+    /**
+     * Unit of demands
+     */
+    unit: string;
+    /**
+     * Power now; null when the newest value is too old
+     */
+    value: number | null;
+    /**
+     * Time zone of the site
+     */
+    zone: string;
 };
 
 export type Sensor = {
@@ -4749,6 +5114,206 @@ export type SettledGroupResponses = {
 
 export type SettledGroupResponse = SettledGroupResponses[keyof SettledGroupResponses];
 
+export type SettledGroupContributorsData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * A time in the quarter: RFC 3339, a date and time of the zone, or ms since 1970 UTC
+         */
+        at: string;
+        /**
+         * Whether those come first that draw most, or those that feed in most
+         */
+        direction?: 'import' | 'export';
+        /**
+         * So many members
+         */
+        members?: number;
+    };
+    url: '/api/v1/settled/groups/{id}/contributors';
+};
+
+export type SettledGroupContributorsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupContributorsError = SettledGroupContributorsErrors[keyof SettledGroupContributorsErrors];
+
+export type SettledGroupContributorsResponses = {
+    /**
+     * OK
+     */
+    200: PeakBody;
+};
+
+export type SettledGroupContributorsResponse = SettledGroupContributorsResponses[keyof SettledGroupContributorsResponses];
+
+export type SettledGroupDemandData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * RFC 3339, a date of the zone, or ms since 1970 UTC; the months that touch the span are told of, at most 60. Default: eleven months before the month of the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What is drawn, or what is fed in
+         */
+        direction?: 'import' | 'export';
+        /**
+         * So many quarters of each month
+         */
+        peaks?: number;
+        /**
+         * So many members with the highest quarter of each month
+         */
+        contributors?: number;
+    };
+    url: '/api/v1/settled/groups/{id}/demand';
+};
+
+export type SettledGroupDemandErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupDemandError = SettledGroupDemandErrors[keyof SettledGroupDemandErrors];
+
+export type SettledGroupDemandResponses = {
+    /**
+     * OK
+     */
+    200: MonthsBody;
+};
+
+export type SettledGroupDemandResponse = SettledGroupDemandResponses[keyof SettledGroupDemandResponses];
+
+export type SettledGroupDurationData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * RFC 3339, a date of the zone, or ms since 1970 UTC; quarters that begin in the span count. Default: a year before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What is drawn, and 0 while something is fed in; what is fed in; or both, with their sign
+         */
+        direction?: 'import' | 'export' | 'net';
+        /**
+         * So many points of the curve, evenly over the time
+         */
+        points?: number;
+        /**
+         * Levels of demand, in the coherent unit (W)
+         */
+        level?: Array<number> | null;
+    };
+    url: '/api/v1/settled/groups/{id}/duration';
+};
+
+export type SettledGroupDurationErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupDurationError = SettledGroupDurationErrors[keyof SettledGroupDurationErrors];
+
+export type SettledGroupDurationResponses = {
+    /**
+     * OK
+     */
+    200: DurationBody;
+};
+
+export type SettledGroupDurationResponse = SettledGroupDurationResponses[keyof SettledGroupDurationResponses];
+
+export type SettledGroupRunningData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * Which sign counts as above 0
+         */
+        direction?: 'import' | 'export';
+        /**
+         * Demand that is not to be passed, in the coherent unit (W)
+         */
+        limit?: number;
+    };
+    url: '/api/v1/settled/groups/{id}/running';
+};
+
+export type SettledGroupRunningErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupRunningError = SettledGroupRunningErrors[keyof SettledGroupRunningErrors];
+
+export type SettledGroupRunningResponses = {
+    /**
+     * OK
+     */
+    200: RunningBody;
+};
+
+export type SettledGroupRunningResponse = SettledGroupRunningResponses[keyof SettledGroupRunningResponses];
+
 export type SettledSensorData = {
     body?: never;
     path: {
@@ -4791,6 +5356,143 @@ export type SettledSensorResponses = {
 };
 
 export type SettledSensorResponse = SettledSensorResponses[keyof SettledSensorResponses];
+
+export type SettledSensorDemandData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * RFC 3339, a date of the zone, or ms since 1970 UTC; the months that touch the span are told of, at most 60. Default: eleven months before the month of the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What is drawn, or what is fed in
+         */
+        direction?: 'import' | 'export';
+        /**
+         * So many quarters of each month
+         */
+        peaks?: number;
+    };
+    url: '/api/v1/settled/sensors/{id}/demand';
+};
+
+export type SettledSensorDemandErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorDemandError = SettledSensorDemandErrors[keyof SettledSensorDemandErrors];
+
+export type SettledSensorDemandResponses = {
+    /**
+     * OK
+     */
+    200: MonthsBody;
+};
+
+export type SettledSensorDemandResponse = SettledSensorDemandResponses[keyof SettledSensorDemandResponses];
+
+export type SettledSensorDurationData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * RFC 3339, a date of the zone, or ms since 1970 UTC; quarters that begin in the span count. Default: a year before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What is drawn, and 0 while something is fed in; what is fed in; or both, with their sign
+         */
+        direction?: 'import' | 'export' | 'net';
+        /**
+         * So many points of the curve, evenly over the time
+         */
+        points?: number;
+        /**
+         * Levels of demand, in the coherent unit (W)
+         */
+        level?: Array<number> | null;
+    };
+    url: '/api/v1/settled/sensors/{id}/duration';
+};
+
+export type SettledSensorDurationErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorDurationError = SettledSensorDurationErrors[keyof SettledSensorDurationErrors];
+
+export type SettledSensorDurationResponses = {
+    /**
+     * OK
+     */
+    200: DurationBody;
+};
+
+export type SettledSensorDurationResponse = SettledSensorDurationResponses[keyof SettledSensorDurationResponses];
+
+export type SettledSensorRunningData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Which sign counts as above 0
+         */
+        direction?: 'import' | 'export';
+        /**
+         * Demand that is not to be passed, in the coherent unit (W)
+         */
+        limit?: number;
+    };
+    url: '/api/v1/settled/sensors/{id}/running';
+};
+
+export type SettledSensorRunningErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorRunningError = SettledSensorRunningErrors[keyof SettledSensorRunningErrors];
+
+export type SettledSensorRunningResponses = {
+    /**
+     * OK
+     */
+    200: RunningBody;
+};
+
+export type SettledSensorRunningResponse = SettledSensorRunningResponses[keyof SettledSensorRunningResponses];
 
 export type SettlementStatusData = {
     body?: never;

@@ -1,0 +1,44 @@
+package window
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// Moment reads a point in time as people write it: RFC 3339, a date or a date
+// and time of the zone, or ms since 1970 UTC. The error is a sentence.
+func (c Calendar) Moment(text string) (record.Millis, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) > 8 {
+		if n < int64(record.MinTime) || n > int64(record.MaxTime) {
+			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)
+		}
+		return record.Millis(n), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.ParseInLocation(layout, text, c.Zone()); err == nil {
+			if at := record.MillisOf(t); at >= record.MinTime && at <= record.MaxTime {
+				return at, nil
+			}
+			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)
+		}
+	}
+	return 0, fmt.Errorf("%.60q is neither RFC 3339, nor a date as 2026-01-31, nor ms since 1970", text)
+}
+
+// Between reads a span that begins and ends at moments. The error is a sentence
+// that names which of them is wrong.
+func (c Calendar) Between(from, to string) (at Span, err error) {
+	if at.From, err = c.Moment(from); err != nil {
+		return at, fmt.Errorf("from: %w", err)
+	}
+	if at.To, err = c.Moment(to); err != nil {
+		return at, fmt.Errorf("to: %w", err)
+	}
+	if at.From >= at.To {
+		return at, fmt.Errorf("from (%s) is not before to (%s)", at.From, at.To)
+	}
+	return at, nil
+}

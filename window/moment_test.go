@@ -1,0 +1,45 @@
+package window
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wattwerk/wattwerk/record"
+)
+
+func TestMoment(t *testing.T) {
+	c, err := Load("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"2026-03-29":                "2026-03-28T23:00:00Z",
+		"2026-03-29T12:30":          "2026-03-29T10:30:00Z",
+		"2026-03-29T12:30:15":       "2026-03-29T10:30:15Z",
+		"2026-03-29T12:30:15.5Z":    "2026-03-29T12:30:15.5Z",
+		"2026-03-29T12:30:15+05:45": "2026-03-29T06:45:15Z",
+		"1772323200000":             "2026-03-01T00:00:00Z",
+	} {
+		at, err := time.Parse(time.RFC3339, want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := c.Moment(text); err != nil || got != record.MillisOf(at) {
+			t.Errorf("%s is %v, %v", text, got, err)
+		}
+	}
+	for text, want := range map[string]string{"": "neither RFC 3339", "20260101": "neither", "9999999999999999": "outside", "1969-01-01": "outside", "2200-01-01": "outside"} {
+		if got, err := c.Moment(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is %v, %v", text, got, err)
+		}
+	}
+	if at, err := c.Between("2026-01-01", "2026-01-02"); err != nil || at.To-at.From != 24*hour {
+		t.Error(at, err)
+	}
+	for _, x := range [][3]string{{"x", "2026-01-02", "from: "}, {"2026-01-02", "x", "to: "}, {"2026-01-02", "2026-01-02", "is not before"}} {
+		if _, err := c.Between(x[0], x[1]); err == nil || !strings.HasPrefix(err.Error(), x[2]) && !strings.Contains(err.Error(), x[2]) {
+			t.Errorf("%v: %v", x, err)
+		}
+	}
+}
