@@ -91,7 +91,7 @@ func (p *process) serveBackup(context.Context, *struct{}) (*huma.StreamResponse,
 }
 
 func (p *process) backupSource() backup.Source {
-	s := backup.Source{Dir: p.dir.Path(), Bus: p.bus, Users: p.users, Model: p.catalog.State().Model, Version: Version()}
+	s := backup.Source{Dir: p.dir.Path(), Bus: p.bus, Books: p.config.copyBooks, Model: p.catalog.State().Model, Version: Version()}
 	if p.history != nil {
 		s.Flush = p.history.Flush
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/backup"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
 
 // BackupCmd is "wattwerk backup".
@@ -23,7 +24,7 @@ type BackupCmd struct {
 
 // Help is shown by --help.
 func (*BackupCmd) Help() string {
-	return `The file holds every reading, the model with its revisions, users and tokens. While a wattwerk
+	return `The file holds every reading, the model with its revisions, users and tokens, alert rules, corrections. While a wattwerk
 runs on the data directory it is asked for the copy and goes on working; what was accepted before
 the command began is in the file. While none runs the directory is read.
 
@@ -94,11 +95,6 @@ func (c *BackupCmd) offline(ctx context.Context, sys IO, w io.Writer) (err error
 		return err
 	}
 	defer dir.Close()
-	users, err := cfg.openUsers(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, users.Close()) }()
 	login, err := cfg.Bus.login()
 	if err != nil {
 		return err
@@ -112,7 +108,7 @@ func (c *BackupCmd) offline(ctx context.Context, sys IO, w io.Writer) (err error
 		return err
 	}
 	defer b.Close()
-	return backup.Source{Dir: dir.Path(), Bus: b, Users: users, Version: Version()}.Write(ctx, w)
+	return backup.Source{Dir: dir.Path(), Bus: b, Books: cfg.copyBooks, Version: Version()}.Write(ctx, w)
 }
 
 // RestoreCmd is "wattwerk restore".
@@ -124,7 +120,7 @@ type RestoreCmd struct {
 // Help is shown by --help.
 func (*RestoreCmd) Help() string {
 	return `The data directory must be empty or missing; nothing is ever overwritten. When the settings name a
-PostgreSQL without users, the users of the backup go there. With bus.nats in the settings what was on
+PostgreSQL that is empty, users, rules and corrections of the backup go there. With bus.nats in the settings what was on
 the bus goes to that NATS, which nobody may have used yet, with as many copies as bus.replicas says.
 A file that was cut off is recognised, and leaves nothing behind.
 
@@ -172,12 +168,12 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 	if err != nil || at == "" || !hasUsersFile(cfg.Data) {
 		return err
 	}
-	n, name, err := moveUsers(ctx, cfg)
+	n, name, err := cfg.moveBooks(ctx)
 	switch {
-	case errors.Is(err, access.ErrExists):
-		_, err = fmt.Fprintf(sys.Err, "the users of the backup stay in %s: %v\n", filepath.Join(cfg.Data, access.FileName), err)
+	case errors.Is(err, sqldb.ErrNotEmpty):
+		_, err = fmt.Fprintf(sys.Err, "users, rules and corrections of the backup stay in %s: %v\n", filepath.Join(cfg.Data, access.FileName), err)
 	case err == nil:
-		_, err = fmt.Fprintf(sys.Err, "%d users restored into %s\n", n, name)
+		_, err = fmt.Fprintf(sys.Err, "%d users, rules and corrections restored into %s\n", n, name)
 	}
 	return err
 }

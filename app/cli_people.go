@@ -137,7 +137,7 @@ type UserCmd struct {
 	List     UserListCmd     `cmd:"" help:"List the users."`
 	Password UserPasswordCmd `cmd:"" help:"Set a password; the way back in when it is lost."`
 	Link     UserLinkCmd     `cmd:"" help:"Print a link that signs a user in once."`
-	Move     UserMoveCmd     `cmd:"" help:"Take users and tokens from the data directory into PostgreSQL."`
+	Move     UserMoveCmd     `cmd:"" help:"Take users, tokens, rules and corrections from the data directory into PostgreSQL."`
 }
 
 // Help is shown by --help.
@@ -262,9 +262,9 @@ type UserMoveCmd struct{ settingsFlags }
 
 // Help is shown by --help.
 func (*UserMoveCmd) Help() string {
-	return `Users, sessions and tokens go from wattwerk.db in the data directory into the PostgreSQL that
-sql.url_file or sql.url names, which must not have users yet; passwords, sessions and tokens stay
-valid. The file is renamed to wattwerk.db.moved. Stop the process on the directory first.
+	return `Users, sessions and tokens, alert rules and corrections go from wattwerk.db in the data directory into
+the PostgreSQL that sql.url_file or sql.url names, which must be empty; passwords, sessions and tokens
+stay valid. Windows are settled anew there. The file is renamed to wattwerk.db.moved. Stop the process on the directory first.
 
 The way back: 'wattwerk backup', and 'wattwerk restore' without the setting.
 
@@ -289,32 +289,12 @@ func (c *UserMoveCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	defer dir.Close()
-	n, name, err := moveUsers(ctx, cfg)
+	n, name, err := cfg.moveBooks(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(sys.Err, "%d users moved to %s\n", n, name)
+	_, err = fmt.Fprintf(sys.Err, "%d users, alert rules and corrections moved to %s\n", n, name)
 	return err
-}
-
-// moveUsers takes the users of the data directory to the PostgreSQL of the
-// settings. Nobody may work on the directory.
-func moveUsers(ctx context.Context, cfg Config) (n int, name string, err error) {
-	to, err := cfg.openUsers(ctx)
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { err = errors.Join(err, to.Close()) }()
-	from, err := access.Open(ctx, cfg.Data)
-	if err != nil {
-		return 0, "", err
-	}
-	n, err = from.Move(ctx, to)
-	if err = errors.Join(err, from.Close()); err != nil {
-		return 0, "", err
-	}
-	path := filepath.Join(cfg.Data, access.FileName)
-	return n, to.Name(), os.Rename(path, path+".moved")
 }
 
 func signInLink(base, once string) string {

@@ -66,8 +66,5 @@ func (c *Config) openUsers(ctx context.Context) (*access.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at == "" {
-		return access.Open(ctx, c.Data)
-	}
-	return access.OpenShared(ctx, at, c.SQL.Conns)
+	return openAccess(ctx, c.Data, at, c.SQL.Conns)
 }

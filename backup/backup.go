@@ -17,7 +17,6 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/model"
@@ -29,6 +28,7 @@ const (
 	headEntry  = "backup.json"
 	endEntry   = "end.json"
 	modelEntry = "model.yaml"
+	booksEntry = "wattwerk.db"
 	busEntries = "bus/"
 	historyDir = "history"
 )
@@ -49,7 +49,7 @@ type end struct {
 type Source struct {
 	Dir     string // the data directory
 	Bus     *bus.Bus
-	Users   *access.Store
+	Books   func(ctx context.Context, dir string) error // makes the file booksEntry in a directory
 	Model   *model.Model
 	Flush   func(context.Context) error // writes the history to disk
 	Version string                      // of the program, for the file
@@ -119,7 +119,7 @@ func (s Source) Write(ctx context.Context, w io.Writer) (err error) {
 	what := head{Format: format, Version: s.Version, Created: a.now, Partitions: s.Bus.Partitions()}
 	for _, step := range []func() error{
 		func() error { return a.addJSON(headEntry, what) },
-		func() error { return s.writeUsers(ctx, a) },
+		func() error { return s.writeBooks(ctx, a) },
 		func() error { return s.writeModel(a) },
 		func() error { return s.writeBus(ctx, a) },
 		func() error { return s.writeHistory(ctx, a) },
@@ -133,8 +133,8 @@ func (s Source) Write(ctx context.Context, w io.Writer) (err error) {
 	return nil
 }
 
-func (s Source) writeUsers(ctx context.Context, a *archive) error {
-	if s.Users == nil {
+func (s Source) writeBooks(ctx context.Context, a *archive) error {
+	if s.Books == nil {
 		return nil
 	}
 	tmp, err := os.MkdirTemp(s.Dir, "backup-")
@@ -142,11 +142,10 @@ func (s Source) writeUsers(ctx context.Context, a *archive) error {
 		return err
 	}
 	defer os.RemoveAll(tmp) //nolint:errcheck // a leftover does no harm
-	path := filepath.Join(tmp, access.FileName)
-	if err := s.Users.CopyTo(ctx, path); err != nil {
+	if err := s.Books(ctx, tmp); err != nil {
 		return err
 	}
-	return a.addFile(access.FileName, path)
+	return a.addFile(booksEntry, filepath.Join(tmp, booksEntry))
 }
 
 func (s Source) writeModel(a *archive) error {
@@ -387,7 +386,7 @@ func (r *restorer) run(ctx context.Context) error {
 				return fmt.Errorf("%d entries with %d bytes were written, %d with %d are there", end.Entries, end.Bytes, want.Entries, want.Bytes)
 			}
 			return nil
-		case h.Name == access.FileName, strings.HasPrefix(h.Name, historyDir+"/"):
+		case h.Name == booksEntry, strings.HasPrefix(h.Name, historyDir+"/"):
 			err = r.file(h.Name)
 		case h.Name == modelEntry: // for people; the bus has the model
 			_, err = r.bytes()

@@ -3,6 +3,7 @@ package backup
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -48,7 +50,13 @@ func made(t *testing.T) []byte {
 	}
 	flushed := false
 	var out bytes.Buffer
-	err = Source{Dir: dir, Bus: b, Users: users, Version: "test", Flush: func(context.Context) error { flushed = true; return nil }}.Write(t.Context(), &out)
+	err = Source{Dir: dir, Bus: b, Books: func(ctx context.Context, to string) (err error) {
+		db, err := sqldb.Open(ctx, sqldb.Options{File: filepath.Join(dir, access.FileName)})
+		if err != nil {
+			return err
+		}
+		return errors.Join(db.CopyFile(ctx, filepath.Join(to, access.FileName)), db.Close())
+	}, Version: "test", Flush: func(context.Context) error { flushed = true; return nil }}.Write(t.Context(), &out)
 	if err != nil || !flushed {
 		t.Fatal(err, flushed)
 	}

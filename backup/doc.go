@@ -4,7 +4,7 @@
 // A backup is a tar file compressed with zstd. Its entries, in this order:
 //
 //	backup.json              what it is
-//	wattwerk.db              users, sessions, tokens
+//	wattwerk.db              what people wrote: users and tokens, alert rules, corrections
 //	model.yaml               the model, for people
 //	bus/STREAM/snapshot.json settings and state of a stream, then
 //	bus/STREAM/000001 …      its content as NATS makes it

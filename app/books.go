@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/alert"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+)
+
+// The books are the tables with what people have written: users and tokens,
+// alert rules and what became of them, corrections, the past of the trees. They
+// are in wattwerk.db in the data directory, or in the PostgreSQL of the settings.
+
+// seeds are tables of the books that are never empty.
+var seeds = []string{"alert_work"}
+
+// openBooks has every owner bring its tables up to date, and opens them all: the
+// PostgreSQL when there is one, else the file in a directory.
+func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, error) {
+	where := sqldb.Options{URL: at, Conns: c.Conns}
+	if at == "" {
+		where.File = filepath.Join(dir, access.FileName)
+	}
+	for _, owner := range []func() (interface{ Close() error }, error){
+		func() (interface{ Close() error }, error) { return openAccess(ctx, dir, at, c.Conns) },
+		func() (interface{ Close() error }, error) { return alert.Open(ctx, where) },
+		func() (interface{ Close() error }, error) { return ledger.Open(ctx, dir, at, c.Conns) },
+	} {
+		s, err := owner()
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return sqldb.Open(ctx, where)
+}
+
+func openAccess(ctx context.Context, dir, at string, conns int) (*access.Store, error) {
+	if at == "" {
+		return access.Open(ctx, dir)
+	}
+	return access.OpenShared(ctx, at, conns)
+}
+
+// copyBooks makes a file of the books in a directory that is empty, while
+// everything goes on.
+func (c *Config) copyBooks(ctx context.Context, dir string) (err error) {
+	at, err := c.SQL.url()
+	if err != nil {
+		return err
+	}
+	from, err := c.SQL.openBooks(ctx, c.Data, at)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	if at == "" {
+		return from.CopyFile(ctx, filepath.Join(dir, access.FileName))
+	}
+	to, err := c.SQL.openBooks(ctx, dir, "")
+	if err != nil {
+		return err
+	}
+	return errors.Join(sqldb.Copy(ctx, from, to, seeds...), to.Close())
+}
+
+// moveBooks takes the books of the data directory to the PostgreSQL of the
+// settings, which must have none: sqldb.ErrNotEmpty. Nobody may work on the
+// directory. It gives the number of users, and where they are.
+func (c *Config) moveBooks(ctx context.Context) (users int, name string, err error) {
+	at, err := c.SQL.url()
+	if err != nil {
+		return 0, "", err
+	}
+	to, err := c.SQL.openBooks(ctx, c.Data, at)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	from, err := c.SQL.openBooks(ctx, c.Data, "")
+	if err != nil {
+		return 0, "", err
+	}
+	if err := errors.Join(sqldb.Copy(ctx, from, to, seeds...), from.Close()); err != nil {
+		return 0, "", err
+	}
+	path := filepath.Join(c.Data, access.FileName)
+	if err := os.Rename(path, path+".moved"); err != nil {
+		return 0, "", err
+	}
+	// What is settled belongs to the books it was computed by.
+	if err := os.Remove(filepath.Join(c.Data, ledger.FileName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return 0, "", fmt.Errorf("remove what can be settled again: %w", err)
+	}
+	s, err := openAccess(ctx, c.Data, at, c.SQL.Conns)
+	if err != nil {
+		return 0, "", err
+	}
+	all, err := s.Users(ctx)
+	return len(all), to.Name(), errors.Join(err, s.Close())
+}
