@@ -108,11 +108,14 @@ func (s *Service) registerInterventions(api huma.API) {
 			if err != nil {
 				return nil, huma.Error422UnprocessableEntity(err.Error())
 			}
+			out := []AnnotationBody{}
+			if sn.Formula != "" {
+				return &struct{ Body []AnnotationBody }{out}, nil // it has no readings
+			}
 			_, notes, err := s.values(ctx, sn, []record.Millis{at.From, at.To})
 			if err != nil {
 				return nil, err
 			}
-			out := []AnnotationBody{}
 			for _, n := range notes {
 				if n.Time < at.From || n.Time >= at.To {
 					continue

@@ -11,6 +11,11 @@
 // has no amount, and how much of a window is covered by readings stands beside
 // every amount.
 //
+// Virtual sensors are settled from the windows of what their formulas use, in
+// order with the groups they are in and use. A virtual sensor whose formula
+// gives nothing that adds up, as a ratio, is computed anew for every window
+// from what its operands are in that window.
+//
 // ledger.Marks are told by the history what it has stored; [Service] settles what
 // has passed and what is marked, and answers questions. One process of an
 // installation settles at a time.
@@ -18,6 +23,6 @@
 // Times are UTC milliseconds, amounts millionths of the coherent unit. What is
 // exported is safe for concurrent use unless it says otherwise.
 //
-// It imports record, model, catalog, window and energy; no other service may
+// It imports record, formula, model, catalog, window and energy; no other service may
 // import it.
 package settlement

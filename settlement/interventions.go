@@ -78,6 +78,9 @@ func (s *Service) Intervene(ctx context.Context, id record.SensorID, b ledger.In
 	if !ok {
 		return ledger.Intervention{}, notFound(fmt.Sprintf("there is no sensor %q in the model", id))
 	}
+	if sn.Formula != "" {
+		return ledger.Intervention{}, fmt.Errorf("%w: sensor %q is virtual and has no readings of its own; correct those of the sensors that its formula uses", errBad, id)
+	}
 	if err := check(&b, rulesOf(sn).Counter); err != nil {
 		return ledger.Intervention{}, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -23,20 +24,20 @@ func (s *Service) Members(ctx context.Context, hierarchy, group string, at recor
 	if err != nil || !ok {
 		return nil, "", err
 	}
-	x, err := readStructure(row)
+	x, err := tree.Read(row)
 	if err != nil {
 		return nil, "", err
 	}
-	g, ok := x.byName[group]
+	g, ok := x.Find(group)
 	if !ok {
 		return nil, "", nil
 	}
-	for _, k := range x.groups[g].Sensors {
+	for _, k := range x.Groups[g].Sensors {
 		p := ledger.SensorPoint(record.SensorID(k.Sensor))
 		members = append(members, Member{p, p, k.Sign})
 	}
-	for _, k := range x.groups[g].groups {
-		child, p := &x.groups[k], ledger.GroupPoint(hierarchy, x.groups[k].Name)
+	for _, k := range x.Groups[g].Children {
+		child, p := &x.Groups[k], ledger.GroupPoint(hierarchy, x.Groups[k].Name)
 		m := Member{p, p, child.Sign}
 		if child.Meter != "" {
 			m.By = ledger.SensorPoint(record.SensorID(child.Meter))
@@ -46,7 +47,7 @@ func (s *Service) Members(ctx context.Context, hierarchy, group string, at recor
 		}
 		members = append(members, m)
 	}
-	return members, record.SensorID(x.groups[g].Meter), nil
+	return members, record.SensorID(x.Groups[g].Meter), nil
 }
 
 // Calendar is that of the site of a sensor, or of the hierarchy of a group.

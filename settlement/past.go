@@ -13,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 )
 
 // Reach has the tree of a hierarchy as it is now hold since an earlier time,
@@ -21,28 +22,29 @@ import (
 func (s *Service) Reach(ctx context.Context, h model.HierarchyID, since record.Millis, why, who string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	newest := s.structures.newest(string(h))
+	newest := s.trees.Newest(string(h))
 	switch {
 	case newest == nil:
 		return fmt.Errorf("%w: there is no hierarchy %q, or it was never settled", errBad, h)
 	case strings.TrimSpace(why) == "":
 		return fmt.Errorf("%w: say why, for whoever audits this", errBad)
-	case since >= newest.since && newest.since > 0 || newest.since == 0:
-		return fmt.Errorf("%w: the tree of %q holds since %s already", errBad, h, newest.since)
+	case since >= newest.Since && newest.Since > 0 || newest.Since == 0:
+		return fmt.Errorf("%w: the tree of %q holds since %s already", errBad, h, newest.Since)
 	}
 	x := *newest
-	x.since, x.who, x.why, x.at = since, who, why, record.MillisOf(s.opts.Now())
-	var gone []*structure
-	left := slices.DeleteFunc(slices.Clone(s.structures[string(h)]), func(o *structure) bool {
-		if o.since >= since {
+	x.Since, x.Who, x.Why, x.At = since, who, why, record.MillisOf(s.opts.Now())
+	var gone []*tree.Tree
+	left := slices.DeleteFunc(slices.Clone(s.trees[string(h)]), func(o *tree.Tree) bool {
+		if o.Since >= since {
 			gone = append(gone, o)
 		}
-		return o.since >= since
+		return o.Since >= since
 	})
-	if err := keep(ctx, s.opts.Store, &x, slices.DeleteFunc(gone, func(o *structure) bool { return o.since == since })); err != nil {
+	if err := tree.Keep(ctx, s.opts.Store, &x, slices.DeleteFunc(gone, func(o *tree.Tree) bool { return o.Since == since })); err != nil {
 		return err
 	}
-	s.structures[string(h)] = append(left, &x)
+	s.trees[string(h)] = append(left, &x)
+	s.view.Store(nil)
 	return s.mark(ctx, ledger.HierarchyKind, string(h), span{since, record.MaxTime})
 }
 
@@ -69,13 +71,13 @@ func (s *Service) registerTrees(api huma.API) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		out := &listOutput{Body: []TreeBody{}}
-		for _, x := range s.structures[string(h)] {
-			b := TreeBody{Hierarchy: h, Revision: x.revision, Groups: len(x.groups), Who: x.who, Why: x.why}
-			if x.since > 0 {
-				b.Since = new(x.since.Time())
+		for _, x := range s.trees[string(h)] {
+			b := TreeBody{Hierarchy: h, Revision: x.Revision, Groups: len(x.Groups), Who: x.Who, Why: x.Why}
+			if x.Since > 0 {
+				b.Since = new(x.Since.Time())
 			}
-			if x.at > 0 {
-				b.At = new(x.at.Time())
+			if x.At > 0 {
+				b.At = new(x.At.Time())
 			}
 			out.Body = append(out.Body, b)
 		}

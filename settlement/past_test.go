@@ -66,7 +66,7 @@ func TestTheTreeOfThen(t *testing.T) {
 	w.settle()
 	sums("reaching back", upQuarter(early))
 	w.again()
-	if all := w.service.structures["site"]; len(all) != 2 || all[1].who != "ada" || all[1].since != early {
+	if all := w.service.trees["site"]; len(all) != 2 || all[1].Who != "ada" || all[1].Since != early {
 		t.Errorf("kept are %+v", all)
 	}
 	if err := w.service.Reach(t.Context(), "site", record.MillisOf(begin), "b was there from the beginning", "ada"); err != nil {

@@ -1,15 +1,14 @@
 package settlement
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -46,10 +45,22 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, size window.Size,
 		return nil, settled, err
 	}
 	whole := span{all[0].From, all[len(all)-1].To}
+	o, err := s.outline(ctx, m)
+	if err != nil {
+		return nil, settled, err
+	}
 	var parts []ledger.Row
-	switch {
+	switch v := o.Anew(p); {
 	case size == window.FiveMinutes:
-		parts, err = s.fine(ctx, m, p, all, min(whole.to, settled))
+		work := 0
+		parts, err = o.Fine(p, all, min(upQuarter(whole.to), settled), func(id record.SensorID, all []window.Span) ([]ledger.Row, error) {
+			if work += len(all); work > mostFine {
+				return nil, &tooMuch{"too many windows of too many sensors; ask for a shorter time, or for windows of 15 minutes, which are kept"}
+			}
+			return s.fineSensor(ctx, m, id, all)
+		})
+	case v != nil && size > window.Quarter:
+		parts, err = s.anew(ctx, o, v, size, all, settled)
 	case size >= window.Day:
 		parts, err = s.coarse(ctx, calendar, p, whole, settled)
 	default:
@@ -60,7 +71,7 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, size window.Size,
 	}
 	rows = make([]ledger.Row, len(all))
 	for i, w := range all {
-		rows[i] = merge(w.From, w.To, between(parts, w.From, w.To))
+		rows[i] = tree.Merge(w.From, w.To, tree.Between(parts, w.From, w.To))
 	}
 	return rows, settled, nil
 }
@@ -73,57 +84,32 @@ func (s *Service) stored(ctx context.Context, t ledger.Table, p ledger.Point, at
 	return s.opts.Store.Rows(ctx, nil, t, ids[0], at.from, at.to)
 }
 
-// coarse gives the days of a span, and the quarters of the day that has not
-// passed.
+// coarse gives the days that lie in a span as a whole, and the quarters of the
+// rest of it, as of the day that has not passed.
 func (s *Service) coarse(ctx context.Context, c window.Calendar, p ledger.Point, at span, settled record.Millis) ([]ledger.Row, error) {
-	rows, err := s.stored(ctx, ledger.Days, p, at)
-	if err != nil {
-		return nil, err
+	begin, end := c.Span(window.Day, at.from), c.Span(window.Day, min(at.to, settled))
+	days := span{begin.From, end.From}
+	if begin.From < at.from {
+		days.from = begin.To
 	}
-	today := c.Span(window.Day, settled)
-	open := span{today.From, today.To}.cut(at)
-	if open.empty() {
-		return rows, nil
+	if days.empty() {
+		return s.stored(ctx, ledger.Quarters, p, at)
 	}
-	rows = between(rows, at.from, open.from)
-	more, err := s.stored(ctx, ledger.Quarters, p, open)
-	return append(rows, more...), err
-}
-
-// fine computes windows of 5 minutes.
-func (s *Service) fine(ctx context.Context, m *model.Model, p ledger.Point, all []window.Span, until record.Millis) ([]ledger.Row, error) {
-	i, _ := slices.BinarySearchFunc(all, until, func(w window.Span, t record.Millis) int { return cmp.Compare(w.To, t) })
-	if all = all[:min(len(all), i+1)]; len(all) > 0 && all[len(all)-1].To > until {
-		all = all[:len(all)-1]
-	}
-	if len(all) == 0 {
-		return nil, nil
-	}
-	if p.Hierarchy == "" {
-		return s.fineSensor(ctx, m, record.SensorID(p.Name), all)
-	}
-	s.mu.Lock()
-	x := s.structures.at(p.Hierarchy, all[0].From)
-	s.mu.Unlock()
-	if x == nil {
-		return nil, nil
-	}
-	g, ok := x.byName[p.Name]
-	if !ok {
-		return nil, nil
-	}
-	work := 0
-	rows, err := s.fineGroup(ctx, m, x, g, all, &work)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]ledger.Row, 0, len(rows))
-	for i := range rows {
-		if r, ok := rows[i].result(); ok {
-			out = append(out, r)
+	var rows []ledger.Row
+	for _, x := range []struct {
+		table ledger.Table
+		span
+	}{{ledger.Quarters, span{at.from, days.from}}, {ledger.Days, days}, {ledger.Quarters, span{days.to, at.to}}} {
+		if x.empty() {
+			continue
 		}
+		more, err := s.stored(ctx, x.table, p, x.span)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
 	}
-	return out, nil
+	return rows, nil
 }
 
 func (s *Service) fineSensor(ctx context.Context, m *model.Model, id record.SensorID, all []window.Span) ([]ledger.Row, error) {
@@ -141,51 +127,6 @@ func (s *Service) fineSensor(ctx context.Context, m *model.Model, id record.Sens
 		return nil, err
 	}
 	return rowsOf(values, edges), nil
-}
-
-// fineGroup evaluates a group and what is below it.
-func (s *Service) fineGroup(ctx context.Context, m *model.Model, x *structure, g int, all []window.Span, work *int) ([]sum, error) {
-	var failed error
-	index := func(rows []ledger.Row) column {
-		c := make([]*ledger.Row, len(all))
-		for i := range rows {
-			if k, ok := slices.BinarySearchFunc(all, rows[i].Start, func(w window.Span, t record.Millis) int { return cmp.Compare(w.From, t) }); ok {
-				c[k] = &rows[i]
-			}
-		}
-		return func(i int) *ledger.Row { return c[i] }
-	}
-	sensor := func(name string) column {
-		if *work += len(all); *work > mostFine {
-			failed = &tooMuch{"too many windows of too many sensors; ask for a shorter time, or for windows of 15 minutes, which are kept"}
-		}
-		if failed != nil {
-			return func(int) *ledger.Row { return nil }
-		}
-		rows, err := s.fineSensor(ctx, m, record.SensorID(name), all)
-		if err != nil {
-			failed = err
-		}
-		return index(rows)
-	}
-	group := func(child int) column {
-		if failed != nil {
-			return func(int) *ledger.Row { return nil }
-		}
-		sums, err := s.fineGroup(ctx, m, x, child, all, work)
-		if err != nil {
-			failed = err
-		}
-		rows := make([]ledger.Row, 0, len(sums))
-		for i := range sums {
-			if r, ok := sums[i].result(); ok {
-				rows = append(rows, r)
-			}
-		}
-		return index(rows)
-	}
-	out := x.evaluate(g, len(all), func(i int) (record.Millis, record.Millis) { return all[i].From, all[i].To }, sensor, group)
-	return out, failed
 }
 
 // values settles a sensor between edges that are given.

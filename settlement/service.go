@@ -14,10 +14,12 @@ import (
 
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/formula"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -42,8 +44,10 @@ type Service struct {
 	opts Options
 	log  *slog.Logger
 
-	mu         sync.Mutex // held while something is settled
-	structures structures
+	mu    sync.Mutex // held while something is settled
+	trees tree.Past
+	owned atomic.Bool          // this process settles: trees are those that are kept
+	view  atomic.Pointer[view] // newest
 
 	calendars sync.Map // by the name of the zone; to read one takes a while
 
@@ -73,7 +77,7 @@ func New(o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{opts: o, log: o.Log, structures: make(structures)}
+	s := &Service{opts: o, log: o.Log, trees: make(tree.Past)}
 	if o.Registerer != nil {
 		for _, c := range s.collectors() {
 			if err := o.Registerer.Register(c); err != nil {
@@ -136,6 +140,7 @@ func (s *Service) own(ctx context.Context) error {
 		return err
 	}
 	defer func() {
+		s.owned.Store(false)
 		s.at.frontier.Store(0)
 		s.at.floor.Store(0)
 		s.at.marks.Store(0)
@@ -167,13 +172,15 @@ func (s *Service) own(ctx context.Context) error {
 
 // recall reads what is kept.
 func (s *Service) recall(ctx context.Context) error {
-	all, err := loadStructures(ctx, s.opts.Store)
+	all, err := tree.Load(ctx, s.opts.Store)
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.structures = all
+	s.trees = all
+	s.owned.Store(true)
+	s.view.Store(nil)
 	return s.look(ctx)
 }
 
@@ -211,20 +218,21 @@ func (s *Service) follow(ctx context.Context, st catalog.State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range st.Changed {
-		newest := s.structures.newest(string(h))
-		if newest != nil && newest.revision >= st.Revision {
+		newest := s.trees.Newest(string(h))
+		if newest != nil && newest.Revision >= st.Revision {
 			continue
 		}
 		since := st.Effective
 		if newest == nil {
 			since = 0 // what was measured before the tree was drawn is summed up by it
 		}
-		x := newStructure(string(h), since, st.Revision, st.Model.Layout(h))
-		if x.equal(newest) || newest == nil && len(x.groups) == 0 {
+		x := tree.New(string(h), since, st.Revision, st.Model.Layout(h))
+		if x.Equal(newest) || newest == nil && len(x.Groups) == 0 {
 			continue
 		}
-		obsolete := s.structures.add(x)
-		if err := keep(ctx, s.opts.Store, x, obsolete); err != nil {
+		obsolete := s.trees.Add(x)
+		s.view.Store(nil)
+		if err := tree.Keep(ctx, s.opts.Store, x, obsolete); err != nil {
 			return err
 		}
 		if since == 0 {
@@ -260,11 +268,22 @@ func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
 		}
 		for i := range patch.Sensors {
 			now := &patch.Sensors[i]
-			if was := old[now.ID]; was != nil && was.Site == now.Site && sameRules(was, now) {
+			was := old[now.ID]
+			if was != nil && was.Site == now.Site && was.Formula == now.Formula && sameRules(was, now) {
 				continue
 			}
 			if err := s.mark(ctx, ledger.SensorKind, string(now.ID), span{0, record.MaxTime}); err != nil {
 				return err
+			}
+			if was == nil || was.Quantity == now.Quantity && was.Kind == now.Kind {
+				continue
+			}
+			for id, f := range st.Model.Formulas() { // it means something else in them
+				if slices.ContainsFunc(f.Operands(), func(o formula.Operand) bool { return o.Sensor == now.ID }) {
+					if err := s.mark(ctx, ledger.SensorKind, string(id), span{0, record.MaxTime}); err != nil {
+						return err
+					}
+				}
 			}
 		}
 		if err := s.followSites(ctx, st.Model, patch, inverse); err != nil {
@@ -391,11 +410,17 @@ func (s *Service) remember(ctx context.Context) error {
 // settled of them stays: computed again it would be nothing. The first day of
 // the readings that are left is not whole any more.
 func (s *Service) settled() span {
-	at := span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}
+	at := s.kept()
 	if oldest, _ := s.opts.Readings.Extent(); oldest > record.Millis(s.at.first.Load()) {
 		at.from = max(at.from, upQuarter(oldest)+96*quarter)
 	}
 	return at
+}
+
+// kept is the span in which windows are settled. What follows from settled
+// windows alone can be computed again in all of it.
+func (s *Service) kept() span {
+	return span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}
 }
 
 // chunk is how much time is settled in one go, so that memory stays bounded.
@@ -446,8 +471,7 @@ func (s *Service) descend(ctx context.Context) (bool, error) {
 
 // all settles every sensor and group for a span.
 func (s *Service) all(ctx context.Context, at span, limit record.Millis) error {
-	within := s.settled().hull(at)
-	j, err := s.newJob(ctx, within, limit)
+	j, err := s.newJob(ctx, s.settled().hull(at), s.kept().hull(at), limit)
 	if err != nil {
 		return err
 	}
@@ -468,10 +492,10 @@ func (s *Service) all(ctx context.Context, at span, limit record.Millis) error {
 		}
 		s.passed(j, ledger.SensorPoint(sn.ID), at)
 	}
-	for h := range s.structures {
-		if x := s.structures.newest(h); x != nil {
-			for i := range x.groups {
-				s.passed(j, ledger.GroupPoint(h, x.groups[i].Name), at)
+	for h := range s.trees {
+		if x := s.trees.Newest(h); x != nil {
+			for i := range x.Groups {
+				s.passed(j, ledger.GroupPoint(h, x.Groups[i].Name), at)
 			}
 		}
 	}
@@ -493,8 +517,8 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 		s.at.marks.Store(0)
 		return false, err
 	}
-	within := s.settled()
-	j, err := s.newJob(ctx, within, within.to)
+	within, kept := s.settled(), s.kept()
+	j, err := s.newJob(ctx, within, kept, within.to)
 	if err != nil {
 		return false, err
 	}
@@ -505,13 +529,12 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 			marks = marks[:i]
 			break
 		}
-		at := span{m.Begin / quarter * quarter, upQuarter(m.End)}.cut(within)
-		if at.empty() {
-			continue
-		}
+		at := span{m.Begin / quarter * quarter, upQuarter(m.End)}
 		if m.Kind == ledger.HierarchyKind {
-			j.stale[m.Name] = j.stale[m.Name].with(at)
-		} else {
+			j.stale[m.Name] = j.stale[m.Name].with(at.cut(kept))
+		} else if j.outline.Virtuals[record.SensorID(m.Name)] != nil {
+			j.renewed[record.SensorID(m.Name)] = j.renewed[record.SensorID(m.Name)].with(at.cut(kept))
+		} else if at = at.cut(within); !at.empty() {
 			sensors[record.SensorID(m.Name)] = sensors[record.SensorID(m.Name)].with(at)
 			windows += (at.to - at.from) / quarter
 		}

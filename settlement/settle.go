@@ -1,7 +1,6 @@
 package settlement
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -33,6 +33,9 @@ func (a span) cut(b span) span { return span{max(a.from, b.from), min(a.to, b.to
 
 // quarter is the length of the windows that are kept.
 const quarter record.Millis = window.QuarterLength
+
+// upQuarter is the first begin of a quarter at or after t.
+func upQuarter(t record.Millis) record.Millis { return (t + quarter - 1) / quarter * quarter }
 
 // near is the distance at which spans are taken as one.
 const near = 96 * quarter
@@ -70,12 +73,16 @@ type job struct {
 	s       *Service
 	model   *model.Model
 	decided map[record.SensorID]decisions
-	within  span          // nothing outside is settled
+	outline *tree.Outline
+	within  span          // no sensor's window outside is settled
+	kept    span          // nor what follows from sensors
 	limit   record.Millis // days that end later have not passed
 
 	changes []ledger.Change // of ledger.Quarters, not yet stored
 	touched map[record.SensorID]spans
-	stale   map[string]spans // hierarchies all of whose groups are to be computed again
+	groups  map[ledger.Point]spans    // that have changed
+	stale   map[string]spans          // hierarchies all of whose groups are to be computed again
+	renewed map[record.SensorID]spans // virtual sensors that are to be computed again
 	fresh   map[ledger.Point][]fresh
 	points  map[ledger.Point]spans // whose days may be other ones
 	stored  int
@@ -87,11 +94,13 @@ type fresh struct {
 	rows []ledger.Row
 }
 
-func (s *Service) newJob(ctx context.Context, within span, limit record.Millis) (*job, error) {
+func (s *Service) newJob(ctx context.Context, within, kept span, limit record.Millis) (*job, error) {
 	decided, err := decided(ctx, s.opts.Store, "")
+	m := s.opts.Catalog.State().Model
 	return &job{
-		s: s, model: s.opts.Catalog.State().Model, decided: decided, within: within, limit: limit,
-		touched: make(map[record.SensorID]spans), stale: make(map[string]spans), fresh: make(map[ledger.Point][]fresh), points: make(map[ledger.Point]spans),
+		s: s, model: m, outline: s.outlineOf(m, s.trees), decided: decided, within: within, kept: kept, limit: limit,
+		touched: make(map[record.SensorID]spans), groups: make(map[ledger.Point]spans), stale: make(map[string]spans), renewed: make(map[record.SensorID]spans),
+		fresh: make(map[ledger.Point][]fresh), points: make(map[ledger.Point]spans),
 	}, err
 }
 
@@ -103,6 +112,10 @@ const changesAtOnce = 5000
 func (j *job) sensor(ctx context.Context, id record.SensorID, want span) error {
 	sn, ok := j.model.Sensor(id)
 	if !ok {
+		return nil
+	}
+	if sn.Formula != "" { // its windows follow from those of others
+		j.renewed[id] = j.renewed[id].with(want)
 		return nil
 	}
 	rules, decided := rulesOf(sn), j.decided[id]
@@ -188,19 +201,31 @@ func (j *job) flush(ctx context.Context) error {
 	return err
 }
 
-// finish computes the groups above what has changed, and the days.
+// finish computes what is above what has changed, groups and virtual sensors,
+// and the days.
 func (j *job) finish(ctx context.Context) error {
-	for _, h := range slices.Sorted(maps.Keys(j.s.structures)) {
-		all := j.s.structures[h]
+	for _, h := range slices.Sorted(maps.Keys(j.s.trees)) {
+		if j.outline.Linked[h] {
+			continue
+		}
+		all := j.s.trees[h]
 		for i, x := range all {
-			in := span{upQuarter(x.since), j.within.to}
+			in := span{upQuarter(x.Since), j.kept.to}
 			if i+1 < len(all) {
-				in.to = upQuarter(all[i+1].since)
+				in.to = upQuarter(all[i+1].Since)
 			}
-			if err := j.groups(ctx, x, in.cut(j.within)); err != nil {
-				return err
+			if in = in.cut(j.kept); in.empty() {
+				continue
+			}
+			for g := len(x.Groups) - 1; g >= 0; g-- { // children before parents
+				if err := j.group(ctx, x, g, in); err != nil {
+					return err
+				}
 			}
 		}
+	}
+	if err := j.epochs(ctx); err != nil {
+		return err
 	}
 	if err := j.flush(ctx); err != nil {
 		return err
@@ -211,60 +236,63 @@ func (j *job) finish(ctx context.Context) error {
 // groupsAtOnce bounds how many rows of members are in memory.
 const groupsAtOnce = 500_000
 
-// groups computes the groups of a structure above what has changed.
-func (j *job) groups(ctx context.Context, x *structure, in span) error {
-	if in.empty() {
-		return nil
-	}
-	changed := make([]spans, len(x.groups))
-	for i := len(x.groups) - 1; i >= 0; i-- { // children before parents
-		g := &x.groups[i]
-		at := spans(nil).union(j.stale[x.hierarchy], in)
-		p := ledger.GroupPoint(x.hierarchy, g.Name)
+// group computes a group in the time of a tree, where anything below it has
+// changed.
+func (j *job) group(ctx context.Context, x *tree.Tree, i int, in span) error {
+	g := &x.Groups[i]
+	at := spans(nil).union(j.stale[x.Hierarchy], in)
+	p := ledger.GroupPoint(x.Hierarchy, g.Name)
+	if len(at) > 0 {
 		j.points[p] = j.points[p].union(at, in)
-		for _, p := range g.Sensors {
-			at = at.union(j.touched[record.SensorID(p.Sensor)], in)
+	}
+	for _, p := range g.Sensors {
+		at = at.union(j.touched[record.SensorID(p.Sensor)], in)
+	}
+	at = at.union(j.touched[record.SensorID(g.Meter)], in)
+	for _, k := range g.Children {
+		if m := x.Groups[k].Meter; m != "" { // it stands for the child, which may come later
+			at = at.union(j.touched[record.SensorID(m)], in)
+		} else {
+			at = at.union(j.groups[ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)], in)
 		}
-		at = at.union(j.touched[record.SensorID(g.Meter)], in)
-		for _, k := range g.groups {
-			at = at.union(changed[k], in)
-		}
-		changed[i] = at
-		members := len(g.Sensors) + len(g.groups) + 1
-		step := max(quarter, record.Millis(groupsAtOnce/members)*quarter)
-		for _, a := range at {
-			for from := a.from; from < a.to; from += step {
-				if err := j.group(ctx, x, i, span{from, min(from+step, a.to)}); err != nil {
-					return err
-				}
+	}
+	members := len(g.Sensors) + len(g.Children) + 1
+	step := max(quarter, record.Millis(groupsAtOnce/members)*quarter)
+	for _, a := range at {
+		for from := a.from; from < a.to; from += step {
+			if err := j.sum(ctx, x, i, span{from, min(from+step, a.to)}); err != nil {
+				return err
 			}
 		}
+	}
+	if len(at) > 0 {
+		j.groups[p] = j.groups[p].union(at, in)
 	}
 	return nil
 }
 
-// group computes one group for a span.
-func (j *job) group(ctx context.Context, x *structure, g int, at span) error {
+// sum computes one group for a span.
+func (j *job) sum(ctx context.Context, x *tree.Tree, g int, at span) error {
 	n := int((at.to - at.from) / quarter)
 	points := []ledger.Point{}
-	for _, p := range x.groups[g].Sensors {
+	for _, p := range x.Groups[g].Sensors {
 		points = append(points, ledger.Point{Name: p.Sensor})
 	}
-	if m := x.groups[g].Meter; m != "" {
+	if m := x.Groups[g].Meter; m != "" {
 		points = append(points, ledger.Point{Name: m})
 	}
-	for _, k := range x.groups[g].groups {
-		if m := x.groups[k].Meter; m != "" {
+	for _, k := range x.Groups[g].Children {
+		if m := x.Groups[k].Meter; m != "" {
 			points = append(points, ledger.Point{Name: m})
 		} else {
-			points = append(points, ledger.GroupPoint(x.hierarchy, x.groups[k].Name))
+			points = append(points, ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name))
 		}
 	}
 	known, err := j.columns(ctx, points, at)
 	if err != nil {
 		return err
 	}
-	find := func(p ledger.Point) column {
+	find := func(p ledger.Point) tree.Column {
 		c := known[p]
 		return func(i int) *ledger.Row {
 			if c == nil {
@@ -273,20 +301,20 @@ func (j *job) group(ctx context.Context, x *structure, g int, at span) error {
 			return c[i]
 		}
 	}
-	sums := x.evaluate(g, n, func(i int) (record.Millis, record.Millis) {
+	sums := x.Evaluate(g, n, func(i int) (record.Millis, record.Millis) {
 		start := at.from + record.Millis(i)*quarter
 		return start, start + quarter
-	}, func(name string) column { return find(ledger.Point{Name: name}) }, func(k int) column { return find(ledger.GroupPoint(x.hierarchy, x.groups[k].Name)) })
+	}, func(name string) tree.Column { return find(ledger.Point{Name: name}) }, func(k int) tree.Column { return find(ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)) })
 	rows := make([]ledger.Row, 0, n)
 	for i := range sums {
-		if sums[i].overflow {
-			j.s.log.Warn("an amount is larger than can be kept", "group", x.groups[g].Name, "time", sums[i].row.Start)
+		if sums[i].Overflow {
+			j.s.log.Warn("an amount is larger than can be kept", "group", x.Groups[g].Name, "time", at.from+record.Millis(i)*quarter)
 		}
-		if r, ok := sums[i].result(); ok {
+		if r, ok := sums[i].Result(); ok {
 			rows = append(rows, r)
 		}
 	}
-	_, err = j.replace(ctx, ledger.GroupPoint(x.hierarchy, x.groups[g].Name), at, rows)
+	_, err = j.replace(ctx, ledger.GroupPoint(x.Hierarchy, x.Groups[g].Name), at, rows)
 	return err
 }
 
@@ -335,7 +363,7 @@ func (j *job) columns(ctx context.Context, points []ledger.Point, at span) (map[
 func (j *job) rows(ctx context.Context, p ledger.Point, id int64, at span) ([]ledger.Row, error) {
 	for _, f := range j.fresh[p] {
 		if f.from <= at.from && at.to <= f.to {
-			return between(f.rows, at.from, at.to), nil
+			return tree.Between(f.rows, at.from, at.to), nil
 		}
 	}
 	return j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, at.from, at.to)
@@ -371,15 +399,36 @@ func (j *job) days(ctx context.Context) error {
 // daysOf gives what is other than stored in the days of a point that a span
 // lies in.
 func (j *job) daysOf(ctx context.Context, p ledger.Point, at span) (changes []ledger.Change, err error) {
-	ids, err := j.s.opts.Store.IDs(ctx, []ledger.Point{p}, false)
+	// A ratio of sums may be known where none of a quarter is.
+	ids, err := j.s.opts.Store.IDs(ctx, []ledger.Point{p}, j.outline.Anew(p) != nil)
 	if err != nil || ids[0] == 0 {
 		return nil, err
 	}
 	calendar := j.s.calendarOf(j.model, p)
 	first, last := calendar.Span(window.Day, at.from), calendar.Span(window.Day, at.to-1)
-	rows, err := j.rows(ctx, p, ids[0], span{first.From, last.To})
-	if err != nil {
-		return nil, err
+	var rows []ledger.Row
+	v := j.outline.Anew(p)
+	if v == nil {
+		if rows, err = j.rows(ctx, p, ids[0], span{first.From, last.To}); err != nil {
+			return nil, err
+		}
+	} else {
+		var all []window.Span
+		for d := range calendar.Spans(window.Day, at.from, at.to) {
+			if d.To <= j.limit {
+				all = append(all, d)
+			}
+		}
+		read := func(p ledger.Point, w window.Span) ([]ledger.Row, error) {
+			ids, err := j.s.opts.Store.IDs(ctx, []ledger.Point{p}, false)
+			if err != nil || ids[0] == 0 {
+				return nil, err
+			}
+			return j.rows(ctx, p, ids[0], span{w.From, w.To})
+		}
+		if rows, err = j.outline.Longer(v, all, window.Span{From: j.kept.from, To: j.kept.to}, read); err != nil {
+			return nil, err
+		}
 	}
 	old, err := j.s.opts.Store.Rows(ctx, nil, ledger.Days, ids[0], first.From, last.To)
 	if err != nil {
@@ -387,13 +436,13 @@ func (j *job) daysOf(ctx context.Context, p ledger.Point, at span) (changes []le
 	}
 	made := make(map[record.Millis]bool)
 	for d := range calendar.Spans(window.Day, at.from, at.to) {
-		inside := between(rows, d.From, d.To)
+		inside := tree.Between(rows, d.From, d.To)
 		if len(inside) == 0 || d.To > j.limit {
 			continue // nothing is known, or it has not passed
 		}
 		made[d.From] = true
-		r := merge(d.From, d.To, inside)
-		if before := between(old, d.From, d.From+1); len(before) == 0 || !ledger.Same(&before[0], &r) {
+		r := tree.Merge(d.From, d.To, inside)
+		if before := tree.Between(old, d.From, d.From+1); len(before) == 0 || !ledger.Same(&before[0], &r) {
 			changes = append(changes, ledger.Change{Point: ids[0], Row: r})
 		}
 	}
@@ -403,13 +452,4 @@ func (j *job) daysOf(ctx context.Context, p ledger.Point, at span) (changes []le
 		}
 	}
 	return changes, nil
-}
-
-// between gives the rows, which are in order, that begin in a span.
-func between(rows []ledger.Row, from, to record.Millis) []ledger.Row {
-	find := func(t record.Millis) int {
-		i, _ := slices.BinarySearchFunc(rows, t, func(r ledger.Row, t record.Millis) int { return cmp.Compare(r.Start, t) })
-		return i
-	}
-	return rows[find(from):find(to)]
 }

@@ -81,6 +81,7 @@ type world struct {
 	marks   *ledger.Marks
 	memory  *memory
 	now     time.Time
+	models  map[uint64]*model.Model // by revision
 }
 
 // newWorld makes one whose database is opened by open.
@@ -91,7 +92,7 @@ func newWorld(t *testing.T, open func(t *testing.T) *ledger.Store, now time.Time
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	w := &world{t: t, bus: b, catalog: catalog.New(b, nil), store: open(t), memory: &memory{all: make(map[record.SensorID][]record.Record)}, now: now}
+	w := &world{t: t, bus: b, catalog: catalog.New(b, nil), store: open(t), memory: &memory{all: make(map[record.SensorID][]record.Record)}, now: now, models: make(map[uint64]*model.Model)}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.catalog.Run(ctx) }()
@@ -129,6 +130,7 @@ func (w *world) put(d model.Document) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.models[next.Revision] = next.Model
 	if err := w.service.follow(w.t.Context(), next); err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,28 +1,30 @@
-package settlement
+package tree
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
-// sum adds up the members of a group for one window.
-type sum struct {
+// Sum adds up the members of a group for one window.
+type Sum struct {
+	Overflow bool // an amount is larger than can be kept
 	row      ledger.Row
 	average  bool // some member has one
 	any      bool // some member has a row
-	overflow bool
 }
 
-func newSum(start, end record.Millis) sum {
-	return sum{row: ledger.Row{Start: start, End: end, Value: energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}}}
+func newSum(start, end record.Millis) Sum {
+	return Sum{row: ledger.Row{Start: start, End: end, Value: energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}}}
 }
 
 // add adds a member that counts by a row of its own, which is nil when there is
 // none; total is how many members it stands for.
-func (s *sum) add(r *ledger.Row, sign int8, total uint32) {
+func (s *Sum) add(r *ledger.Row, sign int8, total uint32) {
 	s.row.Total += total
 	if r == nil {
 		return
@@ -35,7 +37,7 @@ func (s *sum) add(r *ledger.Row, sign int8, total uint32) {
 		if sign < 0 {
 			amount = -amount
 		}
-		s.overflow = !plus(&x.Amount, amount) || !plus(&x.Estimated, max(r.Estimated, -r.Estimated)) || s.overflow
+		s.Overflow = !plus(&x.Amount, amount) || !plus(&x.Estimated, max(r.Estimated, -r.Estimated)) || s.Overflow
 		x.Members += r.Members
 	}
 	if !math.IsNaN(r.Average) {
@@ -69,7 +71,7 @@ func plus(to *energy.Amount, a energy.Amount) bool {
 }
 
 // meter sets what the group's own meter says.
-func (s *sum) meter(r *ledger.Row, inverse bool) {
+func (s *Sum) meter(r *ledger.Row, inverse bool) {
 	if r == nil {
 		return
 	}
@@ -83,35 +85,35 @@ func (s *sum) meter(r *ledger.Row, inverse bool) {
 	}
 }
 
-// result gives the row; false when no member has one.
-func (s *sum) result() (ledger.Row, bool) {
-	if s.overflow {
+// Result gives the row; false when no member has one.
+func (s *Sum) Result() (ledger.Row, bool) {
+	if s.Overflow {
 		// Larger than any real energy: better nothing than a wrong number.
 		s.row.Known, s.row.Amount, s.row.Members = false, 0, 0
 	}
 	return s.row, s.any
 }
 
-// column gives the row of a point for each of consecutive windows, nil where
+// Column gives the row of a point for each of consecutive windows, nil where
 // there is none.
-type column func(i int) *ledger.Row
+type Column func(i int) *ledger.Row
 
-// evaluate computes a group for n windows from the columns of its members.
-// columns gives that of a sensor or of a child.
-func (s *structure) evaluate(g int, n int, span func(i int) (start, end record.Millis), sensor func(name string) column, group func(child int) column) []sum {
-	out := make([]sum, n)
+// Evaluate computes a group for n windows from the columns of its members.
+// sensor and group give that of a sensor or of a child.
+func (s *Tree) Evaluate(g int, n int, span func(i int) (start, end record.Millis), sensor func(name string) Column, group func(child int) Column) []Sum {
+	out := make([]Sum, n)
 	for i := range out {
 		out[i] = newSum(span(i))
 	}
-	at := &s.groups[g]
+	at := &s.Groups[g]
 	for _, p := range at.Sensors {
 		c := sensor(p.Sensor)
 		for i := range out {
 			out[i].add(c(i), p.Sign, 1)
 		}
 	}
-	for _, k := range at.groups {
-		child := &s.groups[k]
+	for _, k := range at.Children {
+		child := &s.Groups[k]
 		if child.Meter == "" {
 			c := group(k)
 			for i := range out {
@@ -136,10 +138,10 @@ func (s *structure) evaluate(g int, n int, span func(i int) (start, end record.M
 	return out
 }
 
-// merge makes one row of those of consecutive windows that lie within a longer
+// Merge makes one row of those of consecutive windows that lie within a longer
 // one. Their number does not matter: amounts are added, averages weighted by
 // what they cover, or by time where nothing says what is covered.
-func merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
+func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 	if len(rows) == 1 && rows[0].Start == start && rows[0].End == end {
 		return rows[0]
 	}
@@ -183,4 +185,13 @@ func merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 		out.Known, out.Amount, out.Metered, out.Meter = false, 0, false, 0
 	}
 	return out
+}
+
+// Between gives the rows, which are in order, that begin in a span.
+func Between(rows []ledger.Row, from, to record.Millis) []ledger.Row {
+	find := func(t record.Millis) int {
+		i, _ := slices.BinarySearchFunc(rows, t, func(r ledger.Row, t record.Millis) int { return cmp.Compare(r.Start, t) })
+		return i
+	}
+	return rows[find(from):find(to)]
 }

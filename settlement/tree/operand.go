@@ -1,0 +1,89 @@
+package tree
+
+import (
+	"math"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/formula"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+)
+
+// Operand is where the value of an operand of a formula is found while a tree
+// holds: it is what At says, less what Less says if that has a name. The zero
+// Operand has no value.
+type Operand struct {
+	At, Less ledger.Point
+	Inverse  bool // At counts with the other sign
+}
+
+// Operand finds an operand, whose group stands in a hierarchy, in the quarter
+// hour that begins at t. A group that did not stand there then has no value.
+func (a Past) Operand(o formula.Operand, hierarchy string, t record.Millis) Operand {
+	if o.Group == "" {
+		return Operand{At: ledger.SensorPoint(o.Sensor)}
+	}
+	x := a.At(hierarchy, t)
+	if x == nil {
+		return Operand{}
+	}
+	i, ok := x.Find(o.Group)
+	if !ok {
+		return Operand{}
+	}
+	g, sum := &x.Groups[i], ledger.GroupPoint(hierarchy, o.Group)
+	switch {
+	case o.Part == formula.Sum, o.Part == formula.Whole && g.Meter == "":
+		return Operand{At: sum}
+	case g.Meter == "":
+		return Operand{}
+	case o.Part == formula.Unaccounted:
+		return Operand{At: ledger.Point{Name: g.Meter}, Inverse: g.Inverse, Less: sum}
+	}
+	return Operand{At: ledger.Point{Name: g.Meter}, Inverse: g.Inverse}
+}
+
+// Whole gives a row as that of one thing: its covered time is the mean of its
+// members', and its sign the other one if it is inverse.
+func Whole(r ledger.Row, inverse bool) ledger.Row {
+	r.Covered /= int64(max(r.Total, 1))
+	r.Total, r.Members, r.Metered, r.Meter = 1, min(r.Members, 1), false, 0
+	if inverse {
+		r.Amount, r.Estimated, r.Average, r.Min, r.Max = -r.Amount, -r.Estimated, -r.Average, -r.Max, -r.Min
+	}
+	return r
+}
+
+// Value is the value of an operand from the rows, as [Whole] gives them, of its
+// two points. nil: there is none.
+func (o Operand) Value(at, less *ledger.Row) energy.Value {
+	unknown := energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}
+	if at == nil {
+		return unknown
+	}
+	v := at.Value
+	if o.Less.Name == "" {
+		return v
+	}
+	if less == nil {
+		return unknown
+	}
+	v.Known = v.Known && less.Known
+	v.Average -= less.Average
+	v.Min, v.Max = math.NaN(), math.NaN()
+	v.Covered, v.Quality, v.Count = min(v.Covered, less.Covered), max(v.Quality, less.Quality), v.Count+less.Count
+	v.Estimated = max(v.Estimated, -v.Estimated)
+	if !v.Known || !plus(&v.Amount, -less.Amount) || !plus(&v.Estimated, max(less.Estimated, -less.Estimated)) {
+		v.Known, v.Amount, v.Estimated = false, 0, 0
+	}
+	return v
+}
+
+// RowOf makes the row of a virtual sensor; false when nothing is known.
+func RowOf(start, end record.Millis, v energy.Value) (ledger.Row, bool) {
+	r := ledger.Row{Start: start, End: end, Value: v, Total: 1}
+	if v.Known {
+		r.Members = 1
+	}
+	return r, v.Known || !math.IsNaN(v.Average)
+}
