@@ -159,7 +159,7 @@ func startAlert(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	where := sqldb.Options{URL: at, Conns: p.config.SQL.Conns}
+	where := sqldb.Options{URL: at, Conns: p.config.connsOfAlerts()}
 	if at == "" {
 		where = sqldb.Options{File: filepath.Join(p.dir.Path(), access.FileName)}
 	}

@@ -16,7 +16,7 @@ import (
 type SQLConfig struct {
 	URL     string `koanf:"url" doc:"A PostgreSQL that all gateways of an installation share, as postgres://user@host:5432/name; empty: a file in the data directory. Without a password: that goes into url_file."`
 	URLFile string `koanf:"url_file" doc:"File with one line: the URL of the PostgreSQL, password included."`
-	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 2 to 100."`
+	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 6 to 100."`
 }
 
 // Validate gives what cannot work.
@@ -34,8 +34,8 @@ func (c *SQLConfig) Validate() error {
 			}
 		}
 	}
-	if c.Conns < 2 || c.Conns > 100 {
-		errs = append(errs, fmt.Errorf("sql.conns is %d; between 2 and 100 are possible", c.Conns))
+	if c.Conns < leastConns || c.Conns > 100 {
+		errs = append(errs, fmt.Errorf("sql.conns is %d; between %d and 100 are possible", c.Conns, leastConns))
 	}
 	return errors.Join(errs...)
 }
@@ -59,6 +59,28 @@ func (c *SQLConfig) url() (string, error) {
 	return line, nil
 }
 
+// leastConns are two for each owner of tables: users, alerts, settled windows.
+const leastConns = 6
+
+// connsOfSettled is how many connections are for settled windows, when they are
+// settled of what this process stores.
+func (c *Config) connsOfSettled() int { return max(2, c.SQL.Conns*3/8) }
+
+// connsOfAlerts is how many are for alerts, where that module runs.
+func (c *Config) connsOfAlerts() int { return max(2, c.SQL.Conns/4) }
+
+// connsOfUsers is how many are left for users and tokens.
+func (c *Config) connsOfUsers() int {
+	n := c.SQL.Conns
+	if c.settles() {
+		n -= c.connsOfSettled()
+	}
+	if c.has("alert") {
+		n -= c.connsOfAlerts()
+	}
+	return max(2, n)
+}
+
 // openUsers opens the users: in PostgreSQL when the settings name one, else in
 // the data directory.
 func (c *Config) openUsers(ctx context.Context) (*access.Store, error) {
@@ -66,5 +88,5 @@ func (c *Config) openUsers(ctx context.Context) (*access.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openAccess(ctx, c.Data, at, c.SQL.Conns)
+	return openAccess(ctx, c.Data, at, c.connsOfUsers())
 }
