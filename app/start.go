@@ -346,12 +346,18 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 // sensors answers what bridges ask about the model.
 type sensors struct{ *catalog.Catalog }
 
-func (s sensors) Quantity(id record.SensorID) (record.Quantity, bool) {
+func (s sensors) Sensor(id record.SensorID) (bridge.Sensor, bool) {
 	sensor, ok := s.State().Model.Sensor(id)
 	if !ok {
-		return "", false
+		return bridge.Sensor{}, false
 	}
-	return sensor.Quantity, true
+	return bridge.Sensor{Quantity: sensor.Quantity, Virtual: sensor.Formula != ""}, true
+}
+
+// virtual tells whether the values of a sensor follow from a formula.
+func (s sensors) virtual(id record.SensorID) bool {
+	sensor, ok := s.State().Model.Sensor(id)
+	return ok && sensor.Formula != ""
 }
 
 func startGateway(_ context.Context, p *process) (running, error) {

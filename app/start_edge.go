@@ -19,7 +19,7 @@ func startUplink(_ context.Context, p *process) (running, error) {
 
 func startLanding(_ context.Context, p *process) (running, error) {
 	s, err := uplink.NewLanding(uplink.LandingOptions{
-		Bus: p.bus, Prefix: p.config.Landing.Prefix, Log: p.logger("landing"), Registerer: p.metrics,
+		Bus: p.bus, Prefix: p.config.Landing.Prefix, Virtual: sensors{p.catalog}.virtual, Log: p.logger("landing"), Registerer: p.metrics,
 	})
 	if err != nil {
 		return running{}, err

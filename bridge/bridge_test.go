@@ -56,9 +56,9 @@ func (m *memory) Bury(_ context.Context, d bus.DeadLetter) error {
 // sensors is a model of a few sensors.
 type sensors map[record.SensorID]record.Quantity
 
-func (s sensors) Quantity(id record.SensorID) (record.Quantity, bool) {
+func (s sensors) Sensor(id record.SensorID) (Sensor, bool) {
 	q, ok := s[id]
-	return q, ok
+	return Sensor{Quantity: q, Virtual: id == "sum"}, ok
 }
 
 func testService(t testing.TB, o Options) (*Service, *memory) {
@@ -83,7 +83,7 @@ func readings(rs ...Reading) iter.Seq2[Reading, error] {
 }
 
 func TestReadingsAreCheckedAndConverted(t *testing.T) {
-	model := sensors{"power": record.ActivePower, "meter": record.Energy, "factor": record.PowerFactor}
+	model := sensors{"power": record.ActivePower, "meter": record.Energy, "factor": record.PowerFactor, "sum": record.ActivePower}
 	for _, c := range []struct {
 		name   string
 		in     Reading
@@ -104,6 +104,7 @@ func TestReadingsAreCheckedAndConverted(t *testing.T) {
 		{"infinite after conversion", Reading{Sensor: "a", Time: 1, Value: 1.7e308, Unit: "kW"}, record.Record{}, "not a finite number"},
 		{"absurd", Reading{Sensor: "a", Time: 1, Value: 1e300}, record.Record{}, "larger than any real quantity"},
 		{"unknown unit", Reading{Sensor: "a", Time: 1, Value: 1, Unit: "furlong"}, record.Record{}, "furlong"},
+		{"virtual", Reading{Sensor: "sum", Time: 1, Value: 1, Unit: "W"}, record.Record{}, `sensor "sum" is virtual: its values follow from its formula`},
 		{"wrong unit", Reading{Sensor: "power", Time: 1, Value: 1, Unit: "kWh"}, record.Record{}, "the sensor measures active_power"},
 		{"no sensor", Reading{Time: 1, Value: 1}, record.Record{}, "identifier is empty"},
 		{"broken UTF-8", Reading{Sensor: "a\xff", Time: 1, Value: 1}, record.Record{}, "not valid UTF-8"},

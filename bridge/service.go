@@ -33,8 +33,14 @@ const (
 
 // Model is what bridges ask about sensors.
 type Model interface {
-	// Quantity gives what a sensor measures and whether there is such a sensor.
-	Quantity(record.SensorID) (q record.Quantity, known bool)
+	// Sensor gives what is known of a sensor, and whether there is such a sensor.
+	Sensor(record.SensorID) (s Sensor, known bool)
+}
+
+// Sensor is what bridges need to know of a sensor.
+type Sensor struct {
+	Quantity record.Quantity // what it measures; "" when that is not known
+	Virtual  bool            // its values follow from those of others, so nobody may send any
 }
 
 // Store is what bridges need of a bus; [BusStore] makes one.
@@ -295,11 +301,14 @@ func (d *drain) check(m *Message, r Reading) (rec record.Record, unknown Seen, e
 		return rec, unknown, fmt.Errorf("time %s is %s ahead of the clock, at most %s are taken",
 			rec.Time, (time.Duration(ahead) * time.Millisecond).Round(time.Second), futureBound)
 	}
-	is, known := record.Quantity(""), false
+	var sensor Sensor
+	known := false
 	if d.s.opts.Model != nil {
-		is, known = d.s.opts.Model.Quantity(rec.Sensor)
+		sensor, known = d.s.opts.Model.Sensor(rec.Sensor)
 	}
-	switch {
+	switch is := sensor.Quantity; {
+	case sensor.Virtual:
+		return rec, unknown, fmt.Errorf("sensor %q is virtual: its values follow from its formula, and are not sent", rec.Sensor)
 	case !known:
 		if d.s.seen.first(rec.Sensor) {
 			unknown = Seen{Sensor: rec.Sensor, Source: d.source, Quantity: quantity, Unit: r.Unit, At: d.now}

@@ -21,8 +21,11 @@ import (
 
 // LandingOptions are what a [Landing] needs. The bus must have a link.
 type LandingOptions struct {
-	Bus        *bus.Bus
-	Prefix     string // put before the identifier of every sensor; "{site}" in it is the edge's site; may be empty
+	Bus    *bus.Bus
+	Prefix string // put before the identifier of every sensor; "{site}" in it is the edge's site; may be empty
+	// Virtual tells whether a sensor, with its prefix, is virtual here, so that
+	// nobody may send values of it; nil: none is.
+	Virtual    func(record.SensorID) bool
 	Log        *slog.Logger
 	Registerer prometheus.Registerer // may be nil
 }
@@ -309,7 +312,9 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 	where, faults := make([]int, len(names)), make([]error, len(names))
 	for i, id := range names {
 		names[i] = record.SensorID(prefix) + id
-		faults[i] = names[i].Validate()
+		if faults[i] = names[i].Validate(); faults[i] == nil && l.opts.Virtual != nil && l.opts.Virtual(names[i]) {
+			faults[i] = fmt.Errorf("sensor %q is virtual: its values follow from its formula, and are not sent", names[i])
+		}
 		where[i] = record.Partition(names[i], l.opts.Bus.Partitions())
 	}
 	by := make(map[int]*part)
