@@ -42,6 +42,7 @@ type CLI struct {
 	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
 	Settle  SettleCmd  `cmd:"" help:"Settle windows of a span of time again."`
+	Report  ReportCmd  `cmd:"" help:"Write the report of a day, week, month or year: HTML, CSV, XLSX."`
 	Export  ExportCmd  `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
 	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
 	Restore RestoreCmd `cmd:"" help:"Make a data directory from a backup."`

@@ -37,6 +37,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/report/desk"
 	"github.com/wattwerk/wattwerk/web"
 )
 
@@ -73,6 +74,7 @@ type process struct {
 	store      history.Store
 	settled    *ledger.Store
 	settlement *settlement.Service
+	reports    *desk.Service
 	demand     *demand.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service

@@ -116,6 +116,9 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if p.demand, err = demand.New(demand.Options{Store: p.settled, Catalog: p.catalog, Trees: s, Live: liveReadings{store}}); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
+	if err := p.startReports(); err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
@@ -187,6 +190,7 @@ func (l liveReadings) Scan(ctx context.Context, p ledger.Point, from, to record.
 func faceSettlement(p *process, f face) {
 	p.settlement.Register(f.api)
 	p.demand.Register(f.api)
+	p.reports.Register(f.api)
 }
 
 var _ history.Watcher = (*ledger.Marks)(nil)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -108,22 +109,26 @@ func (s *Service) registerInterventions(api huma.API) {
 			if err != nil {
 				return nil, huma.Error422UnprocessableEntity(err.Error())
 			}
-			out := []AnnotationBody{}
-			if sn.Formula != "" {
-				return &struct{ Body []AnnotationBody }{out}, nil // it has no readings
-			}
-			_, notes, err := s.values(ctx, sn, []record.Millis{at.From, at.To})
+			notes, err := s.Annotations(ctx, sn.ID, at.From, at.To)
 			if err != nil {
 				return nil, err
 			}
+			out := []AnnotationBody{}
 			for _, n := range notes {
-				if n.Time < at.From || n.Time >= at.To {
-					continue
-				}
 				b := AnnotationBody{Time: int64(n.Time), Kind: n.Kind.String(), Before: n.Before, After: n.After, ByOverride: n.ByOverride, Sentence: n.String()}
 				b.Rise = (*amount)(known(n.Rise, n.Known))
 				out = append(out, b)
 			}
 			return &struct{ Body []AnnotationBody }{out}, nil
 		})
+}
+
+// Annotations tells how odd readings of a counter in a span were understood.
+func (s *Service) Annotations(ctx context.Context, id record.SensorID, from, to record.Millis) ([]energy.Annotation, error) {
+	sn, ok := s.opts.Catalog.State().Model.Sensor(id)
+	if !ok || sn.Formula != "" { // that has no readings
+		return nil, nil
+	}
+	_, notes, err := s.values(ctx, sn, []record.Millis{from, to})
+	return slices.DeleteFunc(notes, func(n energy.Annotation) bool { return n.Time < from || n.Time >= to }), err
 }

@@ -179,6 +179,48 @@ export type ChangedUserBody = {
     role?: 'viewer' | 'operator' | 'administrator';
 };
 
+export type Child = {
+    /**
+     * The meter by which a group counts
+     */
+    byMeter?: string;
+    /**
+     * What it adds to the sum, with its sign
+     */
+    figure: Figure;
+    id: string;
+    kind: 'sensor' | 'group';
+    name?: string;
+    /**
+     * Part of the total; null when that is unknown or zero
+     */
+    share: number | null;
+    /**
+     * 1 or -1, by which it counts
+     */
+    sign: number;
+};
+
+export type Comparison = {
+    /**
+     * The difference by this amount: 0.1 is a tenth more
+     */
+    change: number | null;
+    /**
+     * The report's amount less this one; null when they cannot be compared
+     */
+    difference: number | null;
+    figure: Figure;
+    /**
+     * Null when there is none
+     */
+    period: Period;
+    /**
+     * Why there is no difference or no change
+     */
+    why?: 'open' | 'unknown' | 'incomplete' | 'zero' | 'none';
+};
+
 export type CompositionOutputBody = {
     at: string;
     meter: number | null;
@@ -306,6 +348,23 @@ export type ContributorsBody = {
     unknown: number;
 };
 
+export type Costs = {
+    /**
+     * Decimal; empty: not known
+     */
+    amount: string;
+    /**
+     * Part of the time of which the costs are known, 0 to 1; null: not known
+     */
+    completeness: number | null;
+    currency: string;
+    /**
+     * The part of it that rests on estimated amounts, 0 to 1; null: not known
+     */
+    estimatedShare: number | null;
+    tariff?: string;
+};
+
 export type CountOutputBody = {
     /**
      * Number of values that are not null
@@ -353,6 +412,29 @@ export type DeadLettersAnswerBody = {
      * The newest of them, newest first
      */
     letters: Array<DeadLetter> | null;
+};
+
+export type Decision = {
+    /**
+     * When it was decided
+     */
+    at: string;
+    from: string;
+    id: string;
+    kind: string;
+    sensor: string;
+    /**
+     * Absent: a single reading
+     */
+    to?: string;
+    /**
+     * Absent: it is in force
+     */
+    undoneAt?: string;
+    undoneWho?: string;
+    undoneWhy?: string;
+    who: string;
+    why: string;
 };
 
 export type Device = {
@@ -584,6 +666,33 @@ export type ErrorModel = {
     type?: string;
 };
 
+export type Figure = {
+    /**
+     * Part of the time in windows that are corrected, substituted or estimated in any part, 0 to 1
+     */
+    adjusted: number;
+    /**
+     * In the unit of the report; null: not known
+     */
+    amount: number | null;
+    /**
+     * Part of the time, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: number;
+    /**
+     * The part of it, without sign, that was not measured in its own window
+     */
+    estimated: number | null;
+    /**
+     * The same as a part of the amount, 0 to 1; null when the amount is unknown or zero
+     */
+    estimatedShare: number | null;
+    /**
+     * The worst of what it is made of: none, measured, corrected, substituted or estimated
+     */
+    quality: string;
+};
+
 export type Finding = {
     /**
      * What to do
@@ -807,6 +916,58 @@ export type IncidentsOutBody = {
     alerts: Array<Incident> | null;
 };
 
+export type Indicator = {
+    baseline: Phase;
+    /**
+     * Steps that are used although their production is outside that of the baseline: there the line is a guess
+     */
+    beyond: number;
+    energyUnit: string;
+    /**
+     * Energy by the line, of the steps that are used
+     */
+    expected: number | null;
+    /**
+     * Degrees Celsius of outdoor temperature below which a day has degree days
+     */
+    heatingLimit?: number;
+    /**
+     * Null when there is none
+     */
+    line: Line;
+    name: string;
+    /**
+     * Ratio by that of the baseline, less 1: -0.1 is a tenth less energy for a unit
+     */
+    ratioChange: number | null;
+    reporting: Phase;
+    /**
+     * Expected less actual energy: positive is saved
+     */
+    savings: number | null;
+    /**
+     * The same by what was expected
+     */
+    savingsShare: number | null;
+    /**
+     * What counts the production
+     */
+    sensor: string;
+    stepSize: '1d' | '1w' | '1M';
+    /**
+     * Of the time that is compared
+     */
+    steps?: Array<Step> | null;
+    /**
+     * Of production
+     */
+    unit: string;
+    /**
+     * Why there is no line
+     */
+    why?: 'few' | 'constant' | 'together' | 'overlap';
+};
+
 export type InstanceIntake = {
     /**
      * Records stored
@@ -968,9 +1129,61 @@ export type InterventionsBody = {
     items: Array<Intervention> | null;
 };
 
+export type Issue = {
+    definition: string;
+    id: string;
+    /**
+     * A later version is kept, too
+     */
+    superseded?: boolean;
+    /**
+     * 1: the first of the period; more: revised, as late readings or corrections changed its figures
+     */
+    version: number;
+};
+
 export type LatestOutputBody = {
     groups: Array<GroupLatest> | null;
     sensors: Array<SensorLatest> | null;
+};
+
+export type Line = {
+    /**
+     * Energy of a step without production
+     */
+    base: number;
+    /**
+     * The same by the mean energy; null when that is zero
+     */
+    cv: number | null;
+    /**
+     * Standard error of a step
+     */
+    deviation: number;
+    /**
+     * Energy for a degree day
+     */
+    heating?: number;
+    /**
+     * Least production of the baseline
+     */
+    least: number;
+    /**
+     * Most production of the baseline
+     */
+    most: number;
+    /**
+     * Steps it is fitted to
+     */
+    n: number;
+    /**
+     * Coefficient of determination; null when energy was constant
+     */
+    r2: number | null;
+    /**
+     * Energy for a unit of production
+     */
+    slope: number;
 };
 
 export type LinkView = {
@@ -1286,6 +1499,13 @@ export type NewUserBody = {
     role: 'viewer' | 'operator' | 'administrator';
 };
 
+export type Note = {
+    kind: string;
+    sensor: string;
+    sentence: string;
+    time: string;
+};
+
 export type Part = {
     id: string;
     kind: 'sensor' | 'group';
@@ -1348,6 +1568,16 @@ export type Patch = {
     sites?: Array<Site> | null;
 };
 
+export type Peak = {
+    figure: Figure;
+    from: string;
+    /**
+     * Its amount by its length, in the power unit of the report
+     */
+    power: number;
+    to: string;
+};
+
 export type PeakBody = {
     /**
      * Energy in it
@@ -1381,6 +1611,56 @@ export type PeakBody = {
      * Begin of the quarter of an hour, ms since 1970 UTC
      */
     start: number;
+};
+
+export type Period = {
+    /**
+     * Begin
+     */
+    from: string;
+    /**
+     * Quarters of an hour in it; a day has 92 or 100 when the clock changes
+     */
+    quarters: number;
+    /**
+     * How long it is
+     */
+    size: '1d' | '1w' | '1M' | '1y';
+    /**
+     * As it is written
+     */
+    text: string;
+    /**
+     * End, not part of it
+     */
+    to: string;
+    /**
+     * Time zone of the calendar
+     */
+    zone: string;
+};
+
+export type Phase = {
+    degreeDays?: number;
+    /**
+     * Of the steps that are used
+     */
+    energy: number | null;
+    from: string;
+    production: number | null;
+    /**
+     * Energy by production; null without production
+     */
+    ratio: number | null;
+    /**
+     * Steps in it
+     */
+    steps: number;
+    to: string;
+    /**
+     * Steps of which everything is known; the others are left out
+     */
+    used: number;
 };
 
 export type PointInTime = {
@@ -1511,6 +1791,96 @@ export type RenameRequest = {
      * Its new name
      */
     newName: string;
+};
+
+export type Report = {
+    costs?: Costs;
+    /**
+     * Newest first
+     */
+    decisions?: Array<Decision> | null;
+    indicators?: Array<Indicator> | null;
+    /**
+     * Of a report that is kept
+     */
+    issue?: Issue;
+    /**
+     * When the report was made
+     */
+    made: string;
+    members?: Array<Child> | null;
+    /**
+     * Members beyond the first 500
+     */
+    membersMore?: number;
+    /**
+     * In order of time
+     */
+    notes?: Array<Note> | null;
+    /**
+     * There are more decisions or notes, or too many counters to look at in one report
+     */
+    notesCut?: boolean;
+    /**
+     * The period is not settled to its end
+     */
+    open: boolean;
+    /**
+     * How long the parts are
+     */
+    partSize?: '1h' | '1d' | '1M';
+    parts?: Array<Stretch> | null;
+    /**
+     * Absent when nothing is known
+     */
+    peak?: Peak;
+    period: Period;
+    /**
+     * Unit of the peak
+     */
+    powerUnit: string;
+    /**
+     * The period before
+     */
+    previous?: Comparison;
+    /**
+     * What the sum has beside the members above: members of other times, as the tree was changed within the period, and those beyond the first 500
+     */
+    rest?: Figure;
+    /**
+     * Revision of the model when it was made
+     */
+    revision: number;
+    /**
+     * Up to when windows are settled; later readings are open
+     */
+    settled: string;
+    subject: Topic;
+    /**
+     * Of a group: the sum of its members
+     */
+    sum?: Figure;
+    title?: string;
+    /**
+     * Of a group with a meter of its own what that says, else the sum of its members
+     */
+    total: Figure;
+    /**
+     * Of a group with a meter: total less sum
+     */
+    unaccounted?: Figure;
+    /**
+     * Coherent unit of every amount
+     */
+    unit: string;
+    /**
+     * Ranges of the period that are to be settled again
+     */
+    waiting: number;
+    /**
+     * The same period of the year before
+     */
+    yearAgo?: Comparison;
 };
 
 export type Revision = {
@@ -1912,6 +2282,25 @@ export type StatusBody = {
     since: string;
 };
 
+export type Step = {
+    /**
+     * K·d
+     */
+    degreeDays?: number;
+    energy: number | null;
+    /**
+     * By the line of the baseline
+     */
+    expected: number | null;
+    from: string;
+    /**
+     * What is not known well enough; the step counts nowhere
+     */
+    leftOut?: 'energy' | 'production' | 'temperature';
+    production: number | null;
+    to: string;
+};
+
 export type StoredRule = {
     changed: string;
     changedBy: string;
@@ -1920,6 +2309,12 @@ export type StoredRule = {
      * Counts its changes; the ETag
      */
     version: number;
+};
+
+export type Stretch = {
+    figure: Figure;
+    from: string;
+    to: string;
 };
 
 export type Subject = {
@@ -1986,6 +2381,24 @@ export type TokenView = {
      * The last time, to the minute; null: never
      */
     used: string | null;
+};
+
+export type Topic = {
+    /**
+     * Of a group
+     */
+    hierarchy?: string;
+    id: string;
+    kind: 'sensor' | 'group';
+    /**
+     * Its own meter, by which it counts
+     */
+    meter?: string;
+    name?: string;
+    /**
+     * What it measures
+     */
+    quantity: string;
 };
 
 export type TreeBody = {
@@ -4309,6 +4722,124 @@ export type RenameResponses = {
 };
 
 export type RenameResponse = RenameResponses[keyof RenameResponses];
+
+export type GroupReportData = {
+    body?: never;
+    headers?: {
+        /**
+         * The format, when the period has no extension: application/json (default), text/html, text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+         */
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Sensor or group
+         */
+        id: string;
+        /**
+         * A day as 2026-10-31, a week as 2026-W44, a month as 2026-10 or a year as 2026, by the calendar of the site; with .html, .csv, .xlsx or .json after it in that format
+         */
+        period: string;
+    };
+    query?: {
+        /**
+         * Of HTML and XLSX
+         */
+        language?: 'en' | 'de';
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+    };
+    url: '/api/v1/reports/groups/{id}/{period}';
+};
+
+export type GroupReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GroupReportError = GroupReportErrors[keyof GroupReportErrors];
+
+export type GroupReportResponses = {
+    /**
+     * The report
+     */
+    200: Report;
+};
+
+export type GroupReportResponse = GroupReportResponses[keyof GroupReportResponses];
+
+export type SensorReportData = {
+    body?: never;
+    headers?: {
+        /**
+         * The format, when the period has no extension: application/json (default), text/html, text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+         */
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Sensor or group
+         */
+        id: string;
+        /**
+         * A day as 2026-10-31, a week as 2026-W44, a month as 2026-10 or a year as 2026, by the calendar of the site; with .html, .csv, .xlsx or .json after it in that format
+         */
+        period: string;
+    };
+    query?: {
+        /**
+         * Of HTML and XLSX
+         */
+        language?: 'en' | 'de';
+    };
+    url: '/api/v1/reports/sensors/{id}/{period}';
+};
+
+export type SensorReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SensorReportError = SensorReportErrors[keyof SensorReportErrors];
+
+export type SensorReportResponses = {
+    /**
+     * The report
+     */
+    200: Report;
+};
+
+export type SensorReportResponse = SensorReportResponses[keyof SensorReportResponses];
 
 export type ListRevisionsData = {
     body?: never;
