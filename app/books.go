@@ -10,15 +10,17 @@ import (
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
 // The books are the tables with what people have written: users and tokens,
-// alert rules and what became of them, corrections, the past of the trees. They
+// alert rules and what became of them, corrections, the past of the trees, and
+// contracts. They
 // are in wattwerk.db in the data directory, or in the PostgreSQL of the settings.
 
 // seeds are tables of the books that are never empty.
-var seeds = []string{"alert_work"}
+var seeds = []string{"alert_work", "cost_changes"}
 
 // openBooks has every owner bring its tables up to date, and opens them all: the
 // PostgreSQL when there is one, else the file in a directory.
@@ -30,7 +32,7 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 	for _, owner := range []func() (interface{ Close() error }, error){
 		func() (interface{ Close() error }, error) { return openAccess(ctx, dir, at, c.Conns) },
 		func() (interface{ Close() error }, error) { return alert.Open(ctx, where) },
-		func() (interface{ Close() error }, error) { return ledger.Open(ctx, dir, at, c.Conns) },
+		func() (interface{ Close() error }, error) { return openContracts(ctx, dir, at, c.Conns) },
 	} {
 		s, err := owner()
 		if err == nil {
@@ -41,6 +43,18 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 		}
 	}
 	return sqldb.Open(ctx, where)
+}
+
+// openContracts opens corrections and trees, with the contracts beside them.
+func openContracts(ctx context.Context, dir, at string, conns int) (*ledger.Store, error) {
+	s, err := ledger.Open(ctx, dir, at, conns)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := contract.Open(ctx, s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 func openAccess(ctx context.Context, dir, at string, conns int) (*access.Store, error) {

@@ -35,6 +35,7 @@ import (
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/registry"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
@@ -76,6 +77,7 @@ type process struct {
 	settlement *settlement.Service
 	reports    *desk.Service
 	demand     *demand.Service
+	cost       *cost.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
 	alert      *alert.Service

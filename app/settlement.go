@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/views"
@@ -116,12 +117,22 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if p.demand, err = demand.New(demand.Options{Store: p.settled, Catalog: p.catalog, Trees: s, Live: liveReadings{store}}); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
+	share := run.Alone // days of a file are priced by the process that has it
+	if p.settled.Settled().Shared() {
+		share = p.fleet.Share
+	}
+	if p.cost, err = cost.New(ctx, cost.Options{
+		Ledger: p.settled, Windows: s, Catalog: p.catalog, Share: share, Actor: actor, Log: p.logger("settlement"),
+	}); err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	if err := p.startReports(); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
+		g.Go(func() error { return p.cost.Run(ctx) })
 		g.Go(func() error { return v.Run(ctx) })
 		return g.Wait()
 	}, stop: func(context.Context) error { return closeStore() }}, nil
@@ -191,6 +202,7 @@ func faceSettlement(p *process, f face) {
 	p.settlement.Register(f.api)
 	p.demand.Register(f.api)
 	p.reports.Register(f.api)
+	p.cost.Register(f.api)
 }
 
 var _ history.Watcher = (*ledger.Marks)(nil)

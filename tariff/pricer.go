@@ -156,11 +156,22 @@ func (p *Plan) Price(period window.Span, series map[string][]Quote) (*Pricer, er
 		r.bands = append(r.bands, bandState{until: r.until, days: make(map[uint64][]stretch)})
 	}
 	r.tops = make([][]top, len(p.peaks))
-	r.sums = make([][][]slotSum, len(p.versions))
 	most := 0
-	for i, v := range p.versions {
+	for _, v := range p.versions {
 		most = max(most, len(v.components))
-		if v.span.To <= period.From || v.span.From >= period.To {
+	}
+	r.open()
+	r.window.values, r.window.estimated = make([]wide, most), make([]wide, most)
+	r.window.money = make([]int64, most)
+	r.current = make([]current, most)
+	return r, nil
+}
+
+// open makes room for what is added up in the period.
+func (r *Pricer) open() {
+	r.sums = make([][][]slotSum, len(r.p.versions))
+	for i, v := range r.p.versions {
+		if v.span.To <= r.period.From || v.span.From >= r.period.To {
 			continue
 		}
 		r.sums[i] = make([][]slotSum, len(v.components))
@@ -170,10 +181,6 @@ func (p *Plan) Price(period window.Span, series map[string][]Quote) (*Pricer, er
 			}
 		}
 	}
-	r.window.values, r.window.estimated = make([]wide, most), make([]wide, most)
-	r.window.money = make([]int64, most)
-	r.current = make([]current, most)
-	return r, nil
 }
 
 // amounts is what was taken and given in a piece of time, and how much of that is

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // Clone gives a pricer that has been told the same, and goes its own way from
@@ -33,6 +34,22 @@ func (r *Pricer) Clone() *Pricer {
 	c.window.values, c.window.estimated = slices.Clone(r.window.values), slices.Clone(r.window.estimated)
 	c.window.money = slices.Clone(r.window.money)
 	return &c
+}
+
+// Next gives a pricer of a later period, which knows what this one has been told:
+// all of that counts towards steps and peaks, and was before the period.
+func (r *Pricer) Next(period window.Span) (*Pricer, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	if period.From < r.done || period.From > period.To || period.To > record.MaxTime {
+		return nil, fmt.Errorf("price %s: the period from %v to %v is none after what was added", r.p.id, period.From, period.To)
+	}
+	c := r.Clone()
+	c.period, c.measured, c.unpriced = period, 0, 0
+	c.taken, c.given = [2]int64{}, [2]int64{}
+	c.open()
+	return c, nil
 }
 
 // Rate is what one component charges for a unit at a moment.

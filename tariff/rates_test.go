@@ -67,6 +67,36 @@ func TestUntil(t *testing.T) {
 				t.Fatalf("%s: a clone changed what it was made of", file)
 			}
 		}
+		// The bill of a month by a pricer of its own, and by one that goes on.
+		month := window.Span{From: all[len(all)/2].Span.From, To: period.To}
+		alone, err := p.Price(month, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := p.Price(window.Span{From: period.To, To: period.To}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var next *Pricer
+		for _, w := range all {
+			if w.Span.From == month.From {
+				if next, err = before.Next(month); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, r := range []*Pricer{alone, before, next} {
+				if r != nil {
+					if _, err := r.Add(w); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		want, err1 := alone.Bill()
+		got, err2 := next.Bill()
+		if d := cmp.Diff(want, got); d != "" || err1 != nil || err2 != nil {
+			t.Fatalf("%s: %s %v %v", file, d, err1, err2)
+		}
 		if _, err := whole.Until(period.To - 1); err == nil {
 			t.Error("a bill ends before what was added")
 		}

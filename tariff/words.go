@@ -68,6 +68,15 @@ func (d *Decimal) UnmarshalYAML(n ast.Node) error {
 // maxWhole is how many digits a decimal has in front of the point, at most.
 const maxWhole = 9
 
+// Price reads it as a price, exactly.
+func (d Decimal) Price() (Price, error) {
+	v, err := d.nanos()
+	if err != nil {
+		return 0, fmt.Errorf("a price %w", err)
+	}
+	return Price(v), nil
+}
+
 // nanos gives the number in units of 10^-9, exactly.
 func (d Decimal) nanos() (int64, error) {
 	digits, negative := strings.CutPrefix(string(d), "-")

@@ -33,8 +33,8 @@ type Note struct {
 	End    record.Millis
 }
 
-// Watch has changes of these points noted, of no others. What is written after
-// it has returned is noted.
+// Watch has changes of these points noted too. What is written after it has
+// returned is noted.
 func (s *Store) Watch(ctx context.Context, points []Point) error {
 	ids, err := s.IDs(ctx, points, true)
 	if err != nil {
@@ -52,12 +52,6 @@ func (s *Store) Watch(ctx context.Context, points []Point) error {
 				if _, err := tx.ExecContext(ctx, "INSERT INTO settled_watched (point) VALUES (?)", id); err != nil {
 					return err
 				}
-			}
-			delete(was, id)
-		}
-		for id := range was {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM settled_watched WHERE point = ?", id); err != nil {
-				return err
 			}
 		}
 		return nil
@@ -159,7 +153,7 @@ func (s *Store) LastNote(ctx context.Context, after int64, point int64, before r
 	var about int64
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	q := fmt.Sprintf("SELECT MAX(number), COALESCE(SUM(CASE WHEN number > %d AND point = %d AND begin_at < %d THEN 1 ELSE 0 END), 0) FROM settled_notes", after, point, before)
+	q := fmt.Sprintf("SELECT (SELECT MAX(number) FROM settled_notes), (SELECT COUNT(*) FROM settled_notes WHERE number > %d AND point = %d AND begin_at < %d)", after, point, before)
 	if err := s.db.DB.DB.QueryRowContext(ctx, q).Scan(&n, &about); err != nil {
 		return 0, false, fmt.Errorf("read what changed: %w", err)
 	}

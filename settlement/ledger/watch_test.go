@@ -56,10 +56,12 @@ func TestNotes(t *testing.T) {
 			if n := notes(0, 1)[0]; n != (ledger.Note{Number: 1, Point: ids[1], Begin: 1_000 * quarter, End: 1_003 * quarter}) {
 				t.Errorf("%+v", n)
 			}
+			write(ids[0])
+			notes(1, 0)
 			if err := s.Watch(ctx, []ledger.Point{a}); err != nil {
 				t.Fatal(err)
 			}
-			write(ids...)
+			write(ids[0])
 			if n := notes(1, 1)[0]; n.Number != 2 || n.Point != ids[0] {
 				t.Errorf("%+v", n)
 			}
@@ -80,7 +82,7 @@ func TestNotes(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(ids...)
-			if all := notes(0, 2); all[0].Number != 2 || all[1].Number != 3 {
+			if all := notes(0, 3); all[0].Number != 2 || all[1].Number != 3 || all[2].Number != 4 {
 				t.Errorf("%+v", all)
 			}
 		})

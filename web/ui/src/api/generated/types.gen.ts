@@ -107,6 +107,41 @@ export type AnnotationBody = {
     time: number;
 };
 
+export type AssignBody = {
+    /**
+     * Why something that was priced already is priced otherwise; needed for that alone
+     */
+    correction?: string;
+    /**
+     * The sensor that counts what is given back, where one does. Without it, amounts below zero are given back
+     */
+    export?: string;
+    /**
+     * Or the emission factors it has
+     */
+    factors?: string;
+    /**
+     * First day, in the zone of the document
+     */
+    from: string;
+    /**
+     * The group that is priced, by the sum of its members
+     */
+    group?: string;
+    /**
+     * Or: from then on none of these
+     */
+    none?: 'tariff' | 'factors';
+    /**
+     * The sensor that is priced; or a group
+     */
+    sensor?: string;
+    /**
+     * What prices it
+     */
+    tariff?: string;
+};
+
 export type AssignRequest = {
     /**
      * The group it becomes a member of
@@ -128,6 +163,233 @@ export type AssignRequest = {
      * 1 or -1, by which its values count; default 1
      */
     sign?: -1 | 0 | 1;
+};
+
+export type AssignmentBody = {
+    at: string;
+    /**
+     * Why something that was priced already is priced otherwise; needed for that alone
+     */
+    correction?: string;
+    /**
+     * The sensor that counts what is given back, where one does. Without it, amounts below zero are given back
+     */
+    export?: string;
+    /**
+     * Or the emission factors it has
+     */
+    factors?: string;
+    /**
+     * First day, in the zone of the document
+     */
+    from: string;
+    /**
+     * The group that is priced, by the sum of its members
+     */
+    group?: string;
+    /**
+     * Of the group
+     */
+    hierarchy?: string;
+    id: string;
+    /**
+     * Or: from then on none of these
+     */
+    none?: 'tariff' | 'factors';
+    /**
+     * The sensor that is priced; or a group
+     */
+    sensor?: string;
+    /**
+     * What prices it
+     */
+    tariff?: string;
+    /**
+     * When; absent: it is in force
+     */
+    undoneAt?: string;
+    /**
+     * Who undid it
+     */
+    undoneWho?: string;
+    /**
+     * Why
+     */
+    undoneWhy?: string;
+    who: string;
+};
+
+export type AssignmentsBody = {
+    items: Array<AssignmentBody> | null;
+};
+
+export type BillBody = {
+    /**
+     * All of the time was measured and has a price
+     */
+    complete: boolean;
+    /**
+     * Part of the time, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: number;
+    /**
+     * Of all lines but credits; null when nothing was measured or no price was in force
+     */
+    cost: string | null;
+    /**
+     * For what was given back
+     */
+    credit: string | null;
+    /**
+     * gCO2e for emissions; empty when nothing prices the time
+     */
+    currency: string;
+    /**
+     * The part of total that stands on estimated amounts
+     */
+    estimated: string | null;
+    /**
+     * Part of the amounts that is estimated, 0 to 1
+     */
+    estimatedShare: number;
+    from: string;
+    given: string;
+    /**
+     * Hours of which an amount is known
+     */
+    measured: number;
+    of: string;
+    /**
+     * One for each assignment, in order of time
+     */
+    parts: Array<BillPartBody> | null;
+    /**
+     * Up to when windows are settled
+     */
+    settled: string;
+    /**
+     * What was taken, in the coherent unit
+     */
+    taken: string;
+    to: string;
+    /**
+     * Cost less credit
+     */
+    total: string | null;
+    /**
+     * Hours in which nothing prices it
+     */
+    unassigned: number;
+    /**
+     * Unit of taken and given
+     */
+    unit: string;
+    /**
+     * Those of them for which there is no price
+     */
+    unpriced: number;
+    zone: string;
+};
+
+export type BillLineBody = {
+    component: string;
+    /**
+     * Of standing and demand charges
+     */
+    days?: number;
+    /**
+     * The part of it that stands on estimated amounts
+     */
+    estimated: string;
+    from: string;
+    kind: string;
+    money: string;
+    name?: string;
+    /**
+     * When the quarter of an hour of a demand charge began
+     */
+    peak?: string;
+    /**
+     * Of a tax
+     */
+    percent?: string;
+    /**
+     * For one unit; of a series the average
+     */
+    price?: string;
+    /**
+     * Amount, or power that is charged, in unit
+     */
+    quantity?: string;
+    /**
+     * Band, step or series
+     */
+    slot?: string;
+    to: string;
+    /**
+     * Unit of quantity, or the time that price is for
+     */
+    unit?: string;
+    /**
+     * Amount, in unit, for which the series had no price; it is in neither quantity nor money
+     */
+    unpriced?: string;
+    /**
+     * Version of the document, from 1
+     */
+    version: number;
+};
+
+export type BillPartBody = {
+    assignment: string;
+    /**
+     * Part of the time, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: number;
+    /**
+     * Of all lines but credits; null when nothing was measured or no price was in force
+     */
+    cost: string | null;
+    /**
+     * For what was given back
+     */
+    credit: string | null;
+    /**
+     * Tariff, or set of factors
+     */
+    document: string;
+    /**
+     * The part of total that stands on estimated amounts
+     */
+    estimated: string | null;
+    /**
+     * Part of the amounts that is estimated, 0 to 1
+     */
+    estimatedShare: number;
+    from: string;
+    given: string;
+    lines: Array<BillLineBody> | null;
+    /**
+     * Hours of which an amount is known
+     */
+    measured: number;
+    /**
+     * Of the document
+     */
+    revision: number;
+    /**
+     * What was taken, in the coherent unit
+     */
+    taken: string;
+    to: string;
+    /**
+     * Cost less credit
+     */
+    total: string | null;
+    /**
+     * Those of them for which there is no price
+     */
+    unpriced: number;
 };
 
 export type Bin = {
@@ -348,6 +610,91 @@ export type ContributorsBody = {
     unknown: number;
 };
 
+export type CostNowBody = {
+    at: string;
+    /**
+     * What one that is given back is worth
+     */
+    credit: string | null;
+    currency: string;
+    day: CostUpToNowBody;
+    document: string;
+    /**
+     * What is taken in an hour as things are, in the coherent unit (of electricity: W); below zero it is given back
+     */
+    flow: string | null;
+    month: CostUpToNowBody;
+    of: string;
+    /**
+     * What that costs in an hour
+     */
+    perHour: string | null;
+    /**
+     * What one more unit costs, with taxes; null: it has no price
+     */
+    price: string | null;
+    /**
+     * The prices it is made of
+     */
+    rates: Array<PriceRateBody> | null;
+    revision: number;
+    /**
+     * Up to when windows are settled; what is after it is an estimate
+     */
+    settled: string;
+    /**
+     * Unit that prices are for
+     */
+    unit: string;
+    year: CostUpToNowBody;
+    zone: string;
+};
+
+export type CostUpToNowBody = {
+    /**
+     * Part of the time, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: number;
+    /**
+     * Of all lines but credits; null when nothing was measured or no price was in force
+     */
+    cost: string | null;
+    /**
+     * For what was given back
+     */
+    credit: string | null;
+    /**
+     * The part of total that stands on estimated amounts
+     */
+    estimated: string | null;
+    /**
+     * Part of the amounts that is estimated, 0 to 1
+     */
+    estimatedShare: number;
+    from: string;
+    given: string;
+    /**
+     * Hours of which an amount is known
+     */
+    measured: number;
+    /**
+     * What was taken, in the coherent unit
+     */
+    taken: string;
+    /**
+     * End of the period; the costs are up to now
+     */
+    to: string;
+    /**
+     * Cost less credit
+     */
+    total: string | null;
+    /**
+     * Those of them for which there is no price
+     */
+    unpriced: number;
+};
+
 export type Costs = {
     /**
      * Decimal; empty: not known
@@ -363,6 +710,75 @@ export type Costs = {
      */
     estimatedShare: number | null;
     tariff?: string;
+};
+
+export type CostsBody = {
+    /**
+     * Part of the window, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: Array<number> | null;
+    /**
+     * Of a day and longer: the bill of the window alone, without credits
+     */
+    cost?: Array<string | null>;
+    /**
+     * What is credited on it
+     */
+    credit?: Array<string | null>;
+    /**
+     * Of the money; gCO2e for emissions; empty when nothing prices the time
+     */
+    currency: string;
+    end: Array<number> | null;
+    /**
+     * The part of used that stands on estimated amounts
+     */
+    estimated: Array<string | null> | null;
+    /**
+     * Part of the amounts that is estimated, 0 to 1
+     */
+    estimatedShare: Array<number> | null;
+    /**
+     * What was given back
+     */
+    given: Array<number | null> | null;
+    /**
+     * cost, location or market
+     */
+    of: string;
+    /**
+     * Up to when windows are settled, ms since 1970 UTC; later ones are empty
+     */
+    settled: number;
+    size: string;
+    /**
+     * Begin of each window, ms since 1970 UTC
+     */
+    start: Array<number> | null;
+    /**
+     * What was taken; null when nothing is known
+     */
+    taken: Array<number | null> | null;
+    /**
+     * Cost less credit
+     */
+    total?: Array<string | null>;
+    /**
+     * Unit of the amounts
+     */
+    unit: string;
+    /**
+     * Hours with a known amount and without a price
+     */
+    unpriced: Array<number> | null;
+    /**
+     * What the amounts cost, less what is credited, with the taxes on both; each quarter of an hour rounded. Null when no amount with a price is known. Standing and demand charges are not in it
+     */
+    used: Array<string | null> | null;
+    /**
+     * Time zone by whose calendar windows begin and end
+     */
+    zone: string;
 };
 
 export type CountOutputBody = {
@@ -519,6 +935,41 @@ export type Document = {
      * Places with a time zone
      */
     sites?: Array<Site> | null;
+};
+
+export type DocumentRevisionBody = {
+    /**
+     * When
+     */
+    at: string;
+    /**
+     * Why something that was priced already was changed
+     */
+    correction?: string;
+    /**
+     * Identifier of the document
+     */
+    id: string;
+    /**
+     * The document was removed with it
+     */
+    removed?: boolean;
+    /**
+     * From 1; the newest is in force
+     */
+    revision: number;
+    /**
+     * First day that it prices otherwise than the revision before it
+     */
+    since?: string;
+    /**
+     * Who put it
+     */
+    who: string;
+};
+
+export type DocumentRevisionsBody = {
+    items: Array<DocumentRevisionBody> | null;
 };
 
 export type DurationBody = {
@@ -1671,6 +2122,58 @@ export type PointInTime = {
     value: number;
 };
 
+export type PriceBody = {
+    /**
+     * Begin
+     */
+    from: string;
+    /**
+     * End, not part of it
+     */
+    to: string;
+    /**
+     * The price; absent: there is none
+     */
+    value?: string;
+};
+
+export type PriceRateBody = {
+    component: string;
+    kind: string;
+    name?: string;
+    /**
+     * For a unit; null: the series has none now
+     */
+    price: string | null;
+    /**
+     * Band, step or series
+     */
+    slot?: string;
+};
+
+export type PricesBody = {
+    /**
+     * With step and values: when the first begins
+     */
+    from?: string;
+    /**
+     * Prices in order of time
+     */
+    quotes?: Array<PriceBody> | null;
+    /**
+     * How long each is for
+     */
+    step?: '15m' | '30m' | '1h';
+    /**
+     * What the values are in, for people
+     */
+    unit?: string;
+    /**
+     * Values that follow one another; an empty one is none
+     */
+    values?: Array<string> | null;
+};
+
 export type ProviderLink = {
     name: string;
     /**
@@ -2179,6 +2682,35 @@ export type SensorLatest = {
     value: number | null;
 };
 
+export type SeriesPutBody = {
+    at: string;
+    correction?: string;
+    /**
+     * Begin of what it was about
+     */
+    from: string;
+    /**
+     * Counts what was said of the series; 0: it changed nothing
+     */
+    number: number;
+    /**
+     * How many prices were given
+     */
+    quotes: number;
+    /**
+     * How many others, that had another value, they replaced
+     */
+    replaced: number;
+    series: string;
+    to: string;
+    unit?: string;
+    who: string;
+};
+
+export type SeriesPutsBody = {
+    items: Array<SeriesPutBody> | null;
+};
+
 export type SignInWays = {
     /**
      * Name and password are taken
@@ -2363,6 +2895,321 @@ export type System = {
     version: string;
 };
 
+export type Tariff = {
+    /**
+     * Calendars that divide the time into bands
+     */
+    calendars?: Array<TariffCalendar> | null;
+    /**
+     * Currency, best by its ISO 4217 code
+     */
+    currency: string;
+    /**
+     * Identifier
+     */
+    id?: string;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * What is measured: energy, volume, …; default energy
+     */
+    quantity?: string;
+    /**
+     * Unit the prices are for; default kWh for energy, else the coherent unit of the quantity
+     */
+    unit?: string;
+    /**
+     * Prices, each with the days on which they are in force, in order of time
+     */
+    versions: Array<TariffVersion> | null;
+    /**
+     * IANA time zone of its dates and times; that of the site when empty
+     */
+    zone?: string;
+};
+
+export type TariffBand = {
+    /**
+     * Days: mon, tue, wed, thu, fri, sat, sun, holiday; a holiday is no day of the week
+     */
+    days?: Array<string> | null;
+    /**
+     * Months: jan, feb, mar, …
+     */
+    months?: Array<string> | null;
+    /**
+     * Name of the band
+     */
+    name: string;
+    /**
+     * Parts of the year
+     */
+    seasons?: Array<TariffSeason> | null;
+    /**
+     * From-to by the clock of the zone; from later than to: the early and the late hours of the same day
+     */
+    times?: Array<string> | null;
+};
+
+export type TariffCalendar = {
+    /**
+     * Rules; the first that fits a time says its band
+     */
+    bands: Array<TariffBand> | null;
+    /**
+     * Days that count as holiday instead of as their day of the week
+     */
+    holidays?: TariffHolidays;
+    /**
+     * Identifier within the tariff
+     */
+    id: string;
+};
+
+export type TariffComponent = {
+    /**
+     * Demand: power that is free; what exceeds it is charged
+     */
+    above?: string;
+    /**
+     * Demand: bands in which peaks count; absent: always
+     */
+    bands?: Array<string> | null;
+    /**
+     * The calendar of the bands; may be absent when there is one calendar alone
+     */
+    calendar?: string;
+    /**
+     * Identifier within the version
+     */
+    id: string;
+    /**
+     * What it charges for
+     */
+    kind: 'energy' | 'feed_in' | 'standing' | 'demand' | 'tax';
+    /**
+     * Demand: power that is charged at least
+     */
+    minimum?: string;
+    /**
+     * As the bill calls it
+     */
+    name?: string;
+    /**
+     * Tax: components above it that it is on; absent: all of them but feed-in
+     */
+    on?: Array<string> | null;
+    /**
+     * Demand: highest quarter of an hour of the month, of the year, or of the twelve months up to and with the month
+     */
+    peak?: 'month' | 'year' | 'rolling';
+    /**
+     * Time the price is for: day, month or year (standing), month or year (demand)
+     */
+    per?: 'day' | 'month' | 'year';
+    /**
+     * Tax: percent
+     */
+    percent?: string;
+    /**
+     * Price: for a unit (energy, feed_in), for 'per' (standing), for a unit of power and 'per' (demand)
+     */
+    price?: string;
+    /**
+     * Price for a unit in each band of the calendar
+     */
+    prices?: {
+        [key: string]: string;
+    };
+    /**
+     * Price for a unit from a series, as of a spot market
+     */
+    series?: TariffSeries;
+    /**
+     * Prices for a unit that change with the amount taken in a month or year
+     */
+    steps?: TariffSteps;
+};
+
+export type TariffFactor = {
+    /**
+     * A series of grams of CO2 equivalent for a unit, as of the hours
+     */
+    series?: TariffSeries;
+    /**
+     * Grams of CO2 equivalent for a unit
+     */
+    value?: string;
+};
+
+export type TariffFactors = {
+    /**
+     * Identifier
+     */
+    id?: string;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * What is measured: energy, volume, …; default energy
+     */
+    quantity?: string;
+    /**
+     * Unit the factors are for; default kWh for energy, else the coherent unit of the quantity
+     */
+    unit?: string;
+    /**
+     * Factors, each with the days on which they are in force, in order of time
+     */
+    versions: Array<TariffFactorsVersion> | null;
+    /**
+     * IANA time zone of its dates; that of the site when empty
+     */
+    zone?: string;
+};
+
+export type TariffFactorsVersion = {
+    /**
+     * How many of the unit are in one coherent unit of the quantity, where the unit is of another quantity
+     */
+    conversion?: string;
+    /**
+     * First day
+     */
+    from: string;
+    /**
+     * Location-based factor
+     */
+    location?: TariffFactor;
+    /**
+     * Market-based factor
+     */
+    market?: TariffFactor;
+    /**
+     * First day on which it is out of force; absent: until the next version, or open
+     */
+    to?: string;
+};
+
+export type TariffHolidays = {
+    /**
+     * Further holidays, by date
+     */
+    dates?: Array<string> | null;
+    /**
+     * Named sets of holidays; there is germany: those of all of Germany
+     */
+    rules?: Array<string> | null;
+};
+
+export type TariffPriceBody = {
+    /**
+     * Begin
+     */
+    from: string;
+    /**
+     * End, not part of it
+     */
+    to: string;
+    /**
+     * The price; absent: there is none
+     */
+    value?: string;
+};
+
+export type TariffPricesBody = {
+    /**
+     * With step and values: when the first begins
+     */
+    from?: string;
+    /**
+     * Prices in order of time
+     */
+    quotes?: Array<TariffPriceBody> | null;
+    /**
+     * How long each is for
+     */
+    step?: '15m' | '30m' | '1h';
+    /**
+     * What the values are in, for people
+     */
+    unit?: string;
+    /**
+     * Values that follow one another; an empty one is none
+     */
+    values?: Array<string> | null;
+};
+
+export type TariffSeason = {
+    /**
+     * First day, month-day
+     */
+    from: string;
+    /**
+     * First day that is out of it again, month-day
+     */
+    to: string;
+};
+
+export type TariffSeries = {
+    /**
+     * What values are multiplied with, as 0.001 from MWh to kWh; default 1
+     */
+    factor?: string;
+    /**
+     * What is added, for a unit; default 0
+     */
+    markup?: string;
+    /**
+     * Name of the series
+     */
+    name: string;
+};
+
+export type TariffStep = {
+    /**
+     * Price for a unit
+     */
+    price: string;
+    /**
+     * Amount up to which the price holds, in the unit of the prices
+     */
+    upTo?: string;
+};
+
+export type TariffSteps = {
+    /**
+     * The steps, from the lowest; the last one has no end
+     */
+    of: Array<TariffStep> | null;
+    /**
+     * When counting begins anew: month or year
+     */
+    per: 'month' | 'year';
+};
+
+export type TariffVersion = {
+    /**
+     * What the price is made of, in the order of the bill
+     */
+    components: Array<TariffComponent> | null;
+    /**
+     * How many of the unit are in one coherent unit of the quantity, where the unit is of another quantity: kWh in a m³ of gas
+     */
+    conversion?: string;
+    /**
+     * First day
+     */
+    from: string;
+    /**
+     * First day on which it is out of force; absent: until the next version, or open
+     */
+    to?: string;
+};
+
 export type TokenView = {
     created: string;
     createdBy: string;
@@ -2481,6 +3328,13 @@ export type Unassigned = {
      * The unit it was sent in, when known
      */
     unit?: string;
+};
+
+export type UndoCostAssignmentRequest = {
+    /**
+     * The reason, for whoever audits this
+     */
+    why: string;
 };
 
 export type UndoInterventionRequest = {
@@ -3253,6 +4107,422 @@ export type BackupResponses = {
     200: unknown;
 };
 
+export type ListCostAssignmentsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this sensor
+         */
+        sensor?: string;
+        /**
+         * Only those of this group
+         */
+        group?: string;
+    };
+    url: '/api/v1/costs/assignments';
+};
+
+export type ListCostAssignmentsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListCostAssignmentsError = ListCostAssignmentsErrors[keyof ListCostAssignmentsErrors];
+
+export type ListCostAssignmentsResponses = {
+    /**
+     * OK
+     */
+    200: AssignmentsBody;
+};
+
+export type ListCostAssignmentsResponse = ListCostAssignmentsResponses[keyof ListCostAssignmentsResponses];
+
+export type AssignCostsData = {
+    body: AssignBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/costs/assignments';
+};
+
+export type AssignCostsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type AssignCostsError = AssignCostsErrors[keyof AssignCostsErrors];
+
+export type AssignCostsResponses = {
+    /**
+     * Created
+     */
+    201: AssignmentBody;
+};
+
+export type AssignCostsResponse = AssignCostsResponses[keyof AssignCostsResponses];
+
+export type UndoCostAssignmentData = {
+    body: UndoCostAssignmentRequest;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/costs/assignments/{id}/undo';
+};
+
+export type UndoCostAssignmentErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type UndoCostAssignmentError = UndoCostAssignmentErrors[keyof UndoCostAssignmentErrors];
+
+export type UndoCostAssignmentResponses = {
+    /**
+     * OK
+     */
+    200: AssignmentBody;
+};
+
+export type UndoCostAssignmentResponse = UndoCostAssignmentResponses[keyof UndoCostAssignmentResponses];
+
+export type GroupCostsData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * Money by the tariff, or emissions by location-based or market-based factors
+         */
+        of?: 'cost' | 'location' | 'market';
+        /**
+         * Length of the windows
+         */
+        size?: '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/costs/groups/{id}';
+};
+
+export type GroupCostsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type GroupCostsError = GroupCostsErrors[keyof GroupCostsErrors];
+
+export type GroupCostsResponses = {
+    /**
+     * OK
+     */
+    200: CostsBody;
+};
+
+export type GroupCostsResponse = GroupCostsResponses[keyof GroupCostsResponses];
+
+export type GroupBillData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * Money by the tariff, or emissions by location-based or market-based factors
+         */
+        of?: 'cost' | 'location' | 'market';
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/costs/groups/{id}/bill';
+};
+
+export type GroupBillErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type GroupBillError = GroupBillErrors[keyof GroupBillErrors];
+
+export type GroupBillResponses = {
+    /**
+     * OK
+     */
+    200: BillBody;
+};
+
+export type GroupBillResponse = GroupBillResponses[keyof GroupBillResponses];
+
+export type GroupCostsNowData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * Money by the tariff, or emissions by location-based or market-based factors
+         */
+        of?: 'cost' | 'location' | 'market';
+    };
+    url: '/api/v1/costs/groups/{id}/now';
+};
+
+export type GroupCostsNowErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type GroupCostsNowError = GroupCostsNowErrors[keyof GroupCostsNowErrors];
+
+export type GroupCostsNowResponses = {
+    /**
+     * OK
+     */
+    200: CostNowBody;
+};
+
+export type GroupCostsNowResponse = GroupCostsNowResponses[keyof GroupCostsNowResponses];
+
+export type SensorCostsData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Money by the tariff, or emissions by location-based or market-based factors
+         */
+        of?: 'cost' | 'location' | 'market';
+        /**
+         * Length of the windows
+         */
+        size?: '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/costs/sensors/{id}';
+};
+
+export type SensorCostsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type SensorCostsError = SensorCostsErrors[keyof SensorCostsErrors];
+
+export type SensorCostsResponses = {
+    /**
+     * OK
+     */
+    200: CostsBody;
+};
+
+export type SensorCostsResponse = SensorCostsResponses[keyof SensorCostsResponses];
+
+export type SensorBillData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Money by the tariff, or emissions by location-based or market-based factors
+         */
+        of?: 'cost' | 'location' | 'market';
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/costs/sensors/{id}/bill';
+};
+
+export type SensorBillErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type SensorBillError = SensorBillErrors[keyof SensorBillErrors];
+
+export type SensorBillResponses = {
+    /**
+     * OK
+     */
+    200: BillBody;
+};
+
+export type SensorBillResponse = SensorBillResponses[keyof SensorBillResponses];
+
+export type SensorCostsNowData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Money by the tariff, or emissions by location-based or market-based factors
+         */
+        of?: 'cost' | 'location' | 'market';
+    };
+    url: '/api/v1/costs/sensors/{id}/now';
+};
+
+export type SensorCostsNowErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type SensorCostsNowError = SensorCostsNowErrors[keyof SensorCostsNowErrors];
+
+export type SensorCostsNowResponses = {
+    /**
+     * OK
+     */
+    200: CostNowBody;
+};
+
+export type SensorCostsNowResponse = SensorCostsNowResponses[keyof SensorCostsNowResponses];
+
 export type DeadLettersData = {
     body?: never;
     path?: never;
@@ -3307,6 +4577,233 @@ export type DoctorResponses = {
 };
 
 export type DoctorResponse = DoctorResponses[keyof DoctorResponses];
+
+export type ListFactorsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/factors';
+};
+
+export type ListFactorsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListFactorsError = ListFactorsErrors[keyof ListFactorsErrors];
+
+export type ListFactorsResponses = {
+    /**
+     * OK
+     */
+    200: DocumentRevisionsBody;
+};
+
+export type ListFactorsResponse = ListFactorsResponses[keyof ListFactorsResponses];
+
+export type DeleteFactorData = {
+    body?: never;
+    headers?: {
+        /**
+         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Why something that was priced already is changed; needed for that alone
+         */
+        correction?: string;
+    };
+    url: '/api/v1/factors/{id}';
+};
+
+export type DeleteFactorErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type DeleteFactorError = DeleteFactorErrors[keyof DeleteFactorErrors];
+
+export type DeleteFactorResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteFactorResponse = DeleteFactorResponses[keyof DeleteFactorResponses];
+
+export type GetFactorData = {
+    body?: never;
+    headers?: {
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * An earlier one; default: the newest
+         */
+        revision?: number;
+        /**
+         * default: what Accept says, else json
+         */
+        format?: 'json' | 'yaml';
+    };
+    url: '/api/v1/factors/{id}';
+};
+
+export type GetFactorErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type GetFactorError = GetFactorErrors[keyof GetFactorErrors];
+
+export type GetFactorResponses = {
+    /**
+     * The document
+     */
+    200: TariffFactors;
+};
+
+export type GetFactorResponse = GetFactorResponses[keyof GetFactorResponses];
+
+export type PutFactorData = {
+    body: TariffFactors;
+    headers?: {
+        /**
+         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         */
+        'If-Match'?: string;
+        /**
+         * application/json or application/yaml
+         */
+        'Content-Type'?: string;
+    };
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Why something that was priced already is changed; needed for that alone
+         */
+        correction?: string;
+    };
+    url: '/api/v1/factors/{id}';
+};
+
+export type PutFactorErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unsupported Media Type
+     */
+    415: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type PutFactorError = PutFactorErrors[keyof PutFactorErrors];
+
+export type PutFactorResponses = {
+    /**
+     * OK
+     */
+    200: DocumentRevisionBody;
+};
+
+export type PutFactorResponse = PutFactorResponses[keyof PutFactorResponses];
+
+export type ListFactorRevisionsData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/factors/{id}/revisions';
+};
+
+export type ListFactorRevisionsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListFactorRevisionsError = ListFactorRevisionsErrors[keyof ListFactorRevisionsErrors];
+
+export type ListFactorRevisionsResponses = {
+    /**
+     * OK
+     */
+    200: DocumentRevisionsBody;
+};
+
+export type ListFactorRevisionsResponse = ListFactorRevisionsResponses[keyof ListFactorRevisionsResponses];
 
 export type ListGroupsData = {
     body?: never;
@@ -4667,6 +6164,157 @@ export type MoveResponses = {
 };
 
 export type MoveResponse = MoveResponses[keyof MoveResponses];
+
+export type ListPriceSeriesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/prices';
+};
+
+export type ListPriceSeriesErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListPriceSeriesError = ListPriceSeriesErrors[keyof ListPriceSeriesErrors];
+
+export type ListPriceSeriesResponses = {
+    /**
+     * OK
+     */
+    200: SeriesPutsBody;
+};
+
+export type ListPriceSeriesResponse = ListPriceSeriesResponses[keyof ListPriceSeriesResponses];
+
+export type GetPriceSeriesData = {
+    body?: never;
+    path: {
+        /**
+         * Name of the series, as tariffs and factors refer to it
+         */
+        name: string;
+    };
+    query?: {
+        /**
+         * Begin: RFC 3339, a date in UTC, or ms since 1970 UTC. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: two days from now
+         */
+        to?: string;
+    };
+    url: '/api/v1/prices/{name}';
+};
+
+export type GetPriceSeriesErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type GetPriceSeriesError = GetPriceSeriesErrors[keyof GetPriceSeriesErrors];
+
+export type GetPriceSeriesResponses = {
+    /**
+     * OK
+     */
+    200: PricesBody;
+};
+
+export type GetPriceSeriesResponse = GetPriceSeriesResponses[keyof GetPriceSeriesResponses];
+
+export type PutPricesData = {
+    body: TariffPricesBody;
+    headers?: {
+        /**
+         * application/json or application/yaml
+         */
+        'Content-Type'?: string;
+    };
+    path: {
+        /**
+         * Name of the series, as tariffs and factors refer to it
+         */
+        name: string;
+    };
+    query?: {
+        /**
+         * Why prices that were priced by already are changed; needed for that alone
+         */
+        correction?: string;
+    };
+    url: '/api/v1/prices/{name}';
+};
+
+export type PutPricesErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unsupported Media Type
+     */
+    415: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type PutPricesError = PutPricesErrors[keyof PutPricesErrors];
+
+export type PutPricesResponses = {
+    /**
+     * OK
+     */
+    200: SeriesPutBody;
+};
+
+export type PutPricesResponse = PutPricesResponses[keyof PutPricesResponses];
+
+export type ListPricePutsData = {
+    body?: never;
+    path: {
+        /**
+         * Name of the series, as tariffs and factors refer to it
+         */
+        name: string;
+    };
+    query?: never;
+    url: '/api/v1/prices/{name}/revisions';
+};
+
+export type ListPricePutsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListPricePutsError = ListPricePutsErrors[keyof ListPricePutsErrors];
+
+export type ListPricePutsResponses = {
+    /**
+     * OK
+     */
+    200: SeriesPutsBody;
+};
+
+export type ListPricePutsResponse = ListPricePutsResponses[keyof ListPricePutsResponses];
 
 export type RenameData = {
     body: RenameRequest;
@@ -6406,6 +8054,233 @@ export type SystemResponses = {
 };
 
 export type SystemResponse = SystemResponses[keyof SystemResponses];
+
+export type ListTariffsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/tariffs';
+};
+
+export type ListTariffsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListTariffsError = ListTariffsErrors[keyof ListTariffsErrors];
+
+export type ListTariffsResponses = {
+    /**
+     * OK
+     */
+    200: DocumentRevisionsBody;
+};
+
+export type ListTariffsResponse = ListTariffsResponses[keyof ListTariffsResponses];
+
+export type DeleteTariffData = {
+    body?: never;
+    headers?: {
+        /**
+         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Why something that was priced already is changed; needed for that alone
+         */
+        correction?: string;
+    };
+    url: '/api/v1/tariffs/{id}';
+};
+
+export type DeleteTariffErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type DeleteTariffError = DeleteTariffErrors[keyof DeleteTariffErrors];
+
+export type DeleteTariffResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteTariffResponse = DeleteTariffResponses[keyof DeleteTariffResponses];
+
+export type GetTariffData = {
+    body?: never;
+    headers?: {
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * An earlier one; default: the newest
+         */
+        revision?: number;
+        /**
+         * default: what Accept says, else json
+         */
+        format?: 'json' | 'yaml';
+    };
+    url: '/api/v1/tariffs/{id}';
+};
+
+export type GetTariffErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type GetTariffError = GetTariffErrors[keyof GetTariffErrors];
+
+export type GetTariffResponses = {
+    /**
+     * The document
+     */
+    200: Tariff;
+};
+
+export type GetTariffResponse = GetTariffResponses[keyof GetTariffResponses];
+
+export type PutTariffData = {
+    body: Tariff;
+    headers?: {
+        /**
+         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         */
+        'If-Match'?: string;
+        /**
+         * application/json or application/yaml
+         */
+        'Content-Type'?: string;
+    };
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Why something that was priced already is changed; needed for that alone
+         */
+        correction?: string;
+    };
+    url: '/api/v1/tariffs/{id}';
+};
+
+export type PutTariffErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unsupported Media Type
+     */
+    415: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type PutTariffError = PutTariffErrors[keyof PutTariffErrors];
+
+export type PutTariffResponses = {
+    /**
+     * OK
+     */
+    200: DocumentRevisionBody;
+};
+
+export type PutTariffResponse = PutTariffResponses[keyof PutTariffResponses];
+
+export type ListTariffRevisionsData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/tariffs/{id}/revisions';
+};
+
+export type ListTariffRevisionsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListTariffRevisionsError = ListTariffRevisionsErrors[keyof ListTariffRevisionsErrors];
+
+export type ListTariffRevisionsResponses = {
+    /**
+     * OK
+     */
+    200: DocumentRevisionsBody;
+};
+
+export type ListTariffRevisionsResponse = ListTariffRevisionsResponses[keyof ListTariffRevisionsResponses];
 
 export type ListTokensData = {
     body?: never;

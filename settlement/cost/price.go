@@ -1,0 +1,395 @@
+package cost
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/cost/contract"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/tariff"
+	"github.com/wattwerk/wattwerk/window"
+)
+
+// MostDays is how many days are priced at once, and MostWindows into how many
+// windows they are divided.
+const (
+	MostDays    = 1_150
+	MostWindows = 40_000
+)
+
+const quarter record.Millis = window.QuarterLength
+
+// quartersAtOnce is how many quarters of an hour are in memory.
+const quartersAtOnce = 10_000
+
+// measure is what was measured in a quarter of an hour.
+type measure struct {
+	tariff.Window
+	completeness float64
+}
+
+// join makes of the rows of a point, and of the sensor that counts what is given
+// back, what is priced. A quarter is known when both are; without a row of the
+// second one it is taken for not known.
+func join(r, export *ledger.Row) measure {
+	m := measure{completeness: r.Completeness()}
+	m.Span = window.Span{From: r.Start, To: r.End}
+	m.Known, m.Amount = r.Known, r.Amount
+	m.Estimated = min(r.Estimated, magnitude(r.Amount))
+	if r.Amount < 0 {
+		m.Estimated = -m.Estimated
+	}
+	if export != nil {
+		m.Known = m.Known && export.Known && export.Amount >= 0
+		m.Export, m.ExportEstimated = export.Amount, min(export.Estimated, export.Amount)
+		m.completeness = min(m.completeness, export.Completeness())
+	}
+	return m
+}
+
+func magnitude(a energy.Amount) energy.Amount {
+	if a < 0 {
+		return -a
+	}
+	return a
+}
+
+// feed hands what was measured in a span of a stretch, or of those before it
+// that count, to f, in order and without a hole.
+func (s *Service) feed(ctx context.Context, x *stretch, at window.Span, f func(measure) error) error {
+	for _, p := range append(slices.Clone(x.earlier), piece{x.span, x.Export}) {
+		part := cut(p.span, at)
+		for from := part.From; from < part.To; from += quartersAtOnce * quarter {
+			to := min(from+quartersAtOnce*quarter, part.To)
+			rows, _, err := s.opts.Windows.Windows(ctx, x.Point, window.Quarter, from, to)
+			if err != nil {
+				return err
+			}
+			var exports []ledger.Row
+			if p.export != "" {
+				if exports, _, err = s.opts.Windows.Windows(ctx, ledger.SensorPoint(p.export), window.Quarter, from, to); err != nil {
+					return err
+				}
+			}
+			for i := range rows {
+				var export *ledger.Row
+				if p.export != "" {
+					export = &exports[i]
+				}
+				if err := f(join(&rows[i], export)); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// since is from when on windows count for what is priced from a moment on.
+func (x *stretch) since(from record.Millis) record.Millis {
+	first := x.span.From
+	if len(x.earlier) > 0 {
+		first = x.earlier[0].span.From
+	}
+	return max(x.plan.Since(from), min(first, from))
+}
+
+// quotes reads the series that the plan of a stretch names.
+func (s *Service) quotes(ctx context.Context, x *stretch, at window.Span) (map[string][]tariff.Quote, error) {
+	out := make(map[string][]tariff.Quote)
+	for _, name := range x.plan.Series() {
+		var err error
+		if out[name], err = s.store.Quotes(ctx, name, at.From, at.To); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Part is the bill of the time in which one assignment held.
+type Part struct {
+	Assignment contract.Assignment
+	Revision   int64         // of the document
+	PerUnit    energy.Amount // see tariff.Plan
+	tariff.Bill
+	Completeness float64 // part of the time, and of the members, that readings speak of
+}
+
+// Sum adds up bills. Known is false when nothing was measured or had a price: then
+// the money has no meaning.
+type Sum struct {
+	Known                          bool
+	Currency                       string
+	Cost, Credit, Total, Estimated tariff.Money
+	Taken, TakenEstimated          energy.Amount
+	Given, GivenEstimated          energy.Amount
+	Measured, Unpriced             int64   // ms; see tariff.Bill
+	Covered                        float64 // ms that readings speak of, of all members
+}
+
+// add adds a bill; the error says that it is in another currency.
+func (x *Sum) add(b *tariff.Bill, covered float64) error {
+	if x.Currency != "" && b.Currency != x.Currency {
+		return refuse(http.StatusUnprocessableEntity, "the tariffs of this time are in %s and in %s, which cannot be added up; ask for the time of each alone", x.Currency, b.Currency)
+	}
+	x.Currency = b.Currency
+	if b.Known && b.Measured > 0 {
+		x.Known = true
+		x.Cost, x.Credit, x.Total, x.Estimated = x.Cost+b.Cost, x.Credit+b.Credit, x.Total+b.Total, x.Estimated+b.Estimated
+	}
+	x.Taken, x.TakenEstimated = x.Taken+b.Taken, x.TakenEstimated+b.TakenEstimated
+	x.Given, x.GivenEstimated = x.Given+b.Given, x.GivenEstimated+b.GivenEstimated
+	x.Measured, x.Unpriced, x.Covered = x.Measured+b.Measured, x.Unpriced+b.Unpriced, x.Covered+covered
+	return nil
+}
+
+// EstimatedShare is the part of the amounts that is estimated, from 0 to 1; 0 when
+// there are none.
+func (x *Sum) EstimatedShare() float64 {
+	if all := float64(x.Taken) + float64(x.Given); all > 0 {
+		return (float64(x.TakenEstimated) + float64(x.GivenEstimated)) / all
+	}
+	return 0
+}
+
+// Bill is what a span costs: the bill of each assignment that held in it.
+type Bill struct {
+	Span    window.Span
+	Parts   []Part
+	Sum     Sum
+	Settled record.Millis // up to when windows are settled
+}
+
+// Bill prices a span, which begins and ends at a quarter of an hour.
+func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at window.Span) (*Bill, error) {
+	if err := bounded(at); err != nil {
+		return nil, err
+	}
+	done, err := s.slot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	b, err := s.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.stretches(b, p, basis)
+	if err != nil {
+		return nil, err
+	}
+	settled, err := s.settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &Bill{Span: at, Settled: settled.To}
+	for i := range all {
+		x := &all[i]
+		period := cut(x.span, at)
+		if x.plan == nil || empty(period) {
+			continue
+		}
+		r, err := s.walker(ctx, x, period, period)
+		if err != nil {
+			return nil, err
+		}
+		covered := 0.0
+		err = s.feed(ctx, x, period, func(m measure) error {
+			covered += m.completeness * float64(m.Span.Length())
+			_, err := r.Add(m.Window)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		bill, err := r.Bill()
+		if err != nil {
+			return nil, refuse(http.StatusUnprocessableEntity, "%v", err)
+		}
+		if err := out.Sum.add(&bill, covered); err != nil {
+			return nil, err
+		}
+		out.Parts = append(out.Parts, Part{Assignment: x.Assignment, Revision: x.revision, PerUnit: x.plan.PerUnit(), Bill: bill, Completeness: covered / float64(period.Length())})
+	}
+	return out, nil
+}
+
+func bounded(at window.Span) error {
+	switch {
+	case at.From >= at.To:
+		return refuse(http.StatusUnprocessableEntity, "from (%s) is not before to (%s)", at.From, at.To)
+	case at.Length() > MostDays*86_400_000:
+		return refuse(http.StatusUnprocessableEntity, "at most %d days are priced at once; ask for a shorter time", MostDays)
+	case at.From%quarter != 0 || at.To%quarter != 0:
+		return refuse(http.StatusUnprocessableEntity, "costs begin and end at a quarter of an hour; %s or %s is none", at.From, at.To)
+	}
+	return nil
+}
+
+// Priced is what a window costs. Used is what the amounts of it cost, and the
+// taxes on that, each quarter of an hour rounded; Known is false when there is
+// no such amount with a price. Sum, of windows of a day and longer, is the bill of
+// the window alone.
+type Priced struct {
+	Span                window.Span
+	Known               bool
+	Used, UsedEstimated tariff.Money
+	Sum                 Sum
+}
+
+// Windows prices the windows of a span, by the calendar of the site.
+func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size window.Size, at window.Span) (out []Priced, settled record.Millis, err error) {
+	done, err := s.slot(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer done()
+	b, err := s.current(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for w := range s.site(p).calendar.Spans(size, at.From, at.To) {
+		if len(out) == MostWindows {
+			return nil, 0, refuse(http.StatusUnprocessableEntity, "more than %d windows; ask for a shorter time or longer windows", MostWindows)
+		}
+		out = append(out, Priced{Span: w})
+	}
+	if len(out) == 0 || size < window.Quarter {
+		return nil, 0, refuse(http.StatusUnprocessableEntity, "from is not before to, or the windows are shorter than those that are kept")
+	}
+	if err := bounded(window.Span{From: out[0].Span.From, To: out[len(out)-1].Span.To}); err != nil {
+		return nil, 0, err
+	}
+	all, err := s.stretches(b, p, basis)
+	if err != nil {
+		return nil, 0, err
+	}
+	within, err := s.settled(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range all {
+		x := &all[i]
+		if x.plan == nil {
+			continue
+		}
+		var spans []window.Span
+		var into []*Priced
+		for k := range out {
+			if part := cut(out[k].Span, x.span); !empty(part) {
+				spans, into = append(spans, part), append(into, &out[k])
+			}
+		}
+		if err := s.walk(ctx, x, spans, into, size >= window.Day); err != nil {
+			return nil, 0, err
+		}
+	}
+	return out, within.To, nil
+}
+
+// walk prices spans that follow one another, and adds to what is known of each.
+// With bills each is priced for itself.
+func (s *Service) walk(ctx context.Context, x *stretch, spans []window.Span, into []*Priced, bills bool) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	whole := window.Span{From: spans[0].From, To: spans[len(spans)-1].To}
+	period := whole
+	if bills { // to the one that goes on all windows are before its period
+		period.From = period.To
+	}
+	on, err := s.walker(ctx, x, whole, period)
+	if err != nil {
+		return err
+	}
+	i, r := 0, on
+	if bills {
+		if r, err = on.Next(spans[0]); err != nil {
+			return err
+		}
+	}
+	covered := 0.0
+	finish := func() error {
+		sum := &into[i].Sum
+		if !bills {
+			sum.Covered += covered
+			sum.Currency = x.plan.Currency()
+			return nil
+		}
+		bill, err := r.Bill()
+		if err != nil {
+			return err
+		}
+		return sum.add(&bill, covered)
+	}
+	err = s.feed(ctx, x, whole, func(m measure) error {
+		for m.Span.From >= spans[i].To {
+			if err := finish(); err != nil {
+				return err
+			}
+			i, covered = i+1, 0
+			if bills {
+				if r, err = on.Next(spans[i]); err != nil {
+					return err
+				}
+			}
+		}
+		covered += m.completeness * float64(m.Span.Length())
+		c, err := r.Add(m.Window)
+		if err != nil {
+			return err
+		}
+		if bills {
+			if _, err := on.Add(m.Window); err != nil {
+				return err
+			}
+		} else if m.Known {
+			into[i].Sum.measured(m, c.Known)
+		}
+		if c.Known {
+			into[i].Known = true
+			into[i].Used += c.Money
+			into[i].UsedEstimated += c.Estimated
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return finish()
+}
+
+// measured adds what was measured in a quarter of an hour, without its money.
+func (x *Sum) measured(m measure, priced bool) {
+	x.Measured += m.Span.Length()
+	if !priced {
+		x.Unpriced += m.Span.Length()
+	}
+	if m.Amount >= 0 {
+		x.Taken, x.TakenEstimated = x.Taken+m.Amount, x.TakenEstimated+m.Estimated
+	} else {
+		x.Given, x.GivenEstimated = x.Given-m.Amount, x.GivenEstimated-m.Estimated
+	}
+	x.Given, x.GivenEstimated = x.Given+m.Export, x.GivenEstimated+m.ExportEstimated
+}
+
+// walker makes a pricer of a period at the end of, or as long as, a span, and
+// tells it what was before the span.
+func (s *Service) walker(ctx context.Context, x *stretch, whole, period window.Span) (*tariff.Pricer, error) {
+	before := window.Span{From: x.since(whole.From), To: whole.From}
+	series, err := s.quotes(ctx, x, window.Span{From: before.From, To: whole.To})
+	if err != nil {
+		return nil, err
+	}
+	r, err := x.plan.Price(period, series)
+	if err != nil {
+		return nil, err
+	}
+	return r, s.feed(ctx, x, before, func(m measure) error {
+		_, err := r.Add(m.Window)
+		return err
+	})
+}
