@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
 )
 
 // errBad is wrapped by errors about what was asked for.
@@ -81,7 +82,7 @@ func (s *Service) Intervene(ctx context.Context, id record.SensorID, b ledger.In
 	if sn.Formula != "" {
 		return ledger.Intervention{}, fmt.Errorf("%w: sensor %q is virtual and has no readings of its own; correct those of the sensors that its formula uses", errBad, id)
 	}
-	if err := check(&b, rulesOf(sn).Counter); err != nil {
+	if err := check(&b, reading.Rules(sn).Counter); err != nil {
 		return ledger.Intervention{}, err
 	}
 	var random [8]byte
@@ -125,16 +126,9 @@ func (s *Service) Undo(ctx context.Context, id, why, who string) (ledger.Interve
 // mostInterventions bounds those that are in force.
 const mostInterventions = 200_000
 
-// decisions are what people have decided about the readings of a sensor, as
-// far as it is in force.
-type decisions struct {
-	corrections []energy.Correction
-	overrides   []energy.Override
-}
-
 // decided reads all decisions that are in force: of one sensor, or of all when
 // it is empty.
-func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[record.SensorID]decisions, error) {
+func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[record.SensorID]reading.Decisions, error) {
 	all, err := from.Interventions(ctx, id, false, mostInterventions)
 	if err != nil {
 		return nil, err
@@ -143,13 +137,13 @@ func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[r
 		return nil, fmt.Errorf("read interventions: there are more than %d in force", mostInterventions)
 	}
 	slices.SortFunc(all, func(a, b ledger.Intervention) int { return cmp.Compare(a.Number, b.Number) })
-	out := make(map[record.SensorID]decisions)
+	out := make(map[record.SensorID]reading.Decisions)
 	for _, x := range all {
 		d := out[x.Sensor]
 		if ledger.Correction(x.Kind) {
-			d.corrections = append(d.corrections, correctionOf(x))
+			d.Corrections = append(d.Corrections, correctionOf(x))
 		} else {
-			d.overrides = append(d.overrides, overrideOf(x))
+			d.Overrides = append(d.Overrides, overrideOf(x))
 		}
 		out[x.Sensor] = d
 	}
@@ -157,7 +151,10 @@ func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[r
 }
 
 func correctionOf(x ledger.Intervention) energy.Correction {
-	c := energy.Correction{Sequence: x.Number, From: record.MillisOf(x.From), To: record.MillisOf(*x.To), Value: valueOf(x.Value)}
+	c := energy.Correction{Sequence: x.Number, From: record.MillisOf(x.From), To: record.MillisOf(*x.To)}
+	if x.Value != nil {
+		c.Value = *x.Value
+	}
 	switch x.Kind {
 	case ledger.Exclude:
 		c.Method = energy.Exclude

@@ -10,6 +10,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
 	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -112,7 +113,7 @@ func (w *world) oracle(from, to record.Millis) *oracle {
 		for _, r := range w.memory.all[sn.ID] {
 			rs = append(rs, energy.Reading{Time: r.Time, Value: r.Value, Quality: energy.Measured})
 		}
-		values, _ := energy.Settle(rs, edges, rulesOf(sn), nil)
+		values, _ := energy.Settle(rs, edges, reading.Rules(sn), nil)
 		rows := make(map[record.Millis]ledger.Row)
 		for _, r := range rowsOf(values, edges) {
 			rows[r.Start] = r

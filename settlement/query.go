@@ -8,6 +8,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
 	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -131,18 +132,18 @@ func (s *Service) fineSensor(ctx context.Context, m *model.Model, id record.Sens
 
 // values settles a sensor between edges that are given.
 func (s *Service) values(ctx context.Context, sn *model.Sensor, edges []record.Millis) ([]energy.Value, []energy.Annotation, error) {
-	rules := rulesOf(sn)
+	rules := reading.Rules(sn)
 	decided, err := decided(ctx, s.opts.Store, sn.ID)
 	if err != nil {
 		return nil, nil, err
 	}
 	d, at := decided[sn.ID], span{edges[0], edges[len(edges)-1]}
 	// What Settle needs begins at a quarter of an hour.
-	rs, err := gather(ctx, s.opts.Readings, sn.ID, span{at.from / quarter * quarter, at.to}, rules, d)
+	rs, err := reading.Gather(ctx, s.opts.Readings, sn.ID, window.Span{From: at.from / quarter * quarter, To: at.to}, rules, d)
 	if err != nil {
 		return nil, nil, err
 	}
-	values, notes := energy.Settle(energy.Correct(rs, d.corrections, rules, window.Span{From: at.from, To: at.to}), edges, rules, d.overrides)
+	values, notes := energy.Settle(energy.Correct(rs, d.Corrections, rules, window.Span{From: at.from, To: at.to}), edges, rules, d.Overrides)
 	return values, notes, nil
 }
 

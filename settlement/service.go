@@ -13,12 +13,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/catalog"
-	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/formula"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
 	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -30,7 +30,7 @@ const DefaultDelay = 2 * time.Minute
 type Options struct {
 	Store      *ledger.Store
 	Catalog    *catalog.Catalog
-	Readings   Readings
+	Readings   reading.Source
 	Share      run.Share                    // who else settles into the same store; nil: nobody
 	Delay      time.Duration                // how long after its end a window is settled, more than a minute; default DefaultDelay
 	Actor      func(context.Context) string // who makes a request; nil: unknown
@@ -52,6 +52,10 @@ type Service struct {
 	calendars sync.Map // by the name of the zone; to read one takes a while
 
 	at struct{ frontier, floor, marks, first atomic.Int64 } // 0 unless this process settles
+
+	// Up and down to here windows may have been stored, though they do not count
+	// as settled: something came in between. Guarded by mu.
+	tried struct{ up, down record.Millis }
 }
 
 // New checks the options and makes a service.
@@ -207,10 +211,23 @@ func (s *Service) look(ctx context.Context) error {
 		}
 		x.at.Store(int64(at))
 	}
+	var err error
+	if s.tried.up, err = s.opts.Store.Progress(ctx, triedUp); err != nil {
+		return err
+	}
+	if s.tried.down, err = s.opts.Store.Progress(ctx, triedDown); err != nil {
+		return err
+	}
 	n, err := s.opts.Store.CountMarks(ctx)
 	s.at.marks.Store(int64(n))
 	return err
 }
+
+// Names of how far settling was tried.
+const (
+	triedUp   = "tried up"
+	triedDown = "tried down"
+)
 
 // follow takes a revision of the model: other trees are kept, and what it
 // changes of the past is marked.
@@ -269,7 +286,7 @@ func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
 		for i := range patch.Sensors {
 			now := &patch.Sensors[i]
 			was := old[now.ID]
-			if was != nil && was.Site == now.Site && was.Formula == now.Formula && sameRules(was, now) {
+			if was != nil && was.Site == now.Site && was.Formula == now.Formula && reading.Same(was, now) {
 				continue
 			}
 			if err := s.mark(ctx, ledger.SensorKind, string(now.ID), span{0, record.MaxTime}); err != nil {
@@ -330,15 +347,6 @@ func (s *Service) followSites(ctx context.Context, m *model.Model, patch, invers
 		}
 	}
 	return nil
-}
-
-func sameRules(a, b *model.Sensor) bool {
-	x, y := rulesOf(a), rulesOf(b)
-	same := x.Counter == y.Counter && x.Integral == y.Integral && x.Interval == y.Interval && x.MaxAge == y.MaxAge &&
-		x.Width == y.Width && x.Tolerance == y.Tolerance && x.MaxRate == y.MaxRate
-	return same && a.Quantity == b.Quantity && slices.EqualFunc(x.Swaps, y.Swaps, func(a, b energy.Swap) bool {
-		return a.At == b.At && (a.End == nil) == (b.End == nil) && valueOf(a.End) == valueOf(b.End) && (a.Start == nil) == (b.Start == nil) && valueOf(a.Start) == valueOf(b.Start)
-	})
 }
 
 func (s *Service) mark(ctx context.Context, kind, name string, at span) error {
@@ -423,10 +431,28 @@ func (s *Service) kept() span {
 	return span{record.Millis(s.at.floor.Load()), record.Millis(s.at.frontier.Load())}
 }
 
+// rowsInMemory bounds how many windows of sensors are settled in one go, which
+// are in memory until the groups above them and the days are computed.
+const rowsInMemory = 1_000_000
+
 // chunk is how much time is settled in one go, so that memory stays bounded.
 func (s *Service) chunk(m *model.Model) record.Millis {
 	_, sensors, _, _ := m.Counts()
-	return quarter * record.Millis(min(max(400_000/max(sensors, 1), 4), 7*96))
+	return quarter * record.Millis(min(max(rowsInMemory/max(sensors, 1), 4), 7*96))
+}
+
+// days is the calendar of most sensors. What is settled in one go ends with one
+// of its days where it can, so that days are made once, of what is in memory.
+func (s *Service) days(m *model.Model) window.Calendar {
+	sensors := make(map[model.SiteID]int)
+	var most record.SensorID
+	n := 0
+	for sn := range m.Sensors() {
+		if sensors[sn.Site]++; sensors[sn.Site] > n {
+			n, most = sensors[sn.Site], sn.ID
+		}
+	}
+	return s.calendarOf(m, ledger.SensorPoint(most))
 }
 
 // advance settles what has passed.
@@ -445,8 +471,18 @@ func (s *Service) advance(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	m := s.opts.Catalog.State().Model
-	to := min(due, at+s.chunk(m))
-	if err := s.all(ctx, span{at, to}, to); err != nil {
+	to := due
+	if most := at + s.chunk(m); most < due {
+		to = most
+		if d := s.days(m).Span(window.Day, most); d.From > at {
+			to = d.From
+		}
+	}
+	virgin := span{max(at, s.tried.up), to}
+	if err := s.try(ctx, &s.tried.up, triedUp, max(to, s.tried.up)); err != nil {
+		return false, err
+	}
+	if err := s.all(ctx, span{at, to}, virgin, to); err != nil {
 		return false, err
 	}
 	s.at.frontier.Store(int64(to))
@@ -461,20 +497,46 @@ func (s *Service) descend(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	m := s.opts.Catalog.State().Model
-	from := max(oldest/quarter*quarter, at-s.chunk(m))
-	if err := s.all(ctx, span{from, at}, record.Millis(s.at.frontier.Load())); err != nil {
+	from := oldest / quarter * quarter
+	if least := at - s.chunk(m); least > from {
+		from = least
+		if d := s.days(m).Span(window.Day, least); d.From < least && d.To < at {
+			from = d.To
+		}
+	}
+	virgin := span{from, at}
+	if s.tried.down > 0 {
+		virgin.to = min(at, s.tried.down)
+	} else {
+		s.tried.down = at
+	}
+	if err := s.try(ctx, &s.tried.down, triedDown, min(from, s.tried.down)); err != nil {
+		return false, err
+	}
+	if err := s.all(ctx, span{from, at}, virgin, record.Millis(s.at.frontier.Load())); err != nil {
 		return false, err
 	}
 	s.at.floor.Store(int64(from))
 	return true, s.opts.Store.SetProgress(ctx, ledger.Floor, from)
 }
 
-// all settles every sensor and group for a span.
-func (s *Service) all(ctx context.Context, at span, limit record.Millis) error {
+// try notes how far windows are going to be stored.
+func (s *Service) try(ctx context.Context, at *record.Millis, name string, to record.Millis) error {
+	if *at == to {
+		return nil
+	}
+	*at = to
+	return s.opts.Store.SetProgress(ctx, name, to)
+}
+
+// all settles every sensor and group for a span. In virgin nothing was ever
+// stored.
+func (s *Service) all(ctx context.Context, at, virgin span, limit record.Millis) error {
 	j, err := s.newJob(ctx, s.settled().hull(at), s.kept().hull(at), limit)
 	if err != nil {
 		return err
 	}
+	j.virgin = virgin
 	// Numbered at once: one by one it is a transaction for each.
 	var points []ledger.Point
 	for sn := range j.model.Sensors() {
@@ -483,14 +545,8 @@ func (s *Service) all(ctx context.Context, at span, limit record.Millis) error {
 	if _, err := s.opts.Store.IDs(ctx, points, true); err != nil {
 		return err
 	}
-	for sn := range j.model.Sensors() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := j.sensor(ctx, sn.ID, at); err != nil {
-			return fmt.Errorf("settle sensor %s: %w", sn.ID, err)
-		}
-		s.passed(j, ledger.SensorPoint(sn.ID), at)
+	if err := j.sensors(ctx, at); err != nil {
+		return err
 	}
 	for h := range s.trees {
 		if x := s.trees.Newest(h); x != nil {
@@ -545,7 +601,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 				return false, err
 			}
 			if err := j.sensor(ctx, id, at); err != nil {
-				return false, fmt.Errorf("settle sensor %s: %w", id, err)
+				return false, err
 			}
 			// Its quarters may be as they were, and its days others.
 			p := ledger.SensorPoint(id)

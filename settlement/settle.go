@@ -1,14 +1,19 @@
 package settlement
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
 	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -31,14 +36,28 @@ func (a span) hull(b span) span {
 
 func (a span) cut(b span) span { return span{max(a.from, b.from), min(a.to, b.to)} }
 
+// without gives what is left of a span, in order.
+func (a span) without(b span) (rest []span) {
+	if b = b.cut(a); b.empty() {
+		return []span{a}
+	}
+	for _, x := range []span{{a.from, b.from}, {b.to, a.to}} {
+		if !x.empty() {
+			rest = append(rest, x)
+		}
+	}
+	return rest
+}
+
 // quarter is the length of the windows that are kept.
 const quarter record.Millis = window.QuarterLength
 
 // upQuarter is the first begin of a quarter at or after t.
 func upQuarter(t record.Millis) record.Millis { return (t + quarter - 1) / quarter * quarter }
 
-// near is the distance at which spans are taken as one.
-const near = 96 * quarter
+// near is the distance at which spans are taken as one: further apart they are
+// in different days.
+const near = 100 * quarter
 
 // spans are in order, and further apart than near.
 type spans []span
@@ -72,10 +91,11 @@ func (a spans) union(others spans, in span) spans {
 type job struct {
 	s       *Service
 	model   *model.Model
-	decided map[record.SensorID]decisions
+	decided map[record.SensorID]reading.Decisions
 	outline *tree.Outline
 	within  span          // no sensor's window outside is settled
 	kept    span          // nor what follows from sensors
+	virgin  span          // nothing was ever stored here
 	limit   record.Millis // days that end later have not passed
 
 	changes []ledger.Change // of ledger.Quarters, not yet stored
@@ -107,46 +127,124 @@ func (s *Service) newJob(ctx context.Context, within, kept span, limit record.Mi
 // changesAtOnce is how many rows are stored in one transaction.
 const changesAtOnce = 5000
 
+// sensors settles all sensors for a span. Computing goes on beside storing.
+func (j *job) sensors(ctx context.Context, at span) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workers := min(runtime.GOMAXPROCS(0), 8)
+	ids, done := make(chan record.SensorID), make(chan computed, 4*workers)
+	var g sync.WaitGroup
+	g.Go(func() {
+		defer close(ids)
+		for sn := range j.model.Sensors() {
+			select {
+			case ids <- sn.ID:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	for range workers {
+		g.Go(func() {
+			for id := range ids {
+				select {
+				case done <- j.compute(ctx, id, at):
+				case <-ctx.Done():
+					return
+				}
+			}
+		})
+	}
+	go func() {
+		g.Wait()
+		close(done)
+	}()
+	var failed error
+	for c := range done {
+		if failed != nil {
+			continue
+		}
+		if failed = j.take(ctx, c, at); failed != nil {
+			cancel()
+			continue
+		}
+		j.s.passed(j, ledger.SensorPoint(c.id), at)
+	}
+	if failed == nil {
+		failed = ctx.Err() // then not all of them came
+	}
+	return failed
+}
+
+// computed are the windows of a sensor in a span.
+type computed struct {
+	id   record.SensorID
+	in   span
+	rows []ledger.Row
+	err  error
+}
+
 // sensor settles a sensor for a span, and as far around it as readings within
 // the span reach.
 func (j *job) sensor(ctx context.Context, id record.SensorID, want span) error {
-	sn, ok := j.model.Sensor(id)
-	if !ok {
+	return j.take(ctx, j.compute(ctx, id, want), want)
+}
+
+// take stores what was computed for a span.
+func (j *job) take(ctx context.Context, c computed, want span) error {
+	if c.err != nil {
+		return fmt.Errorf("settle sensor %s: %w", c.id, c.err)
+	}
+	if sn, ok := j.model.Sensor(c.id); ok && sn.Formula != "" { // its windows follow from those of others
+		j.renewed[c.id] = j.renewed[c.id].with(want)
 		return nil
 	}
-	if sn.Formula != "" { // its windows follow from those of others
-		j.renewed[id] = j.renewed[id].with(want)
+	if c.in.empty() {
 		return nil
 	}
-	rules, decided := rulesOf(sn), j.decided[id]
-	n, _ := surroundings(rules)
-	rs, err := gather(ctx, j.s.opts.Readings, id, want, rules, decided)
+	changed, err := j.replace(ctx, ledger.SensorPoint(c.id), c.in, c.rows)
 	if err != nil {
-		return err
+		return fmt.Errorf("settle sensor %s: %w", c.id, err)
+	}
+	j.touched[c.id] = j.touched[c.id].union(changed, c.in)
+	return nil
+}
+
+// compute gives the windows of a sensor. It may be called by several goroutines
+// at the same time.
+func (j *job) compute(ctx context.Context, id record.SensorID, want span) (out computed) {
+	out.id = id
+	sn, ok := j.model.Sensor(id)
+	if !ok || sn.Formula != "" {
+		return out
+	}
+	rules, decided := reading.Rules(sn), j.decided[id]
+	n, _ := reading.Surroundings(rules)
+	rs, err := reading.Gather(ctx, j.s.opts.Readings, id, window.Span{From: want.from, To: want.to}, rules, decided)
+	if err != nil {
+		out.err = err
+		return out
 	}
 	var wide span
-	wide.from, wide.to = widen(decided.left(rs), want.from, want.to, n, rules)
+	wide.from, wide.to = reading.Widen(decided.Left(rs), want.from, want.to, n, rules)
 	if wide = wide.hull(want).cut(j.within); wide.empty() {
-		return nil
+		return out
 	}
 	if wide != want {
-		if rs, err = gather(ctx, j.s.opts.Readings, id, wide, rules, decided); err != nil {
-			return err
+		if rs, err = reading.Gather(ctx, j.s.opts.Readings, id, window.Span{From: wide.from, To: wide.to}, rules, decided); err != nil {
+			out.err = err
+			return out
 		}
 	}
-	rs = energy.Correct(rs, decided.corrections, rules, window.Span{From: wide.from, To: wide.to})
+	rs = energy.Correct(rs, decided.Corrections, rules, window.Span{From: wide.from, To: wide.to})
 	first := window.QuarterOf(wide.from)
 	edges := make([]record.Millis, 0, int(window.QuarterOf(wide.to)-first)+1)
 	for t := window.QuarterSpan(first).From; t <= wide.to; t += quarter {
 		edges = append(edges, t)
 	}
-	values, _ := energy.Settle(rs, edges, rules, decided.overrides)
-	changed, err := j.replace(ctx, ledger.SensorPoint(id), wide, rowsOf(values, edges))
-	if err != nil {
-		return err
-	}
-	j.touched[id] = j.touched[id].union(changed, wide)
-	return nil
+	values, _ := energy.Settle(rs, edges, rules, decided.Overrides)
+	out.in, out.rows = wide, rowsOf(values, edges)
+	return out
 }
 
 // replace makes rows those of the point in a span, and gives the span s in which
@@ -157,9 +255,13 @@ func (j *job) replace(ctx context.Context, p ledger.Point, within span, rows []l
 		return nil, err
 	}
 	id := ids[0]
-	old, err := j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, within.from, within.to)
-	if err != nil {
-		return nil, err
+	var old []ledger.Row
+	for _, at := range within.without(j.virgin) {
+		more, err := j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, at.from, at.to)
+		if err != nil {
+			return nil, err
+		}
+		old = append(old, more...)
 	}
 	made := rows
 	note := func(c ledger.Change) {
@@ -173,7 +275,7 @@ func (j *job) replace(ctx context.Context, p ledger.Point, within span, rows []l
 			note(ledger.Change{Gone: true, Row: old[0]})
 			old = old[1:]
 		case len(old) == 0 || rows[0].Start < old[0].Start:
-			note(ledger.Change{Row: rows[0]})
+			note(ledger.Change{New: j.virgin.from <= rows[0].Start && rows[0].Start < j.virgin.to, Row: rows[0]})
 			rows = rows[1:]
 		default:
 			if !ledger.Same(&old[0], &rows[0]) {
@@ -361,12 +463,30 @@ func (j *job) columns(ctx context.Context, points []ledger.Point, at span) (map[
 
 // rows gives the rows of a point in a span as they are now. Changes are stored.
 func (j *job) rows(ctx context.Context, p ledger.Point, id int64, at span) ([]ledger.Row, error) {
-	for _, f := range j.fresh[p] {
-		if f.from <= at.from && at.to <= f.to {
+	var out []ledger.Row
+	rest := []span{at}
+	for _, f := range slices.Backward(j.fresh[p]) { // the newest counts
+		if f.from <= at.from && at.to <= f.to && len(out) == 0 {
 			return tree.Between(f.rows, at.from, at.to), nil
 		}
+		var left []span
+		for _, r := range rest {
+			if c := r.cut(f.span); !c.empty() {
+				out = append(out, tree.Between(f.rows, c.from, c.to)...)
+			}
+			left = append(left, r.without(f.span)...)
+		}
+		rest = left
 	}
-	return j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, at.from, at.to)
+	for _, r := range rest {
+		more, err := j.s.opts.Store.Rows(ctx, nil, ledger.Quarters, id, r.from, r.to)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, more...)
+	}
+	slices.SortFunc(out, func(a, b ledger.Row) int { return cmp.Compare(a.Start, b.Start) })
+	return out, nil
 }
 
 // days makes the rows of whole days that what has changed lies in.
@@ -430,9 +550,12 @@ func (j *job) daysOf(ctx context.Context, p ledger.Point, at span) (changes []le
 			return nil, err
 		}
 	}
-	old, err := j.s.opts.Store.Rows(ctx, nil, ledger.Days, ids[0], first.From, last.To)
-	if err != nil {
-		return nil, err
+	var old []ledger.Row
+	virgin := len((span{first.From, last.To}).without(j.virgin)) == 0
+	if !virgin {
+		if old, err = j.s.opts.Store.Rows(ctx, nil, ledger.Days, ids[0], first.From, last.To); err != nil {
+			return nil, err
+		}
 	}
 	made := make(map[record.Millis]bool)
 	for d := range calendar.Spans(window.Day, at.from, at.to) {
@@ -443,7 +566,7 @@ func (j *job) daysOf(ctx context.Context, p ledger.Point, at span) (changes []le
 		made[d.From] = true
 		r := tree.Merge(d.From, d.To, inside)
 		if before := tree.Between(old, d.From, d.From+1); len(before) == 0 || !ledger.Same(&before[0], &r) {
-			changes = append(changes, ledger.Change{Point: ids[0], Row: r})
+			changes = append(changes, ledger.Change{Point: ids[0], New: virgin, Row: r})
 		}
 	}
 	for i := range old { // of another zone, or of a day nothing is known of any more

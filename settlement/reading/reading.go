@@ -1,4 +1,4 @@
-package settlement
+package reading
 
 import (
 	"cmp"
@@ -9,10 +9,11 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
 )
 
-// Readings is where raw readings are read from.
-type Readings interface {
+// Source is where raw readings are read from.
+type Source interface {
 	// Scan hands the readings of a sensor from from to to, both inclusive, to f
 	// in order of time, many at once; NaN is null. What f is handed is valid
 	// until it returns. An error of f ends the scan and is returned.
@@ -22,15 +23,15 @@ type Readings interface {
 	Extent() (oldest, newest record.Millis)
 }
 
-// rulesOf says how the readings of a sensor are to be understood.
-func rulesOf(s *model.Sensor) energy.Rules {
+// Rules says how the readings of a sensor are to be understood.
+func Rules(s *model.Sensor) energy.Rules {
 	r := energy.Rules{Counter: s.Kind == model.Counter, Interval: int64(s.Interval) / 1e6, MaxAge: s.Age()}
 	if r.Interval <= 0 {
 		r.Interval = int64(model.DefaultInterval) / 1e6
 	}
 	_, r.Integral = s.Quantity.Integral()
 	if c := s.Register; c != nil {
-		r.Width, r.Tolerance, r.MaxRate = valueOf(c.Width), valueOf(c.Tolerance), valueOf(c.MaxRate)
+		r.Width, r.Tolerance, r.MaxRate = value(c.Width), value(c.Tolerance), value(c.MaxRate)
 	}
 	for i, d := range s.Devices {
 		if i == 0 {
@@ -41,11 +42,28 @@ func rulesOf(s *model.Sensor) energy.Rules {
 	return r
 }
 
-func valueOf(p *float64) float64 {
+// Same tells whether the readings of both are to be understood in the same way.
+func Same(a, b *model.Sensor) bool {
+	x, y := Rules(a), Rules(b)
+	same := x.Counter == y.Counter && x.Integral == y.Integral && x.Interval == y.Interval && x.MaxAge == y.MaxAge &&
+		x.Width == y.Width && x.Tolerance == y.Tolerance && x.MaxRate == y.MaxRate
+	return same && a.Quantity == b.Quantity && slices.EqualFunc(x.Swaps, y.Swaps, func(a, b energy.Swap) bool {
+		return a.At == b.At && (a.End == nil) == (b.End == nil) && value(a.End) == value(b.End) && (a.Start == nil) == (b.Start == nil) && value(a.Start) == value(b.Start)
+	})
+}
+
+func value(p *float64) float64 {
 	if p == nil {
 		return 0
 	}
 	return *p
+}
+
+// Decisions are what people have decided about the readings of a sensor, as
+// far as it is in force.
+type Decisions struct {
+	Corrections []energy.Correction
+	Overrides   []energy.Override
 }
 
 // errEnough ends a scan that has all it needs.
@@ -54,10 +72,16 @@ var errEnough = errors.New("enough")
 // mostReadings bounds the readings of one sensor in memory.
 const mostReadings = 50_000_000
 
+// quarter is the length of the windows that are kept.
+const quarter record.Millis = window.QuarterLength
+
+// upQuarter is the first begin of a quarter at or after t.
+func upQuarter(t record.Millis) record.Millis { return (t + quarter - 1) / quarter * quarter }
+
 // around reads the readings of a sensor in a span, and so many more on each
 // side as their meaning may depend on: n readings, but none further away than
 // reach, which is negative when there is no such limit.
-func around(ctx context.Context, from Readings, id record.SensorID, begin, end record.Millis, n int, reach int64, step int64) ([]energy.Reading, error) {
+func around(ctx context.Context, from Source, id record.SensorID, begin, end record.Millis, n int, reach int64, step int64) ([]energy.Reading, error) {
 	var out []energy.Reading
 	scan := func(a, b record.Millis) ([]energy.Reading, error) {
 		var got []energy.Reading
@@ -123,24 +147,24 @@ func around(ctx context.Context, from Readings, id record.SensorID, begin, end r
 	return out, nil
 }
 
-// gather reads the readings of a sensor that the values of a span depend on,
+// Gather reads the readings of a sensor that the values of a span depend on,
 // given what people have decided.
-func gather(ctx context.Context, from Readings, id record.SensorID, want span, rules energy.Rules, d decisions) ([]energy.Reading, error) {
-	n, reach := surroundings(rules)
+func Gather(ctx context.Context, from Source, id record.SensorID, want window.Span, rules energy.Rules, d Decisions) ([]energy.Reading, error) {
+	n, reach := Surroundings(rules)
 	at := want
-	for _, c := range d.corrections {
-		if c.Method == energy.Interpolate && c.From < want.to && c.To > want.from {
-			at, reach = at.hull(span{c.From, c.To}), -1
+	for _, c := range d.Corrections {
+		if c.Method == energy.Interpolate && c.From < want.To && c.To > want.From {
+			at.From, at.To, reach = min(at.From, c.From), max(at.To, c.To), -1
 		}
 	}
 	for m := n; ; m *= 4 {
-		rs, err := around(ctx, from, id, at.from, at.to, m, reach, rules.Interval)
-		if err != nil || len(d.corrections)+len(d.overrides) == 0 {
+		rs, err := around(ctx, from, id, at.From, at.To, m, reach, rules.Interval)
+		if err != nil || len(d.Corrections)+len(d.Overrides) == 0 {
 			return rs, err
 		}
-		before, after := func(t record.Millis) bool { return t < at.from }, func(t record.Millis) bool { return t >= at.to }
+		before, after := func(t record.Millis) bool { return t < at.From }, func(t record.Millis) bool { return t >= at.To }
 		enough := func(side func(record.Millis) bool) bool {
-			return count(rs, side) < m || count(d.left(rs), side) >= n
+			return count(rs, side) < m || count(d.Left(rs), side) >= n
 		}
 		if enough(before) && enough(after) {
 			return rs, nil
@@ -148,24 +172,24 @@ func gather(ctx context.Context, from Readings, id record.SensorID, want span, r
 	}
 }
 
-// surroundings is how many readings on each side values depend on, and how far away
+// Surroundings is how many readings on each side values depend on, and how far away
 // they may be; negative: as far as they are.
-func surroundings(rules energy.Rules) (n int, reach int64) {
+func Surroundings(rules energy.Rules) (n int, reach int64) {
 	if rules.Counter {
 		return energy.Context, -1
 	}
 	return 1, rules.MaxAge
 }
 
-// left are the readings that have a value and that nobody has set aside.
-func (d *decisions) left(rs []energy.Reading) []energy.Reading {
+// Left are the readings that have a value and that nobody has set aside.
+func (d *Decisions) Left(rs []energy.Reading) []energy.Reading {
 	out := make([]energy.Reading, 0, len(rs))
 	for _, r := range rs {
 		aside := r.Value != r.Value
-		for _, c := range d.corrections {
+		for _, c := range d.Corrections {
 			aside = aside || c.From <= r.Time && r.Time < c.To
 		}
-		for _, o := range d.overrides {
+		for _, o := range d.Overrides {
 			aside = aside || o.Kind == energy.Ignore && o.Time == r.Time
 		}
 		if !aside {
@@ -184,9 +208,9 @@ func count(rs []energy.Reading, f func(record.Millis) bool) (n int) {
 	return n
 }
 
-// widen gives the span whose windows may say something else because of readings
+// Widen gives the span whose windows may say something else because of readings
 // in a span: until the nth reading on each side, or as far as a reading holds.
-func widen(rs []energy.Reading, begin, end record.Millis, n int, rules energy.Rules) (from, to record.Millis) {
+func Widen(rs []energy.Reading, begin, end record.Millis, n int, rules energy.Rules) (from, to record.Millis) {
 	find := func(t record.Millis) int {
 		i, _ := slices.BinarySearchFunc(rs, t, func(r energy.Reading, t record.Millis) int { return cmp.Compare(r.Time, t) })
 		return i
