@@ -29,6 +29,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -96,6 +97,7 @@ type world struct {
 	marks   *ledger.Marks
 	memory  *memory
 	cost    *Service
+	read    int // windows that the costs have read
 	mux     *http.ServeMux
 	now     time.Time
 }
@@ -149,12 +151,27 @@ func (w *world) again() {
 	w.t.Helper()
 	var err error
 	if w.cost, err = New(w.t.Context(), Options{
-		Ledger: w.store, Windows: w.settle, Catalog: w.catalog, Now: func() time.Time { return w.now }, Actor: func(context.Context) string { return "ada" },
+		Ledger: w.store, Windows: counted{w}, Catalog: w.catalog, Now: func() time.Time { return w.now }, Actor: func(context.Context) string { return "ada" },
 	}); err != nil {
 		w.t.Fatal(err)
 	}
 	w.mux = http.NewServeMux()
-	w.cost.Register(humago.New(w.mux, huma.DefaultConfig("test", "0")))
+	config := huma.DefaultConfig("test", "0")
+	config.CreateHooks = nil // no $schema in answers, as in the gateway
+	w.cost.Register(humago.New(w.mux, config))
+}
+
+// counted counts the windows that are read.
+type counted struct{ w *world }
+
+func (c counted) Windows(ctx context.Context, p ledger.Point, size window.Size, from, to record.Millis) ([]ledger.Row, record.Millis, error) {
+	rows, settled, err := c.w.settle.Windows(ctx, p, size, from, to)
+	c.w.read += len(rows)
+	return rows, settled, err
+}
+
+func (c counted) Open(ctx context.Context, p ledger.Point, until record.Millis) ([]ledger.Row, error) {
+	return c.w.settle.Open(ctx, p, until)
 }
 
 // send takes records as the history does.
