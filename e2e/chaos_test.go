@@ -21,6 +21,9 @@ var rate = flag.Int("rate", 50_000, "records per second that the long chaos test
 // machine, after whatever happened.
 const convergence = 3 * time.Minute
 
+// mostChaos is how long all of it may take.
+const mostChaos = 10 * time.Minute
+
 // ordeal is how much a site goes through.
 type ordeal struct {
 	faults  int           // at most
@@ -48,6 +51,7 @@ func TestChaos(t *testing.T) {
 	if !nettest.Alone(t, built+"="+binary) {
 		return
 	}
+	whole := time.Now()
 	x, random := chaos(), chance(t)
 	s := newSite(t)
 	defer s.says()
@@ -94,6 +98,9 @@ func TestChaos(t *testing.T) {
 		return f.check(history, done, &right)
 	})
 	t.Logf("all of them were found, and all ticks are right, after %v", time.Since(began).Round(time.Second))
+	if took := time.Since(whole); took > mostChaos {
+		t.Errorf("it took %v; an ordeal is bounded to %v", took.Round(time.Second), mostChaos)
+	}
 	var dead struct{ Letters []struct{ Reason string } }
 	s.called("bridge")[0].process().call("GET", "/api/v1/dead-letters", nil, &dead)
 	if len(dead.Letters) > 0 {
