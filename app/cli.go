@@ -43,6 +43,8 @@ type CLI struct {
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
 	Settle  SettleCmd  `cmd:"" help:"Settle windows of a span of time again."`
 	Report  ReportCmd  `cmd:"" help:"Write the report of a day, week, month or year: HTML, CSV, XLSX."`
+	Tariff  TariffCmd  `cmd:"" help:"Check tariffs and emission factors."`
+	Costs   CostsCmd   `cmd:"" help:"Write the bill of a sensor or group."`
 	Export  ExportCmd  `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
 	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
 	Restore RestoreCmd `cmd:"" help:"Make a data directory from a backup."`

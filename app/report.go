@@ -6,6 +6,6 @@ import (
 
 // startReports makes reports of what is settled here.
 func (p *process) startReports() (err error) {
-	p.reports, err = desk.New(desk.Options{Settled: p.settlement, Books: p.settled, Catalog: p.catalog})
+	p.reports, err = desk.New(desk.Options{Settled: p.settlement, Books: p.settled, Costing: costing{p.cost}, Catalog: p.catalog})
 	return err
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
-	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/views"
@@ -117,13 +116,7 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if p.demand, err = demand.New(demand.Options{Store: p.settled, Catalog: p.catalog, Trees: s, Live: liveReadings{store}}); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
-	share := run.Alone // days of a file are priced by the process that has it
-	if p.settled.Settled().Shared() {
-		share = p.fleet.Share
-	}
-	if p.cost, err = cost.New(ctx, cost.Options{
-		Ledger: p.settled, Windows: s, Catalog: p.catalog, Share: share, Actor: actor, Log: p.logger("settlement"),
-	}); err != nil {
+	if err := p.startCosts(ctx); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
 	if err := p.startReports(); err != nil {

@@ -2,6 +2,7 @@ package cost
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/window"
 )
 
+// flat is one price and a standing charge.
 const flat = `
 currency: EUR
 versions:
@@ -413,4 +415,32 @@ func TestNow(t *testing.T) {
 			t.Errorf("%+v %v", u, err)
 		}
 	})
+}
+
+// TestPage runs the query of the page for users.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../docs/settlement.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, query, ok := strings.Cut(string(page), "```sql\nSELECT p.name, date(c.start")
+	query, _, _ = strings.Cut("SELECT p.name, date(c.start"+query, "```")
+	if !ok || !strings.Contains(query, "settled_costs") {
+		t.Fatal("the page has no query of costs")
+	}
+	zone := berlin(t)
+	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, zone)
+	w := newWorld(t, "", begin.Add(25*time.Hour), meters("Europe/Berlin", time.Minute, 0, "house"))
+	w.must("PUT", "tariffs/home", yamlType, flat, nil)
+	w.must("POST", "costs/assignments", "", `{"sensor":"house","tariff":"home","from":"2026-03-01"}`, nil)
+	w.send(constant("house", 1000, begin, w.now)...)
+	w.settled()
+	var name, day string
+	var eur, completeness float64
+	if err := w.store.Settled().DB.DB.QueryRowContext(t.Context(), query).Scan(&name, &day, &eur, &completeness); err != nil {
+		t.Fatal(err)
+	}
+	if name != "house" || day != "2026-03-01" || eur != 7.7 || completeness != 1 {
+		t.Error(name, day, eur, completeness)
+	}
 }
