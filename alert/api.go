@@ -24,8 +24,12 @@ var (
 	mayOperate = []map[string][]string{{"wattwerk": {"operate"}}}
 )
 
-// ErrNoAmounts refuses budgets while nothing tells what was used.
-var ErrNoAmounts = errors.New("budgets need settled amounts, and nothing settles any in this installation; use above or demand instead")
+// These refuse rules while nothing can tell what they ask.
+var (
+	ErrNoAmounts  = errors.New("budgets need settled amounts: run settlement in the process of alert, or give both one PostgreSQL (sql.url_file)")
+	ErrNoCosts    = errors.New("budgets of money need costs, and nothing tells any here; use a budget of energy instead")
+	ErrNoProfiles = errors.New("deviations need settled windows: run settlement in the process of alert, or give both one PostgreSQL (sql.url_file)")
+)
 
 // StoredRule is a rule as it is kept.
 type StoredRule struct {
@@ -227,8 +231,8 @@ func (s *Service) check(r *rule.Rule) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
-	if r.Condition.Kind == rule.Budget && s.opts.Amounts == nil {
-		return ErrNoAmounts
+	if err := s.able(&r.Condition); err != nil {
+		return err
 	}
 	for _, name := range r.To {
 		if _, ok := s.opts.Sinks[name]; !ok {

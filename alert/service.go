@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -22,23 +21,18 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// Amounts tells what a subject has used. It is what budgets stand on.
-type Amounts interface {
-	// Amount gives what a sensor or group has used in a span, in the coherent
-	// unit times hours (W·h), as far as it is settled; NaN when nothing is known.
-	Amount(ctx context.Context, subject rule.Ref, from, to record.Millis) (float64, error)
-}
-
 // Options say what to work with.
 type Options struct {
-	Bus     *bus.Bus
-	Catalog *catalog.Catalog
-	Store   *Store
-	Sinks   map[string]Sink // by name
-	Amounts Amounts         // nil: there are none, and budgets are refused
-	Share   run.Share       // nil: this process is alone
-	Actor   func(context.Context) string
-	Log     *slog.Logger
+	Bus      *bus.Bus
+	Catalog  *catalog.Catalog
+	Store    *Store
+	Sinks    map[string]Sink // by name
+	Amounts  Amounts         // nil: there are none, and budgets are refused
+	Costs    Amounts         // the same in money; nil: there are none, and budgets of money are refused
+	Profiles Profiles        // nil: there are none, and rules about deviations are refused
+	Share    run.Share       // nil: this process is alone
+	Actor    func(context.Context) string
+	Log      *slog.Logger
 
 	Registerer prometheus.Registerer // may be nil
 }
@@ -47,7 +41,7 @@ type Options struct {
 const (
 	stepEvery   = time.Second
 	saveEvery   = 15 * time.Second
-	amountEvery = time.Minute
+	askEvery    = time.Minute
 	askedAtOnce = 16 // streams asked for their end in one step
 )
 
@@ -119,13 +113,14 @@ func (s *Service) changed() {
 // worker is one stretch of work, from what is stored on.
 type worker struct {
 	*Service
-	epoch   int64
-	changes int64
-	model   uint64 // revision the plan was made for
-	began   bool   // a plan was made
-	saved   time.Time
-	amounts time.Time
-	dirty   bool // a save is due
+	epoch      int64
+	changes    int64
+	model      uint64 // revision the plan was made for
+	began      bool   // a plan was made
+	saved      time.Time
+	asked      time.Time       // when settled windows were last asked
+	unanswered map[string]bool // rules whose question was not answered
+	dirty      bool            // a save is due
 
 	mu     sync.Mutex // what follows is shared with the readers
 	engine *rule.Engine
@@ -161,7 +156,7 @@ func (s *Service) work(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w := &worker{Service: s, epoch: row.Epoch, lanes: make(map[int]*lane), saved: time.Now(), plan: new(rule.Plan)}
+	w := &worker{Service: s, epoch: row.Epoch, lanes: make(map[int]*lane), unanswered: make(map[string]bool), saved: time.Now(), plan: new(rule.Plan)}
 	w.engine = rule.NewEngine(func(t rule.Transition) {
 		zone := w.plan.Zone(t.Rule, t.Subject)
 		w.out = append(w.out, told{t, t.Sentence(zone), zone})
@@ -216,11 +211,9 @@ func (w *worker) step(positions map[int]uint64) error {
 		w.began, w.changes, w.model = true, changes, state.Revision
 	}
 	now, sure := w.clock()
-	if w.opts.Amounts != nil && time.Since(w.amounts) >= amountEvery {
-		w.amounts = time.Now()
-		if err := w.budgets(); err != nil {
-			return err
-		}
+	if time.Since(w.asked) >= askEvery {
+		w.asked = time.Now()
+		w.ask()
 	}
 	w.mu.Lock()
 	err = w.failed
@@ -273,7 +266,7 @@ func (w *worker) replan(state catalog.State, positions map[int]uint64) error {
 		l.known.Forget()
 	}
 	w.mu.Unlock()
-	w.dirty = true
+	w.dirty, w.asked = true, time.Time{}
 	return w.follow(plan, positions)
 }
 
@@ -439,26 +432,6 @@ func (w *worker) clock() (record.Millis, bool) {
 		}
 	}
 	return record.MillisOf(now), true
-}
-
-// budgets asks what has been used.
-func (w *worker) budgets() error {
-	w.mu.Lock()
-	all := w.plan.Budgets()
-	w.mu.Unlock()
-	now := record.MillisOf(time.Now())
-	for _, b := range all {
-		from, _ := b.Period.Span(now, b.Zone)
-		v, err := w.opts.Amounts.Amount(w.ctx, b.Subject, from, now)
-		if err != nil {
-			w.log.Warn("what was used is not known", "rule", b.Rule, "error", err)
-			v = math.NaN()
-		}
-		w.mu.Lock()
-		w.engine.Amount(b.Rule, b.Subject, now, v)
-		w.mu.Unlock()
-	}
-	return nil
 }
 
 // save stores what became of alerts since the last time.

@@ -69,6 +69,7 @@ type world struct {
 	where sqldb.Options
 	box   *box
 	url   string
+	more  func(*Options) // what else the next service has
 }
 
 // work runs a service until the function that it gives is called.
@@ -78,7 +79,11 @@ func (w *world) work() (stop func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := New(Options{Bus: w.bus, Catalog: w.cat, Store: store, Sinks: map[string]Sink{"box": w.box}, Actor: func(context.Context) string { return "eva" }})
+	o := Options{Bus: w.bus, Catalog: w.cat, Store: store, Sinks: map[string]Sink{"box": w.box}, Actor: func(context.Context) string { return "eva" }}
+	if w.more != nil {
+		w.more(&o)
+	}
+	s, err := New(o)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -175,6 +180,40 @@ func (w *world) await(path, text string) {
 	}
 }
 
+// open makes a hall with a sensor, of which alerts are kept where it is said.
+func open(t *testing.T, where sqldb.Options) *world {
+	t.Helper()
+	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: 2, MinFree: 1, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	cat := catalog.New(b, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- cat.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	<-cat.Ready()
+	doc, err := model.ReadYAML([]byte(`
+sites: [{id: kiel, zone: Europe/Berlin}]
+sensors: [{id: a, site: kiel, quantity: active_power, interval: 1h}]
+groups: [{id: hall, members: [{sensor: a}]}]
+hierarchies: [{id: place, site: kiel, root: hall}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cat.Commit(t.Context(), catalog.Change{Patch: model.Diff(model.Document{}, doc), Who: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, bus: b, cat: cat, where: where, box: newBox()}
+}
+
 // TestService follows rules on a bus from the first reading to the last
 // message, with a restart between fired and resolved.
 func TestService(t *testing.T) {
@@ -183,35 +222,7 @@ func TestService(t *testing.T) {
 		"postgres": func(t *testing.T) sqldb.Options { return sqldb.Options{URL: pgtest.Database(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: 2, MinFree: 1, NoSync: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer b.Close()
-			cat := catalog.New(b, nil)
-			ctx, cancel := context.WithCancel(context.Background())
-			ended := make(chan error, 1)
-			go func() { ended <- cat.Run(ctx) }()
-			defer func() {
-				cancel()
-				if err := <-ended; err != nil {
-					t.Error(err)
-				}
-			}()
-			<-cat.Ready()
-			doc, err := model.ReadYAML([]byte(`
-sites: [{id: kiel, zone: Europe/Berlin}]
-sensors: [{id: a, site: kiel, quantity: active_power, interval: 1h}]
-groups: [{id: hall, members: [{sensor: a}]}]
-hierarchies: [{id: place, site: kiel, root: hall}]
-`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := cat.Commit(t.Context(), catalog.Change{Patch: model.Diff(model.Document{}, doc), Who: "test"}); err != nil {
-				t.Fatal(err)
-			}
-			w := &world{t: t, bus: b, cat: cat, where: where(t), box: newBox()}
+			w := open(t, where(t))
 			stop := w.work()
 			follow(w, stop)
 		})

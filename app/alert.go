@@ -167,9 +167,17 @@ func startAlert(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	s, err := alert.New(alert.Options{
+	o := alert.Options{
 		Bus: p.bus, Catalog: p.catalog, Store: store, Sinks: sinks, Share: p.fleet.Share, Actor: actor, Log: p.logger("alert"), Registerer: p.metrics,
-	})
+	}
+	q, err := p.questions(ctx)
+	if err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	if q != nil { // an interface that holds nil is not nil
+		o.Amounts, o.Profiles = q, q
+	}
+	s, err := alert.New(o)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}

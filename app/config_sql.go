@@ -63,7 +63,7 @@ func (c *SQLConfig) url() (string, error) {
 const leastConns = 6
 
 // connsOfSettled is how many connections are for settled windows, when they are
-// settled of what this process stores.
+// settled of what this process stores, or alerts here ask about them.
 func (c *Config) connsOfSettled() int { return max(2, c.SQL.Conns*3/8) }
 
 // connsOfAlerts is how many are for alerts, where that module runs.
@@ -72,7 +72,7 @@ func (c *Config) connsOfAlerts() int { return max(2, c.SQL.Conns/4) }
 // connsOfUsers is how many are left for users and tokens.
 func (c *Config) connsOfUsers() int {
 	n := c.SQL.Conns
-	if c.settles() {
+	if c.readsSettled() {
 		n -= c.connsOfSettled()
 	}
 	if c.has("alert") {

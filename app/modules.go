@@ -42,7 +42,7 @@ var modules = []module{
 	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory, face: faceHistory},
 	{name: "settlement", does: "settles energies per 15 minutes and day from raw readings, again when late ones come", needs: []string{"catalog", "fleet", "history"}, start: startSettlement, face: faceSettlement},
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
-	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet"}, start: startAlert, face: faceAlert},
+	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet", "settlement"}, start: startAlert, face: faceAlert},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"catalog"}, start: startLanding},

@@ -38,6 +38,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/profile"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
 	"github.com/wattwerk/wattwerk/web"
 )
@@ -78,6 +79,7 @@ type process struct {
 	reports    *desk.Service
 	demand     *demand.Service
 	cost       *cost.Service
+	profile    *profile.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
 	alert      *alert.Service

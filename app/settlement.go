@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/profile"
 	"github.com/wattwerk/wattwerk/settlement/views"
 )
 
@@ -41,6 +42,11 @@ func (c *Config) validateSettlement() error {
 // or by another process that shares the database.
 func (c *Config) settles() bool {
 	return c.has("settlement") || c.has("history") && (c.SQL.URL != "" || c.SQL.URLFile != "")
+}
+
+// readsSettled tells whether this process opens the database of settled windows.
+func (c *Config) readsSettled() bool {
+	return c.settles() || c.has("alert") && (c.SQL.URL != "" || c.SQL.URLFile != "")
 }
 
 // openSettled opens the database of settled windows.
@@ -122,6 +128,9 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if err := p.startReports(); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
+	if p.profile, err = profile.New(profile.Options{Store: p.settled, Catalog: p.catalog, Calendars: s}); err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
@@ -196,6 +205,7 @@ func faceSettlement(p *process, f face) {
 	p.demand.Register(f.api)
 	p.reports.Register(f.api)
 	p.cost.Register(f.api)
+	p.profile.Register(f.api)
 }
 
 var _ history.Watcher = (*ledger.Marks)(nil)

@@ -124,6 +124,21 @@ func (q Quantity) Integral() (Quantity, bool) {
 	return q, q.Counter()
 }
 
+// RateUnit is how the unit is written in which amounts of q per hour are told: W
+// for power and for energy, m³/h for a flow and for a volume.
+func (q Quantity) RateUnit() string {
+	whole, ok := q.Integral()
+	if !ok || whole != q {
+		return q.Unit().Symbol
+	}
+	for _, k := range quantities {
+		if w, ok := k.quantity.Integral(); ok && w == whole && k.quantity != whole {
+			return k.quantity.Unit().Symbol
+		}
+	}
+	return whole.Unit().Symbol + "/h"
+}
+
 // Unit is the coherent unit: the one in which every stored value of the
 // quantity is. The zero Unit for an unknown quantity.
 func (q Quantity) Unit() Unit {

@@ -43,7 +43,10 @@ type state struct {
 	Grace    record.Millis     `json:"grace,omitempty"` // missing: silence counts from here, as a group above was silent until then
 	Said     *bool             `json:"said,omitempty"`  // what the outside says
 	Text     string            `json:"text,omitempty"`  // and its words
+	Unit     string            `json:"unit,omitempty"`  // of the value, if not the quantity's
 	Demand   *forecast.Running `json:"demand,omitempty"`
+	Window   record.Millis     `json:"window,omitempty"`  // demand of a group: begin of the newest window that was going to be above the limit
+	Members  uint32            `json:"members,omitempty"` // and how many members said so
 }
 
 // reading is the newest of a sensor.
@@ -143,7 +146,7 @@ func (e *Engine) Tick(groups []string, k *record.Tick) {
 			if k.Time <= st.At {
 				continue
 			}
-			e.step(in, st, k.Time, k.Time, e.measure(in, st, k, i))
+			e.step(in, st, k.Time, k.Time, e.certain(in, st, k, i, e.measure(in, st, k, i)))
 		}
 	}
 }
@@ -173,6 +176,23 @@ func (e *Engine) measure(in *instance, st *state, k *record.Tick, i int) float64
 	return v
 }
 
+// certain gives the forecast of a group, or null: what fewer members than there
+// were when it was too high say of the same window does not make it lower.
+func (e *Engine) certain(in *instance, st *state, k *record.Tick, i int, v float64) float64 {
+	if c := in.rule.Condition; c.Kind != Demand || c.Of == Meter {
+		return v
+	}
+	switch in.verdict(v) {
+	case bad:
+		st.Window, st.Members = st.Demand.From, k.Count[i]
+	case good, between:
+		if st.Window == st.Demand.From && k.Count[i] < st.Members {
+			return math.NaN()
+		}
+	}
+	return v
+}
+
 // Clock says that it is t now, and that what was measured before has been
 // told, but for what is late. A clock that goes back changes nothing.
 func (e *Engine) Clock(t record.Millis) {
@@ -189,13 +209,13 @@ func (e *Engine) Clock(t record.Millis) {
 		switch k := in.rule.Condition.Kind; {
 		case k == Missing:
 			e.silence(in, st)
-		case in.subject.Group != "" && k != Budget && k != External:
+		case in.subject.Group != "" && !k.asked() && k != External:
 			e.unhush(in, st, t)
 			if by := e.over(in); by != nil && st.Status == Firing {
 				e.hush(in, st, max(t, st.At), by)
 			}
 			e.remind(in, st, max(t, st.At))
-		case k == Budget:
+		case k.asked():
 			e.remind(in, st, t)
 		default:
 			e.judge(in, t, 0)
@@ -286,12 +306,20 @@ func (e *Engine) Say(id string, firing bool, text string, t record.Millis) error
 // ErrNotExternal says that a rule is not one that is raised from outside.
 var ErrNotExternal = errors.New("it is not a rule that is raised from outside")
 
-// Amount takes what a budget's subject has used in the running period until t;
-// NaN is null.
-func (e *Engine) Amount(id string, subject Ref, t record.Millis, amount float64) {
-	if in := e.plan.at[key{id, subject}]; in != nil && in.rule.Condition.Kind == Budget {
+// Answer is what is found in settled windows for a [Question].
+type Answer struct {
+	Time  record.Millis // until when it is about
+	Value float64       // what was used, or how many times the usual spread a deviation is; NaN: not known
+	Unit  string        // of the value, if it is not the quantity's
+	Note  string        // figures beside it
+}
+
+// Answer takes an answer. It may be given again, and is then nothing new.
+func (e *Engine) Answer(id string, subject Ref, a Answer) {
+	if in := e.plan.at[key{id, subject}]; in != nil && in.rule.Condition.Kind.asked() {
 		st := e.state(in)
-		e.step(in, st, max(t, st.At), t, amount)
+		st.Text, st.Unit = a.Note, a.Unit
+		e.step(in, st, max(a.Time, st.At), a.Time, a.Value)
 	}
 }
 
@@ -492,15 +520,20 @@ func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis
 	r := in.rule
 	t := Transition{
 		Change: c, Rule: r.ID, Name: r.Name, Severity: r.Severity, Kind: r.Condition.Kind, Subject: in.subject, Incident: st.Incident,
-		Time: now, Since: st.Since, Value: st.Value, Limit: r.Condition.Limit, Quantity: in.quantity, Count: st.Messages, Text: r.Text, To: r.To,
+		Time: now, Since: st.Since, Value: st.Value, Limit: r.Condition.Limit, Quantity: in.quantity, Unit: st.Unit, Count: st.Messages, Text: r.Text, To: r.To,
 	}
 	if st.Text != "" {
 		t.Note = st.Text
 	}
 	if d := st.Demand; d != nil {
 		v := d.Last()
-		t.Note = fmt.Sprintf("window until %s, mean so far %s, at most %s from now on",
-			v.To.Time().In(in.zone).Format("15:04"), t.show(v.Mean), t.show(v.Left(r.Condition.Limit)))
+		t.Note = "window until " + v.To.Time().In(in.zone).Format("15:04")
+		if !math.IsNaN(v.Mean) {
+			t.Note += ", mean so far " + t.show(v.Mean)
+		}
+		if left := v.Left(r.Condition.Limit); !math.IsNaN(left) {
+			t.Note += fmt.Sprintf(", at most %s from now on", t.show(left))
+		}
 	}
 	return t
 }

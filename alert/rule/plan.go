@@ -89,7 +89,7 @@ func NewPlan(rules []Rule, m *model.Model, zone func(string) *time.Location) *Pl
 			if in.subject.Group != "" {
 				p.missing[in.subject.Group] = append(p.missing[in.subject.Group], in)
 			}
-		case r.Condition.Kind == External || r.Condition.Kind == Budget:
+		case r.Condition.Kind == External || r.Condition.Kind.asked():
 		case in.subject.Group != "":
 			p.groups[in.subject.Group] = append(p.groups[in.subject.Group], in)
 		default:
@@ -130,20 +130,24 @@ func (p *Plan) Watches(id record.SensorID) bool { return p.watched[id] }
 // Ticks tells whether the rules need the ticks of groups.
 func (p *Plan) Ticks() bool { return len(p.groups) > 0 }
 
-// BudgetOf is what a budget rule wants to know.
-type BudgetOf struct {
-	Rule    string
-	Subject Ref
-	Period  Period
-	Zone    *time.Location
+// asked tells whether somebody who keeps settled windows is asked.
+func (k Kind) asked() bool { return k == Budget || k == Deviation }
+
+// Question is what a rule about settled windows wants to know.
+type Question struct {
+	Rule      string
+	Subject   Ref
+	Condition Condition
+	Quantity  record.Quantity
+	Zone      *time.Location
 }
 
-// Budgets gives the budgets there are.
-func (p *Plan) Budgets() []BudgetOf {
-	var out []BudgetOf
+// Questions gives those there are.
+func (p *Plan) Questions() []Question {
+	var out []Question
 	for _, in := range p.instances {
-		if in.rule.Condition.Kind == Budget {
-			out = append(out, BudgetOf{in.key.rule, in.subject, in.rule.Condition.Period, in.zone})
+		if c := in.rule.Condition; c.Kind.asked() {
+			out = append(out, Question{in.key.rule, in.subject, c, in.quantity, in.zone})
 		}
 	}
 	return out

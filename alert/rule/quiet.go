@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // Weekday names a day of the week, in three letters.
@@ -89,14 +90,17 @@ type Period string
 // The periods there are.
 const (
 	Day   Period = "day"
+	Week  Period = "week" // from Monday
 	Month Period = "month"
+	Year  Period = "year"
 )
+
+// Periods gives all, the shortest first.
+func Periods() []Period { return []Period{Day, Week, Month, Year} }
 
 // Span gives the running period at t by the calendar of the zone, half open.
 func (p Period) Span(t record.Millis, zone *time.Location) (from, to record.Millis) {
-	y, m, d := t.Time().In(zone).Date()
-	if p == Month {
-		return record.MillisOf(time.Date(y, m, 1, 0, 0, 0, 0, zone)), record.MillisOf(time.Date(y, m+1, 1, 0, 0, 0, 0, zone))
-	}
-	return record.MillisOf(time.Date(y, m, d, 0, 0, 0, 0, zone)), record.MillisOf(time.Date(y, m, d+1, 0, 0, 0, 0, zone))
+	size := map[Period]window.Size{Day: window.Day, Week: window.Week, Month: window.Month, Year: window.Year}[p]
+	at := window.In(zone).Span(size, t)
+	return at.From, at.To
 }

@@ -36,13 +36,14 @@ const (
 	Coverage    Kind = "coverage"     // the share of a group's members with a value is below a limit
 	PowerFactor Kind = "power_factor" // the magnitude of the power factor is below a limit
 	Demand      Kind = "demand"       // the mean of the running window is going to be above a limit
-	Budget      Kind = "budget"       // the amount of the running day or month is above a limit
+	Budget      Kind = "budget"       // the amount, or the cost, of the running day, week, month or year is above a limit
+	Deviation   Kind = "deviation"    // a settled quarter of an hour is not as usual at this hour of the week
 	External    Kind = "external"     // another program says so
 )
 
 // Kinds gives all kinds of conditions.
 func Kinds() []Kind {
-	return []Kind{Above, Below, Missing, Coverage, PowerFactor, Demand, Budget, External}
+	return []Kind{Above, Below, Missing, Coverage, PowerFactor, Demand, Budget, Deviation, External}
 }
 
 // Measure says which value of the subject counts.
@@ -54,6 +55,7 @@ const (
 	Magnitude   Measure = "magnitude"   // the same without its sign
 	Meter       Measure = "meter"       // the group's own meter
 	Unaccounted Measure = "unaccounted" // meter less sum
+	Cost        Measure = "cost"        // of a budget: money instead of energy
 )
 
 // Subject is what a rule is about: exactly one of the fields is set. A rule
@@ -66,15 +68,17 @@ type Subject struct {
 
 // Condition is when a rule holds.
 type Condition struct {
-	Kind      Kind            `json:"kind" enum:"above,below,missing,coverage,power_factor,demand,budget,external" doc:"What is looked at"`
-	Of        Measure         `json:"of,omitempty" enum:"value,magnitude,meter,unaccounted" doc:"Which value of the subject; default value, of a group the sum"`
-	Limit     float64         `json:"limit,omitempty" doc:"In the coherent unit of the quantity (W, not kW); for coverage and the power factor between 0 and 1"`
+	Kind      Kind            `json:"kind" enum:"above,below,missing,coverage,power_factor,demand,budget,deviation,external" doc:"What is looked at"`
+	Of        Measure         `json:"of,omitempty" enum:"value,magnitude,meter,unaccounted,cost" doc:"Which value of the subject; default value, of a group the sum. cost: money, of a budget"`
+	Limit     float64         `json:"limit,omitempty" doc:"In the coherent unit of the quantity (W, not kW), or of money; for coverage and the power factor between 0 and 1; for a deviation how many times the usual spread, default 6"`
 	Clear     *float64        `json:"clear,omitempty" doc:"The value must come back to here before the alert ends; default: the limit"`
 	Intervals float64         `json:"intervals,omitempty" minimum:"0" maximum:"100000" doc:"missing: silent for so many expected intervals; default 3"`
 	With      record.SensorID `json:"with,omitempty" doc:"power_factor of an active power: the sensor of the reactive or apparent power beside it" maxLength:"200"`
 	Window    model.Duration  `json:"window,omitempty" doc:"demand: length of the window, divides an hour; default 15m"`
 	Trend     model.Duration  `json:"trend,omitempty" doc:"demand: how far back is looked to see where the power is going; default 3m"`
-	Period    Period          `json:"period,omitempty" enum:"day,month" doc:"budget: of which time the amount is"`
+	Period    Period          `json:"period,omitempty" enum:"day,week,month,year" doc:"budget: of which time the amount is"`
+	Weeks     int             `json:"weeks,omitempty" minimum:"0" maximum:"52" doc:"deviation: so many weeks before are looked at to see what is usual; default 8"`
+	Least     float64         `json:"least,omitempty" minimum:"0" doc:"deviation: one that is smaller than this (W) is none"`
 }
 
 // Rule is what a person wants to be told about.
@@ -100,7 +104,13 @@ const (
 	defaultIntervals = 3
 	defaultWindow    = model.Duration(forecast.Window)
 	defaultTrend     = model.Duration(forecast.Trend)
+	defaultWeeks     = 8
+	defaultSpreads   = 6
 )
+
+// LeastWeeks is how many weeks before must have been measured at an hour of the
+// week for it to be known what is usual then.
+const LeastWeeks = 4
 
 // Complete fills in what has a default.
 func (r Rule) Complete() Rule {
@@ -116,6 +126,13 @@ func (r Rule) Complete() Rule {
 	case Missing:
 		if c.Intervals == 0 {
 			c.Intervals = defaultIntervals
+		}
+	case Deviation:
+		if c.Weeks == 0 {
+			c.Weeks = defaultWeeks
+		}
+		if c.Limit == 0 {
+			c.Limit = defaultSpreads
 		}
 	}
 	if c.Kind == Demand {
@@ -167,7 +184,7 @@ func (r *Rule) Validate() error {
 	bad(math.IsNaN(c.Limit) || math.IsInf(c.Limit, 0) || math.Abs(c.Limit) > record.MaxValue, "condition.limit is not a number that can be measured")
 	onGroup := s.Group != ""
 	bad((c.Of == Meter || c.Of == Unaccounted) && !onGroup, "only a group has %s", c.Of)
-	bad(c.Of != "" && c.Kind != Above && c.Kind != Below && c.Kind != Demand, "condition.of says nothing for %s", c.Kind)
+	bad(c.Of != "" && (c.Of == Cost) != (c.Kind == Budget) || c.Of != "" && c.Kind != Above && c.Kind != Below && c.Kind != Demand && c.Kind != Budget, "condition.of says nothing for %s", c.Kind)
 	bad(c.With != "" && (c.Kind != PowerFactor || s.Sensor == ""), "condition.with goes with the power factor of one sensor")
 	switch c.Kind {
 	case Coverage, PowerFactor:
@@ -181,14 +198,19 @@ func (r *Rule) Validate() error {
 		bad(c.Trend < model.Duration(10*time.Second) || time.Duration(c.Trend) > time.Hour, "condition.trend is %s; between 10s and 1h are possible", c.Trend)
 		bad(s.Below != "", "a demand is that of one sensor or group")
 	case Budget:
-		bad(c.Period != Day && c.Period != Month, "condition.period is day or month")
+		bad(!slices.Contains(Periods(), c.Period), "condition.period is none of day, week, month, year")
 		bad(s.Below != "", "a budget is that of one sensor or group")
+	case Deviation:
+		bad(s.Below != "", "a deviation is that of one sensor or group")
+		bad(c.Weeks < LeastWeeks || c.Weeks > 52, "condition.weeks is %d; between %d and 52 are possible", c.Weeks, LeastWeeks)
+		bad(!(c.Limit >= 1), "condition.limit is %g; the usual spread, 1, at least", c.Limit)
+		bad(!(c.Least >= 0), "condition.least is %g; it is not negative", c.Least)
 	}
 	if c.Clear != nil {
 		switch c.Kind {
 		case Missing, External, Budget:
 			bad(true, "condition.clear says nothing for %s", c.Kind)
-		case Above, Demand:
+		case Above, Demand, Deviation:
 			bad(!(*c.Clear <= c.Limit), "condition.clear is %g; the alert would begin and end at once: it must not be above the limit %g", *c.Clear, c.Limit)
 		default:
 			bad(!(*c.Clear >= c.Limit), "condition.clear is %g; the alert would begin and end at once: it must not be below the limit %g", *c.Clear, c.Limit)
@@ -227,6 +249,10 @@ func Check(r *Rule, m *model.Model) error {
 	case Demand:
 		if quantity != "" && quantity.Counter() {
 			return fmt.Errorf("a demand is the mean of a power, and %s is counted", quantity)
+		}
+	case Budget, Deviation:
+		if _, ok := quantity.Integral(); quantity != "" && !ok {
+			return fmt.Errorf("%s does not add up over time", quantity)
 		}
 	}
 	return nil

@@ -244,9 +244,9 @@ func (p *player) command(words []string, body string) {
 			p.t.Fatal(err)
 		}
 	case "amount":
-		for _, b := range p.engine.plan.Budgets() {
-			if b.Rule == words[1] {
-				p.engine.Amount(b.Rule, b.Subject, p.now, p.value(words[2:]))
+		for _, q := range p.engine.plan.Questions() {
+			if q.Rule == words[1] {
+				p.engine.Answer(q.Rule, q.Subject, Answer{Time: p.now, Value: p.value(words[2:])})
 			}
 		}
 	case "restart":

@@ -54,14 +54,15 @@ type Transition struct {
 	Value    *float64        `json:"value"` // nil: not known
 	Limit    float64         `json:"limit"`
 	Quantity record.Quantity `json:"quantity,omitempty"`
-	Count    int             `json:"count"`        // how many messages there were about this incident, this one included
-	Tell     bool            `json:"tell"`         // somebody is to be told
-	After    record.Millis   `json:"after"`        // not before this, because of quiet hours
-	Why      string          `json:"why"`          // why nobody is told, or what else ended it
-	By       Ref             `json:"by,omitempty"` // suppressed: by the alert of this group
-	Note     string          `json:"note"`         // figures beside the value
-	Text     string          `json:"text"`         // of the rule
-	To       []string        `json:"to"`           // of the rule
+	Unit     string          `json:"unit,omitempty"` // of value and limit, if not the quantity's
+	Count    int             `json:"count"`          // how many messages there were about this incident, this one included
+	Tell     bool            `json:"tell"`           // somebody is to be told
+	After    record.Millis   `json:"after"`          // not before this, because of quiet hours
+	Why      string          `json:"why"`            // why nobody is told, or what else ended it
+	By       Ref             `json:"by,omitempty"`   // suppressed: by the alert of this group
+	Note     string          `json:"note"`           // figures beside the value
+	Text     string          `json:"text"`           // of the rule
+	To       []string        `json:"to"`             // of the rule
 }
 
 // Sentence says it in a line, with times in the zone.
@@ -112,6 +113,8 @@ func (t *Transition) what() string {
 		return fmt.Sprintf("%s is going to be above %s, forecast %s", name, t.show(t.Limit), v)
 	case Budget:
 		return fmt.Sprintf("%s has used %s, more than %s", name, v, t.show(t.Limit))
+	case Deviation:
+		return fmt.Sprintf("%s is not as usual, by %s times the usual spread", name, v)
 	}
 	if name == "" {
 		name = t.Rule
@@ -123,11 +126,14 @@ func (t *Transition) show(v float64) string {
 	switch t.Kind {
 	case Coverage:
 		return number(v*100) + " %"
-	case PowerFactor:
+	case PowerFactor, Deviation:
 		return number(v)
 	case Budget:
-		if q := t.Quantity; !q.Counter() && q.Unit().Symbol != "" {
-			return Show(v, q.Unit().Symbol+"h")
+		if t.Unit != "" {
+			return Show(v, t.Unit)
+		}
+		if whole, ok := t.Quantity.Integral(); ok {
+			return Show(v, whole.Unit().Symbol)
 		}
 	}
 	return Show(v, t.Quantity.Unit().Symbol)

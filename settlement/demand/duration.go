@@ -40,7 +40,7 @@ func (s *Service) duration(ctx context.Context, x *subject, f ledger.Flow, from,
 		return d, settled, nil
 	}
 	for range 3 { // what is settled meanwhile would not fit together
-		if d.Totals, err = s.opts.Store.Totals(ctx, f, x.id, d.From, d.To); err != nil {
+		if d.Totals, err = s.opts.Store.Totals(ctx, ledger.Quarters, f, x.id, d.From, d.To); err != nil {
 			return d, settled, err
 		}
 		if d.Totals.Known == 0 {
@@ -60,7 +60,7 @@ func (s *Service) duration(ctx context.Context, x *subject, f ledger.Flow, from,
 		if len(highest) > 0 {
 			d.Highest = &highest[0]
 		}
-		again, err := s.opts.Store.Totals(ctx, f, x.id, d.From, d.To)
+		again, err := s.opts.Store.Totals(ctx, ledger.Quarters, f, x.id, d.From, d.To)
 		if err != nil {
 			return d, settled, err
 		}

@@ -60,7 +60,7 @@ func (s *Service) months(ctx context.Context, x *subject, f ledger.Flow, from, t
 	for at := first; at.From < to; at = x.calendar.Next(window.Month, at) {
 		m := Month{Span: at, To: min(at.To, max(settled, at.From))}
 		if x.id != 0 && m.To > at.From {
-			if m.Totals, err = s.opts.Store.Totals(ctx, f, x.id, at.From, m.To); err != nil {
+			if m.Totals, err = s.opts.Store.Totals(ctx, ledger.Quarters, f, x.id, at.From, m.To); err != nil {
 				return nil, 0, err
 			}
 		}

@@ -117,16 +117,7 @@ func (s *Service) known(ctx context.Context, x subject) (subject, error) {
 // units are those of demands and of amounts.
 func (x *subject) units() (demand, amount string) {
 	whole, _ := x.quantity.Integral()
-	amount = whole.Unit().Symbol
-	if whole != x.quantity {
-		return x.quantity.Unit().Symbol, amount
-	}
-	for _, q := range record.Quantities() { // of a counter: what it is the integral of
-		if w, ok := q.Integral(); ok && w == whole && q != whole {
-			return q.Unit().Symbol, amount
-		}
-	}
-	return amount + "/h", amount
+	return x.quantity.RateUnit(), whole.Unit().Symbol
 }
 
 // flow reads a direction.

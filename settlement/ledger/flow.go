@@ -44,9 +44,9 @@ func (f Flow) Of(a energy.Amount) energy.Amount {
 	return max(a, 0)
 }
 
-// Totals are what the quarters of a point in a span come to.
+// Totals are what the windows of a point in a span come to.
 type Totals struct {
-	Rows      int // quarters about which something is known
+	Rows      int // windows about which something is known
 	Known     int // that have an amount
 	Uncertain int // of them with a part that was not measured in them
 	Amount    energy.Amount
@@ -67,11 +67,21 @@ func between(point int64, from, to record.Millis) string {
 	return fmt.Sprintf("point = %d AND start >= %d AND start < %d", point, from, to)
 }
 
-// Totals adds up the quarters of a point that begin in a span.
-func (s *Store) Totals(ctx context.Context, f Flow, point int64, from, to record.Millis) (t Totals, err error) {
+// Add adds what others come to.
+func (t *Totals) Add(o Totals) (err error) {
+	t.Rows, t.Known, t.Uncertain = t.Rows+o.Rows, t.Known+o.Known, t.Uncertain+o.Uncertain
+	t.Covered, t.Total = t.Covered+o.Covered, max(t.Total, o.Total)
+	if t.Amount, err = t.Amount.Add(o.Amount); err == nil {
+		t.Estimated, err = t.Estimated.Add(o.Estimated)
+	}
+	return err
+}
+
+// Totals adds up the windows of a point that begin in a span.
+func (s *Store) Totals(ctx context.Context, table Table, f Flow, point int64, from, to record.Millis) (t Totals, err error) {
 	q := fmt.Sprintf("SELECT COUNT(*), COUNT(amount), COUNT(CASE WHEN amount IS NOT NULL AND estimated <> 0 THEN 1 END), CAST(COALESCE(SUM(%s), 0) AS BIGINT),"+
 		" CAST(COALESCE(SUM(CASE WHEN amount IS NOT NULL THEN ABS(estimated) END), 0) AS BIGINT), CAST(COALESCE(SUM(covered), 0) AS BIGINT), COALESCE(MAX(total), 0)"+
-		" FROM settled_quarters WHERE %s", f.value(), between(point, from, to))
+		" FROM %s WHERE %s", f.value(), table.name, between(point, from, to))
 	err = s.scan(ctx, q, func(found *sql.Rows) error {
 		return found.Scan(&t.Rows, &t.Known, &t.Uncertain, &t.Amount, &t.Estimated, &t.Covered, &t.Total)
 	})

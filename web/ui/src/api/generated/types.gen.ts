@@ -407,6 +407,45 @@ export type Bin = {
     upper: number;
 };
 
+export type Body = {
+    /**
+     * Its mean power; null when less than 0.8 of it was measured
+     */
+    demand: Array<number | null> | null;
+    /**
+     * Weeks that were known
+     */
+    known: Array<number> | null;
+    /**
+     * How many spreads the demand is above what is usual, or below it; null also where there never was any other
+     */
+    score: Array<number | null> | null;
+    /**
+     * Usual distance from it
+     */
+    spread: Array<number | null> | null;
+    /**
+     * Begin of each quarter of an hour, ms since 1970 UTC
+     */
+    start: Array<number> | null;
+    /**
+     * Unit of all but the score; of a counter that of its rise in an hour
+     */
+    unit: string;
+    /**
+     * Median of this hour of the week; null when fewer than 4 weeks are known
+     */
+    usual: Array<number | null> | null;
+    /**
+     * As asked for
+     */
+    weeks: number;
+    /**
+     * Time zone by whose clock the hours of the week are
+     */
+    zone: string;
+};
+
 export type Change = {
     /**
      * When it was stored
@@ -521,23 +560,31 @@ export type Condition = {
     /**
      * What is looked at
      */
-    kind: 'above' | 'below' | 'missing' | 'coverage' | 'power_factor' | 'demand' | 'budget' | 'external';
+    kind: 'above' | 'below' | 'missing' | 'coverage' | 'power_factor' | 'demand' | 'budget' | 'deviation' | 'external';
     /**
-     * In the coherent unit of the quantity (W, not kW); for coverage and the power factor between 0 and 1
+     * deviation: one that is smaller than this (W) is none
+     */
+    least?: number;
+    /**
+     * In the coherent unit of the quantity (W, not kW), or of money; for coverage and the power factor between 0 and 1; for a deviation how many times the usual spread, default 6
      */
     limit?: number;
     /**
-     * Which value of the subject; default value, of a group the sum
+     * Which value of the subject; default value, of a group the sum. cost: money, of a budget
      */
-    of?: 'value' | 'magnitude' | 'meter' | 'unaccounted';
+    of?: 'value' | 'magnitude' | 'meter' | 'unaccounted' | 'cost';
     /**
      * budget: of which time the amount is
      */
-    period?: 'day' | 'month';
+    period?: 'day' | 'week' | 'month' | 'year';
     /**
      * demand: how far back is looked to see where the power is going; default 3m
      */
     trend?: string;
+    /**
+     * deviation: so many weeks before are looked at to see what is usual; default 8
+     */
+    weeks?: number;
     /**
      * demand: length of the window, divides an hour; default 15m
      */
@@ -7450,6 +7497,53 @@ export type SettledGroupDurationResponses = {
 
 export type SettledGroupDurationResponse = SettledGroupDurationResponses[keyof SettledGroupDurationResponses];
 
+export type SettledGroupProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * RFC 3339, a date of the zone, or ms since 1970 UTC; at most 31 days. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * So many weeks before are looked at
+         */
+        weeks?: number;
+    };
+    url: '/api/v1/settled/groups/{id}/profile';
+};
+
+export type SettledGroupProfileErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupProfileError = SettledGroupProfileErrors[keyof SettledGroupProfileErrors];
+
+export type SettledGroupProfileResponses = {
+    /**
+     * OK
+     */
+    200: Body;
+};
+
+export type SettledGroupProfileResponse = SettledGroupProfileResponses[keyof SettledGroupProfileResponses];
+
 export type SettledGroupRunningData = {
     body?: never;
     path: {
@@ -7633,6 +7727,49 @@ export type SettledSensorDurationResponses = {
 };
 
 export type SettledSensorDurationResponse = SettledSensorDurationResponses[keyof SettledSensorDurationResponses];
+
+export type SettledSensorProfileData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * RFC 3339, a date of the zone, or ms since 1970 UTC; at most 31 days. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * So many weeks before are looked at
+         */
+        weeks?: number;
+    };
+    url: '/api/v1/settled/sensors/{id}/profile';
+};
+
+export type SettledSensorProfileErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorProfileError = SettledSensorProfileErrors[keyof SettledSensorProfileErrors];
+
+export type SettledSensorProfileResponses = {
+    /**
+     * OK
+     */
+    200: Body;
+};
+
+export type SettledSensorProfileResponse = SettledSensorProfileResponses[keyof SettledSensorProfileResponses];
 
 export type SettledSensorRunningData = {
     body?: never;

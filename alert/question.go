@@ -1,0 +1,133 @@
+package alert
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/wattwerk/wattwerk/alert/rule"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// Amounts tells what a subject has used, as energy or as money. It is what
+// budgets stand on.
+type Amounts interface {
+	// Amount gives what a sensor or group has used in a span that begins with a
+	// day of the zone. What is not settled yet may be estimated.
+	Amount(ctx context.Context, subject rule.Ref, from, to record.Millis, zone *time.Location) (Used, error)
+}
+
+// Used is what was used.
+type Used struct {
+	Amount       float64       // in the coherent unit times hours (W·h), or in Unit; NaN when nothing is known
+	Unit         string        // of money; empty for the quantity's
+	Estimated    float64       // part of it, without sign, that was not measured, or is not settled yet
+	Completeness float64       // part of the span that readings speak of, 0 to 1
+	Settled      record.Millis // from here on it is from live readings, or missing
+}
+
+func (u *Used) note(zone *time.Location) string {
+	parts := []string{fmt.Sprintf("settled until %s", u.Settled.Time().In(zone).Format("2006-01-02 15:04")), percent(u.Completeness) + " complete"}
+	if u.Estimated > 0 && u.Amount != 0 {
+		parts = append(parts, percent(u.Estimated/math.Abs(u.Amount))+" estimated")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// percent rounds down, so that only what is whole is 100 %.
+func percent(v float64) string { return fmt.Sprintf("%.0f %%", math.Floor(v*100+1e-9)) }
+
+// Profiles tells what is usual at an hour of the week.
+type Profiles interface {
+	// Deviation compares the newest settled quarter of an hour of a sensor or
+	// group with the same hour, by the clock of the zone, of so many weeks before.
+	Deviation(ctx context.Context, subject rule.Ref, weeks int, zone *time.Location) (Deviation, error)
+}
+
+// Deviation is how far a quarter of an hour is from what is usual.
+type Deviation struct {
+	From, To record.Millis // the quarter
+	Demand   float64       // its mean power; NaN when it is not known
+	Usual    float64       // the median; NaN when too little is known to say
+	Spread   float64       // the usual distance from it
+	Weeks    int           // that the median stands on
+	Unit     string        // of these
+}
+
+// answer says what a rule makes of it.
+func (d *Deviation) answer(c *rule.Condition, zone *time.Location) rule.Answer {
+	a := rule.Answer{Time: d.To, Value: math.NaN()}
+	if math.IsNaN(d.Demand) || math.IsNaN(d.Usual) {
+		return a
+	}
+	off := math.Abs(d.Demand - d.Usual)
+	switch {
+	case off < c.Least || off == 0:
+		a.Value = 0
+	default:
+		a.Value = min(off/d.Spread, mostSpreads)
+	}
+	a.Note = fmt.Sprintf("from %s to %s it was %s, usual at this hour of the week are %s to %s (%d weeks)",
+		d.From.Time().In(zone).Format("15:04"), d.To.Time().In(zone).Format("15:04"), rule.Show(d.Demand, d.Unit),
+		rule.Show(d.Usual-c.Limit*d.Spread, d.Unit), rule.Show(d.Usual+c.Limit*d.Spread, d.Unit), d.Weeks)
+	return a
+}
+
+// mostSpreads stands for a deviation of what never varied.
+const mostSpreads = 1000
+
+// able tells whether somebody answers what a rule asks.
+func (s *Service) able(c *rule.Condition) error {
+	switch {
+	case c.Kind == rule.Budget && c.Of == rule.Cost && s.opts.Costs == nil:
+		return ErrNoCosts
+	case c.Kind == rule.Budget && c.Of != rule.Cost && s.opts.Amounts == nil:
+		return ErrNoAmounts
+	case c.Kind == rule.Deviation && s.opts.Profiles == nil:
+		return ErrNoProfiles
+	}
+	return nil
+}
+
+// ask asks what the rules want to know of settled windows.
+func (w *worker) ask() {
+	w.mu.Lock()
+	all := w.plan.Questions()
+	w.mu.Unlock()
+	now := record.MillisOf(time.Now())
+	for i := range all {
+		if w.ctx.Err() != nil {
+			return
+		}
+		q := &all[i]
+		a, err := w.answer(q, now)
+		if err != nil && !w.unanswered[q.Rule] {
+			w.log.Warn("what a rule asks is not known", "rule", q.Rule, "error", err)
+		}
+		if w.unanswered[q.Rule] = err != nil; err != nil {
+			continue // the alert stays as it is
+		}
+		w.mu.Lock()
+		w.engine.Answer(q.Rule, q.Subject, a)
+		w.mu.Unlock()
+	}
+}
+
+func (w *worker) answer(q *rule.Question, now record.Millis) (rule.Answer, error) {
+	if err := w.able(&q.Condition); err != nil {
+		return rule.Answer{}, err
+	}
+	if q.Condition.Kind == rule.Deviation {
+		d, err := w.opts.Profiles.Deviation(w.ctx, q.Subject, q.Condition.Weeks, q.Zone)
+		return d.answer(&q.Condition, q.Zone), err
+	}
+	from, _ := q.Condition.Period.Span(now, q.Zone)
+	amounts := w.opts.Amounts
+	if q.Condition.Of == rule.Cost {
+		amounts = w.opts.Costs
+	}
+	used, err := amounts.Amount(w.ctx, q.Subject, from, now, q.Zone)
+	return rule.Answer{Time: now, Value: used.Amount, Unit: used.Unit, Note: used.note(q.Zone)}, err
+}
