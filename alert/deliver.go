@@ -10,6 +10,7 @@ import (
 // How messages are tried again.
 const (
 	sendWithin = 30 * time.Second
+	noteWithin = 5 * time.Second
 	tryAgain   = 5 * time.Second // doubled each time
 	tryAtMost  = time.Hour       // between tries
 	giveUp     = 48 * time.Hour
@@ -78,9 +79,13 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 		err = sink.Send(within, m)
 		cancel()
 	}
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return nil // it is sent again, as nobody knows whether it was
 	}
+	// What came of it is noted also by a process that is told to end, or the
+	// message would be sent twice for no reason.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
+	defer cancel()
 	now := time.Now()
 	switch {
 	case err == nil:
