@@ -20,6 +20,7 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // Bounds of what is looked at for a diagnosis.
@@ -59,10 +60,34 @@ func (p *process) diagnose(ctx context.Context) []doctor.Finding {
 		f.Taken = p.history.Appended()
 		p.sensorFacts(ctx, &f)
 	}
+	if p.settlement != nil {
+		p.settledFacts(ctx, &f)
+	}
+	if p.alert != nil {
+		waiting, err := p.alert.Waiting(ctx)
+		if err != nil {
+			f.Unanswered = append(f.Unanswered, doctor.Unanswered{What: "the database of alerts", Error: err.Error()})
+		}
+		for _, w := range waiting {
+			f.Messages = append(f.Messages, doctor.Messages(w))
+		}
+	}
 	if _, err := p.users.Users(ctx); err != nil {
 		f.Unanswered = append(f.Unanswered, doctor.Unanswered{What: "the database of users", Error: err.Error()})
 	}
 	return doctor.Examine(f)
+}
+
+func (p *process) settledFacts(ctx context.Context, f *doctor.Facts) {
+	s, err := p.settlement.Status(ctx)
+	if err != nil {
+		f.Unanswered = append(f.Unanswered, doctor.Unanswered{What: "the database of settled windows", Error: err.Error()})
+		return
+	}
+	if s.Frontier > 0 { // else it has not begun
+		usual := p.config.Settlement.Delay.Std() + window.QuarterLength*time.Millisecond
+		f.Settled = &doctor.Settled{Until: s.Frontier.Time(), Usual: usual, Marks: s.Marks}
+	}
 }
 
 // busFacts tells whether more can be asked of the bus.

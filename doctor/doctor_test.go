@@ -31,6 +31,8 @@ func well() Facts {
 		Late:        120,
 		Taken:       1_000_000,
 		DeadLetters: &DeadLetters{LastHour: 3, Reason: "no", Source: "influx", Count: 3, First: now},
+		Settled:     &Settled{Until: now.Add(-17 * time.Minute), Usual: 17 * time.Minute, Marks: 12},
+		Messages:    []Messages{{Sink: "mail", Waiting: 1, Oldest: now.Add(-time.Second)}},
 		Sensors:     []Sensor{{ID: "kettle", Last: ago(time.Minute), MaxAge: 3 * time.Minute}},
 		Files:       []File{{Path: "/etc/wattwerk/login", Mode: 0o600}},
 		Format:      &Format{Is: 1, Knows: 1},
@@ -74,6 +76,11 @@ var cases = []struct {
 	{"late-readings", func(f *Facts) { f.Late = 20_000 }},
 	{"dead-letters", func(f *Facts) {
 		f.DeadLetters = &DeadLetters{LastHour: 1000, AtLeast: true, Reason: `unit "kWh" measures energy, but the sensor measures active_power`, Source: "influx", Count: 912, First: now.Add(-20 * time.Minute)}
+	}},
+	{"settling-behind", func(f *Facts) { f.Settled.Until = now.Add(-3 * time.Hour) }},
+	{"settling-again", func(f *Facts) { f.Settled.Marks = 54_321 }},
+	{"alerts-untold", func(f *Facts) {
+		f.Messages[0] = Messages{Sink: "mail", Waiting: 7, Oldest: now.Add(-2 * time.Hour), Error: "dial tcp 192.0.2.1:587: i/o timeout"}
 	}},
 	{"sensors-ahead", func(f *Facts) { f.Sensors[0].Last = ago(-10 * time.Minute) }},
 	{"sensors-silent", func(f *Facts) {

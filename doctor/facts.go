@@ -19,6 +19,8 @@ type Facts struct {
 	Taken       uint64 // records taken in meanwhile
 	DeadLetters *DeadLetters
 	Sensors     []Sensor
+	Settled     *Settled
+	Messages    []Messages
 	Unanswered  []Unanswered
 	Files       []File
 	Format      *Format
@@ -136,4 +138,19 @@ type Format struct {
 	Is, Knows int
 	Program   string
 	Error     string
+}
+
+// Settled is how far the windows of energies are settled.
+type Settled struct {
+	Until time.Time     // up to when
+	Usual time.Duration // how far behind the clock they are when all is well
+	Marks int           // ranges that have to be settled again
+}
+
+// Messages are those about alerts that wait for a sink.
+type Messages struct {
+	Sink    string
+	Waiting int
+	Oldest  time.Time // when it was written
+	Error   string    // why it was not delivered; empty: it was not tried yet
 }

@@ -34,13 +34,16 @@ const (
 	tickBound   = time.Minute
 	aheadBound  = time.Minute
 	letterBound = 10 // dead letters an hour
-	named       = 3  // examples in a sentence
+	settleBound = 15 * time.Minute
+	markBound   = 10_000 // ranges to be settled again
+	tellBound   = 10 * time.Minute
+	named       = 3 // examples in a sentence
 )
 
 // rules in the order in which findings are told: causes before what follows.
 var rules = []func(*Facts) []Finding{
 	settings, format, files, disk, limits, busAway, streams, replicas, unsynced, clocks, unanswered,
-	withoutModule, backlogs, lags, ticks, late, deadLetters, sensors, versions,
+	withoutModule, backlogs, lags, ticks, late, deadLetters, settled, messages, sensors, versions,
 }
 
 // Examine gives what is wrong, the worst first, nil when nothing is.
@@ -58,6 +61,47 @@ func weight(f Finding) int {
 		return 0
 	}
 	return 1
+}
+
+func settled(f *Facts) []Finding {
+	s := f.Settled
+	switch {
+	case s == nil:
+		return nil
+	case f.At.Sub(s.Until) > s.Usual+settleBound:
+		return []Finding{{
+			Rule: "settling-behind", Severity: Trouble, Since: &s.Until,
+			What: fmt.Sprintf("Energies are settled up to %s ago; %s is usual.", span(f.At.Sub(s.Until)), span(s.Usual)),
+			Why:  "Reports, costs and budgets end there.",
+			Do:   "Look for errors of the component settlement in the logs: the database of settled windows or the history may be away, or too slow.",
+		}}
+	case s.Marks > markBound:
+		return []Finding{{
+			Rule: "settling-again", Severity: Risk,
+			What: fmt.Sprintf("%d ranges wait to be settled again.", s.Marks),
+			Why:  "Late readings, corrections and changes of the model are in no report until then.",
+			Do:   "Wait if a file was imported or the model changed a moment ago. Otherwise sensors keep sending late readings: look at their links and clocks.",
+		}}
+	}
+	return nil
+}
+
+func messages(f *Facts) (out []Finding) {
+	for _, m := range f.Messages {
+		if age := f.At.Sub(m.Oldest); age > tellBound {
+			why := ""
+			if m.Error != "" {
+				why = ": " + m.Error
+			}
+			out = append(out, Finding{
+				Rule: "alerts-untold", Severity: Trouble, Since: &m.Oldest,
+				What: sentence(fmt.Sprintf("%s for %s could not be delivered for %s%s", count(m.Waiting, "message about alerts", "messages about alerts"), m.Sink, span(age), why)),
+				Why:  "Nobody is told of what is wrong.",
+				Do:   "Mend the sink or its address in the settings; 'POST /api/v1/alerts/sinks/" + m.Sink + "/test' tries it.",
+			})
+		}
+	}
+	return out
 }
 
 func settings(f *Facts) (out []Finding) {
