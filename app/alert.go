@@ -19,8 +19,8 @@ import (
 // AlertConfig is where messages of alerts go.
 type AlertConfig struct {
 	Private bool          `koanf:"private" doc:"Webhook and ntfy may go to addresses of this machine and of private networks. Off: to the public Internet only, whatever a name leads to."`
-	Webhook WebhookConfig `koanf:"webhook" doc:"A program that gets messages as signed JSON: the sink 'webhook'."`
-	Mail    MailConfig    `koanf:"mail" doc:"E-mail: the sink 'mail'."`
+	Webhook WebhookConfig `koanf:"webhook" doc:"A program that gets messages as signed JSON: the sink 'webhook'. Reports are sent there, too."`
+	Mail    MailConfig    `koanf:"mail" doc:"E-mail: the sink 'mail'. Reports are mailed by this server, too, to whom they name."`
 	Ntfy    NtfyConfig    `koanf:"ntfy" doc:"A topic of an ntfy server, and so phones: the sink 'ntfy'."`
 	MQTT    string        `koanf:"mqtt" doc:"The topic on which messages are published to who listens at bus.mqtt: the sink 'mqtt', as wattwerk/alerts; empty: none."`
 }
@@ -82,24 +82,18 @@ func (p *process) sinks() (map[string]alert.Sink, error) {
 	c := p.config.Alert
 	out := make(map[string]alert.Sink)
 	if c.Webhook.URL != "" {
-		secret, err := readSecret("alert.webhook.secret_file", c.Webhook.SecretFile)
+		w, err := c.webhook()
 		if err != nil {
 			return nil, err
 		}
-		if out["webhook"], err = sink.NewWebhook(c.Webhook.URL, []byte(secret), c.Private); err != nil {
-			return nil, err
-		}
+		out["webhook"] = w
 	}
-	if m := c.Mail; m.Server != "" {
-		password, err := readSecret("alert.mail.password_file", m.PasswordFile)
+	if c.Mail.Server != "" {
+		m, err := c.mail()
 		if err != nil {
 			return nil, err
 		}
-		if out["mail"], err = sink.NewMail(sink.MailOptions{
-			Server: m.Server, From: m.From, To: m.To, User: m.User, Password: password, Plain: m.Plain,
-		}); err != nil {
-			return nil, err
-		}
+		out["mail"] = m
 	}
 	if c.Ntfy.URL != "" {
 		token, err := readSecret("alert.ntfy.token_file", c.Ntfy.TokenFile)
@@ -121,6 +115,25 @@ func (p *process) sinks() (map[string]alert.Sink, error) {
 		}
 	}
 	return out, nil
+}
+
+// webhook opens the program that is posted to.
+func (c *AlertConfig) webhook() (*sink.Webhook, error) {
+	secret, err := readSecret("alert.webhook.secret_file", c.Webhook.SecretFile)
+	if err != nil {
+		return nil, err
+	}
+	return sink.NewWebhook(c.Webhook.URL, []byte(secret), c.Private)
+}
+
+// mail opens the mail server.
+func (c *AlertConfig) mail() (*sink.Mail, error) {
+	m := c.Mail
+	password, err := readSecret("alert.mail.password_file", m.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	return sink.NewMail(sink.MailOptions{Server: m.Server, From: m.From, To: m.To, User: m.User, Password: password, Plain: m.Plain})
 }
 
 func readSecret(setting, file string) (string, error) {

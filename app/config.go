@@ -14,6 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/report/desk"
 )
 
 // EnvPrefix begins the environment variables that are settings.
@@ -37,6 +38,7 @@ type Config struct {
 	Landing    LandingConfig    `koanf:"landing" doc:"What a centre makes of what edges send."`
 	History    HistoryConfig    `koanf:"history" doc:"What keeps every reading."`
 	Settlement SettlementConfig `koanf:"settlement" doc:"What settles energies per window from the raw readings."`
+	Report     ReportConfig     `koanf:"report" doc:"What makes reports by schedule; docs/reports.md."`
 	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
 	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens, settled windows and alerts are kept."`
 }
@@ -100,6 +102,7 @@ func DefaultConfig() Config {
 		Landing:    DefaultLandingConfig(),
 		History:    HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
+		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
 		SQL:        SQLConfig{Conns: 8},
 	}
 }
@@ -128,7 +131,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement())
 	return errors.Join(errs...)
 }
 

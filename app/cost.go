@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/settlement/cost"
@@ -22,24 +24,30 @@ func (p *process) startCosts(ctx context.Context) (err error) {
 	return err
 }
 
-// costing tells reports what something cost.
+// costing tells reports what things cost.
 type costing struct{ *cost.Service }
 
-// Costs gives nil when nothing prices it.
+// Costs gives the bill of a span; nil when no tariff is assigned.
 func (c costing) Costs(ctx context.Context, p ledger.Point, at window.Span) (*report.Costs, error) {
 	b, err := c.Bill(ctx, p, cost.Cost, at)
+	if cost.Refused(err) {
+		return &report.Costs{Why: err.Error()}, nil
+	}
 	if err != nil || len(b.Parts) == 0 {
 		return nil, err
 	}
-	out := &report.Costs{Currency: b.Sum.Currency, Completeness: new(b.Sum.Covered / float64(at.Length()))}
-	if b.Sum.Known {
-		out.Amount, out.EstimatedShare = b.Sum.Total.String(), new(b.Sum.EstimatedShare())
-	}
-	for _, part := range b.Parts {
-		if out.Tariff != "" {
-			out.Tariff += ", "
+	out := &report.Costs{Currency: b.Sum.Currency}
+	var names []string
+	for i := range b.Parts {
+		if name := string(b.Parts[i].Assignment.Document); !slices.Contains(names, name) {
+			names = append(names, name)
 		}
-		out.Tariff += string(part.Assignment.Document)
+	}
+	out.Tariff = strings.Join(names, ", ")
+	if b.Sum.Known {
+		out.Amount = b.Sum.Total.String()
+		out.EstimatedShare = new(b.Sum.EstimatedShare())
+		out.Completeness = new(min(1, max(0, b.Sum.Covered-float64(b.Sum.Unpriced))/float64(at.Length())))
 	}
 	return out, nil
 }

@@ -1,8 +1,10 @@
 package app
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,10 +49,56 @@ func tryAsk(t *testing.T, in datadir.Instance, method, path, body string, out an
 	return resp
 }
 
-// TestReport imports two days, waits until they are settled, and has the
-// command write the report in every format.
+// letters is a mail server that takes mail in the clear.
+func letters(t *testing.T) (addr string, got chan string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = make(chan string, 10)
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(c, "220 test\r\n")
+			var data strings.Builder
+			in := false
+			for s := bufio.NewScanner(c); s.Scan(); {
+				switch line := s.Text(); {
+				case in && line == ".":
+					in = false
+					got <- data.String()
+					fmt.Fprint(c, "250 taken\r\n")
+				case in || strings.HasPrefix(line, "RCPT"):
+					data.WriteString(line + "\n")
+					if !in {
+						fmt.Fprint(c, "250 ok\r\n")
+					}
+				case line == "DATA":
+					in = true
+					fmt.Fprint(c, "354 go on\r\n")
+				default:
+					fmt.Fprint(c, "250 ok\r\n")
+				}
+			}
+			c.Close()
+		}
+	}()
+	return l.Addr().String(), got
+}
+
+// TestReport imports two days, waits until they are settled, has the command
+// write the report in every format, and has one mailed.
 func TestReport(t *testing.T) {
+	server, mails := letters(t)
 	c := DefaultConfig()
+	c.Alert.Mail = MailConfig{Server: server, From: "wattwerk@example.org", To: []string{"nobody@example.org"}, Plain: true}
 	c.Data, c.Addr, c.Bus.MQTT, c.Bus.Partitions = t.TempDir(), "127.0.0.1:0", "off", 1
 	in := runProcess(t, c)
 	ask(t, in, "PUT", "/api/v1/sites/kiel", `{"id":"kiel","zone":"Europe/Berlin"}`, nil)
@@ -109,6 +157,16 @@ func TestReport(t *testing.T) {
 		if code != ExitOK || err != nil || !strings.HasPrefix(string(text), want) {
 			t.Errorf("%s: exit code %d, %s, %v: %.60s", format, code, errs, err, text)
 		}
+	}
+	ask(t, in, "PUT", "/api/v1/reports/definitions/days", `{"group":"hall","size":"1d","to":["eva@example.org"],"formats":["html","csv"]}`, nil)
+	ask(t, in, "POST", "/api/v1/reports/definitions/days/issues", `{"period":"`+second+`"}`, nil)
+	select {
+	case text := <-mails:
+		if !strings.Contains(text, "RCPT TO:<eva@example.org>") || strings.Contains(text, "nobody@example.org") || !strings.Contains(text, "report-hall-"+second+".csv") {
+			t.Errorf("%.2000s", text)
+		}
+	case <-time.After(2 * time.Minute):
+		t.Error("no mail")
 	}
 	if code, out, errs := wattwerk(t, "report", "--data", c.Data, "--sensor", "press", "--period", "soon"); code != ExitFailed || out != "" || !strings.Contains(errs, "is no period") {
 		t.Errorf("exit code %d, %s", code, errs)

@@ -125,7 +125,7 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if err := p.startCosts(ctx); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
-	if err := p.startReports(); err != nil {
+	if err := p.openReports(ctx); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
 	if p.profile, err = profile.New(profile.Options{Store: p.settled, Catalog: p.catalog, Calendars: s}); err != nil {
@@ -136,6 +136,7 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 		g.Go(func() error { return s.Run(ctx) })
 		g.Go(func() error { return p.cost.Run(ctx) })
 		g.Go(func() error { return v.Run(ctx) })
+		g.Go(func() error { return p.reports.Run(ctx) })
 		return g.Wait()
 	}, stop: func(context.Context) error { return closeStore() }}, nil
 }

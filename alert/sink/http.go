@@ -125,13 +125,19 @@ func (w *Webhook) Send(ctx context.Context, m alert.Message) error {
 	if err != nil {
 		return err
 	}
+	return w.Post(ctx, m.ID, body)
+}
+
+// Post posts JSON that is not about an alert, signed as Send signs; id is the
+// same when it is sent again.
+func (w *Webhook) Post(ctx context.Context, id string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	t := w.now().Unix()
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", m.ID)
+	req.Header.Set("Idempotency-Key", id)
 	req.Header.Set("Wattwerk-Signature", "t="+strconv.FormatInt(t, 10)+",v1="+Sign(w.secret, t, body))
 	return do(w.client, req)
 }

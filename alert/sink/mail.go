@@ -1,11 +1,15 @@
 package sink
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
@@ -57,6 +61,44 @@ func NewMail(o MailOptions) (*Mail, error) {
 
 // Send hands the mail to the server; by STARTTLS, or by TLS at once on port 465.
 func (s *Mail) Send(ctx context.Context, m alert.Message) error {
+	return s.send(ctx, s.o.To, s.compose(m))
+}
+
+// File is a file that goes along with a [Letter].
+type File struct {
+	Name string // of ASCII letters, digits, dots and dashes
+	Type string // media type
+	Data []byte
+}
+
+// Letter is a mail that is not about an alert.
+type Letter struct {
+	ID      string // of letters, digits and dashes; the same when it is sent again
+	To      []string
+	Time    time.Time
+	Subject string
+	Text    string
+	Files   []File
+}
+
+// SendLetter hands a letter to the server, as Send does.
+func (s *Mail) SendLetter(ctx context.Context, l Letter) error {
+	for _, a := range l.To {
+		if at, err := mail.ParseAddress(a); err != nil || at.Address != a {
+			return fmt.Errorf("%w: %q is not an address like eva@example.org", alert.ErrRefused, a)
+		}
+	}
+	if len(l.To) == 0 {
+		return fmt.Errorf("%w: nobody is named to send to", alert.ErrRefused)
+	}
+	data, err := s.letter(l)
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, l.To, data)
+}
+
+func (s *Mail) send(ctx context.Context, addresses []string, data []byte) error {
 	conf := s.o.TLS.Clone()
 	if conf == nil {
 		conf = &tls.Config{MinVersion: tls.VersionTLS12}
@@ -100,7 +142,7 @@ func (s *Mail) Send(ctx context.Context, m alert.Message) error {
 	if err := c.Mail(s.o.From); err != nil {
 		return judge(err)
 	}
-	for _, to := range s.o.To {
+	for _, to := range addresses {
 		if err := c.Rcpt(to); err != nil {
 			return judge(err)
 		}
@@ -109,7 +151,7 @@ func (s *Mail) Send(ctx context.Context, m alert.Message) error {
 	if err != nil {
 		return judge(err)
 	}
-	if _, err := w.Write(s.compose(m)); err != nil {
+	if _, err := w.Write(data); err != nil {
 		return err
 	}
 	if err := w.Close(); err != nil {
@@ -128,29 +170,79 @@ func judge(err error) error {
 	return err
 }
 
-// compose writes the mail. Nothing of the message can add a header.
-func (s *Mail) compose(m alert.Message) []byte {
-	var b strings.Builder
-	subject := strings.Map(func(r rune) rune {
+// head begins a mail. Nothing that is said can add a header.
+func (s *Mail) head(id string, to []string, subject string, at time.Time, more ...[2]string) *bytes.Buffer {
+	b := new(bytes.Buffer)
+	subject = strings.Map(func(r rune) rune {
 		if r < ' ' {
 			return ' '
 		}
 		return r
-	}, m.Title)
-	_, domain, _ := strings.Cut(s.o.From, "@")
-	for _, h := range [][2]string{
-		{"From", s.o.From}, {"To", strings.Join(s.o.To, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", subject)},
-		{"Date", m.Time.Format(time.RFC1123Z)}, {"Message-ID", "<" + m.ID + "@" + domain + ">"}, {"Auto-Submitted", "auto-generated"},
-		{"MIME-Version", "1.0"}, {"Content-Type", "text/plain; charset=utf-8"}, {"Content-Transfer-Encoding", "quoted-printable"},
-	} {
+	}, subject)
+	for _, h := range append([][2]string{
+		{"From", s.o.From}, {"To", strings.Join(to, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", subject)},
+		{"Date", at.Format(time.RFC1123Z)}, {"Message-ID", "<" + id + "@" + s.domain() + ">"}, {"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"},
+	}, more...) {
 		b.WriteString(h[0] + ": " + h[1] + "\r\n")
 	}
-	if m.Incident != "" {
-		b.WriteString("References: <" + m.Incident + "@" + domain + ">\r\n") // one thread for one incident
+	return b
+}
+
+func (s *Mail) domain() string {
+	_, domain, _ := strings.Cut(s.o.From, "@")
+	return domain
+}
+
+var plainText = [][2]string{{"Content-Type", "text/plain; charset=utf-8"}, {"Content-Transfer-Encoding", "quoted-printable"}}
+
+// compose writes the mail of an alert.
+func (s *Mail) compose(m alert.Message) []byte {
+	more := plainText
+	if m.Incident != "" { // one thread for one incident
+		more = append(more[:2:2], [2]string{"References", "<" + m.Incident + "@" + s.domain() + ">"})
 	}
+	b := s.head(m.ID, s.o.To, m.Title, m.Time, more...)
 	b.WriteString("\r\n")
-	w := quotedprintable.NewWriter(&b)
+	w := quotedprintable.NewWriter(b)
 	_, _ = w.Write([]byte(text(m) + "\n")) // to memory
 	_ = w.Close()
-	return []byte(b.String())
+	return b.Bytes()
+}
+
+// letter writes a letter, its text first.
+func (s *Mail) letter(l Letter) ([]byte, error) {
+	var body bytes.Buffer
+	parts := multipart.NewWriter(&body)
+	w, err := parts.CreatePart(textproto.MIMEHeader{plainText[0][0]: {plainText[0][1]}, plainText[1][0]: {plainText[1][1]}})
+	if err != nil {
+		return nil, err
+	}
+	q := quotedprintable.NewWriter(w)
+	_, err = q.Write([]byte(l.Text))
+	if err = errors.Join(err, q.Close()); err != nil {
+		return nil, err
+	}
+	for _, f := range l.Files {
+		if w, err = parts.CreatePart(textproto.MIMEHeader{
+			"Content-Type": {f.Type}, "Content-Transfer-Encoding": {"base64"},
+			"Content-Disposition": {mime.FormatMediaType("attachment", map[string]string{"filename": f.Name})},
+		}); err != nil {
+			return nil, err
+		}
+		text := base64.StdEncoding.EncodeToString(f.Data)
+		for len(text) > 0 {
+			n := min(len(text), 76)
+			if _, err := io.WriteString(w, text[:n]+"\r\n"); err != nil {
+				return nil, err
+			}
+			text = text[n:]
+		}
+	}
+	if err := parts.Close(); err != nil {
+		return nil, err
+	}
+	b := s.head(l.ID, l.To, l.Subject, l.Time, [2]string{"Content-Type", mime.FormatMediaType("multipart/mixed", map[string]string{"boundary": parts.Boundary()})})
+	b.WriteString("\r\n")
+	b.Write(body.Bytes())
+	return b.Bytes(), nil
 }

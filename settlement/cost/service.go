@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -88,6 +89,13 @@ type refused struct {
 }
 
 func (e *refused) Error() string { return e.text }
+
+// Refused tells whether an error says what cannot be priced as things are: to
+// ask again is in vain, and the error a sentence for people.
+func Refused(err error) bool {
+	no, ok := errors.AsType[*refused](err)
+	return ok && no.status == http.StatusUnprocessableEntity
+}
 
 func refuse(status int, format string, a ...any) error {
 	return &refused{status: status, text: fmt.Sprintf(format, a...)}

@@ -11,6 +11,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -28,10 +29,11 @@ type Books interface {
 	Interventions(ctx context.Context, id record.SensorID, all bool, limit int) ([]ledger.Intervention, error)
 	StructureAt(ctx context.Context, hierarchy string, at record.Millis) (ledger.Structure, bool, error)
 	Marks(ctx context.Context, n int) ([]ledger.Mark, error)
+	Progress(ctx context.Context, name string) (record.Millis, error)
 }
 
-// Costing prices what a point used in a span. Nil costs: nobody has a tariff
-// for it.
+// Costing prices what a point used in a span. Nil costs: there is no tariff for
+// it.
 type Costing interface {
 	Costs(ctx context.Context, p ledger.Point, at window.Span) (*Costs, error)
 }
@@ -138,7 +140,7 @@ type builder struct {
 	out    *Report
 
 	point ledger.Point // what the report is of
-	tree  []group
+	tree  []tree.Node
 	at    int          // the group in it; -1: none
 	head  ledger.Point // by which it counts: itself, or its meter
 	sign  int8
@@ -171,7 +173,9 @@ func (b *Builder) Build(ctx context.Context, spec Spec) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.out.Settled, x.out.Open = settled.Time(), settled < x.period.span.To
+	if err := x.settled(ctx, settled); err != nil {
+		return nil, err
+	}
 	x.out.Total = figureOf(rows, x.sign)
 	if err := x.waiting(ctx); err != nil {
 		return nil, err
@@ -195,6 +199,23 @@ func (b *Builder) Build(ctx context.Context, spec Spec) (*Report, error) {
 	return x.out, nil
 }
 
+// settled tells which time is settled. Older time is settled from the newest to
+// the oldest, as far as there are readings.
+func (x *builder) settled(ctx context.Context, to record.Millis) error {
+	floor, err := x.Books.Progress(ctx, ledger.Floor)
+	if err != nil {
+		return err
+	}
+	first, err := x.Books.Progress(ctx, ledger.First)
+	if err != nil {
+		return err
+	}
+	below := first > 0 && first/window.QuarterLength*window.QuarterLength < floor
+	x.out.Settled, x.out.Since = to.Time(), floor.Time()
+	x.out.Open = to < x.period.span.To || below && floor > x.period.span.From
+	return nil
+}
+
 // subject finds out what the report is of, and how it counts.
 func (x *builder) subject(ctx context.Context) error {
 	s := &x.out.Subject
@@ -213,7 +234,7 @@ func (x *builder) subject(ctx context.Context) error {
 		if x.tree, err = x.treeAt(ctx, s.Hierarchy, x.period.span.From); err != nil {
 			return err
 		}
-		x.at = slices.IndexFunc(x.tree, func(g group) bool { return g.Name == s.ID })
+		x.at = slices.IndexFunc(x.tree, func(g tree.Node) bool { return g.Name == s.ID })
 		q = x.m.QuantityOf(model.GroupID(s.ID))
 		if x.at >= 0 {
 			x.below = sensorsBelow(x.tree, x.at)
@@ -280,37 +301,10 @@ func (x *builder) windows(ctx context.Context, p ledger.Point, size window.Size,
 		for n < len(quarters) && quarters[n].Start < w.To {
 			n++
 		}
-		out = append(out, merge(w, quarters[:n]))
+		out = append(out, tree.Merge(w.From, w.To, quarters[:n]))
 		quarters = quarters[n:]
 	}
 	return out, settled, nil
-}
-
-// merge makes one row of those within a longer window, as far as a report looks
-// at it.
-func merge(w window.Span, rows []ledger.Row) ledger.Row {
-	out := ledger.Row{Start: w.From, End: w.To, Value: energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}}
-	var weighted, weight float64
-	fits := true
-	for i := range rows {
-		r := &rows[i]
-		if r.Known {
-			out.Known = true
-			fits = add(&out.Amount, r.Amount) && add(&out.Estimated, r.Estimated) && fits
-		}
-		if v := float64(r.Covered); !math.IsNaN(r.Average) && v > 0 {
-			weighted, weight = weighted+r.Average*v, weight+v
-		}
-		out.Covered += r.Covered
-		out.Total, out.Quality = max(out.Total, r.Total), max(out.Quality, r.Quality)
-	}
-	if weight > 0 {
-		out.Average = weighted / weight
-	}
-	if !fits {
-		out.Known, out.Amount, out.Estimated = false, 0, 0
-	}
-	return out
 }
 
 func add(to *energy.Amount, a energy.Amount) bool {

@@ -151,6 +151,14 @@ func TestWhatIsNull(t *testing.T) {
 	if r := build(t, p, "group", "plant", "2026-11"); !r.Open || why(r.Previous) != report.WhyOpen || r.Total.Completeness > 0.2 {
 		t.Errorf("%+v", r)
 	}
+	p.Floor = record.MillisOf(time.Date(2026, 10, 2, 0, 0, 0, 0, time.UTC))
+	if r := build(t, p, "group", "plant", "2026-10"); !r.Open || !r.Since.Equal(p.Floor.Time()) {
+		t.Errorf("open: %v, since %v", r.Open, r.Since)
+	}
+	if r := build(t, p, "group", "plant", "2026-10-03"); r.Open {
+		t.Error("a day after the floor is open")
+	}
+	p.Floor = p.Oldest
 	r = build(t, p, "group", "plant", "2024-06")
 	if why(r.Previous) != "" || why(r.YearAgo) != report.WhyUnknown || r.YearAgo.Figure.Amount != nil {
 		t.Errorf("%+v", r.YearAgo)

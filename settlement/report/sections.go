@@ -174,8 +174,10 @@ func (x *builder) costs(ctx context.Context) error {
 	if x.Costing == nil {
 		return nil
 	}
-	c, err := x.Costing.Costs(ctx, x.head, x.period.span)
-	x.out.Costs = c
+	var err error
+	if x.out.Costs, err = x.Costing.Costs(ctx, x.point, x.period.span); x.out.Costs == nil && err == nil && x.head != x.point {
+		x.out.Costs, err = x.Costing.Costs(ctx, x.head, x.period.span) // somebody priced its meter
+	}
 	return err
 }
 

@@ -141,13 +141,14 @@ type Note struct {
 	Sentence string    `json:"sentence"`
 }
 
-// Costs are what the period cost, as far as somebody prices it.
+// Costs are what the period cost, by the tariffs that are assigned.
 type Costs struct {
-	Amount         string   `json:"amount" doc:"Decimal; empty: not known" example:"1234.56"`
+	Amount         string   `json:"amount" doc:"Decimal, less what is credited; empty: not known" example:"1234.56"`
 	Currency       string   `json:"currency" example:"EUR"`
 	EstimatedShare *float64 `json:"estimatedShare" doc:"The part of it that rests on estimated amounts, 0 to 1; null: not known"`
-	Completeness   *float64 `json:"completeness" doc:"Part of the time of which the costs are known, 0 to 1; null: not known"`
-	Tariff         string   `json:"tariff,omitempty"`
+	Completeness   *float64 `json:"completeness" doc:"Part of the time, and of the members, that readings speak of and that has a price, 0 to 1; null: not known"`
+	Tariff         string   `json:"tariff,omitempty" doc:"Tariffs that held"`
+	Why            string   `json:"why,omitempty" doc:"Why the costs are not known"`
 }
 
 // Topic is what the report is of.
@@ -178,7 +179,8 @@ type Report struct {
 	Made        time.Time             `json:"made" doc:"When the report was made"`
 	Revision    uint64                `json:"revision" doc:"Revision of the model when it was made"`
 	Settled     time.Time             `json:"settled" doc:"Up to when windows are settled; later readings are open"`
-	Open        bool                  `json:"open" doc:"The period is not settled to its end"`
+	Since       time.Time             `json:"since" doc:"From when on; older readings may still be to come"`
+	Open        bool                  `json:"open" doc:"Not all of the period is settled"`
 	Waiting     int                   `json:"waiting" doc:"Ranges of the period that are to be settled again"`
 	Issue       *Issue                `json:"issue,omitempty" doc:"Of a report that is kept"`
 	Total       Figure                `json:"total" doc:"Of a group with a meter of its own what that says, else the sum of its members"`
@@ -203,7 +205,7 @@ type Report struct {
 // nor by what things are called.
 func (r *Report) Digest() (string, error) {
 	c := *r
-	c.Title, c.Subject.Name, c.Made, c.Revision, c.Settled, c.Waiting, c.Issue = "", "", time.Time{}, 0, time.Time{}, 0, nil
+	c.Title, c.Subject.Name, c.Made, c.Revision, c.Settled, c.Since, c.Waiting, c.Issue = "", "", time.Time{}, 0, time.Time{}, time.Time{}, 0, nil
 	c.Members = append([]Child(nil), r.Members...)
 	for i := range c.Members {
 		c.Members[i].Name = ""

@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report"
 	"github.com/wattwerk/wattwerk/settlement/report/form"
+	"github.com/wattwerk/wattwerk/settlement/report/indicator"
 )
 
 var (
@@ -33,6 +34,8 @@ func refuse(err error) error {
 		return err
 	case errors.Is(err, report.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
+	case errors.Is(err, errChanged):
+		return huma.Error412PreconditionFailed(err.Error())
 	case errors.Is(err, report.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
@@ -141,4 +144,35 @@ func (s *Service) Register(api huma.API) {
 	}) (*file, error) {
 		return answer(ctx, &in.Asked, ledger.GroupKind, in.Hierarchy)
 	})
+	s.registerIndicator(api)
+	s.registerDefinitions(api)
+	s.registerIssues(api)
+}
+
+// registerIndicator adds the route of a single indicator.
+func (s *Service) registerIndicator(api huma.API) {
+	type output struct{ Body indicator.Indicator }
+	huma.Register(api, op("energy-indicator", http.MethodGet, "indicators/{id}/{period}", "Energy performance indicator of a group or a sensor",
+		"Energy for a unit of production, and what the line of a baseline expects of the production of the period: docs/reports.md has the formulas.", 404, 422),
+		func(ctx context.Context, in *struct {
+			ID           string  `path:"id" maxLength:"200" doc:"Group, or sensor"`
+			Period       string  `path:"period" maxLength:"20" doc:"Day, week, month or year" example:"2026-10"`
+			Kind         string  `query:"kind" enum:"group,sensor" default:"group"`
+			Hierarchy    string  `query:"hierarchy" maxLength:"200"`
+			Production   string  `query:"production" required:"true" maxLength:"200" doc:"The sensor that counts what is produced"`
+			Unit         string  `query:"unit" maxLength:"20" doc:"Unit of production; default: the coherent one" example:"t"`
+			Step         string  `query:"step" enum:"1d,1w,1M" default:"1M"`
+			BaselineFrom string  `query:"baselineFrom" required:"true" doc:"First date of the baseline" example:"2025-01-01" maxLength:"10"`
+			BaselineTo   string  `query:"baselineTo" required:"true" doc:"The date after its last" example:"2026-01-01" maxLength:"10"`
+			Temperature  string  `query:"temperature" maxLength:"200" doc:"A sensor of the outdoor temperature; then degree days count, too"`
+			HeatingLimit float64 `query:"heatingLimit" minimum:"-50" maximum:"50" default:"15" doc:"Degrees Celsius below which a day has degree days"`
+		}) (*output, error) {
+			r, err := s.build(ctx, report.Spec{Kind: in.Kind, ID: in.ID, Hierarchy: in.Hierarchy, Period: in.Period, Sections: []string{report.Indicators}, Indicators: []report.IndicatorSpec{{
+				Production: in.Production, Unit: in.Unit, Step: in.Step, BaselineFrom: in.BaselineFrom, BaselineTo: in.BaselineTo, Temperature: in.Temperature, HeatingLimit: &in.HeatingLimit,
+			}}})
+			if err != nil {
+				return nil, refuse(err)
+			}
+			return &output{r.Indicators[0]}, nil
+		})
 }

@@ -162,7 +162,7 @@ func linesOf(r *report.Report) []line {
 	if c := r.Costs; c != nil {
 		out = append(out, line{
 			"section": "costs", "item": safe(c.Tariff), "from": moment(r.Period.From), "to": moment(r.Period.To),
-			"value": c.Amount, "value_unit": safe(c.Currency), "estimated_share": number(c.EstimatedShare), "completeness": number(c.Completeness),
+			"value": c.Amount, "value_unit": safe(c.Currency), "estimated_share": number(c.EstimatedShare), "completeness": number(c.Completeness), "note": safe(c.Why),
 		})
 	}
 	for i := range r.Indicators {

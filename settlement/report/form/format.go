@@ -126,3 +126,28 @@ func (u units) decimal(a energy.Amount) string {
 	}
 	return sign + whole + part
 }
+
+// Mail gives the subject and the text of a mail that takes a report along.
+func Mail(r *report.Report, code string) (subject, text string) {
+	v := viewOf(r, code)
+	subject = v.kindOf(&r.Period) + " " + v.period(&r.Period) + ": " + v.Heading()
+	if r.Issue != nil && r.Issue.Version > 1 {
+		subject = v.word("Revised") + ": " + subject
+	}
+	f := v.F(r.Total)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n\n%s: %s %s\n%s: %s\n%s: %s\n%s: %s\n", v.Heading(), v.period(&r.Period),
+		v.word("Total"), f.Amount, v.amount, v.word("Completeness"), f.Completeness, v.word("Estimated"), f.Estimated, v.word("Quality"), f.Quality)
+	if c := r.Previous; c != nil {
+		change := v.signed(c.Change)
+		if c.Why != "" {
+			change = v.why(c.Why)
+		}
+		fmt.Fprintf(&b, "%s: %s\n", v.word("The period before"), change)
+	}
+	if r.Issue != nil && r.Issue.Version > 1 {
+		fmt.Fprintf(&b, "\n%s\n", v.word("Late readings or corrections changed the figures; earlier versions are kept."))
+	}
+	fmt.Fprintf(&b, "\n%s\n", v.word("Figures are in the files attached."))
+	return subject, b.String()
+}

@@ -269,7 +269,8 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"px": func(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") },
 }).Parse(page))
 
-func writeHTML(w io.Writer, r *report.Report, code string) error {
+// viewOf puts a report into the words of a language.
+func viewOf(r *report.Report, code string) *view {
 	v := &view{Report: r, language: languageOf(code), units: unitsOf(r)}
 	var most float64
 	look := func(f *report.Figure) {
@@ -282,6 +283,11 @@ func writeHTML(w io.Writer, r *report.Report, code string) error {
 		look(&r.Members[i].Figure)
 	}
 	v.places = places(most)
+	return v
+}
+
+func writeHTML(w io.Writer, r *report.Report, code string) error {
+	v := viewOf(r, code)
 	var b bytes.Buffer // so that an error comes before anything is sent
 	if err := pageTemplate.Execute(&b, v); err != nil {
 		return fmt.Errorf("write report: %w", err)

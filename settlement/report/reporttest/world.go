@@ -27,6 +27,8 @@ type Plant struct {
 	Document model.Document
 	Revision uint64        // of the document: whoever changes it counts on
 	Frontier record.Millis // settled up to here
+	Floor    record.Millis // and from here on
+	Oldest   record.Millis // the oldest reading
 	Clock    time.Time
 	// Quarter gives what is settled of a sensor for a quarter of an hour; false:
 	// nothing. Of a counter or power it is an amount, of a temperature an average.
@@ -70,6 +72,8 @@ func New() *Plant {
 		Clock: time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC),
 	}
 	p.Frontier = record.MillisOf(p.Clock) / window.QuarterLength * window.QuarterLength
+	p.Floor = record.MillisOf(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	p.Oldest = p.Floor
 	p.Quarter = p.usual
 	p.Keep(0, p.Tree())
 	return p
@@ -338,3 +342,14 @@ func (p *Plant) StructureAt(_ context.Context, _ string, at record.Millis) (foun
 
 // Marks are the marks.
 func (p *Plant) Marks(context.Context, int) ([]ledger.Mark, error) { return p.Marked, nil }
+
+// Progress is how far it is settled.
+func (p *Plant) Progress(_ context.Context, name string) (record.Millis, error) {
+	switch name {
+	case ledger.Frontier:
+		return p.Frontier, nil
+	case ledger.Floor:
+		return p.Floor, nil
+	}
+	return p.Oldest, nil
+}

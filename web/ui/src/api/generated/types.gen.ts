@@ -744,11 +744,11 @@ export type CostUpToNowBody = {
 
 export type Costs = {
     /**
-     * Decimal; empty: not known
+     * Decimal, less what is credited; empty: not known
      */
     amount: string;
     /**
-     * Part of the time of which the costs are known, 0 to 1; null: not known
+     * Part of the time, and of the members, that readings speak of and that has a price, 0 to 1; null: not known
      */
     completeness: number | null;
     currency: string;
@@ -756,7 +756,14 @@ export type Costs = {
      * The part of it that rests on estimated amounts, 0 to 1; null: not known
      */
     estimatedShare: number | null;
+    /**
+     * Tariffs that held
+     */
     tariff?: string;
+    /**
+     * Why the costs are not known
+     */
+    why?: string;
 };
 
 export type CostsBody = {
@@ -898,6 +905,78 @@ export type Decision = {
     undoneWhy?: string;
     who: string;
     why: string;
+};
+
+export type Definition = {
+    /**
+     * What is attached to the mail; default: html
+     */
+    formats?: Array<'html' | 'csv' | 'xlsx' | 'json'> | null;
+    /**
+     * The group it is about
+     */
+    group?: string;
+    /**
+     * Of the group; default: where the model has it
+     */
+    hierarchy?: string;
+    /**
+     * That of the address
+     */
+    id?: string;
+    /**
+     * Indicators of energy performance
+     */
+    indicators?: Array<IndicatorSpec> | null;
+    language?: 'en' | 'de';
+    /**
+     * Title of the reports; default: the name of the subject
+     */
+    name?: string;
+    /**
+     * Make one of every period, once it is settled
+     */
+    scheduled?: boolean;
+    /**
+     * What is in it beside the total; default: all
+     */
+    sections?: Array<'comparison' | 'members' | 'parts' | 'peak' | 'costs' | 'indicators' | 'decisions'> | null;
+    /**
+     * Or the sensor
+     */
+    sensor?: string;
+    /**
+     * How long its periods are: day, week, month or year
+     */
+    size: '1d' | '1w' | '1M' | '1y';
+    /**
+     * Addresses that reports are mailed to
+     */
+    to?: Array<string> | null;
+    /**
+     * Post reports to the webhook of the settings
+     */
+    webhook?: boolean;
+};
+
+export type DefinitionsOutBody = {
+    items: Array<StoredDefinition> | null;
+};
+
+export type Delivery = {
+    attempts: number;
+    /**
+     * Of the last try
+     */
+    error?: string;
+    /**
+     * When it is tried next
+     */
+    next?: string;
+    sent?: string;
+    sink: 'mail' | 'webhook';
+    state: 'waiting' | 'sent' | 'given_up';
+    to?: Array<string> | null;
 };
 
 export type Device = {
@@ -1466,6 +1545,38 @@ export type Indicator = {
     why?: 'few' | 'constant' | 'together' | 'overlap';
 };
 
+export type IndicatorSpec = {
+    /**
+     * First date of the baseline
+     */
+    baselineFrom: string;
+    /**
+     * The date after its last
+     */
+    baselineTo: string;
+    /**
+     * Degrees Celsius below which a day has degree days; default 15
+     */
+    heatingLimit?: number;
+    name?: string;
+    /**
+     * The sensor that counts what is produced: pieces, mass, volume
+     */
+    production: string;
+    /**
+     * How long the steps are that are compared
+     */
+    step?: '1d' | '1w' | '1M';
+    /**
+     * A sensor of the outdoor temperature; then degree days count, too
+     */
+    temperature?: string;
+    /**
+     * Unit of production; default: the coherent one of the sensor
+     */
+    unit?: string;
+};
+
 export type InstanceIntake = {
     /**
      * Records stored
@@ -1640,6 +1751,41 @@ export type Issue = {
     version: number;
 };
 
+export type IssuesOutBody = {
+    items: Array<KeptReport> | null;
+};
+
+export type KeptReport = {
+    /**
+     * When that was looked at last
+     */
+    checked: string;
+    definition: string;
+    deliveries?: Array<Delivery> | null;
+    from: string;
+    id: string;
+    made: string;
+    /**
+     * Absent: its schedule
+     */
+    madeBy?: string;
+    /**
+     * Late readings, corrections or prices have changed its figures; when they rest, a later version is made
+     */
+    outdated: boolean;
+    period: string;
+    summary: Summary;
+    /**
+     * There is a later version
+     */
+    superseded: boolean;
+    to: string;
+    /**
+     * 1: the first of the period; more: revised
+     */
+    version: number;
+};
+
 export type LatestOutputBody = {
     groups: Array<GroupLatest> | null;
     sensors: Array<SensorLatest> | null;
@@ -1798,6 +1944,10 @@ export type ListUserViewBody = {
 export type LoginInBody = {
     name: string;
     password: string;
+};
+
+export type MakeReportRequest = {
+    period: string;
 };
 
 export type MarkedBody = {
@@ -2372,7 +2522,7 @@ export type Report = {
      */
     notesCut?: boolean;
     /**
-     * The period is not settled to its end
+     * Not all of the period is settled
      */
     open: boolean;
     /**
@@ -2405,6 +2555,10 @@ export type Report = {
      * Up to when windows are settled; later readings are open
      */
     settled: string;
+    /**
+     * From when on; older readings may still be to come
+     */
+    since: string;
     subject: Topic;
     /**
      * Of a group: the sum of its members
@@ -2880,6 +3034,26 @@ export type Step = {
     to: string;
 };
 
+export type StoredDefinition = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    createdBy: string;
+    definition: Definition;
+    /**
+     * Why the last report that was due was not made; it is tried again
+     */
+    problem?: string;
+    /**
+     * Periods that end later are reported by schedule
+     */
+    since: string;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
 export type StoredRule = {
     changed: string;
     changedBy: string;
@@ -2909,6 +3083,12 @@ export type Subject = {
      * A sensor
      */
     sensor?: string;
+};
+
+export type Summary = {
+    title?: string;
+    total: Figure;
+    unit: string;
 };
 
 export type System = {
@@ -6418,6 +6598,276 @@ export type RenameResponses = {
 
 export type RenameResponse = RenameResponses[keyof RenameResponses];
 
+export type ListReportDefinitionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/reports/definitions';
+};
+
+export type ListReportDefinitionsErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListReportDefinitionsError = ListReportDefinitionsErrors[keyof ListReportDefinitionsErrors];
+
+export type ListReportDefinitionsResponses = {
+    /**
+     * OK
+     */
+    200: DefinitionsOutBody;
+};
+
+export type ListReportDefinitionsResponse = ListReportDefinitionsResponses[keyof ListReportDefinitionsResponses];
+
+export type DeleteReportDefinitionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reports/definitions/{id}';
+};
+
+export type DeleteReportDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteReportDefinitionError = DeleteReportDefinitionErrors[keyof DeleteReportDefinitionErrors];
+
+export type DeleteReportDefinitionResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteReportDefinitionResponse = DeleteReportDefinitionResponses[keyof DeleteReportDefinitionResponses];
+
+export type GetReportDefinitionData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reports/definitions/{id}';
+};
+
+export type GetReportDefinitionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetReportDefinitionError = GetReportDefinitionErrors[keyof GetReportDefinitionErrors];
+
+export type GetReportDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: StoredDefinition;
+};
+
+export type GetReportDefinitionResponse = GetReportDefinitionResponses[keyof GetReportDefinitionResponses];
+
+export type PutReportDefinitionData = {
+    body: Definition;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reports/definitions/{id}';
+};
+
+export type PutReportDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutReportDefinitionError = PutReportDefinitionErrors[keyof PutReportDefinitionErrors];
+
+export type PutReportDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: StoredDefinition;
+};
+
+export type PutReportDefinitionResponse = PutReportDefinitionResponses[keyof PutReportDefinitionResponses];
+
+export type MakeReportData = {
+    body: MakeReportRequest;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reports/definitions/{id}/issues';
+};
+
+export type MakeReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type MakeReportError = MakeReportErrors[keyof MakeReportErrors];
+
+export type MakeReportResponses = {
+    /**
+     * OK
+     */
+    200: KeptReport;
+};
+
+export type MakeReportResponse = MakeReportResponses[keyof MakeReportResponses];
+
+export type PreviewReportData = {
+    body?: never;
+    headers?: {
+        /**
+         * The format, when the period has no extension: application/json (default), text/html, text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+         */
+        Accept?: string;
+    };
+    path: {
+        /**
+         * Sensor or group
+         */
+        id: string;
+        /**
+         * A day as 2026-10-31, a week as 2026-W44, a month as 2026-10 or a year as 2026, by the calendar of the site; with .html, .csv, .xlsx or .json after it in that format
+         */
+        period: string;
+    };
+    query?: {
+        /**
+         * Of HTML and XLSX
+         */
+        language?: 'en' | 'de';
+    };
+    url: '/api/v1/reports/definitions/{id}/preview/{period}';
+};
+
+export type PreviewReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PreviewReportError = PreviewReportErrors[keyof PreviewReportErrors];
+
+export type PreviewReportResponses = {
+    /**
+     * The report
+     */
+    200: Report;
+};
+
+export type PreviewReportResponse = PreviewReportResponses[keyof PreviewReportResponses];
+
 export type GroupReportData = {
     body?: never;
     headers?: {
@@ -6478,6 +6928,220 @@ export type GroupReportResponses = {
 };
 
 export type GroupReportResponse = GroupReportResponses[keyof GroupReportResponses];
+
+export type EnergyIndicatorData = {
+    body?: never;
+    path: {
+        /**
+         * Group, or sensor
+         */
+        id: string;
+        /**
+         * Day, week, month or year
+         */
+        period: string;
+    };
+    query: {
+        kind?: 'group' | 'sensor';
+        hierarchy?: string;
+        /**
+         * The sensor that counts what is produced
+         */
+        production: string;
+        /**
+         * Unit of production; default: the coherent one
+         */
+        unit?: string;
+        step?: '1d' | '1w' | '1M';
+        /**
+         * First date of the baseline
+         */
+        baselineFrom: string;
+        /**
+         * The date after its last
+         */
+        baselineTo: string;
+        /**
+         * A sensor of the outdoor temperature; then degree days count, too
+         */
+        temperature?: string;
+        /**
+         * Degrees Celsius below which a day has degree days
+         */
+        heatingLimit?: number;
+    };
+    url: '/api/v1/reports/indicators/{id}/{period}';
+};
+
+export type EnergyIndicatorErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type EnergyIndicatorError = EnergyIndicatorErrors[keyof EnergyIndicatorErrors];
+
+export type EnergyIndicatorResponses = {
+    /**
+     * OK
+     */
+    200: Indicator;
+};
+
+export type EnergyIndicatorResponse = EnergyIndicatorResponses[keyof EnergyIndicatorResponses];
+
+export type ListReportsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this definition
+         */
+        definition?: string;
+        /**
+         * Only those of this period
+         */
+        period?: string;
+        /**
+         * Those with a later version, too
+         */
+        superseded?: boolean;
+        /**
+         * Only those made before
+         */
+        before?: string;
+        limit?: number;
+    };
+    url: '/api/v1/reports/issues';
+};
+
+export type ListReportsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListReportsError = ListReportsErrors[keyof ListReportsErrors];
+
+export type ListReportsResponses = {
+    /**
+     * OK
+     */
+    200: IssuesOutBody;
+};
+
+export type ListReportsResponse = ListReportsResponses[keyof ListReportsResponses];
+
+export type GetReportData = {
+    body?: never;
+    headers?: {
+        /**
+         * The format, when the period has no extension: application/json (default), text/html, text/csv, application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
+         */
+        Accept?: string;
+    };
+    path: {
+        id: string;
+    };
+    query?: {
+        /**
+         * Of HTML and XLSX
+         */
+        language?: 'en' | 'de';
+    };
+    url: '/api/v1/reports/issues/{id}';
+};
+
+export type GetReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetReportError = GetReportErrors[keyof GetReportErrors];
+
+export type GetReportResponses = {
+    /**
+     * The report
+     */
+    200: Report;
+};
+
+export type GetReportResponse = GetReportResponses[keyof GetReportResponses];
+
+export type SendReportData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/reports/issues/{id}/send';
+};
+
+export type SendReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SendReportError = SendReportErrors[keyof SendReportErrors];
+
+export type SendReportResponses = {
+    /**
+     * OK
+     */
+    200: KeptReport;
+};
+
+export type SendReportResponse = SendReportResponses[keyof SendReportResponses];
 
 export type SensorReportData = {
     body?: never;
