@@ -121,10 +121,15 @@ func (a *face) registerImport(api huma.API) {
 		Security:    []map[string][]string{{"wattwerk": {"admin"}}},
 		Parameters: []*huma.Param{
 			param("format", "csv, ndjson or parquet. Default: by the content type"),
+			param("encoding", "Of CSV: utf-8, utf-16le, utf-16be or latin-1. Default: by the first bytes, else utf-8"),
+			param("skip", "Lines of CSV before the head"),
+			param("head", "none: the first line is a row already, and columns are called 1, 2, 3"),
 			param("time", "Column of the time"),
+			param("date", "Column of the date, where that of the time has only the time of day"),
 			param("layout", "Layout of the time: Go's reference layout, unix or unix_ms"),
 			param("zone", "IANA zone of times that do not say theirs. Default: UTC"),
 			param("shift", "Added to every time, as -15m"),
+			param("stamp", "end: amounts of an interval are stamped with its end"),
 			param("column", "COLUMN=SENSOR:UNIT/INTERVAL, repeatable; all but COLUMN may be left out. Default: every column"),
 			param("sensor", "Column that names the sensor, when each row is one value"),
 			param("value", "Column of the value then"),
@@ -238,7 +243,13 @@ func importQuery(q map[string][]string) (o ImportOptions, err error) {
 	}
 	o = ImportOptions{
 		Format: get("format"), Time: get("time"), Layout: get("layout"), Sensor: get("sensor"), Value: get("value"),
-		Unit: get("unit"), Comma: get("decimal") == "comma",
+		Unit: get("unit"), Comma: get("decimal") == "comma", Encoding: get("encoding"), Date: get("date"),
+		Headless: get("head") == "none", End: get("stamp") == "end",
+	}
+	if v := get("skip"); v != "" {
+		if o.Skip, err = strconv.Atoi(v); err != nil {
+			return o, fmt.Errorf("%w: skip %.60q is not a number of lines", ErrImport, v)
+		}
 	}
 	if v := get("zone"); v != "" {
 		if o.Zone, err = time.LoadLocation(v); err != nil {

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ type ImportColumn struct {
 	Sensor record.SensorID // empty: the name of the column
 	Unit   string          // of the values, in any common spelling; empty: they are in the coherent unit
 	Per    time.Duration   // the values are amounts of this long an interval, as Wh per minute; 0: they are not
+	Of     record.Quantity // what the unit is of, where its spelling means several; empty: the most common
 }
 
 // ImportOptions say how a file is to be read. The zero value reads CSV whose
@@ -28,16 +30,22 @@ type ImportColumn struct {
 // the values of the sensor it is called by, with the unit in brackets.
 type ImportOptions struct {
 	Format    string         // csv, ndjson or parquet; empty: csv
+	Encoding  string         // of CSV: utf-8, utf-16le, utf-16be or latin-1; empty: by the first bytes, else utf-8
 	Delimiter rune           // of CSV; 0: comma, semicolon or tab, whichever the first line has most of
+	Skip      int            // lines of CSV before the head
+	Headless  bool           // there is no head: columns are called 1, 2, 3
 	Comma     bool           // numbers have a decimal comma
+	Date      string         // the column of the date, where that of the time has only the time of day
 	Time      string         // the column of the time; empty: time, timestamp, datetime or date, or the first one
 	Layout    string         // of the time: Go's reference layout, unix, unix_ms; empty: ISO 8601 in any common form, or a number
 	Zone      *time.Location // of times that do not say theirs; nil: UTC
 	Shift     time.Duration  // added to every time: -15m when a 15-minute value is stamped with its end
-	Columns   []ImportColumn // empty: every column but that of the time
+	End       bool           // amounts are stamped with the end of their interval
+	Columns   []ImportColumn // empty: every column but that of the time; when each row is one value, what the sensors are called in the file
 	Sensor    string         // the column that names the sensor, when each row is one value; empty: "sensor" when there is one
 	Value     string         // then, the column of the value; empty: "value"
 	Unit      string         // of columns that do not state theirs
+	Per       time.Duration  // of columns that do not state theirs
 	Latest    record.Millis  // times after it are refused; 0: a day from now
 }
 
@@ -65,6 +73,7 @@ type Span struct{ From, To record.Millis }
 
 // ImportRefusal is a value or a row that was not taken.
 type ImportRefusal struct {
+	Line   uint64          `json:"line,omitempty" doc:"Line of the file it begins in; 0 where there are none"`
 	Row    uint64          `json:"row,omitempty" doc:"Row of the file, from 1 without the header; 0 when it was found out later"`
 	Sensor record.SensorID `json:"sensor,omitempty"`
 	Time   record.Millis   `json:"time,omitempty" doc:"ms since 1970 UTC"`
@@ -79,6 +88,7 @@ const (
 	mostExamples  = 100
 	progressEvery = 20_000 // rows
 	importHold    = 1024   // values of one sensor before they are handed on
+	mostSensors   = 20_000 // in one file
 )
 
 // ErrImport marks a file that cannot be read as the options say.
@@ -90,6 +100,53 @@ var ErrImport = errors.New("cannot be imported")
 //
 // On an error what was read before may be stored already.
 func Import(ctx context.Context, store history.Store, r io.Reader, o ImportOptions, progress func(ImportProgress), refused func(ImportRefusal)) (res ImportResult, err error) {
+	var examples []ImportRefusal
+	count := uint64(0)
+	tell := func(x ImportRefusal) {
+		count++
+		if len(examples) < mostExamples {
+			examples = append(examples, x)
+		}
+		if refused != nil {
+			refused(x)
+		}
+	}
+	filled := make(map[record.SensorID]Span)
+	defer func() { res.Examples, res.Refused, res.Filled = examples, count, filled }()
+	fill, err := store.Backfill(ctx)
+	if err != nil {
+		return res, fmt.Errorf("import: %w", err)
+	}
+	defer fill.Abort()
+	fill.OnRefused(func(k history.Series, x history.Sample, why history.Refusal) {
+		tell(ImportRefusal{Sensor: record.SensorID(k.Name), Time: x.Time, Value: number(x.Value), Reason: why.Reason.Error(), err: why.Reason, stored: why.Stored})
+	})
+	res, err = Parse(ctx, r, o, func(id record.SensorID, t []record.Millis, v []float64) error {
+		if len(t) > 0 {
+			x, ok := filled[id]
+			if !ok {
+				x = Span{t[0], t[0]}
+			}
+			filled[id] = Span{min(x.From, slices.Min(t)), max(x.To, slices.Max(t))}
+		}
+		return fill.Add(history.RecordsOf(id), t, v)
+	}, progress, tell)
+	if err != nil {
+		return res, err
+	}
+	done, err := fill.Commit()
+	if err != nil {
+		return res, fmt.Errorf("import: %w", err)
+	}
+	res.Stored, res.Duplicates = done.Stored, done.Duplicates
+	return res, nil
+}
+
+// Parse reads what a file holds and hands it to take: values of one sensor,
+// many at once, in the order of the file. An error of take ends it. What cannot be
+// read is handed to refused and does not stop the rest. progress may be nil.
+// Of the result only rows and samples are filled in.
+func Parse(ctx context.Context, r io.Reader, o ImportOptions, take func(record.SensorID, []record.Millis, []float64) error, progress func(ImportProgress), refused func(ImportRefusal)) (res ImportResult, err error) {
 	counted := &countingReader{r: r}
 	src, err := openSource(counted, &o)
 	if err != nil {
@@ -100,35 +157,7 @@ func Import(ctx context.Context, store history.Store, r io.Reader, o ImportOptio
 	if err != nil {
 		return res, fmt.Errorf("import: %w", err)
 	}
-	fill, err := store.Backfill(ctx)
-	if err != nil {
-		return res, fmt.Errorf("import: %w", err)
-	}
-	defer fill.Abort()
-	tell := func(x ImportRefusal) {
-		res.Refused++
-		if len(res.Examples) < mostExamples {
-			res.Examples = append(res.Examples, x)
-		}
-		if refused != nil {
-			refused(x)
-		}
-	}
-	im.tell = tell
-	fill.OnRefused(func(k history.Series, x history.Sample, why history.Refusal) {
-		tell(ImportRefusal{Sensor: record.SensorID(k.Name), Time: x.Time, Value: number(x.Value), Reason: why.Reason.Error(), err: why.Reason, stored: why.Stored})
-	})
-	res.Filled = make(map[record.SensorID]Span)
-	im.add = func(id record.SensorID, t []record.Millis, v []float64) error {
-		if len(t) > 0 {
-			x, ok := res.Filled[id]
-			if !ok {
-				x = Span{t[0], t[0]}
-			}
-			res.Filled[id] = Span{min(x.From, slices.Min(t)), max(x.To, slices.Max(t))}
-		}
-		return fill.Add(history.RecordsOf(id), t, v)
-	}
+	im.add, im.tell = take, refused
 	for {
 		row, err := src.next()
 		if errors.Is(err, io.EOF) {
@@ -138,6 +167,7 @@ func Import(ctx context.Context, store history.Store, r io.Reader, o ImportOptio
 			return res, fmt.Errorf("import: row %d: %w", res.Rows+1, err)
 		}
 		res.Rows++
+		im.line = src.line()
 		if err := im.row(res.Rows, row); err != nil {
 			return res, fmt.Errorf("import: %w", err)
 		}
@@ -153,11 +183,7 @@ func Import(ctx context.Context, store history.Store, r io.Reader, o ImportOptio
 	if err := im.flush(); err != nil {
 		return res, fmt.Errorf("import: %w", err)
 	}
-	done, err := fill.Commit()
-	if err != nil {
-		return res, fmt.Errorf("import: %w", err)
-	}
-	res.Samples, res.Stored, res.Duplicates = im.samples, done.Stored, done.Duplicates
+	res.Samples = im.samples
 	if progress != nil {
 		progress(ImportProgress{counted.n, res.Rows, im.samples})
 	}
@@ -179,7 +205,12 @@ func (c *countingReader) Read(p []byte) (int, error) {
 type importer struct {
 	o       ImportOptions
 	clock   clock
+	width   int // fields of the head
 	time    int // position of the time
+	date    int // position of the date; -1: it is with the time
+	course  course
+	line    uint64
+	names   map[string]ImportColumn // in long form, those that are taken; nil: all, by their names
 	columns []target
 	sensor  int // in long form, positions of name and value; else -1
 	value   int
@@ -195,6 +226,7 @@ type target struct {
 	at     int
 	sensor record.SensorID
 	conv   conversion
+	course course // in long form
 	times  []record.Millis
 	values []float64
 }
@@ -204,12 +236,19 @@ type conversion struct {
 	unit  record.Unit
 	known bool
 	per   float64 // hours; 0: not per interval
+	shift record.Millis
 }
 
-func newConversion(unit string, per time.Duration) (conversion, error) {
+func newConversion(unit string, of record.Quantity, per time.Duration, end bool) (conversion, error) {
 	c := conversion{per: per.Hours()}
+	if end {
+		c.shift = -record.Millis(per.Milliseconds())
+	}
 	if unit != "" {
-		if c.unit, c.known = record.LookupUnit(unit); !c.known {
+		if c.unit, c.known = record.LookupUnit(unit); of != "" {
+			c.unit, c.known = of.LookupUnit(unit)
+		}
+		if !c.known {
 			return c, fmt.Errorf("%w: unit %.60q is unknown", ErrImport, unit)
 		}
 	}
@@ -230,7 +269,7 @@ func (c conversion) apply(v float64) float64 {
 }
 
 func newImporter(header []string, o ImportOptions) (*importer, error) {
-	im := &importer{o: o, sensor: -1, held: make(map[record.SensorID]*target)}
+	im := &importer{o: o, width: len(header), sensor: -1, date: -1, held: make(map[record.SensorID]*target)}
 	im.clock = clock{layout: o.Layout, zone: o.Zone, shift: record.Millis(o.Shift.Milliseconds())}
 	if im.clock.zone == nil {
 		im.clock.zone = time.UTC
@@ -245,6 +284,11 @@ func newImporter(header []string, o ImportOptions) (*importer, error) {
 		return 0, fmt.Errorf("%w: there is no column %.60q; there are: %.300s", ErrImport, name, strings.Join(header, ", "))
 	}
 	var err error
+	if o.Date != "" {
+		if im.date, err = find(o.Date); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case o.Time != "":
 		if im.time, err = find(o.Time); err != nil {
@@ -271,13 +315,25 @@ func newImporter(header []string, o ImportOptions) (*importer, error) {
 		if im.value, err = find(o.Value); err != nil {
 			return nil, err
 		}
-		im.unit, err = newConversion(o.Unit, 0)
+		for _, c := range o.Columns {
+			if im.names == nil {
+				im.names = make(map[string]ImportColumn, len(o.Columns))
+			}
+			if err := cmp.Or(c.Sensor, record.SensorID(c.Column)).Validate(); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrImport, err)
+			}
+			if _, err := newConversion(cmp.Or(c.Unit, o.Unit), c.Of, cmp.Or(c.Per, o.Per), o.End); err != nil {
+				return nil, err
+			}
+			im.names[c.Column] = c
+		}
+		im.unit, err = newConversion(o.Unit, "", o.Per, o.End)
 		return im, err
 	}
 	columns := o.Columns
 	if len(columns) == 0 {
 		for i, h := range header {
-			if i == im.time {
+			if i == im.time || i == im.date {
 				continue
 			}
 			c := ImportColumn{Column: h}
@@ -302,7 +358,7 @@ func newImporter(header []string, o ImportOptions) (*importer, error) {
 		if c.Unit == "" {
 			c.Unit = o.Unit
 		}
-		if t.conv, err = newConversion(c.Unit, c.Per); err != nil {
+		if t.conv, err = newConversion(c.Unit, c.Of, cmp.Or(c.Per, o.Per), o.End); err != nil {
 			return nil, err
 		}
 		im.columns = append(im.columns, t)
@@ -315,21 +371,26 @@ func newImporter(header []string, o ImportOptions) (*importer, error) {
 
 // row takes the values of a row. An error is one of the store.
 func (im *importer) row(n uint64, row []string) error {
-	refuse := func(reason string) { im.tell(ImportRefusal{Row: n, Reason: reason}) }
-	if im.time >= len(row) {
+	refuse := func(reason string) { im.tell(ImportRefusal{Line: im.line, Row: n, Reason: reason}) }
+	for i := im.width; i < len(row); i++ {
+		if strings.TrimSpace(row[i]) != "" {
+			refuse(fmt.Sprintf("the row has %d fields, the head %d", len(row), im.width))
+			return nil
+		}
+	}
+	if im.time >= len(row) || im.date >= len(row) {
 		refuse("the row has no time")
 		return nil
 	}
-	t, err := im.clock.read(row[im.time])
-	if err != nil {
-		refuse(err.Error())
-		return nil
-	}
-	if t > im.o.Latest {
-		refuse(fmt.Sprintf("%v: %s", history.ErrFuture, t))
-		return nil
+	text := row[im.time]
+	if im.date >= 0 {
+		text = strings.TrimSpace(row[im.date]) + " " + strings.TrimSpace(text)
 	}
 	if im.sensor < 0 {
+		t, ok := im.read(n, text, &im.course)
+		if !ok {
+			return nil
+		}
 		for i := range im.columns {
 			c := &im.columns[i]
 			if c.at >= len(row) {
@@ -345,17 +406,48 @@ func (im *importer) row(n uint64, row []string) error {
 		refuse("the row has no sensor or no value")
 		return nil
 	}
-	c := im.held[record.SensorID(row[im.sensor])]
+	name := row[im.sensor]
+	c := im.held[record.SensorID(name)]
 	if c == nil {
-		id := record.SensorID(strings.Clone(row[im.sensor]))
+		name = strings.Clone(name)
+		id, conv := record.SensorID(name), im.unit
+		if im.names != nil {
+			x, ok := im.names[name]
+			if !ok {
+				return nil // not wanted
+			}
+			id = cmp.Or(x.Sensor, id)
+			conv, _ = newConversion(cmp.Or(x.Unit, im.o.Unit), x.Of, cmp.Or(x.Per, im.o.Per), im.o.End) // it was tried
+		}
 		if err := id.Validate(); err != nil {
 			refuse(err.Error())
 			return nil
 		}
-		c = &target{sensor: id, conv: im.unit}
-		im.held[id] = c
+		if len(im.held) >= mostSensors {
+			refuse(fmt.Sprintf("more than %d sensors are in one file", mostSensors))
+			return nil
+		}
+		c = &target{sensor: id, conv: conv}
+		im.held[record.SensorID(name)] = c
+	}
+	t, ok := im.read(n, text, &c.course)
+	if !ok {
+		return nil
 	}
 	return im.sample(n, c, t, row[im.value])
+}
+
+// read reads the time of a row and tells whether that is one to be taken.
+func (im *importer) read(n uint64, text string, at *course) (record.Millis, bool) {
+	t, err := im.clock.read(text, at)
+	if err == nil && t > im.o.Latest {
+		err = fmt.Errorf("%w: %s", history.ErrFuture, t)
+	}
+	if err != nil {
+		im.tell(ImportRefusal{Line: im.line, Row: n, Reason: err.Error()})
+		return 0, false
+	}
+	return t, true
 }
 
 func (im *importer) sample(n uint64, c *target, t record.Millis, text string) error {
@@ -363,18 +455,16 @@ func (im *importer) sample(n uint64, c *target, t record.Millis, text string) er
 	if missing(text) {
 		return nil
 	}
-	if im.o.Comma {
-		text = strings.Replace(strings.ReplaceAll(text, ".", ""), ",", ".", 1)
-	}
-	v, err := strconv.ParseFloat(text, 64)
+	t += c.conv.shift
+	v, err := parseNumber(text, im.o.Comma)
 	if err != nil {
-		im.tell(ImportRefusal{Row: n, Sensor: c.sensor, Time: t, Reason: fmt.Sprintf("%.60q is not a number", text)})
+		im.tell(ImportRefusal{Line: im.line, Row: n, Sensor: c.sensor, Time: t, Reason: err.Error()})
 		return nil
 	}
 	v = c.conv.apply(v)
 	im.samples++
 	if err := record.ValidateSample(t, v); err != nil {
-		im.tell(ImportRefusal{Row: n, Sensor: c.sensor, Time: t, Value: number(v), Reason: err.Error(), err: err})
+		im.tell(ImportRefusal{Line: im.line, Row: n, Sensor: c.sensor, Time: t, Value: number(v), Reason: err.Error(), err: err})
 		return nil
 	}
 	c.times, c.values = append(c.times, t), append(c.values, v)
@@ -382,6 +472,34 @@ func (im *importer) sample(n uint64, c *target, t record.Millis, text string) er
 		return nil
 	}
 	return im.hand(c)
+}
+
+// parseNumber reads a number as programs and people of two kinds write it.
+// Groups of thousands are taken where they are whole, and refused where they
+// may as well be decimals.
+func parseNumber(text string, comma bool) (float64, error) {
+	bad := fmt.Errorf("%.60q is not a number", text)
+	s := strings.NewReplacer("\u00a0", "", "\u202f", "", "'", "", "\u2212", "-").Replace(text)
+	if comma {
+		whole, decimals, found := strings.Cut(s, ",")
+		groups := strings.Split(strings.TrimLeft(whole, "+-"), ".")
+		for i, g := range groups {
+			if len(groups) > 1 && (i > 0 && len(g) != 3 || i == 0 && (g == "" || len(g) > 3)) {
+				return 0, fmt.Errorf("%w with a decimal comma", bad)
+			}
+		}
+		if s = strings.ReplaceAll(whole, ".", ""); found {
+			s += "." + decimals
+		}
+	}
+	if strings.Trim(s, "0123456789+-.eE") != "" && !strings.EqualFold(strings.TrimLeft(s, "+-"), "inf") {
+		return 0, bad // hexadecimal numbers and the like
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil && !math.IsInf(v, 0) {
+		return 0, bad
+	}
+	return v, nil
 }
 
 // missing tells whether a field says that there is no value.
@@ -411,91 +529,4 @@ func (im *importer) flush() error {
 		}
 	}
 	return nil
-}
-
-// clock reads times.
-type clock struct {
-	layout string
-	zone   *time.Location
-	shift  record.Millis
-	last   time.Time // of the row before
-}
-
-// layouts are tried when none is given, the one that fits is kept.
-var layouts = []string{
-	time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999",
-	"2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
-}
-
-func (c *clock) read(text string) (record.Millis, error) {
-	text = strings.TrimSpace(text)
-	t, err := c.parse(text)
-	if err != nil {
-		return 0, err
-	}
-	c.last = t
-	ms := record.MillisOf(t) + c.shift
-	if ms < record.MinTime || ms > record.MaxTime {
-		return 0, fmt.Errorf("%w: %.60q", record.ErrTimeBounds, text)
-	}
-	return ms, nil
-}
-
-func (c *clock) parse(text string) (time.Time, error) {
-	switch c.layout {
-	case "unix", "unix_ms":
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil || math.Abs(v) > 1e14 {
-			return time.Time{}, fmt.Errorf("time %.60q is not a number of seconds or milliseconds since 1970", text)
-		}
-		if c.layout == "unix" {
-			v *= 1000
-		}
-		return time.UnixMilli(int64(math.Round(v))), nil
-	case "":
-		for _, l := range layouts {
-			if _, err := time.Parse(l, text); err == nil {
-				c.layout = l
-				return c.parse(text)
-			}
-		}
-		if v, err := strconv.ParseFloat(text, 64); err == nil {
-			if c.layout = "unix"; v > 1e11 {
-				c.layout = "unix_ms"
-			}
-			return c.parse(text)
-		}
-		return time.Time{}, fmt.Errorf("time %.60q is in no form that is known; say which layout it has", text)
-	}
-	t, err := time.ParseInLocation(c.layout, text, c.zone)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time %.60q does not have the layout %q", text, c.layout)
-	}
-	return c.local(t, text)
-}
-
-// local settles what a local time means where clocks are changed. One that
-// there never was is an error; one that there was twice is the later of the
-// two when the row before would otherwise be later.
-func (c *clock) local(t time.Time, text string) (time.Time, error) {
-	if c.zone == time.UTC || t.Location() != c.zone {
-		return t, nil
-	}
-	asked, err := time.Parse(c.layout, text)
-	if err != nil {
-		return t, nil
-	}
-	same := func(a time.Time) bool {
-		return a.Hour() == asked.Hour() && a.Minute() == asked.Minute() && a.Day() == asked.Day()
-	}
-	if !same(t) {
-		return time.Time{}, fmt.Errorf("time %.60q does not exist in %s: clocks were set forward", text, c.zone)
-	}
-	if earlier := t.Add(-time.Hour); same(earlier) {
-		t = earlier
-	}
-	if later := t.Add(time.Hour); same(later) && c.last.After(t) {
-		return later, nil
-	}
-	return t, nil
 }

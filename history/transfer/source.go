@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -20,6 +21,7 @@ import (
 type source interface {
 	header() []string
 	next() ([]string, error) // io.EOF at the end
+	line() uint64            // where the row begins; 0 where there are no lines
 	close() error
 }
 
@@ -39,13 +41,24 @@ func openSource(r io.Reader, o *ImportOptions) (source, error) {
 
 type csvSource struct {
 	names []string
+	first []string // the row that stands where a head would
+	skip  int
 	r     *csv.Reader
 }
 
 func openCSV(r io.Reader, o *ImportOptions) (*csvSource, error) {
-	br := bufio.NewReaderSize(r, 64<<10)
-	if bom, _ := br.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
-		_, _ = br.Discard(3) // they are there: just peeked at
+	br, err := decoded(bufio.NewReaderSize(r, 64<<10), o.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	if o.Skip < 0 || o.Skip > mostSkipped {
+		return nil, fmt.Errorf("%w: %d lines before the head; 0 to %d are possible", ErrImport, o.Skip, mostSkipped)
+	}
+	limit := &lineLimit{r: br}
+	for range o.Skip {
+		if err := skipLine(br); err != nil {
+			return nil, err
+		}
 	}
 	delimiter := o.Delimiter
 	if delimiter == 0 {
@@ -58,7 +71,7 @@ func openCSV(r io.Reader, o *ImportOptions) (*csvSource, error) {
 			}
 		}
 	}
-	c := csv.NewReader(&lineLimit{r: br})
+	c := csv.NewReader(limit)
 	c.Comma, c.FieldsPerRecord, c.ReuseRecord, c.LazyQuotes = delimiter, -1, true, true
 	head, err := c.Read()
 	if errors.Is(err, io.EOF) {
@@ -67,17 +80,70 @@ func openCSV(r io.Reader, o *ImportOptions) (*csvSource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: the first line: %w", ErrImport, err)
 	}
-	return &csvSource{slices.Clone(head), c}, nil
+	s := &csvSource{names: slices.Clone(head), skip: o.Skip, r: c}
+	if o.Headless {
+		s.first = slices.Clone(head)
+		for i := range s.names {
+			s.names[i] = strconv.Itoa(i + 1)
+		}
+	}
+	s.names = distinct(s.names)
+	return s, nil
+}
+
+// distinct gives columns without a name, or with that of another, one of their own.
+func distinct(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	for i, n := range names {
+		if n = strings.TrimSpace(n); n == "" {
+			n = fmt.Sprintf("column %d", i+1)
+		}
+		for k, base := 2, n; seen[n]; k++ {
+			n = fmt.Sprintf("%s (%d)", base, k)
+		}
+		seen[n] = true
+		names[i] = n
+	}
+	return names
+}
+
+// mostSkipped is how many lines may be before the head.
+const mostSkipped = 1000
+
+func skipLine(br *bufio.Reader) error {
+	for n := 0; ; {
+		part, err := br.ReadSlice('\n')
+		n += len(part)
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("%w: the file ends before the head", ErrImport)
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return fmt.Errorf("%w: %w", ErrImport, err)
+		case n > maxLine:
+			return fmt.Errorf("%w: a line is longer than %d bytes", ErrImport, maxLine)
+		}
+	}
 }
 
 func (s *csvSource) header() []string { return s.names }
 
 func (s *csvSource) next() ([]string, error) {
+	if row := s.first; row != nil {
+		s.first = nil
+		return row, nil
+	}
 	row, err := s.r.Read()
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: %w", ErrImport, err)
 	}
 	return row, err
+}
+
+func (s *csvSource) line() uint64 {
+	line, _ := s.r.FieldPos(0)
+	return uint64(s.skip + line)
 }
 
 func (s *csvSource) close() error { return nil }
@@ -104,6 +170,7 @@ type ndjsonSource struct {
 	row   []string
 	first bool
 	scan  *bufio.Scanner
+	at    uint64
 }
 
 func openNDJSON(r io.Reader) (*ndjsonSource, error) {
@@ -126,6 +193,7 @@ func openNDJSON(r io.Reader) (*ndjsonSource, error) {
 
 func (s *ndjsonSource) object() (map[string]json.RawMessage, error) {
 	for s.scan.Scan() {
+		s.at++
 		line := bytes.TrimSpace(s.scan.Bytes())
 		if len(line) == 0 {
 			continue
@@ -158,6 +226,8 @@ func (s *ndjsonSource) fill(object map[string]json.RawMessage) {
 }
 
 func (s *ndjsonSource) header() []string { return s.names }
+
+func (s *ndjsonSource) line() uint64 { return s.at }
 
 func (s *ndjsonSource) next() ([]string, error) {
 	if s.first {
@@ -247,6 +317,8 @@ func openParquetFile(f *os.File, size int64) (file *parquet.File, err error) {
 }
 
 func (s *parquetSource) header() []string { return s.names }
+
+func (s *parquetSource) line() uint64 { return 0 }
 
 func (s *parquetSource) next() (_ []string, err error) {
 	defer func() {
