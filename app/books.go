@@ -9,6 +9,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/alert"
+	"github.com/wattwerk/wattwerk/history/imports"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -56,13 +57,17 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 	return sqldb.Open(ctx, where)
 }
 
-// openContracts opens corrections and trees, with the contracts beside them.
+// openContracts opens corrections and trees, with the contracts and the list of
+// imports beside them.
 func openContracts(ctx context.Context, dir, at string, conns int) (*ledger.Store, error) {
 	s, err := ledger.Open(ctx, dir, at, conns)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := contract.Open(ctx, s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := imports.Prepare(ctx, s.Books()); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

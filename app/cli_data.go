@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/wattwerk/wattwerk/history/transfer"
@@ -43,8 +44,15 @@ type ImportCmd struct {
 	Unit      string   `placeholder:"UNIT" help:"Unit of columns that do not state theirs."`
 	Sensor    string   `placeholder:"COLUMN" help:"The column that names the sensor, when each row is one value."`
 	Value     string   `placeholder:"COLUMN" help:"The column of the value, then."`
+	Date      string   `placeholder:"COLUMN" help:"The column of the date, where that of the time has only the time of day."`
+	Stamp     string   `placeholder:"WORD" help:"begin or end: which end of their interval amounts are stamped with (default: begin)."`
+	Encoding  string   `placeholder:"NAME" help:"utf-8, utf-16le, utf-16be or latin-1 (default: by the first bytes, else utf-8)."`
+	Skip      int      `placeholder:"N" help:"Lines before the head of CSV."`
+	Headless  bool     `help:"There is no head; columns are called 1, 2, 3."`
 	Delimiter string   `placeholder:"CHAR" help:"Between the columns of CSV (default: recognised)."`
 	Decimal   string   `placeholder:"WORD" help:"comma or point (default: point)."`
+	Preview   bool     `help:"Show how the file is written and what it holds, and store nothing. Options that are not given are guessed."`
+	DryRun    bool     `help:"Compare the file with what is stored, and store nothing."`
 }
 
 // Help is shown by --help.
@@ -57,8 +65,9 @@ written directly.
 Examples:
   wattwerk import readings.csv                            time, then a column for each sensor
   wattwerk import --column 'P_main=main:kW' meter.csv     one column, with its unit
-  wattwerk import --zone Europe/Berlin --shift -15m --column 'kWh=hall3:kWh/15m' load.csv
+  wattwerk import --zone Europe/Berlin --stamp end --column 'kWh=hall3:kWh/15m' load.csv
                                                           energy per quarter becomes power
+  wattwerk import --preview load.csv                      how it is written and what it holds
   zcat year.csv.gz | wattwerk import --format csv -`
 }
 
@@ -78,16 +87,29 @@ func (c *ImportCmd) query(file string) url.Values {
 	for k, v := range map[string]string{
 		"format": format, "time": c.Time, "layout": c.Layout, "zone": c.Zone, "shift": c.Shift, "unit": c.Unit,
 		"sensor": c.Sensor, "value": c.Value, "delimiter": c.Delimiter, "decimal": c.Decimal,
+		"date": c.Date, "stamp": c.Stamp, "encoding": c.Encoding,
 	} {
 		if v != "" {
 			q.Set(k, v)
 		}
+	}
+	if c.DryRun {
+		q.Set("dry_run", "true")
+	}
+	if c.Skip != 0 {
+		q.Set("skip", strconv.Itoa(c.Skip))
+	}
+	if c.Headless {
+		q.Set("head", "none")
 	}
 	return q
 }
 
 // Run imports one file after the other.
 func (c *ImportCmd) Run(ctx context.Context, sys IO) error {
+	if c.Preview {
+		return c.preview(ctx, sys)
+	}
 	for _, file := range c.Files {
 		if _, err := transfer.ParseImportOptions(c.query(file)); err != nil {
 			return usageError{err}
@@ -103,8 +125,12 @@ func (c *ImportCmd) Run(ctx context.Context, sys IO) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
-		fmt.Fprintf(sys.Out, "%s: %d rows, %d values: %d new, %d there already, %d refused\n", //nolint:errcheck // nobody reads it, then
-			file, res.Rows, res.Samples, res.Stored, res.Duplicates, res.Refused)
+		would := ""
+		if c.DryRun {
+			would = " (nothing is stored)"
+		}
+		fmt.Fprintf(sys.Out, "%s: %d rows, %d values: %d new, %d there already, %d refused%s\n", //nolint:errcheck // nobody reads it, then
+			file, res.Rows, res.Samples, res.Stored, res.Duplicates, res.Refused, would)
 		for _, x := range res.Examples {
 			fmt.Fprintf(sys.Err, "  row %d %s: %s\n", x.Row, x.Sensor, x.Reason) //nolint:errcheck // nobody reads it, then
 		}

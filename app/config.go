@@ -37,6 +37,7 @@ type Config struct {
 	Uplink     UplinkConfig     `koanf:"uplink" doc:"What an edge sends to its centre; docs/edge.md."`
 	Landing    LandingConfig    `koanf:"landing" doc:"What a centre makes of what edges send."`
 	History    HistoryConfig    `koanf:"history" doc:"What keeps every reading."`
+	Imports    ImportsConfig    `koanf:"imports" doc:"Files that are brought to be looked at, tried and imported; docs/imports.md."`
 	Settlement SettlementConfig `koanf:"settlement" doc:"What settles energies per window from the raw readings."`
 	Report     ReportConfig     `koanf:"report" doc:"What makes reports by schedule; docs/reports.md."`
 	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
@@ -101,6 +102,7 @@ func DefaultConfig() Config {
 		Uplink:     DefaultUplinkConfig(),
 		Landing:    DefaultLandingConfig(),
 		History:    HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
+		Imports:    DefaultImportsConfig(),
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
 		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
 		SQL:        SQLConfig{Conns: 8},
@@ -131,7 +133,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement())
 	return errors.Join(errs...)
 }
 

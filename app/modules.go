@@ -18,7 +18,7 @@ type module struct {
 	name  string
 	does  string
 	needs []string
-	when  string // "always", "" (can be chosen), the flag that asks for it, or where it runs unless modules are chosen
+	when  string // "always", "" (can be chosen), the flag that asks for it, what it comes with, or where it runs unless modules are chosen
 	start func(context.Context, *process) (running, error)
 	face  func(*process, face)
 	// one: of several instances a gateway asks the oldest only, so that whoever
@@ -40,6 +40,7 @@ var modules = []module{
 	{name: "fleet", when: "always", does: "knows the other processes, and shares the work on partitions among them", needs: []string{"bus"}, start: startFleet},
 	{name: "registry", does: "changes the model, keeps its revisions, lists sensors nobody has placed", needs: []string{"catalog"}, start: startRegistry, face: faceRegistry, one: true},
 	{name: "history", does: "keeps every record and every tick, answers questions about them", needs: []string{"catalog", "fleet"}, start: startHistory, face: faceHistory},
+	{name: importsModule, when: "with history", does: "takes files in: looked at, tried, imported, and taken back", needs: []string{"catalog", "history"}, start: startImports, face: faceImports, one: true},
 	{name: "settlement", does: "settles energies per 15 minutes and day from raw readings, again when late ones come", needs: []string{"catalog", "fleet", "history"}, start: startSettlement, face: faceSettlement},
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
 	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet", "settlement"}, start: startAlert, face: faceAlert},
@@ -50,7 +51,7 @@ var modules = []module{
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
-		needs: []string{"fleet", "registry", "history", "settlement", "aggregate", "alert", "bridge", "gateway", "demo"}, start: startHTTP,
+		needs: []string{"fleet", "registry", "history", importsModule, "settlement", "aggregate", "alert", "bridge", "gateway", "demo"}, start: startHTTP,
 	},
 }
 
@@ -84,6 +85,8 @@ func (c *Config) has(name string) bool {
 		return true
 	case m.when == "--demo":
 		return c.Demo
+	case name == importsModule:
+		return c.has("history")
 	case len(c.Modules) == 0 && name == uplinkModule:
 		return c.Bus.Leaf.URL != ""
 	case len(c.Modules) == 0 && name == landingModule:

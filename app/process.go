@@ -29,6 +29,7 @@ import (
 	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/history/imports"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/internal/trace"
@@ -75,6 +76,7 @@ type process struct {
 	history    *history.Service
 	store      history.Store
 	settled    *ledger.Store
+	imports    *imports.Service
 	settlement *settlement.Service
 	reports    *desk.Service
 	demand     *demand.Service
@@ -111,7 +113,7 @@ func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err er
 	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge"), settles: c.settles(), historyTurn: make(chan context.Context)}
 	p.visible = func() doctor.Facts { return visible(&c) }
 	p.elsewhere = c.elsewhere()
-	p.here = slices.DeleteFunc(moduleNames(), func(n string) bool { return !c.has(n) })
+	p.here = slices.DeleteFunc(append(moduleNames(), importsModule), func(n string) bool { return !c.has(n) })
 	if p.dir, err = datadir.Open(c.Data); err != nil {
 		return err
 	}

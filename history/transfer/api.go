@@ -135,6 +135,7 @@ func (a *face) registerImport(api huma.API) {
 			param("value", "Column of the value then"),
 			param("unit", "Unit of columns that do not state theirs"),
 			param("delimiter", "Of CSV"),
+			param("dry_run", "true: store nothing, only compare"),
 			param("decimal", "comma or point"),
 		},
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
@@ -199,7 +200,7 @@ func (a *face) postImport(ctx huma.Context) (ImportResult, error) {
 	}
 	var bad []history.Refused
 	res, err := Import(ctx.Context(), a.svc.Store(), body, o, nil, func(x ImportRefusal) {
-		if x.err == nil || x.Value == nil {
+		if x.err == nil || x.Value == nil || o.Trial {
 			return // not a record: the answer tells of it
 		}
 		bad = append(bad, history.Refused{
@@ -244,7 +245,7 @@ func importQuery(q map[string][]string) (o ImportOptions, err error) {
 	o = ImportOptions{
 		Format: get("format"), Time: get("time"), Layout: get("layout"), Sensor: get("sensor"), Value: get("value"),
 		Unit: get("unit"), Comma: get("decimal") == "comma", Encoding: get("encoding"), Date: get("date"),
-		Headless: get("head") == "none", End: get("stamp") == "end",
+		Headless: get("head") == "none", End: get("stamp") == "end", Trial: get("dry_run") == "true",
 	}
 	if v := get("skip"); v != "" {
 		if o.Skip, err = strconv.Atoi(v); err != nil {

@@ -1411,7 +1411,343 @@ export type HierarchyStatus = {
     tick: string | null;
 };
 
+export type Import = {
+    /**
+     * When
+     */
+    at: string;
+    /**
+     * Its length
+     */
+    bytes: number;
+    /**
+     * Why it failed
+     */
+    error?: string;
+    /**
+     * Who did what and when, never shortened
+     */
+    events: Array<ImportEvent>;
+    /**
+     * When the file is removed; the list keeps the import
+     */
+    expires: string;
+    /**
+     * How it can probably be read
+     */
+    guess?: ImportGuess;
+    /**
+     * The file is there, and can be looked at, tried and imported
+     */
+    here: boolean;
+    id: string;
+    /**
+     * What in the interventions comes of it
+     */
+    interventions?: Array<ImportDecision> | null;
+    /**
+     * Of the file
+     */
+    name: string;
+    /**
+     * How it was read
+     */
+    plan?: ImportPlan;
+    /**
+     * While something is done
+     */
+    progress?: ImportProgress;
+    /**
+     * What the trial found, or the import did
+     */
+    report?: ImportReport;
+    /**
+     * Of its content
+     */
+    sha256: string;
+    state: 'uploaded' | 'waiting' | 'reading' | 'storing' | 'stored' | 'undone' | 'failed';
+    /**
+     * What is being done, or was done last, is a trial
+     */
+    trial?: boolean;
+    /**
+     * Who brought it
+     */
+    who: string;
+};
+
+export type ImportColumn = {
+    /**
+     * gauge: what is the case; counter: what a meter shows; amount: how much in an interval, as kWh per 15 minutes, which becomes a mean power
+     */
+    as: 'gauge' | 'counter' | 'amount';
+    /**
+     * Its name in the file
+     */
+    column: string;
+    /**
+     * Make the sensor when it does not exist
+     */
+    create?: ImportCreate;
+    /**
+     * Of an amount: how long it was summed up. Of a new sensor: expected time between readings
+     */
+    interval?: string;
+    /**
+     * The sensor the values are of
+     */
+    sensor: string;
+    /**
+     * Of the values in the file; default: the coherent unit of the quantity
+     */
+    unit?: string;
+};
+
+export type ImportCreate = {
+    /**
+     * As people call it; default: the column
+     */
+    name?: string;
+    /**
+     * What it measures; default: what the unit is of
+     */
+    quantity?: string;
+};
+
+export type ImportDecision = {
+    id: string;
+    kind: 'exclude' | 'replace';
+    /**
+     * It was undone
+     */
+    over?: boolean;
+    sensor: string;
+};
+
+export type ImportEvent = {
+    at: string;
+    what: 'upload' | 'try' | 'import' | 'stored' | 'failed' | 'undo' | 'redo' | 'remove';
+    who: string;
+    /**
+     * For whoever audits this
+     */
+    why?: string;
+};
+
+export type ImportExample = {
+    /**
+     * Of the file; absent where that is not known
+     */
+    line?: number;
+    /**
+     * In a sentence
+     */
+    reason: string;
+    /**
+     * Of the data, from 1
+     */
+    row?: number;
+    sensor?: string;
+    /**
+     * The one that is there already, in the coherent unit
+     */
+    stored?: number;
+    time?: string;
+    /**
+     * In the coherent unit
+     */
+    value?: number;
+};
+
+export type ImportGuess = {
+    /**
+     * Of the file, in order
+     */
+    columns: Array<ImportGuessedColumn>;
+    /**
+     * Why nothing could be guessed; the plan is empty then
+     */
+    error?: string;
+    /**
+     * What is doubtful, in sentences
+     */
+    notes: Array<string>;
+    /**
+     * To be looked through, changed and used
+     */
+    plan: ImportPlan;
+    /**
+     * The most common time between two rows, in seconds; 0: not known
+     */
+    step: number;
+};
+
+export type ImportGuessedColumn = {
+    as?: 'gauge' | 'counter' | 'amount';
+    /**
+     * Its first values
+     */
+    examples: Array<string>;
+    name: string;
+    role: 'time' | 'date' | 'sensor' | 'value' | 'other';
+    unit?: string;
+};
+
+export type ImportListBody = {
+    /**
+     * The newest first, without guesses and examples
+     */
+    imports: Array<Import>;
+};
+
+export type ImportOutcome = {
+    /**
+     * What the amounts of the file add up to, in the coherent unit of the quantity, as W·h; absent for other columns
+     */
+    amount?: number;
+    /**
+     * That differ from a stored one, or from another of the file, and are refused
+     */
+    conflicts: number;
+    from?: string;
+    /**
+     * That are stored
+     */
+    new: number;
+    /**
+     * That count instead of a stored one, by an intervention
+     */
+    replacing: number;
+    /**
+     * That were there already, or are twice in the file
+     */
+    same: number;
+    sensor: string;
+    to?: string;
+    /**
+     * Of the file
+     */
+    values: number;
+};
+
+export type ImportPlan = {
+    /**
+     * What is taken; all else is left
+     */
+    columns: Array<ImportColumn>;
+    /**
+     * What is done about values that differ from stored ones. refuse, the default: the stored ones stay. replace: the new ones count instead in everything derived, as an intervention that can be undone; readings stay as they are
+     */
+    conflicts?: 'refuse' | 'replace';
+    /**
+     * Column of the date, where that of the time has only the time of day
+     */
+    date?: string;
+    /**
+     * Of numbers; default: point
+     */
+    decimal?: 'point' | 'comma';
+    /**
+     * Of CSV, one character
+     */
+    delimiter?: string;
+    /**
+     * Of CSV
+     */
+    encoding?: 'utf-8' | 'utf-16le' | 'utf-16be' | 'latin-1';
+    /**
+     * Kind of the file
+     */
+    format: 'csv' | 'ndjson' | 'parquet';
+    /**
+     * There is no head; columns are called 1, 2, 3
+     */
+    headless?: boolean;
+    /**
+     * Of the time: Go's reference layout, as 2.1.2006 15:04, or unix or unix_ms; default: as the first row is
+     */
+    layout?: string;
+    /**
+     * Column that names the sensor, when each row is one value; column of an entry of columns is then what the sensor is called in the file
+     */
+    sensor?: string;
+    /**
+     * Of new sensors
+     */
+    site?: string;
+    /**
+     * Lines of CSV before the head
+     */
+    skip?: number;
+    /**
+     * Whether amounts are stamped with the begin or the end of their interval; default: begin
+     */
+    stamp?: 'begin' | 'end';
+    /**
+     * Column of the time
+     */
+    time: string;
+    /**
+     * Column of the value, then
+     */
+    value?: string;
+    /**
+     * IANA zone of times that do not say theirs; default: that of the site, else of the first sensor's site, else UTC
+     */
+    zone?: string;
+};
+
+export type ImportPreview = {
+    /**
+     * The first of those, at most 100
+     */
+    examples: Array<ImportExample>;
+    /**
+     * The first values, as they would be stored
+     */
+    first: Array<ImportSample>;
+    /**
+     * Sensors that would be made
+     */
+    new: Array<string>;
+    /**
+     * What to look at, in sentences
+     */
+    notes: Array<string>;
+    /**
+     * Rows and values that cannot be read
+     */
+    refused: number;
+    /**
+     * Of the file
+     */
+    rows: number;
+    /**
+     * One for each sensor
+     */
+    series: Array<ImportSeries>;
+    /**
+     * Of times that do not say theirs
+     */
+    zone: string;
+};
+
+export type ImportProgress = {
+    /**
+     * Bytes read, or values stored
+     */
+    done: number;
+    /**
+     * Of how many
+     */
+    total: number;
+};
+
 export type ImportRefusal = {
+    /**
+     * Line of the file it begins in; 0 where there are none
+     */
+    line?: number;
     reason: string;
     /**
      * Row of the file, from 1 without the header; 0 when it was found out later
@@ -1423,6 +1759,27 @@ export type ImportRefusal = {
      */
     time?: number;
     value?: number;
+};
+
+export type ImportReport = {
+    /**
+     * The first that are not taken as they are, at most 100
+     */
+    examples: Array<ImportExample>;
+    /**
+     * Sensors that are new
+     */
+    made?: Array<string> | null;
+    notes?: Array<string> | null;
+    /**
+     * Rows and values that cannot be read or stored
+     */
+    refused: number;
+    /**
+     * Of the file
+     */
+    rows: number;
+    sensors: Array<ImportOutcome>;
 };
 
 export type ImportResult = {
@@ -1450,6 +1807,78 @@ export type ImportResult = {
      * Values that were new
      */
     stored: number;
+};
+
+export type ImportSample = {
+    sensor: string;
+    time: string;
+    /**
+     * In the coherent unit
+     */
+    value: number;
+};
+
+export type ImportSeries = {
+    /**
+     * How often the next one is earlier
+     */
+    backwards: number;
+    /**
+     * Values
+     */
+    count: number;
+    /**
+     * Of the earliest
+     */
+    from?: string;
+    /**
+     * How often the next one is more than one and a half steps away
+     */
+    gaps: number;
+    /**
+     * The longest time between two, in seconds
+     */
+    longest: number;
+    /**
+     * In the coherent unit
+     */
+    max?: number;
+    /**
+     * In the coherent unit
+     */
+    min?: number;
+    /**
+     * Values that cannot be read or stored
+     */
+    refused: number;
+    sensor: string;
+    /**
+     * The most common time between two, in seconds; 0: not known
+     */
+    step: number;
+    /**
+     * Of the latest
+     */
+    to?: string;
+    /**
+     * How often the next one has the same time
+     */
+    twice: number;
+};
+
+export type ImportStartBody = {
+    plan: ImportPlan;
+    /**
+     * Do everything but store: count what is new, there already, and different
+     */
+    trial?: boolean;
+};
+
+export type ImportWhyBody = {
+    /**
+     * The reason, for whoever audits this
+     */
+    why: string;
 };
 
 export type Incident = {
@@ -5785,9 +6214,25 @@ export type ImportData = {
          */
         format?: string;
         /**
+         * Of CSV: utf-8, utf-16le, utf-16be or latin-1. Default: by the first bytes, else utf-8
+         */
+        encoding?: string;
+        /**
+         * Lines of CSV before the head
+         */
+        skip?: string;
+        /**
+         * none: the first line is a row already, and columns are called 1, 2, 3
+         */
+        head?: string;
+        /**
          * Column of the time
          */
         time?: string;
+        /**
+         * Column of the date, where that of the time has only the time of day
+         */
+        date?: string;
         /**
          * Layout of the time: Go's reference layout, unix or unix_ms
          */
@@ -5800,6 +6245,10 @@ export type ImportData = {
          * Added to every time, as -15m
          */
         shift?: string;
+        /**
+         * end: amounts of an interval are stamped with its end
+         */
+        stamp?: string;
         /**
          * COLUMN=SENSOR:UNIT/INTERVAL, repeatable; all but COLUMN may be left out. Default: every column
          */
@@ -5821,6 +6270,10 @@ export type ImportData = {
          */
         delimiter?: string;
         /**
+         * true: store nothing, only compare
+         */
+        dry_run?: string;
+        /**
          * comma or point
          */
         decimal?: string;
@@ -5836,6 +6289,309 @@ export type ImportResponses = {
 };
 
 export type ImportResponse = ImportResponses[keyof ImportResponses];
+
+export type ListImportsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * At most so many
+         */
+        limit?: number;
+        /**
+         * Leave out so many
+         */
+        offset?: number;
+    };
+    url: '/api/v1/imports';
+};
+
+export type ListImportsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type ListImportsError = ListImportsErrors[keyof ListImportsErrors];
+
+export type ListImportsResponses = {
+    /**
+     * OK
+     */
+    200: ImportListBody;
+};
+
+export type ListImportsResponse = ListImportsResponses[keyof ListImportsResponses];
+
+export type UploadImportData = {
+    body: Blob | File;
+    path?: never;
+    query?: {
+        /**
+         * Of the file, for the list
+         */
+        name?: string;
+    };
+    url: '/api/v1/imports';
+};
+
+export type UploadImportResponses = {
+    /**
+     * It is kept
+     */
+    201: Import;
+};
+
+export type UploadImportResponse = UploadImportResponses[keyof UploadImportResponses];
+
+export type DeleteImportData = {
+    body?: never;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}';
+};
+
+export type DeleteImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type DeleteImportError = DeleteImportErrors[keyof DeleteImportErrors];
+
+export type DeleteImportResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteImportResponse = DeleteImportResponses[keyof DeleteImportResponses];
+
+export type GetImportData = {
+    body?: never;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}';
+};
+
+export type GetImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type GetImportError = GetImportErrors[keyof GetImportErrors];
+
+export type GetImportResponses = {
+    /**
+     * OK
+     */
+    200: Import;
+};
+
+export type GetImportResponse = GetImportResponses[keyof GetImportResponses];
+
+export type PreviewImportData = {
+    body: ImportPlan;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}/preview';
+};
+
+export type PreviewImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type PreviewImportError = PreviewImportErrors[keyof PreviewImportErrors];
+
+export type PreviewImportResponses = {
+    /**
+     * OK
+     */
+    200: ImportPreview;
+};
+
+export type PreviewImportResponse = PreviewImportResponses[keyof PreviewImportResponses];
+
+export type RedoImportData = {
+    body: ImportWhyBody;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}/redo';
+};
+
+export type RedoImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type RedoImportError = RedoImportErrors[keyof RedoImportErrors];
+
+export type RedoImportResponses = {
+    /**
+     * OK
+     */
+    200: Import;
+};
+
+export type RedoImportResponse = RedoImportResponses[keyof RedoImportResponses];
+
+export type RunImportData = {
+    body: ImportStartBody;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}/run';
+};
+
+export type RunImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type RunImportError = RunImportErrors[keyof RunImportErrors];
+
+export type RunImportResponses = {
+    /**
+     * Accepted
+     */
+    202: Import;
+};
+
+export type RunImportResponse = RunImportResponses[keyof RunImportResponses];
+
+export type UndoImportData = {
+    body: ImportWhyBody;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}/undo';
+};
+
+export type UndoImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type UndoImportError = UndoImportErrors[keyof UndoImportErrors];
+
+export type UndoImportResponses = {
+    /**
+     * OK
+     */
+    200: Import;
+};
+
+export type UndoImportResponse = UndoImportResponses[keyof UndoImportResponses];
 
 export type IngestJsonData = {
     body: unknown;
