@@ -245,7 +245,8 @@ type UpToNow struct {
 // upToNow prices a period up to now.
 func (s *Service) upToNow(ctx context.Context, b *book, all []stretch, period window.Span, settled, now record.Millis) (out UpToNow, last *tariff.Pricer, err error) {
 	out.Span = period
-	until := min((now+quarter-1)/quarter*quarter, period.To)
+	// The clock of who settles may be ahead.
+	until := min(max((now+quarter-1)/quarter*quarter, settled), period.To)
 	for i := range all {
 		x := &all[i]
 		of := cut(x.span, period)
@@ -434,16 +435,35 @@ func (s *Service) Used(ctx context.Context, p ledger.Point, size window.Size) (U
 		covered += r.Completeness() * float64(r.End-r.Start)
 	}
 	out.Completeness = min(covered/float64(cmp.Or(max(now-out.Span.From, 1), 1)), 1)
-	b, all, within, err := s.look(ctx, p, Cost)
-	if err != nil || len(all) == 0 {
-		return out, err
-	}
-	so, _, err := s.upToNow(ctx, b, all, out.Span, within.To, now)
+	spent, _, err := s.Spent(ctx, p, out.Span.From)
 	if err != nil {
 		return out, err
 	}
-	out.MoneyKnown, out.Money, out.Currency = so.Sum.Known, so.Sum.Total, so.Sum.Currency
+	out.MoneyKnown, out.Money, out.Currency = spent.Sum.Known, spent.Sum.Total, spent.Sum.Currency
 	return out, nil
+}
+
+// Spent tells what a point costs from a time on, which is a quarter of an hour,
+// up to now, and up to when that is settled. It may be asked often: what is
+// settled is kept. Without a tariff the sum is not known.
+func (s *Service) Spent(ctx context.Context, p ledger.Point, from record.Millis) (UpToNow, record.Millis, error) {
+	now := record.MillisOf(s.opts.Now())
+	if err := bounded(window.Span{From: from, To: (now + quarter - 1) / quarter * quarter}); err != nil {
+		return UpToNow{}, 0, err
+	}
+	done, err := s.slot(ctx)
+	if err != nil {
+		return UpToNow{}, 0, err
+	}
+	defer done()
+	b, all, within, err := s.look(ctx, p, Cost)
+	if err != nil {
+		return UpToNow{}, 0, err
+	}
+	// The end does not matter, and is the same whenever it is asked.
+	period := window.Span{From: from, To: min(from+(MostDays+1)*86_400_000, record.MaxTime)}
+	out, _, err := s.upToNow(ctx, b, all, period, within.To, now)
+	return out, within.To, err
 }
 
 func nameOf(p ledger.Point) string {

@@ -124,7 +124,6 @@ type book struct {
 	*contract.Book
 	byPoint map[pointKind][]contract.Assignment
 	plans   sync.Map // by planKey
-	series  map[contract.Name][]string
 }
 
 type pointKind struct {
