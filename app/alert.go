@@ -189,6 +189,9 @@ func startAlert(ctx context.Context, p *process) (running, error) {
 	}
 	if q != nil { // an interface that holds nil is not nil
 		o.Amounts, o.Profiles = q, q
+		if p.cost != nil { // the costs are where windows are settled
+			o.Costs = spending{q, p.cost}
+		}
 	}
 	s, err := alert.New(o)
 	if err != nil {

@@ -110,5 +110,6 @@ func TestCosts(t *testing.T) {
 	ask(t, in, "GET", "/api/v1/costs/sensors/main/now", "", &now)
 	if now.Price == nil || *now.Price != "0.30" || now.Year.Total == nil {
 		t.Errorf("%+v", now)
-	}
+	} // A budget of money is asked of the costs of the same process.
+	ask(t, in, "PUT", "/api/v1/alerts/rules/money", `{"subject":{"sensor":"main"},"condition":{"kind":"budget","of":"cost","period":"month","limit":100000}}`, nil)
 }

@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/alert/rule"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/profile"
@@ -64,4 +66,24 @@ func (q *questions) Deviation(ctx context.Context, r rule.Ref, weeks int, zone *
 	p, quantity := q.point(r)
 	d, err := profile.Newest(ctx, q.Store, p, window.In(zone), weeks)
 	return alert.Deviation{From: d.From, To: d.To, Demand: d.Demand, Usual: d.Median, Spread: d.Spread, Weeks: d.Weeks, Unit: quantity.RateUnit()}, err
+}
+
+// spending answers budgets of money.
+type spending struct {
+	*questions
+	costs *cost.Service
+}
+
+// Amount gives the bill from a time up to now.
+func (s spending) Amount(ctx context.Context, r rule.Ref, from, _ record.Millis, _ *time.Location) (alert.Used, error) {
+	p, _ := s.point(r)
+	u, settled, err := s.costs.Spent(ctx, p, from)
+	if err != nil {
+		return alert.Used{}, err
+	}
+	out := alert.Used{Amount: math.NaN(), Unit: u.Sum.Currency, Completeness: u.Completeness, Settled: settled}
+	if u.Sum.Known {
+		out.Amount, out.Estimated = float64(u.Sum.Total)/1e6, math.Abs(float64(u.Sum.Estimated)/1e6)
+	}
+	return out, nil
 }
