@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +87,7 @@ func (s *Service) store(ctx context.Context, p *part, done map[model.HierarchyID
 		if done[h] >= t {
 			continue
 		}
-		if _, there := s.opts.Catalog.State().Model.Hierarchy(h); !there {
+		if !slices.Contains(s.hierarchies(), h) {
 			continue
 		}
 		if time.Since(c.since) > 5*time.Minute {
@@ -170,7 +171,7 @@ func (s *Service) trim(ctx context.Context) {
 	if !some {
 		return
 	}
-	for _, h := range s.opts.Catalog.State().Model.Hierarchies() {
+	for _, h := range s.hierarchies() {
 		s.mu.Lock()
 		own := s.stages[tick.CombinerOf(h)] != nil
 		s.mu.Unlock()

@@ -56,7 +56,8 @@ type Service struct {
 	mu     sync.Mutex // guards what follows; taken before the lock of a part or a stage
 	parts  map[int]*part
 	stages map[int]*stage
-	plans  []tick.Plan // all that may still be asked for, in order of revision
+	plans  []tick.Plan                     // all that may still be asked for, in order of revision
+	linked map[model.HierarchyID]tick.Plan // the newest of those with virtual sensors
 
 	stir    chan struct{} // the clock has something new to look at
 	applied atomic.Uint64 // the model revision that engines and combiners have
@@ -86,7 +87,7 @@ func New(o Options) (*Service, error) {
 	if o.Checkpoint == 0 {
 		o.Checkpoint = 15 * time.Second
 	}
-	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), stir: make(chan struct{}, 1)}
+	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), stir: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, fmt.Errorf("aggregate: %w", err)
@@ -176,8 +177,8 @@ func (s *Service) setPlans(st catalog.State, all bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, h := range changed {
-		plan := tick.Plan{Hierarchy: h, Revision: st.Revision, Effective: st.Effective, Layout: st.Model.Layout(h)}
+	for _, plan := range s.changedPlans(st, changed) {
+		h := plan.Hierarchy
 		s.plans = append(s.plans, plan)
 		if x := s.stages[tick.CombinerOf(h)]; x != nil {
 			x.mu.Lock()
@@ -196,6 +197,38 @@ func (s *Service) setPlans(st catalog.State, all bool) {
 	for _, x := range s.stages {
 		x.setRevision(st.Revision)
 	}
+}
+
+// changedPlans gives the plans of hierarchies that have changed, and of those
+// that have others because formulas, or what those use, have changed.
+func (s *Service) changedPlans(st catalog.State, changed []model.HierarchyID) []tick.Plan {
+	plans := tick.NewPlans(st.Model)
+	virtual := plans.Virtual()
+	look := slices.Concat(slices.Collect(maps.Keys(s.linked)), virtual, changed)
+	slices.Sort(look)
+	var out []tick.Plan
+	for _, h := range slices.Compact(look) {
+		plan := plans.Plan(h, st.Revision, st.Effective)
+		if was, linked := s.linked[h]; linked && was.Same(&plan) && !slices.Contains(changed, h) {
+			continue
+		}
+		if delete(s.linked, h); slices.Contains(virtual, h) {
+			s.linked[h] = plan
+		}
+		out = append(out, plan)
+	}
+	return out
+}
+
+// hierarchies lists those that have ticks.
+func (s *Service) hierarchies() []model.HierarchyID {
+	all := s.opts.Catalog.State().Model.Hierarchies()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.linked[tick.Loose]; ok {
+		all = append(all, tick.Loose)
+	}
+	return all
 }
 
 // forgetPlans drops plans that another one replaced long ago.

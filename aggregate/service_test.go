@@ -154,6 +154,91 @@ func TestBacklogIsExactAtEveryLevel(t *testing.T) {
 	})
 }
 
+// TestVirtualSensorsFollowTheModel changes the formula, the tree that it uses in
+// another hierarchy and the sensors it uses, with a restart in between. The
+// values are those of the model in force at each tick.
+func TestVirtualSensorsFollowTheModel(t *testing.T) {
+	const partitions = 3
+	dir := t.TempDir()
+	doc := tree(2, 2)
+	for i := range doc.Sensors {
+		doc.Sensors[i].MaxAge = new(model.Unlimited)
+	}
+	doc.Groups = append(doc.Groups, model.Group{ID: "other", Members: []model.Member{{Sensor: "v"}, {Sensor: "s.0.0"}}})
+	doc.Hierarchies = append(doc.Hierarchies, model.Hierarchy{ID: "other", Root: "other"})
+	doc.Sensors = append(doc.Sensors,
+		model.Sensor{ID: "v", Quantity: record.ActivePower, Formula: `group("g.1") * 10`},
+		model.Sensor{ID: "loose", Quantity: record.ActivePower, Formula: `sensor("s.1.0") - sensor("s.0.1")`})
+	commit := func(c *catalog.Catalog, next model.Document) {
+		st := c.State()
+		if _, err := c.Commit(t.Context(), catalog.Change{Base: st.Revision, Patch: model.Diff(st.Model.Document(), next), Who: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send := func(b *bus.Bus) {
+		batches := make([]record.Batch, partitions)
+		for i, id := range []record.SensorID{"s.0.0", "s.0.1", "s.1.0", "s.1.1"} {
+			batches[record.Partition(id, partitions)].Append(record.Record{Sensor: id, Time: record.MillisOf(time.Now()), Value: float64(int(1) << i)})
+		}
+		for p := range batches {
+			if _, err := b.PublishRecords(t.Context(), p, batches[p].Encode(nil)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// await sends until the newest values, and the sum of the other hierarchy, are
+	// those of the model.
+	await := func(b *bus.Bus, v, loose, sum float64) {
+		t.Helper()
+		deadline := time.Now().Add(60 * time.Second)
+		for {
+			send(b)
+			var other, rest record.Ticks
+			for h, k := range map[string]*record.Ticks{"other": &other, "/": &rest} {
+				data, _, err := b.LastAggregates(t.Context(), h)
+				if err == nil && data != nil {
+					err = k.Decode(data)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n, m := len(other.Ticks), len(rest.Ticks); n > 0 && m > 0 {
+				x, y := other.Ticks[n-1], rest.Ticks[m-1]
+				if len(other.Sensors) == 1 && other.Sensors[0] == "v" && len(rest.Sensors) == 1 && rest.Sensors[0] == "loose" &&
+					x.Values[0] == v && y.Values[0] == loose && x.Sum[0] == sum {
+					return
+				}
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("not %v, %v and %v, but %+v and %+v", v, loose, sum, other, rest)
+			}
+			select {
+			case <-t.Context().Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}
+	withService(t, dir, partitions, func(b *bus.Bus, c *catalog.Catalog, s *Service) {
+		commit(c, doc)
+		await(b, 120, 2, 121)
+		doc.Sensors[len(doc.Sensors)-2].Formula = `group("g.1") * 10 - sensor("s.0.1")`
+		commit(c, doc)
+		await(b, 118, 2, 119)
+	})
+	withService(t, dir, partitions, func(b *bus.Bus, c *catalog.Catalog, s *Service) {
+		await(b, 118, 2, 119)
+		for i := range doc.Groups { // another hierarchy's tree
+			if doc.Groups[i].ID == "g.1" {
+				doc.Groups[i].Members = doc.Groups[i].Members[:1]
+			}
+		}
+		doc.Sensors[len(doc.Sensors)-1].Formula = `sensor("s.0.0") * 19`
+		commit(c, doc)
+		await(b, 38, 19, 39)
+	})
+}
+
 // awaitTick waits until the hierarchy "h" has come to a tick.
 func awaitTick(t *testing.T, b *bus.Bus, at record.Millis) {
 	t.Helper()

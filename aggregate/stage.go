@@ -161,7 +161,7 @@ func (s *Service) publish(ctx context.Context, x *stage, out []*record.Ticks) bo
 		rest := out[:0:0]
 		blocked := false
 		for _, o := range out[1:] {
-			if !blocked && o.Hierarchy == t.Hierarchy && o.Revision == t.Revision && (len(t.Ticks)+1)*len(t.Groups) <= maxTicks {
+			if !blocked && o.Hierarchy == t.Hierarchy && o.Revision == t.Revision && (len(t.Ticks)+1)*(len(t.Groups)+len(t.Sensors)) <= maxTicks {
 				t.Ticks = append(t.Ticks, o.Ticks...)
 				continue
 			}
@@ -221,20 +221,24 @@ func (s *Service) overtaken(ctx context.Context, x *stage, t *record.Ticks) erro
 	return err
 }
 
-// split cuts the ticks of a very wide hierarchy into messages that fit.
+// split cuts the ticks of a very wide hierarchy into messages that fit: first
+// the groups, then the virtual sensors.
 func split(t *record.Ticks) []*record.Ticks {
-	n := len(t.Groups)
+	groups := len(t.Groups)
+	n := groups + len(t.Sensors)
 	if n <= maxTicks {
 		return []*record.Ticks{t}
 	}
 	var out []*record.Ticks
 	for from := 0; from < n; from += maxTicks {
 		to := min(n, from+maxTicks)
-		part := &record.Ticks{Hierarchy: t.Hierarchy, Revision: t.Revision, Groups: t.Groups[from:to]}
+		a, b := min(from, groups), min(to, groups)
+		v, w := max(from, groups)-groups, max(to, groups)-groups
+		part := &record.Ticks{Hierarchy: t.Hierarchy, Revision: t.Revision, Groups: t.Groups[a:b], Sensors: t.Sensors[v:w]}
 		for _, k := range t.Ticks {
 			part.Ticks = append(part.Ticks, record.Tick{
-				Time: k.Time, Sum: k.Sum[from:to], Min: k.Min[from:to], Max: k.Max[from:to], Count: k.Count[from:to],
-				Total: k.Total[from:to], Meter: k.Meter[from:to], Unaccounted: k.Unaccounted[from:to],
+				Time: k.Time, Sum: k.Sum[a:b], Min: k.Min[a:b], Max: k.Max[a:b], Count: k.Count[a:b],
+				Total: k.Total[a:b], Meter: k.Meter[a:b], Unaccounted: k.Unaccounted[a:b], Values: k.Values[v:w], Heard: k.Heard,
 			})
 		}
 		out = append(out, part)

@@ -201,7 +201,11 @@ func open(t *testing.T, where sqldb.Options) *world {
 	<-cat.Ready()
 	doc, err := model.ReadYAML([]byte(`
 sites: [{id: kiel, zone: Europe/Berlin}]
-sensors: [{id: a, site: kiel, quantity: active_power, interval: 1h}]
+sensors:
+  - {id: a, site: kiel, quantity: active_power, interval: 1h}
+  - {id: twice, site: kiel, quantity: active_power, formula: sensor("a") * 2}
+  - {id: c, site: kiel, quantity: energy}
+  - {id: never, site: kiel, quantity: ratio, formula: sensor("c") / sensor("c")}
 groups: [{id: hall, members: [{sensor: a}]}]
 hierarchies: [{id: place, site: kiel, root: hall}]
 `))
@@ -320,6 +324,21 @@ func follow(w *world, stop func()) {
 	w.want(404, "GET", "/rules/hook", "", "")
 	w.want(502, "POST", "/sinks/box/test", "", "")
 	w.want(404, "POST", "/sinks/none/test", "", "")
+	// Values of virtual sensors come with ticks.
+	w.want(422, "PUT", "/rules/ratio", `{"condition":{"kind":"above","limit":1},"subject":{"sensor":"never"}}`, "")
+	w.want(200, "PUT", "/rules/virtual", `{"condition":{"kind":"above","limit":100},"subject":{"sensor":"twice"}}`, "")
+	w.want(200, "PUT", "/rules/hook", `{"condition":{"kind":"external"}}`, "")
+	w.want(204, "POST", "/rules/hook/signal", `{"firing":true}`, "")
+	if m := w.box.next(t); m.Rule != "hook" {
+		t.Errorf("got %+v", m)
+	}
+	k := record.Ticks{Hierarchy: "/", Sensors: []record.SensorID{"other", "twice"}, Ticks: []record.Tick{{Time: record.MillisOf(time.Now()), Values: []float64{1, 200}, Heard: true}}}
+	if _, err := w.bus.PublishAggregates(t.Context(), "/", k.Encode(nil), 0); err != nil {
+		t.Fatal(err)
+	}
+	if m := w.box.next(t); m.Rule != "virtual" || m.Change != "fired" || m.Value == nil || *m.Value != 200 {
+		t.Errorf("got %+v", m)
+	}
 	if n := len(w.box.got); n != 0 {
 		t.Errorf("%d messages more", n)
 	}

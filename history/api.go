@@ -219,10 +219,10 @@ func (s *Service) getRange(ctx context.Context, x subject, err error, in RangeIn
 			return nil, err
 		}
 		// Empty columns are columns too.
-		if b.Step, b.T = step, p.t; b.T == nil {
-			b.T, p.min, p.avg, p.max, p.count = []int64{}, Floats{}, Floats{}, Floats{}, []uint32{}
+		if b.Step, b.T = step, p.T; b.T == nil {
+			b.T, p.Min, p.Avg, p.Max, p.Count = []int64{}, Floats{}, Floats{}, Floats{}, []uint32{}
 		}
-		b.Min, b.Avg, b.Max, b.Count = (*Floats)(&p.min), (*Floats)(&p.avg), (*Floats)(&p.max), &p.count
+		b.Min, b.Avg, b.Max, b.Count = (*Floats)(&p.Min), (*Floats)(&p.Avg), (*Floats)(&p.Max), &p.Count
 		return out, nil
 	}
 	b.T = []int64{}

@@ -262,7 +262,7 @@ type lane struct {
 // aggregates reads ticks into the store.
 func (s *Service) aggregates(ctx context.Context) reader {
 	s.opts.Store.Forget() // somebody else may have read them until now
-	lanes := make(map[string]*lane)
+	lanes, virtual := make(map[string]*lane), make(map[string]*lane)
 	handle := func(m bus.Message) error {
 		var ticks record.Ticks
 		if err := ticks.Decode(m.Data); err != nil {
@@ -284,6 +284,9 @@ func (s *Service) aggregates(ctx context.Context) reader {
 					return err
 				}
 				newest = max(newest, ticks.Ticks[i].Time)
+			}
+			if err := s.appendVirtual(ctx, virtual, &ticks); err != nil {
+				return err
 			}
 		}
 		s.aggregated().done(m.Seq, newest)
@@ -345,6 +348,63 @@ func (s *Service) end(ctx context.Context, l *lane, at record.Millis) error {
 		times[i], values[i] = at, Null
 	}
 	return s.append(ctx, l.refs, nil, times, values, func(i int) string { return l.groups[i] })
+}
+
+// appendVirtual stores the values of virtual sensors as if they were records of
+// theirs, and where null begins.
+func (s *Service) appendVirtual(ctx context.Context, lanes map[string]*lane, t *record.Ticks) error {
+	if len(t.Sensors) == 0 {
+		return nil
+	}
+	l := lanes[t.Hierarchy]
+	if l == nil || string(l.column) != string(t.SensorColumn()) {
+		// One that is told no more may be told by another hierarchy at the same
+		// time, so nothing is ended.
+		old := l
+		l = &lane{column: slices.Clone(t.SensorColumn())}
+		series := make([]Series, len(t.Sensors))
+		for i, id := range t.Sensors {
+			series[i] = RecordsOf(id)
+		}
+		l.refs = s.opts.Store.Refs(make([]Ref, 0, len(series)), series)
+		newest, err := s.opts.Store.Latest(ctx, nil, series)
+		if errors.Is(err, ErrAway) {
+			return err // it is read again
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", errFatal, err)
+		}
+		for _, x := range newest {
+			l.open = append(l.open, !math.IsNaN(x.Value))
+		}
+		if old != nil {
+			l.last = old.last
+		}
+		lanes[t.Hierarchy] = l
+	}
+	var index []uint32
+	var times []record.Millis
+	var values []float64
+	for k := range t.Ticks {
+		at := t.Ticks[k].Time
+		for i, v := range t.Ticks[k].Values {
+			if math.IsNaN(v) {
+				if !l.open[i] || at <= l.last {
+					continue
+				}
+				v = Null
+			}
+			if at > l.last {
+				l.open[i] = !math.IsNaN(v)
+			}
+			index, times, values = append(index, uint32(i)), append(times, at), append(values, v)
+		}
+		l.last = max(l.last, at)
+	}
+	if len(index) == 0 {
+		return nil
+	}
+	return s.append(ctx, l.refs, index, times, values, func(i int) string { return string(t.Sensors[index[i]]) })
 }
 
 // appendTick stores what of a tick is not null, and where null begins.

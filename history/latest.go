@@ -20,6 +20,8 @@ type SensorLatest struct {
 	Value  *float64        `json:"value" doc:"Null when there is none"`
 	Age    *float64        `json:"age" doc:"Seconds since the reading"`
 	Stale  bool            `json:"stale" doc:"Older than the sensor's max age, so it no longer counts"`
+
+	Virtual bool `json:"virtual,omitempty" doc:"It is no reading: the value follows from the formula of the sensor"`
 }
 
 // GroupLatest is the newest tick of a group.
@@ -80,7 +82,8 @@ func (s *Service) latestOfSensors(ctx context.Context, ids []record.SensorID) ([
 		if m != nil {
 			if sn, ok := m.Sensor(id); ok {
 				o.Unit = sn.Quantity.Unit().Symbol
-				if a := sn.Age(); a >= 0 {
+				o.Virtual = sn.Formula != ""
+				if a := holds(m, sn); a >= 0 {
 					age = a
 				}
 			}

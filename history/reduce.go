@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/wattwerk/wattwerk/history/curve"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -24,133 +25,14 @@ func (r rule) holds() int64 {
 	return r.age
 }
 
-// points is a reduced series: columns of buckets, or of single samples when
-// there are no more of them than buckets were asked for. A row with count 0
-// is null: from its time on there is no value until the next row.
-type points struct {
-	t             []int64
-	min, avg, max []float64
-	count         []uint32
-}
-
-func (p *points) add(t int64, lo, avg, hi float64, n uint32) {
-	p.t, p.min, p.avg, p.max, p.count = append(p.t, t), append(p.min, lo), append(p.avg, avg), append(p.max, hi), append(p.count, n)
-}
-
-func (p *points) null(t int64) { p.add(t, math.NaN(), math.NaN(), math.NaN(), 0) }
-
-// reducer turns samples into at most n buckets of equal width, in one pass.
-type reducer struct {
-	from, width int64
-	n           int
-	hold        int64
-
-	few    []Sample // all samples, as long as there are no more than n
-	many   bool
-	out    points
-	bucket int64 // begin of the open bucket
-	end    int64
-	sum    float64
-	lo, hi float64
-	count  uint32
-	last   int64 // time of the last sample
-	ended  bool  // by a null sample
-	seen   uint64
-	first  int64
-}
-
-func newReducer(from, to record.Millis, n int, r rule) *reducer {
-	width := (int64(to-from) + int64(n)) / int64(n) // rounded up; to is inclusive
-	return &reducer{from: int64(from), width: max(width, 1), n: n, hold: r.holds(), bucket: int64(from), end: int64(from) + max(width, 1), lo: math.Inf(1), hi: math.Inf(-1), last: noSample}
-}
-
-const noSample = math.MinInt64
-
-func (r *reducer) feed(times []int64, values []float64) {
-	for i, t := range times {
-		v := values[i]
-		if !r.many {
-			if len(r.few) < r.n {
-				r.few = append(r.few, Sample{record.Millis(t), v})
-			} else {
-				r.many = true
-			}
-		}
-		if v != v { // null
-			r.ended = true
-			continue
-		}
-		if r.seen == 0 {
-			r.first = t
-		}
-		r.seen++
-		if t >= r.end {
-			r.cut(t)
-		}
-		r.sum += v
-		if v < r.lo {
-			r.lo = v
-		}
-		if v > r.hi {
-			r.hi = v
-		}
-		r.count++
-		r.last, r.ended = t, false
-	}
-}
-
-// cut closes the open bucket and opens the one that t is in. When an empty one
-// lies between, and the value did not hold that long, a null is put there.
-func (r *reducer) cut(t int64) {
-	r.close()
-	next := r.from + (t-r.from)/r.width*r.width
-	if gap := r.last == noSample || r.ended || t-r.last > r.hold; gap && next > r.end && len(r.out.t) > 0 {
-		r.out.null(r.end)
-	}
-	r.bucket, r.end = next, next+r.width
-}
-
-func (r *reducer) close() {
-	if r.count > 0 {
-		r.out.add(r.bucket, r.lo, r.sum/float64(r.count), r.hi, r.count)
-	}
-	r.sum, r.count, r.lo, r.hi = 0, 0, math.Inf(1), math.Inf(-1)
-}
-
-// finish gives the points.
-func (r *reducer) finish(guess bool) points {
-	if r.many {
-		r.close()
-		return r.out
-	}
-	hold := r.hold
-	if guess && r.seen > 1 {
-		hold = 3 * (r.last - r.first) / int64(r.seen-1)
-	}
-	var out points
-	for i, x := range r.few {
-		if math.IsNaN(x.Value) {
-			if n := len(out.count); n > 0 && out.count[n-1] > 0 {
-				out.null(int64(x.Time))
-			}
-			continue
-		}
-		if n := len(out.count); n > 0 && out.count[n-1] > 0 && int64(x.Time-r.few[i-1].Time) > hold {
-			out.null(int64(r.few[i-1].Time) + hold)
-		}
-		out.add(int64(x.Time), x.Value, x.Value, x.Value, 1)
-	}
-	return out
-}
-
 // reduce reads a series into at most n points.
-func (s *Service) reduce(ctx context.Context, k Series, from, to record.Millis, n int, rl rule) (points, int64, error) {
-	r := newReducer(from, to, n, rl)
+func (s *Service) reduce(ctx context.Context, k Series, from, to record.Millis, n int, rl rule) (curve.Points, int64, error) {
+	r := curve.NewReducer(from, to, n, rl.holds())
 	err := s.opts.Store.Scan(ctx, k, from, to, func(ts []int64, vs []float64) error {
-		r.feed(ts, vs)
+		r.Feed(ts, vs)
 		return nil
 	})
-	return r.finish(rl.guess), r.width, err
+	return r.Finish(rl.guess), r.Width(), err
 }
 
 // moments are sums over the samples of a span that are not null.

@@ -62,6 +62,8 @@ var document = model.Document{
 		{ID: "laundry", Quantity: record.ActivePower, MaxAge: ptr(model.Duration(time.Minute))},
 		{ID: "heater", Quantity: record.ActivePower, MaxAge: ptr(model.Duration(time.Minute))},
 		{ID: "kept", Quantity: record.ActivePower, MaxAge: ptr(model.Unlimited)},
+		{ID: "balance", Quantity: record.ActivePower, Formula: `sensor("main") - group("root")`},
+		{ID: "never", Quantity: record.ActivePower, Formula: `sensor("main")`},
 	},
 	Groups: []model.Group{
 		{ID: "root", Members: []model.Member{{Group: "rack"}, {Sensor: "s2"}}},

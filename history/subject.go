@@ -43,7 +43,7 @@ func (s *Service) sensor(ctx context.Context, id record.SensorID) (subject, erro
 	x := subject{series: RecordsOf(id), rule: rule{guess: true}}
 	if m := s.model(); m != nil {
 		if sn, ok := m.Sensor(id); ok {
-			x.sensor, x.quantity, x.rule = sn, sn.Quantity, rule{age: sn.Age()}
+			x.sensor, x.quantity, x.rule = sn, sn.Quantity, rule{age: holds(m, sn)}
 			return x, nil
 		}
 	}
@@ -55,6 +55,21 @@ func (s *Service) sensor(ctx context.Context, id record.SensorID) (subject, erro
 		return subject{}, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q, neither in the model nor in the history", id))
 	}
 	return x, nil
+}
+
+// holds is how long a value of a sensor holds, in ms; -1: unlimited. One of a
+// virtual sensor comes with the ticks of some hierarchy, whatever it states.
+func holds(m *model.Model, sn *model.Sensor) int64 {
+	age := sn.Age()
+	if sn.Formula == "" || age < 0 {
+		return age
+	}
+	for _, id := range m.Hierarchies() {
+		if h, ok := m.Hierarchy(id); ok {
+			age = max(age, heldTicks*time.Duration(h.Tick).Milliseconds())
+		}
+	}
+	return age
 }
 
 // heldTicks is how many ticks the value of a group holds; a missing one is

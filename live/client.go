@@ -1,6 +1,7 @@
 package live
 
 import (
+	"math"
 	"slices"
 	"sync"
 
@@ -108,9 +109,13 @@ func (c *client) takeValues() Records {
 		for i := range s.times {
 			out.Sensor = append(out.Sensor, id)
 			out.T = append(out.T, s.times[i])
-			out.Value = append(out.Value, s.values[i])
+			v := &s.values[i]
+			if math.IsNaN(*v) {
+				v = nil
+			}
+			out.Value = append(out.Value, v)
 		}
-		s.times, s.values = s.times[:0], s.values[:0]
+		s.times, s.values = s.times[:0], nil // the values are given away
 	}
 	c.asked = c.asked[:0]
 	return out

@@ -176,13 +176,32 @@ func (s *Service) aggregates(data []byte, preview bool, now time.Time) {
 			continue
 		}
 		next := &tick{layout: l, preview: preview, Tick: k, seen: now}
-		for c := range s.clients {
-			c.offer(next)
+		if len(l.groups) > 0 {
+			for c := range s.clients {
+				c.offer(next)
+			}
+		}
+		if !preview {
+			s.values(t.Sensors, &k)
 		}
 		before = next
 	}
 	if before != nil {
 		s.last[way] = before
+	}
+}
+
+// values offers the values of virtual sensors. The lock is held.
+func (s *Service) values(ids []record.SensorID, k *record.Tick) {
+	if len(s.lanes) == 0 {
+		return
+	}
+	for i, id := range ids {
+		if l := s.lanes[record.Partition(id, s.bus.Partitions())]; l != nil {
+			for c := range l.wanted[id] {
+				c.offerValue(id, k.Time, k.Values[i])
+			}
+		}
 	}
 }
 
@@ -268,7 +287,7 @@ func (s *Service) join(c *client) error {
 	}
 	ways := slices.SortedFunc(maps.Keys(s.last), func(a, b course) int { return strings.Compare(a.hierarchy, b.hierarchy) })
 	for _, way := range ways {
-		if !way.preview { // a preview of before is worth nothing
+		if !way.preview && len(s.last[way].layout.groups) > 0 { // a preview of before is worth nothing
 			c.offer(s.last[way])
 		}
 	}

@@ -259,10 +259,52 @@ func TestRecordsOfAskedSensors(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range r.T {
-			got[fmt.Sprint(r.Sensor[i], "@", int64(r.T[i]))] = r.Value[i]
+			got[fmt.Sprint(r.Sensor[i], "@", int64(r.T[i]))] = *r.Value[i]
 		}
 	}
 	if diff := cmp.Diff(map[string]float64{"s,1@1": 1.5, "s2@2": -2, "s,1@3": 3}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestVirtualSensorsAreShown has values that come with ticks shown as readings,
+// once each, and ticks without groups to nobody.
+func TestVirtualSensorsAreShown(t *testing.T) {
+	w := start(t)
+	w.following(t)
+	events := w.listen(t, url.Values{"sensor": {"sum"}})
+	if err := w.bus.Conn().Flush(); err != nil {
+		t.Fatal(err)
+	}
+	k := record.Ticks{Hierarchy: "/", Revision: 1, Sensors: []record.SensorID{"other", "sum"}}
+	for at, v := range []float64{7, null, 9} {
+		k.Ticks = append(k.Ticks, record.Tick{Time: record.Millis(at), Values: []float64{1, v}, Heard: true})
+	}
+	w.publish(t, k)
+	w.publish(t, k)
+	var got []string
+	for len(got) < 3 {
+		e := next(t, events)
+		if e.name != "records" {
+			t.Fatalf("event %s", e.name)
+		}
+		var r struct {
+			Sensor []string
+			T      []int64
+			Value  []*float64
+		}
+		if err := json.Unmarshal([]byte(e.data), &r); err != nil {
+			t.Fatal(err)
+		}
+		for i := range r.T {
+			v := "null"
+			if r.Value[i] != nil {
+				v = fmt.Sprint(*r.Value[i])
+			}
+			got = append(got, fmt.Sprint(r.Sensor[i], "@", r.T[i], "=", v))
+		}
+	}
+	if diff := cmp.Diff([]string{"sum@0=7", "sum@1=null", "sum@2=9"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

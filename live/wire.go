@@ -26,11 +26,11 @@ type Aggregates struct {
 }
 
 // Records is the data of an event "records": what the asked sensors measured,
-// in columns with one entry per record.
+// in columns with one entry per record, and the values of virtual ones.
 type Records struct {
 	Sensor []record.SensorID `json:"sensor"`
 	T      []record.Millis   `json:"t" doc:"Ms since 1970 UTC"`
-	Value  []float64         `json:"value"`
+	Value  []*float64        `json:"value" doc:"Null: the value of a virtual sensor is not known"`
 }
 
 // encode writes [Aggregates] of the groups at the given places; nil takes the

@@ -12,11 +12,13 @@ import (
 // of one hierarchy, for the same groups in the same order.
 type Ticks struct {
 	Hierarchy string
-	Revision  uint64   // the model revision the groups were formed by
-	Groups    []string // the groups, in the order of the columns
+	Revision  uint64     // the model revision the groups were formed by
+	Groups    []string   // the groups, in the order of the columns
+	Sensors   []SensorID // virtual sensors whose values are told with the hierarchy, in the order of Tick.Values
 	Ticks     []Tick
 
-	column []byte
+	column  []byte
+	sensors []byte
 }
 
 // Tick is every group of a hierarchy at one point of the event-time grid, one
@@ -30,11 +32,17 @@ type Tick struct {
 	Total       []uint32  // leaves known; coverage is Count/Total
 	Meter       []float64 // the group's own meter; null without meter or value
 	Unaccounted []float64 // Meter less Sum; null unless both are there
+
+	Values []float64 // of the virtual sensors; null when not known
+	Heard  bool      // with virtual sensors: some reading was known, be it of none of the groups
 }
 
 // GroupColumn gives the encoded group names of decoded ticks; equal bytes name
 // equal groups.
 func (t *Ticks) GroupColumn() []byte { return t.column }
+
+// SensorColumn does the same for the virtual sensors.
+func (t *Ticks) SensorColumn() []byte { return t.sensors }
 
 // Encode appends the wire form to dst.
 func (t *Ticks) Encode(dst []byte) []byte {
@@ -56,6 +64,10 @@ func (t *Ticks) Encode(dst []byte) []byte {
 		dst = protowire.AppendTag(dst, 4, protowire.BytesType)
 		dst = protowire.AppendBytes(dst, buf)
 	}
+	for _, id := range t.Sensors {
+		dst = append(dst, 5<<3|2)
+		dst = protowire.AppendString(dst, string(id))
+	}
 	return dst
 }
 
@@ -70,7 +82,12 @@ func (t *Tick) encode(dst []byte) []byte {
 	dst = appendUints(dst, 5, t.Count)
 	dst = appendUints(dst, 6, t.Total)
 	dst = appendDoubles(dst, 7, t.Meter)
-	return appendDoubles(dst, 8, t.Unaccounted)
+	dst = appendDoubles(dst, 8, t.Unaccounted)
+	dst = appendDoubles(dst, 9, t.Values)
+	if t.Heard {
+		dst = append(dst, 10<<3|0, 1)
+	}
+	return dst
 }
 
 func appendUints(dst []byte, field byte, xs []uint32) []byte {
@@ -89,9 +106,9 @@ func appendUints(dst []byte, field byte, xs []uint32) []byte {
 	return dst
 }
 
-// Decode reads the wire form. Nothing aliases data except GroupColumn.
-// Every column of every tick has exactly one entry per group, or the error
-// wraps [ErrWire].
+// Decode reads the wire form. Nothing aliases data. Every column of every tick
+// has exactly one entry per group, and Values one per virtual sensor, or the
+// error wraps [ErrWire].
 func (t *Ticks) Decode(data []byte) error {
 	*t = Ticks{}
 	for rest := data; len(rest) > 0; {
@@ -115,6 +132,10 @@ func (t *Ticks) Decode(data []byte) error {
 			v, _ := protowire.ConsumeBytes(rest)
 			t.Groups = append(t.Groups, string(v))
 			t.column = append(t.column, data[at:at+n+m]...)
+		case num == 5 && typ == protowire.BytesType:
+			v, _ := protowire.ConsumeBytes(rest)
+			t.Sensors = append(t.Sensors, SensorID(v))
+			t.sensors = append(t.sensors, data[at:at+n+m]...)
 		case num == 4 && typ == protowire.BytesType:
 			v, _ := protowire.ConsumeBytes(rest)
 			var tick Tick
@@ -131,6 +152,9 @@ func (t *Ticks) Decode(data []byte) error {
 		if len(k.Sum) != g || len(k.Min) != g || len(k.Max) != g || len(k.Count) != g ||
 			len(k.Total) != g || len(k.Meter) != g || len(k.Unaccounted) != g {
 			return fmt.Errorf("%w: columns of tick %d do not match %d groups", ErrWire, i, g)
+		}
+		if len(k.Values) != len(t.Sensors) {
+			return fmt.Errorf("%w: tick %d has %d values of %d virtual sensors", ErrWire, i, len(k.Values), len(t.Sensors))
 		}
 	}
 	return nil
@@ -151,6 +175,10 @@ func (t *Tick) decode(rest []byte) error {
 			v, _ := protowire.ConsumeVarint(rest)
 			t.Time = Millis(protowire.DecodeZigZag(v))
 		}
+		if num == 10 && typ == protowire.VarintType {
+			v, _ := protowire.ConsumeVarint(rest)
+			t.Heard = v != 0
+		}
 		if typ == protowire.BytesType {
 			col, _ := protowire.ConsumeBytes(rest)
 			var err error
@@ -169,6 +197,8 @@ func (t *Tick) decode(rest []byte) error {
 				err = doubles(&t.Meter, col)
 			case 8:
 				err = doubles(&t.Unaccounted, col)
+			case 9:
+				err = doubles(&t.Values, col)
 			}
 			if err != nil {
 				return err

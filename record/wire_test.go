@@ -120,8 +120,12 @@ func randomTicks(rnd *rand.Rand) *Ticks {
 	for i := range groups {
 		k.Groups = append(k.Groups, fmt.Sprintf("group %d", i))
 	}
-	column := func() (out []float64) {
-		for range groups {
+	sensors := rnd.IntN(3)
+	for i := range sensors {
+		k.Sensors = append(k.Sensors, SensorID(fmt.Sprintf("virtual %d", i)))
+	}
+	several := func(n int) (out []float64) {
+		for range n {
 			v := rnd.NormFloat64()
 			if rnd.IntN(4) == 0 {
 				v = math.NaN()
@@ -130,6 +134,7 @@ func randomTicks(rnd *rand.Rand) *Ticks {
 		}
 		return out
 	}
+	column := func() []float64 { return several(groups) }
 	numbers := func() (out []uint32) {
 		for range groups {
 			out = append(out, rnd.Uint32()>>uint(rnd.IntN(32)))
@@ -139,7 +144,7 @@ func randomTicks(rnd *rand.Rand) *Ticks {
 	for i := range rnd.IntN(4) {
 		k.Ticks = append(k.Ticks, Tick{
 			Time: Millis(i * 1000), Sum: column(), Min: column(), Max: column(),
-			Count: numbers(), Total: numbers(), Meter: column(), Unaccounted: column(),
+			Count: numbers(), Total: numbers(), Meter: column(), Unaccounted: column(), Values: several(sensors), Heard: rnd.IntN(2) == 0,
 		})
 	}
 	return k

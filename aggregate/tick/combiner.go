@@ -58,6 +58,7 @@ type sums struct {
 	position uint64        // of the message that had it
 	seen     map[uint64]struct{}
 	group    []groupSum
+	heard    bool // something was added
 }
 
 type groupSum struct {
@@ -118,7 +119,7 @@ func hasValue(t *record.Tick) bool {
 			return true
 		}
 	}
-	return false
+	return t.Heard
 }
 
 // Needed is the position of the oldest message that holds a part of a tick not
@@ -256,6 +257,7 @@ func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record
 
 // add takes one partition's part.
 func (s *sums) add(t *PartialTick) error {
+	s.heard = s.heard || t.entries() > 0
 	for i, g := range t.Group {
 		if int(g) >= len(s.group) {
 			return fmt.Errorf("combine: group %d of %d", g, len(s.group))
@@ -293,7 +295,7 @@ func (s *sums) reset(plan *expected) {
 		s.seen = make(map[uint64]struct{})
 	}
 	clear(s.seen)
-	s.revision = plan.Revision
+	s.revision, s.heard = plan.Revision, false
 	s.group = slices.Grow(s.group[:0], len(plan.Layout.Groups))[:len(plan.Layout.Groups)]
 	for i := range s.group {
 		s.group[i] = groupSum{min: math.Inf(1), max: math.Inf(-1)}
@@ -415,20 +417,35 @@ func (c *Combiner) ready(x *combining, t, first record.Millis) bool {
 
 // emitTick rolls the groups up and hands the tick on.
 func (c *Combiner) emitTick(x *combining, t record.Millis, s *sums) {
-	c.emit(rollUp(x.at(t), t, s.group))
+	c.emit(s.rollUp(x.at(t), t))
 }
 
 // rollUp adds every group to its parent and makes a tick of them all. It works
 // in place on the groups' own sums.
-func rollUp(plan *expected, t record.Millis, group []groupSum) *record.Ticks {
-	l := plan.Layout
+func (s *sums) rollUp(plan *expected, t record.Millis) *record.Ticks {
+	l, group, v := plan.Layout, s.group, plan.virtual
 	n := len(l.Groups)
+	if v != nil {
+		n = v.own
+	}
 	k := record.Tick{
 		Time: t, Sum: make([]float64, n), Min: make([]float64, n), Max: make([]float64, n),
 		Count: make([]uint32, n), Total: make([]uint32, n), Meter: make([]float64, n), Unaccounted: make([]float64, n),
 	}
 	out := record.Ticks{Hierarchy: string(plan.Hierarchy), Revision: plan.Revision, Groups: make([]string, n)}
 	null := math.NaN()
+	if v != nil {
+		out.Sensors, k.Values, k.Heard = v.told, make([]float64, len(v.told)), s.heard
+		var values []float64
+		if s.heard { // a tick of which nothing was heard is the begin of a silence
+			values = v.roll(func(g int32) int8 { return l.Groups[g].Sign }, group)
+		}
+		for i, at := range v.at {
+			if k.Values[i] = null; values != nil {
+				k.Values[i] = values[at]
+			}
+		}
+	}
 	for i := n - 1; i >= 0; i-- { // children before parents
 		g, o := &l.Groups[i], &group[i]
 		out.Groups[i] = string(g.ID)
@@ -446,7 +463,7 @@ func rollUp(plan *expected, t record.Millis, group []groupSum) *record.Ticks {
 				k.Unaccounted[i] = rest.Float64()
 			}
 		}
-		if g.Parent >= 0 {
+		if g.Parent >= 0 && v == nil {
 			up := &group[g.Parent]
 			if g.Meter >= 0 {
 				up.leaf(o.meter, o.metered, g.Sign)

@@ -38,15 +38,6 @@ const (
 	always record.Millis = 1 << 62
 )
 
-// Plan is the layout of one hierarchy from an effective time on. The layout is
-// nil when the hierarchy ends there.
-type Plan struct {
-	Hierarchy model.HierarchyID
-	Revision  uint64        // the model revision that brought it
-	Effective record.Millis // the first tick it may apply to; the first plan of a hierarchy applies to earlier ones too
-	Layout    *model.Layout
-}
-
 // Engine keeps one partition's last readings and evaluates its part of every
 // hierarchy. Not safe for concurrent use.
 type Engine struct {

@@ -146,5 +146,5 @@ func (u *previewing) complete() bool {
 
 func (u *previewing) finish(t record.Millis) *record.Ticks {
 	u.done = true
-	return rollUp(u.plan, t, u.sums.group)
+	return u.sums.rollUp(u.plan, t)
 }

@@ -56,6 +56,7 @@ type Plan struct {
 	at        map[key]*instance
 	sensors   map[record.SensorID][]*instance // whose readings are judged when they come
 	watched   map[record.SensorID]bool        // all whose readings are needed
+	virtual   bool                            // some of them are virtual
 	groups    map[string][]*instance
 	missing   map[string][]*instance // rules about silence, by group
 	silences  []Silence
@@ -101,6 +102,11 @@ func NewPlan(rules []Rule, m *model.Model, zone func(string) *time.Location) *Pl
 			}
 		}
 	}
+	for id := range p.watched {
+		if x, ok := m.Sensor(id); ok && x.Formula != "" {
+			p.virtual = true
+		}
+	}
 	return p
 }
 
@@ -127,8 +133,9 @@ func (p *Plan) Sensors() []record.SensorID {
 // Watches tells whether the rules need the readings of a sensor.
 func (p *Plan) Watches(id record.SensorID) bool { return p.watched[id] }
 
-// Ticks tells whether the rules need the ticks of groups.
-func (p *Plan) Ticks() bool { return len(p.groups) > 0 }
+// Ticks tells whether the rules need the ticks of groups, or values of virtual
+// sensors, which come with them.
+func (p *Plan) Ticks() bool { return len(p.groups) > 0 || p.virtual }
 
 // asked tells whether somebody who keeps settled windows is asked.
 func (k Kind) asked() bool { return k == Budget || k == Deviation }

@@ -240,8 +240,8 @@ func Check(r *Rule, m *model.Model) error {
 		}
 		quantity = m.QuantityOf(g)
 	}
-	if x, ok := m.Sensor(s.Sensor); ok && x.Formula != "" {
-		return fmt.Errorf("sensor %q is virtual, and has no readings", s.Sensor)
+	if f, ok := m.Formula(s.Sensor); ok && !f.Live() {
+		return fmt.Errorf("sensor %q is virtual, and its formula has no value at a moment", s.Sensor)
 	}
 	switch r.Condition.Kind {
 	case PowerFactor:

@@ -229,7 +229,9 @@ export class LiveStore {
       const t = r.t[i] ?? 0
       const old = this.sensors.get(id)
       if (old && old.t > t) continue
-      this.sensors.set(id, { t, value: r.value[i] ?? 0 })
+      const value = r.value[i]
+      if (typeof value === 'number') this.sensors.set(id, { t, value })
+      else this.sensors.delete(id)
       changed.add(id)
     }
     for (const id of changed) this.tell(`s\n${id}`)

@@ -2884,7 +2884,10 @@ export type Records = {
      * Ms since 1970 UTC
      */
     t: Array<number> | null;
-    value: Array<number> | null;
+    /**
+     * Null: the value of a virtual sensor is not known
+     */
+    value: Array<number | null> | null;
 };
 
 export type Ref = {
@@ -3310,6 +3313,10 @@ export type SensorLatest = {
      * Null when there is none
      */
     value: number | null;
+    /**
+     * It is no reading: the value follows from the formula of the sensor
+     */
+    virtual?: boolean;
 };
 
 export type SeriesPutBody = {
