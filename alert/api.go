@@ -41,19 +41,20 @@ type StoredRule struct {
 
 // Incident is an alert that was raised.
 type Incident struct {
-	ID       string     `json:"id"`
-	Rule     string     `json:"rule"`
-	Name     string     `json:"name,omitempty" doc:"Of the rule"`
-	Severity string     `json:"severity"`
-	Kind     string     `json:"kind"`
-	Subject  rule.Ref   `json:"subject"`
-	Status   string     `json:"status" enum:"firing,hushed,resolved" doc:"hushed: an alert of a group above says it already"`
-	Since    time.Time  `json:"since" doc:"Since when the condition held"`
-	Fired    time.Time  `json:"fired"`
-	Resolved *time.Time `json:"resolved" doc:"Null while it lasts"`
-	Messages int64      `json:"messages" doc:"How many were sent about it"`
-	Sentence string     `json:"sentence" doc:"What became of it last"`
-	Ack      *Ack       `json:"acknowledged,omitempty" doc:"Who has seen it"`
+	ID         string     `json:"id"`
+	Rule       string     `json:"rule"`
+	Name       string     `json:"name,omitempty" doc:"Of the rule"`
+	Severity   string     `json:"severity"`
+	Kind       string     `json:"kind"`
+	Subject    rule.Ref   `json:"subject"`
+	Status     string     `json:"status" enum:"firing,hushed,resolved" doc:"hushed: an alert of a group above says it already"`
+	Since      time.Time  `json:"since" doc:"Since when the condition held"`
+	Fired      time.Time  `json:"fired"`
+	Resolved   *time.Time `json:"resolved" doc:"Null while it lasts"`
+	Messages   int64      `json:"messages" doc:"How many were sent about it"`
+	Sentence   string     `json:"sentence" doc:"What became of it last"`
+	Ack        *Ack       `json:"acknowledged,omitempty" doc:"Who has seen it"`
+	Deliveries []Outcome  `json:"deliveries" doc:"What became of the messages about it, the newest last"`
 }
 
 // Ack is somebody's word that an incident is seen to.
@@ -297,6 +298,16 @@ func (s *Service) incidents(ctx context.Context, pick func(*bun.SelectQuery) *bu
 	if err != nil {
 		return nil, refuse(err)
 	}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].ID
+	}
+	told := make(map[string][]Outcome)
+	if len(ids) > 0 {
+		if told, err = s.opts.Store.deliveries(ctx, ids); err != nil {
+			return nil, refuse(err)
+		}
+	}
 	out := new(incidentsOut)
 	out.Body.Alerts = make([]Incident, 0, len(rows))
 	for i := range rows {
@@ -304,6 +315,7 @@ func (s *Service) incidents(ctx context.Context, pick func(*bun.SelectQuery) *bu
 		in := Incident{
 			ID: r.ID, Rule: r.Rule, Name: r.Name, Severity: r.Severity, Kind: r.Kind, Subject: rule.Ref{Sensor: record.SensorID(r.Sensor), Group: r.Group},
 			Status: r.Status, Since: time.UnixMilli(r.Since).UTC(), Fired: time.UnixMilli(r.Fired).UTC(), Messages: r.Messages, Sentence: r.Sentence,
+			Deliveries: append([]Outcome{}, told[r.ID]...),
 		}
 		if r.Resolved != nil {
 			at := time.UnixMilli(*r.Resolved).UTC()

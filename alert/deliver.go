@@ -87,21 +87,28 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
 	defer cancel()
 	now := time.Now()
+	row.incident, row.change = m.Incident, string(m.Change)
+	row.Attempts++
+	row.Error = ""
+	if err != nil {
+		row.Error = err.Error()
+	}
 	switch {
 	case err == nil:
 		s.meter.delivery(row.Sink, "sent", 1)
-		return s.opts.Store.sent(ctx, row)
+		return s.opts.Store.done(ctx, row, sent, now.UnixMilli())
 	case errors.Is(err, ErrRefused), now.Sub(time.UnixMilli(row.Created)) > giveUp:
 		s.meter.delivery(row.Sink, "given_up", 1)
 		s.log.Error("message given up", "sink", row.Sink, "message", row.ID, "error", err)
-		return s.opts.Store.sent(ctx, row)
+		return s.opts.Store.done(ctx, row, givenUp, now.UnixMilli())
 	}
 	s.meter.delivery(row.Sink, "failed", 1)
-	if row.Attempts == 0 {
+	if row.Attempts == 1 {
 		s.log.Warn("message not delivered, it is tried again", "sink", row.Sink, "message", row.ID, "error", err)
 	}
-	row.Due = now.Add(min(tryAgain<<min(row.Attempts, 12), tryAtMost)).UnixMilli()
-	row.Attempts++
-	row.Error = err.Error()
-	return s.opts.Store.retry(ctx, row)
+	row.Due = now.Add(wait(row.Attempts)).UnixMilli()
+	return s.opts.Store.retry(ctx, row, now.UnixMilli())
 }
+
+// wait is how long after so many attempts it is tried again.
+func wait(attempts int64) time.Duration { return min(tryAgain<<min(attempts-1, 12), tryAtMost) }

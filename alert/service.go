@@ -464,13 +464,13 @@ func (w *worker) save(ctx context.Context) error {
 			return err
 		}
 	}
-	dropped, err := w.opts.Store.save(ctx, &p)
+	lost, err := w.opts.Store.save(ctx, &p)
 	if err != nil {
 		return err
 	}
-	if dropped > 0 {
-		w.meter.delivery("", "dropped", dropped)
-		w.log.Error("messages of alerts were dropped, as too many wait already", "dropped", dropped)
+	if lost > 0 {
+		w.meter.delivery("", "dropped", lost)
+		w.log.Error("messages of alerts were dropped, as too many wait already", "dropped", lost)
 	}
 	w.mu.Lock()
 	w.out = w.out[len(out):]
@@ -497,7 +497,7 @@ func (w *worker) address(to []queueRow, t *told, now int64) ([]queueRow, error) 
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.opts.Sinks)) {
 		if len(t.To) == 0 || slices.Contains(t.To, name) {
-			to = append(to, queueRow{ID: m.ID, Sink: name, Message: string(data), Created: now, Due: max(now, int64(t.After))})
+			to = append(to, queueRow{ID: m.ID, Sink: name, Message: string(data), Created: now, Due: max(now, int64(t.After)), incident: m.Incident, change: string(m.Change)})
 		}
 	}
 	return to, nil

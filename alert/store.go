@@ -116,6 +116,8 @@ type queueRow struct {
 	Due      int64  `bun:"due"`
 	Attempts int64  `bun:"attempts"`
 	Error    string `bun:"error"`
+
+	incident, change string // of the message
 }
 
 // Store keeps rules, what became of alerts, and messages that wait.
@@ -249,9 +251,9 @@ type progress struct {
 
 // save stores what became of alerts, what is to be told, and how far it goes.
 // It gives how many messages found no room.
-func (s *Store) save(ctx context.Context, p *progress) (dropped int, err error) {
+func (s *Store) save(ctx context.Context, p *progress) (lost int, err error) {
 	err = s.db.Alone(ctx, "alert", func(ctx context.Context, tx bun.Tx) error {
-		dropped = 0
+		lost = 0
 		res, err := tx.NewUpdate().Model((*workRow)(nil)).Set("checkpoint = ?", p.checkpoint).Set("positions = ?", p.positions).
 			Where("id = 1 AND epoch = ?", p.epoch).Exec(ctx)
 		if err != nil {
@@ -277,16 +279,22 @@ func (s *Store) save(ctx context.Context, p *progress) (dropped int, err error) 
 				n = int(waiting)
 			}
 			if full[m.Sink] = n + 1; n >= mostQueued {
-				dropped++
+				lost++
+				if err := noteDelivery(ctx, tx, m, dropped, m.Created); err != nil {
+					return err
+				}
 				continue
 			}
 			if _, err := tx.NewInsert().Model(m).On("CONFLICT (id, sink) DO NOTHING").Exec(ctx); err != nil {
 				return err
 			}
+			if err := noteDelivery(ctx, tx, m, waiting, m.Created); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
-	return dropped, err
+	return lost, err
 }
 
 // note brings the history of an incident up to date.
@@ -315,16 +323,6 @@ func (s *Store) due(ctx context.Context, sink string, now int64) ([]queueRow, er
 	var rows []queueRow
 	err := s.db.NewSelect().Model(&rows).Where("sink = ? AND due <= ?", sink, now).Order("due", "created", "id").Limit(20).Scan(ctx)
 	return rows, err
-}
-
-func (s *Store) sent(ctx context.Context, m *queueRow) error {
-	_, err := s.db.NewDelete().Model(m).WherePK().Exec(ctx)
-	return err
-}
-
-func (s *Store) retry(ctx context.Context, m *queueRow) error {
-	_, err := s.db.NewUpdate().Model(m).Column("due", "attempts", "error").WherePK().Exec(ctx)
-	return err
 }
 
 func (s *Store) queued(ctx context.Context) (int, error) {

@@ -48,8 +48,8 @@ func New(o Options) (*Service, error) {
 // mostSpan bounds the span that is compared at once.
 const mostSpan = 31*24*time.Hour + time.Hour
 
-// Body compares quarters with what is usual, as columns.
-type Body struct {
+// ProfileBody compares quarters with what is usual, as columns.
+type ProfileBody struct {
 	Zone   string             `json:"zone" doc:"Time zone by whose clock the hours of the week are"`
 	Unit   string             `json:"unit" doc:"Unit of all but the score; of a counter that of its rise in an hour" example:"W"`
 	Weeks  int                `json:"weeks" doc:"As asked for"`
@@ -80,7 +80,7 @@ func (s *Service) Register(api huma.API) {
 	huma.Register(api, op("settled-sensor-profile", "sensors/{id}/profile", "What is usual for a sensor at an hour of the week"), func(ctx context.Context, in *struct {
 		ID record.SensorID `path:"id" doc:"Sensor" maxLength:"200"`
 		Input
-	}) (*struct{ Body Body }, error) {
+	}) (*struct{ Body ProfileBody }, error) {
 		sn, ok := s.opts.Catalog.State().Model.Sensor(in.ID)
 		if !ok {
 			return nil, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q in the model; what its readings mean is not known", in.ID))
@@ -91,7 +91,7 @@ func (s *Service) Register(api huma.API) {
 		ID        model.GroupID     `path:"id" doc:"Group" maxLength:"200"`
 		Hierarchy model.HierarchyID `query:"hierarchy" doc:"Hierarchy; needed only for a group that is no longer in the model" maxLength:"200"`
 		Input
-	}) (*struct{ Body Body }, error) {
+	}) (*struct{ Body ProfileBody }, error) {
 		m := s.opts.Catalog.State().Model
 		h := in.Hierarchy
 		if h == "" {
@@ -104,7 +104,7 @@ func (s *Service) Register(api huma.API) {
 	})
 }
 
-func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity, in *Input) (*struct{ Body Body }, error) {
+func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity, in *Input) (*struct{ Body ProfileBody }, error) {
 	c := s.opts.Calendars.Calendar(p)
 	if in.To == "" {
 		in.To = s.opts.Now().UTC().Format(time.RFC3339)
@@ -125,7 +125,7 @@ func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity,
 	if err != nil {
 		return nil, err
 	}
-	b := Body{Zone: c.Zone().String(), Unit: q.RateUnit(), Weeks: in.Weeks, Start: []int64{}, Known: []int{}}
+	b := ProfileBody{Zone: c.Zone().String(), Unit: q.RateUnit(), Weeks: in.Weeks, Start: []int64{}, Known: []int{}}
 	for _, d := range all {
 		score := d.Score(d.Demand)
 		if math.IsInf(score, 0) {
@@ -134,5 +134,5 @@ func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity,
 		b.Start, b.Demand, b.Usual = append(b.Start, int64(d.From)), append(b.Demand, d.Demand), append(b.Usual, d.Median)
 		b.Spread, b.Score, b.Known = append(b.Spread, d.Spread), append(b.Score, score), append(b.Known, d.Weeks)
 	}
-	return &struct{ Body Body }{b}, nil
+	return &struct{ Body ProfileBody }{b}, nil
 }

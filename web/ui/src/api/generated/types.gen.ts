@@ -407,45 +407,6 @@ export type Bin = {
     upper: number;
 };
 
-export type Body = {
-    /**
-     * Its mean power; null when less than 0.8 of it was measured
-     */
-    demand: Array<number | null> | null;
-    /**
-     * Weeks that were known
-     */
-    known: Array<number> | null;
-    /**
-     * How many spreads the demand is above what is usual, or below it; null also where there never was any other
-     */
-    score: Array<number | null> | null;
-    /**
-     * Usual distance from it
-     */
-    spread: Array<number | null> | null;
-    /**
-     * Begin of each quarter of an hour, ms since 1970 UTC
-     */
-    start: Array<number> | null;
-    /**
-     * Unit of all but the score; of a counter that of its rise in an hour
-     */
-    unit: string;
-    /**
-     * Median of this hour of the week; null when fewer than 4 weeks are known
-     */
-    usual: Array<number | null> | null;
-    /**
-     * As asked for
-     */
-    weeks: number;
-    /**
-     * Time zone by whose clock the hours of the week are
-     */
-    zone: string;
-};
-
 export type Change = {
     /**
      * When it was stored
@@ -1886,6 +1847,10 @@ export type Incident = {
      * Who has seen it
      */
     acknowledged?: Ack;
+    /**
+     * What became of the messages about it, the newest last
+     */
+    deliveries: Array<Outcome> | null;
     fired: string;
     id: string;
     kind: string;
@@ -2583,6 +2548,34 @@ export type Note = {
     time: string;
 };
 
+export type Outcome = {
+    /**
+     * When this was noted
+     */
+    at: string;
+    /**
+     * How often it was tried
+     */
+    attempts: number;
+    /**
+     * What it tells: fired, repeated or resolved
+     */
+    change: string;
+    /**
+     * Why the last try failed
+     */
+    error?: string;
+    /**
+     * While it waits: when it is tried next
+     */
+    next?: string;
+    sink: string;
+    /**
+     * given_up: the sink refused it, or took nothing for two days; dropped: 10,000 were waiting for it already
+     */
+    status: 'waiting' | 'sent' | 'given_up' | 'dropped';
+};
+
 export type Part = {
     id: string;
     kind: 'sensor' | 'group';
@@ -2798,6 +2791,45 @@ export type PricesBody = {
      * Values that follow one another; an empty one is none
      */
     values?: Array<string> | null;
+};
+
+export type ProfileBody = {
+    /**
+     * Its mean power; null when less than 0.8 of it was measured
+     */
+    demand: Array<number | null> | null;
+    /**
+     * Weeks that were known
+     */
+    known: Array<number> | null;
+    /**
+     * How many spreads the demand is above what is usual, or below it; null also where there never was any other
+     */
+    score: Array<number | null> | null;
+    /**
+     * Usual distance from it
+     */
+    spread: Array<number | null> | null;
+    /**
+     * Begin of each quarter of an hour, ms since 1970 UTC
+     */
+    start: Array<number> | null;
+    /**
+     * Unit of all but the score; of a counter that of its rise in an hour
+     */
+    unit: string;
+    /**
+     * Median of this hour of the week; null when fewer than 4 weeks are known
+     */
+    usual: Array<number | null> | null;
+    /**
+     * As asked for
+     */
+    weeks: number;
+    /**
+     * Time zone by whose clock the hours of the week are
+     */
+    zone: string;
 };
 
 export type ProviderLink = {
@@ -4114,6 +4146,10 @@ export type IncidentWritable = {
      * Who has seen it
      */
     acknowledged?: AckWritable;
+    /**
+     * What became of the messages about it, the newest last
+     */
+    deliveries: Array<Outcome> | null;
     fired: string;
     id: string;
     kind: string;
@@ -8966,7 +9002,7 @@ export type SettledGroupProfileResponses = {
     /**
      * OK
      */
-    200: Body;
+    200: ProfileBody;
 };
 
 export type SettledGroupProfileResponse = SettledGroupProfileResponses[keyof SettledGroupProfileResponses];
@@ -9193,7 +9229,7 @@ export type SettledSensorProfileResponses = {
     /**
      * OK
      */
-    200: Body;
+    200: ProfileBody;
 };
 
 export type SettledSensorProfileResponse = SettledSensorProfileResponses[keyof SettledSensorProfileResponses];
