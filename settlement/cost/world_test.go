@@ -208,15 +208,12 @@ func (w *world) settled() {
 func (w *world) deliver(random *rand.Rand, all []record.Record) {
 	w.t.Helper()
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	at := 0
-	for range 2 {
-		n := at + random.IntN(len(all)-at)
-		w.send(all[at:n]...)
-		w.send(all[random.IntN(n+1):n]...)
-		at = n
-		w.settled()
-	}
-	w.send(all[at:]...)
+	n := random.IntN(len(all))
+	w.send(all[:n]...)
+	w.send(all[random.IntN(n+1):n]...)
+	w.settled()
+	w.send(all[n:]...)
+	w.send(all[random.IntN(n+1):n]...)
 	w.settled()
 }
 
