@@ -204,6 +204,8 @@ type ExportCmd struct {
 	From   string `default:"now-1h" help:"Begin: RFC 3339, milliseconds since 1970, or like now-7d."`
 	To     string `default:"now" help:"End."`
 	Format string `placeholder:"FORMAT" help:"csv, ndjson or parquet (default: by the name of the file)."`
+
+	Settled string `placeholder:"SIZE" help:"Export settled windows instead: 15m, 30m, 1h, 1d, 1w, 1M or 1y; of a group with all that is below it. As csv or parquet."`
 }
 
 // Help is shown by --help.
@@ -212,8 +214,9 @@ func (*ExportCmd) Help() string {
   wattwerk export --sensor main --from 2026-01-01T00:00:00Z year.parquet
   wattwerk export --group hall3 --from now-7d week.csv
   wattwerk export --sensor main --format ndjson -
+  wattwerk export --group hall3 --settled 15m --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z january.parquet
 
-What was exported can be imported as it is.`
+Readings that were exported can be imported as they are.`
 }
 
 // Run writes the file.
@@ -237,6 +240,10 @@ func (c *ExportCmd) Run(ctx context.Context, sys IO) error {
 		return err
 	}
 	q := url.Values{"from": {c.From}, "to": {c.To}, "format": {format}}
+	if c.Settled != "" {
+		kind = "settled/" + kind
+		q.Set("size", c.Settled)
+	}
 	resp, err := server.do(ctx, http.MethodGet, "/api/v1/"+kind+"/"+url.PathEscape(id)+"/export?"+q.Encode(), "", nil)
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement/demand"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/profile"
+	settledfiles "github.com/wattwerk/wattwerk/settlement/table"
 	"github.com/wattwerk/wattwerk/settlement/views"
 )
 
@@ -203,6 +204,7 @@ func (l liveReadings) Scan(ctx context.Context, p ledger.Point, from, to record.
 
 func faceSettlement(p *process, f face) {
 	p.settlement.Register(f.api)
+	settledfiles.Register(f.api, p.settlement, p.catalog, p.logger("settlement"))
 	p.demand.Register(f.api)
 	p.reports.Register(f.api)
 	p.cost.Register(f.api)

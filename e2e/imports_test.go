@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -138,6 +139,25 @@ func testImports(t *testing.T, kind string) {
 		}
 		return nil
 	})
+
+	// As a file, with all that is below a group.
+	a, err := d.other().send("GET", "/api/v1/settled/groups/net/export?size=1d&from=2011-07-01&to=2012-07-01", nil, nil)
+	if err != nil || a.status != 200 {
+		t.Fatalf("export: %d, %v", a.status, err)
+	}
+	lines, err := csv.NewReader(bytes.NewReader(a.body)).ReadAll()
+	if err != nil || len(lines) != 1+3*366 {
+		t.Fatalf("export: %d lines, %v", len(lines), err)
+	}
+	var sum big.Rat
+	for _, l := range lines[1:] {
+		if v, ok := new(big.Rat).SetString(l[7]); ok && l[2] == "generation" {
+			sum.Add(&sum, v)
+		}
+	}
+	if got := sum.FloatString(6); got != "2592808.000000" {
+		t.Errorf("the export adds up to %s W·h", got)
+	}
 
 	// Taken back, nothing is left; done again, all of it.
 	face.call("POST", "/api/v1/imports/"+steel.ID+"/undo", `{"why":"it is the wrong works"}`, nil)

@@ -8960,6 +8960,69 @@ export type SettledGroupDurationResponses = {
 
 export type SettledGroupDurationResponse = SettledGroupDurationResponses[keyof SettledGroupDurationResponses];
 
+export type ExportSettledGroupData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * With all that is below it in the present tree
+         */
+        members?: boolean;
+        /**
+         * Length of the windows
+         */
+        size?: '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
+        /**
+         * Begin: RFC 3339, or a date of the zone
+         */
+        from: string;
+        /**
+         * End, not part of it
+         */
+        to: string;
+        /**
+         * File format
+         */
+        format?: 'csv' | 'parquet';
+    };
+    url: '/api/v1/settled/groups/{id}/export';
+};
+
+export type ExportSettledGroupErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type ExportSettledGroupError = ExportSettledGroupErrors[keyof ExportSettledGroupErrors];
+
+export type ExportSettledGroupResponses = {
+    /**
+     * The file
+     */
+    200: Blob | File;
+};
+
+export type ExportSettledGroupResponse = ExportSettledGroupResponses[keyof ExportSettledGroupResponses];
+
 export type SettledGroupProfileData = {
     body?: never;
     path: {
@@ -9190,6 +9253,61 @@ export type SettledSensorDurationResponses = {
 };
 
 export type SettledSensorDurationResponse = SettledSensorDurationResponses[keyof SettledSensorDurationResponses];
+
+export type ExportSettledSensorData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query: {
+        /**
+         * Length of the windows
+         */
+        size?: '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
+        /**
+         * Begin: RFC 3339, or a date of the zone
+         */
+        from: string;
+        /**
+         * End, not part of it
+         */
+        to: string;
+        /**
+         * File format
+         */
+        format?: 'csv' | 'parquet';
+    };
+    url: '/api/v1/settled/sensors/{id}/export';
+};
+
+export type ExportSettledSensorErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type ExportSettledSensorError = ExportSettledSensorErrors[keyof ExportSettledSensorErrors];
+
+export type ExportSettledSensorResponses = {
+    /**
+     * The file
+     */
+    200: Blob | File;
+};
+
+export type ExportSettledSensorResponse = ExportSettledSensorResponses[keyof ExportSettledSensorResponses];
 
 export type SettledSensorProfileData = {
     body?: never;
