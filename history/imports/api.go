@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -182,7 +181,7 @@ func (s *Service) registerUpload(api huma.API) {
 func (s *Service) upload(ctx huma.Context) (Import, error) {
 	u := ctx.URL()
 	name := u.Query().Get("name")
-	var body io.Reader = ctx.BodyReader()
+	body := ctx.BodyReader()
 	if kind, params, _ := mime.ParseMediaType(ctx.Header("Content-Type")); kind == "multipart/form-data" {
 		form := multipart.NewReader(body, params["boundary"])
 		for {

@@ -243,8 +243,8 @@ func site(zone string, sensors ...model.Sensor) model.Document {
 	return model.Document{Sites: []model.Site{{ID: "site", Zone: zone}}, Sensors: sensors}
 }
 
-func power(id record.SensorID) model.Sensor {
-	return model.Sensor{ID: id, Quantity: record.ActivePower, Interval: model.Duration(15 * time.Minute)}
+func power() model.Sensor {
+	return model.Sensor{ID: "a", Quantity: record.ActivePower, Interval: model.Duration(15 * time.Minute)}
 }
 
 func databases(t *testing.T, d model.Document, f func(*testing.T, *world)) {
@@ -259,7 +259,7 @@ func plan(columns ...imports.ImportColumn) imports.ImportPlan {
 // TestLife brings a file, looks at it, tries it, imports it, takes it back, and
 // does it again.
 func TestLife(t *testing.T) {
-	databases(t, site("Europe/Berlin", power("a")), func(t *testing.T, w *world) {
+	databases(t, site("Europe/Berlin", power()), func(t *testing.T, w *world) {
 		x := w.upload(`C:\Users\ada\load.csv`, "time,P [kW],E [kWh]\n2026-01-01 00:00,1,10\n2026-01-01 00:15,2,11\nnever,1,11\n2026-01-01 00:30,3,12\n2026-01-01 00:30,3,12\n2026-01-01 01:15,5,\n")
 		if x.Name != "load.csv" || x.Guess == nil || x.Guess.Plan.Time != "time" || len(x.Guess.Plan.Columns) != 2 || x.Guess.Plan.Columns[1].As != "counter" {
 			t.Errorf("guessed %+v of %q", x.Guess, x.Name)
@@ -331,12 +331,12 @@ func TestLife(t *testing.T) {
 // TestUndoIsExact takes back what an import alone brought, whatever lies
 // between and comes later.
 func TestUndoIsExact(t *testing.T) {
-	databases(t, site("UTC", power("a")), func(t *testing.T, w *world) {
-		w.add("a", "00:15", 2)
-		w.add("a", "00:35", 99)
+	databases(t, site("UTC", power()), func(t *testing.T, w *world) {
+		w.add("00:15", 2)
+		w.add("00:35", 99)
 		x := w.upload("a.csv", "time,a\n2026-01-01 00:00,1\n2026-01-01 00:15,2\n2026-01-01 00:30,3\n2026-01-01 00:45,4\n2026-01-01 01:00,5\n")
 		w.run(x.ID, plan(imports.ImportColumn{Column: "a", Sensor: "a", As: "gauge"}), false)
-		w.add("a", "00:50", 98)
+		w.add("00:50", 98)
 		if got := w.text("a"); got != "00:00=1 00:15=2 00:30=3 00:35=99 00:45=4 00:50=98 01:00=5" {
 			t.Fatal(got)
 		}
@@ -347,15 +347,15 @@ func TestUndoIsExact(t *testing.T) {
 		if got := w.text("a"); got != "00:15=2 00:35=99 00:50=98" || len(undone.Held) != 4 {
 			t.Errorf("%s is left, by %d exclusions", got, len(undone.Held))
 		}
-		w.add("a", "00:20", 97) // what comes later is not excluded
+		w.add("00:20", 97) // what comes later is not excluded
 		if got := w.text("a"); got != "00:15=2 00:20=97 00:35=99 00:50=98" {
 			t.Error(got)
 		}
 	})
 }
 
-// add stores a reading of the first of January.
-func (w *world) add(id record.SensorID, at string, v float64) {
+// add stores a reading of a sensor at the first of January.
+func (w *world) add(at string, v float64) {
 	w.t.Helper()
 	t, err := time.Parse("2006-01-02 15:04", "2026-01-01 "+at)
 	if err != nil {
@@ -365,7 +365,7 @@ func (w *world) add(id record.SensorID, at string, v float64) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := fill.Add(history.RecordsOf(id), []record.Millis{record.MillisOf(t)}, []float64{v}); err != nil {
+	if err := fill.Add(history.RecordsOf("a"), []record.Millis{record.MillisOf(t)}, []float64{v}); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := fill.Commit(); err != nil {
@@ -376,9 +376,9 @@ func (w *world) add(id record.SensorID, at string, v float64) {
 // TestMended imports a file with the wrong unit, takes it back, and imports it
 // rightly: what is derived is as if it had been right at once.
 func TestMended(t *testing.T) {
-	databases(t, site("UTC", power("a")), func(t *testing.T, w *world) {
+	databases(t, site("UTC", power()), func(t *testing.T, w *world) {
 		const file = "time,a\n2026-01-01 00:00,1\n2026-01-01 00:15,0\n2026-01-01 00:30,3\n"
-		w.add("a", "00:20", 7000)
+		w.add("00:20", 7000)
 		wrong := w.upload("a.csv", file)
 		w.run(wrong.ID, plan(imports.ImportColumn{Column: "a", Sensor: "a", Unit: "W", As: "gauge"}), false)
 		if _, err := w.service.Undo(t.Context(), wrong.ID, "it is in kW"); err != nil {
@@ -411,8 +411,8 @@ func TestMended(t *testing.T) {
 // TestConflicts refuses values that differ from stored ones, or has them count
 // instead.
 func TestConflicts(t *testing.T) {
-	databases(t, site("UTC", power("a")), func(t *testing.T, w *world) {
-		w.add("a", "00:15", 5)
+	databases(t, site("UTC", power()), func(t *testing.T, w *world) {
+		w.add("00:15", 5)
 		const file = "time,a\n2026-01-01 00:00,1\n2026-01-01 00:15,2\n2026-01-01 00:30,3\n2026-01-01 00:30,4\n"
 		p := plan(imports.ImportColumn{Column: "a", Sensor: "a", As: "gauge"})
 		tried := w.run(w.upload("a.csv", file).ID, p, true)
@@ -469,8 +469,8 @@ func (f breakingFill) Add(s history.Series, ts []record.Millis, vs []float64) er
 // TestKilled goes on with an import that ended in the middle of storing, and
 // knows what it has brought.
 func TestKilled(t *testing.T) {
-	databases(t, site("UTC", power("a")), func(t *testing.T, w *world) {
-		w.add("a", "00:15", 5)
+	databases(t, site("UTC", power()), func(t *testing.T, w *world) {
+		w.add("00:15", 5)
 		broken := make(chan struct{})
 		w.stop()
 		w.begin(&breaking{Store: w.store, after: 2, stop: sync.OnceFunc(func() { close(broken) })})
@@ -514,7 +514,7 @@ func (w *world) kill(id string) {
 
 // TestBounds refuses what is too much, and forgets files whose time is over.
 func TestBounds(t *testing.T) {
-	w := newWorld(t, "", site("UTC", power("a")))
+	w := newWorld(t, "", site("UTC", power()))
 	w.limits = imports.Limits{Bytes: 1000, Files: 2, Values: 3, Keep: time.Hour}
 	w.begin(w.store)
 	if _, err := w.service.Upload(t.Context(), "large", bytes.NewReader(make([]byte, 1001))); !errors.Is(err, imports.ErrTooMuch) {
@@ -541,7 +541,7 @@ func TestBounds(t *testing.T) {
 
 // TestPlans refuses plans that do not fit, in sentences.
 func TestPlans(t *testing.T) {
-	d := site("UTC", power("a"), model.Sensor{ID: "c", Quantity: record.Energy}, model.Sensor{ID: "v", Quantity: record.Voltage}, model.Sensor{ID: "f", Quantity: record.ActivePower, Formula: `sensor("a")`})
+	d := site("UTC", power(), model.Sensor{ID: "c", Quantity: record.Energy}, model.Sensor{ID: "v", Quantity: record.Voltage}, model.Sensor{ID: "f", Quantity: record.ActivePower, Formula: `sensor("a")`})
 	w := newWorld(t, "", d)
 	x := w.upload("a.csv", "time,a\n2026-01-01 00:00,1\n2026-01-01 00:15,2\n")
 	quarter := new(model.Duration(15 * time.Minute))

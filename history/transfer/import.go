@@ -219,6 +219,7 @@ type importer struct {
 	value   int
 	unit    conversion
 	held    map[record.SensorID]*target
+	order   []*target // those of held, as they came
 	samples uint64
 	add     func(record.SensorID, []record.Millis, []float64) error
 	tell    func(ImportRefusal)
@@ -432,6 +433,7 @@ func (im *importer) row(n uint64, row []string) error {
 		}
 		c = &target{sensor: id, conv: conv}
 		im.held[record.SensorID(name)] = c
+		im.order = append(im.order, c)
 	}
 	t, ok := im.read(n, text, &c.course)
 	if !ok {
@@ -526,7 +528,7 @@ func (im *importer) flush() error {
 			return err
 		}
 	}
-	for _, c := range im.held {
+	for _, c := range im.order {
 		if err := im.hand(c); err != nil {
 			return err
 		}

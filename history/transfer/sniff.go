@@ -37,10 +37,20 @@ type GuessedColumn struct {
 	Shape    string   // of values: gauge, counter or amount
 }
 
-// Roles of columns, and shapes of values.
+// Roles of columns.
 const (
-	RoleTime, RoleDate, RoleSensor, RoleValue, RoleOther = "time", "date", "sensor", "value", "other"
-	ShapeGauge, ShapeCounter, ShapeAmount                = "gauge", "counter", "amount"
+	RoleTime   = "time"
+	RoleDate   = "date"
+	RoleSensor = "sensor"
+	RoleValue  = "value"
+	RoleOther  = "other"
+)
+
+// Shapes of values.
+const (
+	ShapeGauge   = "gauge"   // what is the case
+	ShapeCounter = "counter" // what a meter shows
+	ShapeAmount  = "amount"  // how much in an interval
 )
 
 // sniffRows is how many rows are looked at.
@@ -307,7 +317,7 @@ func (g *Guess) columns(rows [][]string) error {
 			numeric++
 		}
 	}
-	g.steps(names, rows, at, date)
+	g.steps(rows, at, date)
 	g.findLong(names, cells)
 	for i := range g.Columns {
 		if c := &g.Columns[i]; c.Role == RoleValue {
@@ -430,7 +440,7 @@ func (g *Guess) findDecimal(cells [][]string, at, date int) {
 
 // steps finds the most common time between rows, and whether they are stamped
 // with the end of what they are about.
-func (g *Guess) steps(names []string, rows [][]string, at, date int) {
+func (g *Guess) steps(rows [][]string, at, date int) {
 	c := clock{layout: g.Options.Layout, zone: time.UTC}
 	var course course
 	seen := make(map[record.Millis]int)

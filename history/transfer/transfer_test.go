@@ -328,3 +328,22 @@ func TestHousehold(t *testing.T) {
 		t.Errorf("%v Wh, the file says %v, %v", got, sum, err)
 	}
 }
+
+// TestTrial counts what an import would do, and stores nothing.
+func TestTrial(t *testing.T) {
+	s := open(t)
+	if _, err := Import(t.Context(), s, strings.NewReader("time,a\n1577836800,1\n1577836860,2\n"), ImportOptions{}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	was := dump(t, s, "a")
+	res, err := Import(t.Context(), s, strings.NewReader("time,a\n1577836860,2\n1577836800,5\n1577836830,7\n1577836830,7\n1577836920,8\n1577836920,9\nnever,1\n"), ImportOptions{Trial: true}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Stored != 2 || res.Duplicates != 2 || res.Refused != 3 || len(res.Filled) != 0 {
+		t.Errorf("%+v", res)
+	}
+	if got := dump(t, s, "a"); got != was {
+		t.Errorf("a trial stored something: %s", got)
+	}
+}
