@@ -304,7 +304,7 @@ func TestRevised(t *testing.T) {
 		if got := told(b.issues("")); got != "2026-11-02/1 superseded, 2026-11-02/2" {
 			t.Errorf("%s", got)
 		}
-		if len(b.mail.got) != 2 || !strings.HasPrefix(b.mail.got[1].Subject, "Berichtigte Fassung: ") || b.mail.got[1].ID == b.mail.got[0].ID {
+		if len(b.mail.got) != 2 || !strings.HasPrefix(b.mail.got[1].Subject, "Berichtigt: ") || b.mail.got[1].ID == b.mail.got[0].ID {
 			t.Errorf("%+v", b.mail.got)
 		}
 		// The earlier one is kept as it was, and says that it is superseded.

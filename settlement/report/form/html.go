@@ -158,6 +158,21 @@ func (v *view) N(f *float64) string {
 // P is N for what is always known.
 func (v *view) P(f float64) string { return v.N(&f) }
 
+// Term writes a number that is added; it takes values and pointers.
+func (v *view) Term(f any) string {
+	x := math.NaN()
+	switch f := f.(type) {
+	case float64:
+		x = f
+	case *float64:
+		x = *f
+	}
+	if x < 0 {
+		return "− " + v.P(-x)
+	}
+	return "+ " + v.P(x)
+}
+
 // R2 writes a coefficient of determination.
 func (v *view) R2(f *float64) string { return v.maybe(f, 3) }
 
@@ -205,9 +220,9 @@ func (v *view) Chart() *chart {
 		return nil
 	}
 	high, low = nice(high), -nice(-low)
-	c := &chart{Width: width, Height: height, Left: left, Labels: height - 8, Top: v.number(high, places(high))}
+	c := &chart{Width: width, Height: height, Left: left, Labels: height - 8, Top: v.number(high, axisPlaces(high))}
 	if low < 0 {
-		c.Bottom = v.number(low, places(low))
+		c.Bottom = v.number(low, axisPlaces(low))
 	}
 	scale := (height - top - below) / (high - low)
 	c.Zero = top + high*scale
@@ -233,6 +248,14 @@ func (v *view) Chart() *chart {
 		c.Bars = append(c.Bars, b)
 	}
 	return c
+}
+
+// axisPlaces is places for the round numbers of an axis.
+func axisPlaces(v float64) int {
+	if math.Abs(v) >= 10 {
+		return 0
+	}
+	return places(v)
 }
 
 // short is a label of the chart.

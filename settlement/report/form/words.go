@@ -57,7 +57,7 @@ var german = language{
 		"steps are outside the production of the baseline; there the line is a guess.": "Schritte liegen außerhalb der Produktion der Ausgangsbasis; dort ist die Gerade eine Vermutung.",
 		"This report is open: windows are settled from":                                "Dieser Bericht ist offen: Zeitfenster sind abgerechnet von", "to": "bis",
 		"ranges of the period are to be settled again.": "Bereiche des Zeitraums werden noch einmal abgerechnet.",
-		"Revised": "Berichtigte Fassung", "version": "Fassung", "Late readings or corrections changed the figures; earlier versions are kept.": "Späte Messwerte oder Berichtigungen haben die Zahlen geändert; frühere Fassungen sind aufbewahrt.",
+		"Revised": "Berichtigt", "version": "Fassung", "Late readings or corrections changed the figures; earlier versions are kept.": "Späte Messwerte oder Berichtigungen haben die Zahlen geändert; frühere Fassungen sind aufbewahrt.",
 		"Superseded: there is a later version of this report.": "Überholt: Es gibt eine spätere Fassung dieses Berichts.",
 		"Settled up to": "Abgerechnet bis", "Model revision": "Fassung des Modells", "Made": "Erstellt", "How to read it": "Wie er zu lesen ist", "Time zone": "Zeitzone",
 		"per":                "je",
@@ -137,7 +137,7 @@ func (l *language) percent(v float64) string {
 	case v > 0 && v < 0.0005:
 		return "<" + l.number(0.1, 1) + " %"
 	case v < 0 && v > -0.0005:
-		return "−<" + l.number(0.1, 1) + " %"
+		n = 3
 	}
 	return l.number(100*v, n) + " %"
 }
@@ -158,7 +158,10 @@ func (l *language) share(v *float64) string {
 
 // signed is a change, with its sign.
 func (l *language) signed(v *float64) string {
-	if v != nil && *v > 0 {
+	switch {
+	case v != nil && *v > 0 && *v < 0.0005:
+		return "+" + l.number(100**v, 3) + " %"
+	case v != nil && *v > 0:
 		return "+" + l.share(v)
 	}
 	return l.share(v)
