@@ -93,7 +93,7 @@ type WindowsBody struct {
 // SpanInput says which windows are wanted.
 type SpanInput struct {
 	Size string `query:"size" enum:"5m,15m,30m,1h,1d,1w,1M,1y" default:"15m" doc:"Length of the windows"`
-	From string `query:"from" doc:"Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end" example:"2026-01-01"`
+	From string `query:"from" doc:"Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d. Default: a day before the end" example:"2026-01-01"`
 	To   string `query:"to" doc:"End, not part of it. Default: now" example:"2026-02-01"`
 }
 
@@ -231,13 +231,13 @@ func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity,
 	to := record.MillisOf(s.opts.Now())
 	var err error
 	if in.To != "" {
-		if to, err = c.Moment(in.To); err != nil {
+		if to, err = c.MomentAt(in.To, to); err != nil {
 			return nil, huma.Error422UnprocessableEntity("to: " + err.Error())
 		}
 	}
-	from := to - 86_400_000
+	from, now := to-86_400_000, record.MillisOf(s.opts.Now())
 	if in.From != "" {
-		if from, err = c.Moment(in.From); err != nil {
+		if from, err = c.MomentAt(in.From, now); err != nil {
 			return nil, huma.Error422UnprocessableEntity("from: " + err.Error())
 		}
 	}

@@ -3,6 +3,7 @@ package window
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/wattwerk/wattwerk/record"
@@ -27,6 +28,36 @@ func (c Calendar) Moment(text string) (record.Millis, error) {
 	}
 	return 0, fmt.Errorf("%.60q is neither RFC 3339, nor a date as 2026-01-31, nor ms since 1970", text)
 }
+
+// MomentAt is Moment, and takes what is said relative to now, too: "now",
+// "now-15m", "now-7d", "now-2w". A day has 24 hours there.
+func (c Calendar) MomentAt(text string, now record.Millis) (record.Millis, error) {
+	rest, relative := strings.CutPrefix(text, "now")
+	if !relative {
+		return c.Moment(text)
+	}
+	if rest == "" {
+		return now, nil
+	}
+	length, ok := strings.CutPrefix(rest, "-")
+	var back time.Duration
+	var err error
+	switch last := length[max(0, len(length)-1):]; last {
+	case "d", "w":
+		var n float64
+		n, err = strconv.ParseFloat(length[:len(length)-1], 64)
+		ok = ok && n >= 0 && n < 50_000
+		back = time.Duration(n * float64(map[string]time.Duration{"d": day, "w": 7 * day}[last]))
+	default:
+		back, err = time.ParseDuration(length)
+	}
+	if !ok || err != nil || back < 0 {
+		return 0, fmt.Errorf("%.60q is not like now-1h or now-7d", text)
+	}
+	return max(now-record.Millis(back/time.Millisecond), record.MinTime), nil
+}
+
+const day = 24 * time.Hour
 
 // Between reads a span that begins and ends at moments. The error is a sentence
 // that names which of them is wrong.

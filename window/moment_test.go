@@ -34,6 +34,22 @@ func TestMoment(t *testing.T) {
 			t.Errorf("%q is %v, %v", text, got, err)
 		}
 	}
+	now := record.Millis(1772323200000)
+	for text, back := range map[string]time.Duration{
+		"now": 0, "now-90s": 90 * time.Second, "now-1h30m": 90 * time.Minute, "now-7d": 7 * 24 * time.Hour, "now-2w": 14 * 24 * time.Hour, "now-1.5d": 36 * time.Hour,
+	} {
+		if got, err := c.MomentAt(text, now); err != nil || got != now-record.Millis(back/time.Millisecond) {
+			t.Errorf("%s is %v, %v", text, got, err)
+		}
+	}
+	if got, err := c.MomentAt("2026-03-29", now); err != nil || got != 1774738800000 {
+		t.Error(got, err)
+	}
+	for _, text := range []string{"now+1h", "now1h", "now-", "now-x", "now--1h", "now-1h1d", "now-999999w", "nowadays"} {
+		if got, err := c.MomentAt(text, now); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
 	if at, err := c.Between("2026-01-01", "2026-01-02"); err != nil || at.To-at.From != 24*hour {
 		t.Error(at, err)
 	}

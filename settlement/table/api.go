@@ -21,7 +21,7 @@ import (
 // ExportQuery says which windows are written, and how.
 type ExportQuery struct {
 	Size   string `query:"size" enum:"15m,30m,1h,1d,1w,1M,1y" default:"15m" doc:"Length of the windows"`
-	From   string `query:"from" required:"true" maxLength:"60" doc:"Begin: RFC 3339, or a date of the zone" example:"2026-01-01"`
+	From   string `query:"from" required:"true" maxLength:"60" doc:"Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d" example:"2026-01-01"`
 	To     string `query:"to" required:"true" maxLength:"60" doc:"End, not part of it" example:"2027-01-01"`
 	Format string `query:"format" enum:"csv,parquet" default:"csv" doc:"File format"`
 }
@@ -90,17 +90,14 @@ func (f *face) export(name string, points []ledger.Point, in ExportQuery) (*huma
 	if err := o.Size.UnmarshalText([]byte(in.Size)); err != nil {
 		return nil, huma.Error422UnprocessableEntity("size: " + err.Error())
 	}
-	zone := f.service.Calendar(points[0]).Zone()
+	calendar, now := f.service.Calendar(points[0]), record.MillisOf(time.Now())
 	for _, x := range []struct {
 		name, text string
 		to         *record.Millis
 	}{{"from", in.From, &o.From}, {"to", in.To, &o.To}} {
-		t, err := time.Parse(time.RFC3339, x.text)
-		if err != nil {
-			t, err = time.ParseInLocation(time.DateOnly, x.text, zone)
-		}
-		if *x.to = record.MillisOf(t); err != nil || *x.to < record.MinTime || *x.to > record.MaxTime {
-			return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("%s: %.60q is neither RFC 3339 nor a date as 2026-01-31, between 1970 and 2100", x.name, x.text))
+		var err error
+		if *x.to, err = calendar.MomentAt(x.text, now); err != nil {
+			return nil, huma.Error422UnprocessableEntity(x.name + ": " + err.Error())
 		}
 	}
 	if o.From >= o.To {

@@ -8774,7 +8774,7 @@ export type SettledGroupData = {
          */
         size?: '5m' | '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
         /**
-         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         * Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d. Default: a day before the end
          */
         from?: string;
         /**
@@ -8982,7 +8982,7 @@ export type ExportSettledGroupData = {
          */
         size?: '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
         /**
-         * Begin: RFC 3339, or a date of the zone
+         * Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d
          */
         from: string;
         /**
@@ -9127,7 +9127,7 @@ export type SettledSensorData = {
          */
         size?: '5m' | '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
         /**
-         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: a day before the end
+         * Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d. Default: a day before the end
          */
         from?: string;
         /**
@@ -9268,7 +9268,7 @@ export type ExportSettledSensorData = {
          */
         size?: '15m' | '30m' | '1h' | '1d' | '1w' | '1M' | '1y';
         /**
-         * Begin: RFC 3339, or a date of the zone
+         * Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d
          */
         from: string;
         /**
