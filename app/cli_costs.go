@@ -24,6 +24,15 @@ type TariffCmd struct {
 	Check TariffCheckCmd `cmd:"" help:"Say all that is wrong with a tariff, or with emission factors."`
 }
 
+// Help is shown by --help.
+func (*TariffCmd) Help() string {
+	return `Tariffs say what energy costs, factors what it emits. Both are documents, put into a running wattwerk at
+/api/v1/tariffs/ID and /api/v1/factors/ID and assigned to sensors and groups; docs/tariffs.md has all of it.
+
+Example:
+  wattwerk tariff check day-night.yaml`
+}
+
 // TariffCheckCmd is "wattwerk tariff check".
 type TariffCheckCmd struct {
 	File string `arg:"" help:"The document: YAML, or JSON when its name ends in .json."`

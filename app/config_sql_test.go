@@ -9,7 +9,7 @@ func TestConnectionsAreShared(t *testing.T) {
 			c := DefaultConfig()
 			c.Modules, c.SQL.Conns, c.SQL.URL = modules, n, "postgres://db.example.org/wattwerk"
 			sum, least := c.connsOfUsers(), c.connsOfUsers()
-			if c.settles() {
+			if c.readsSettled() {
 				sum, least = sum+c.connsOfSettled(), min(least, c.connsOfSettled())
 			}
 			if c.has("alert") {
