@@ -9,12 +9,12 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/internal/cell"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -177,14 +177,6 @@ func newCSV(w io.Writer) (*csvSink, error) {
 	return s, s.w.Write(columns)
 }
 
-// harmless is text that no spreadsheet takes for a formula.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
-}
-
 func number(v float64) string {
 	if math.IsNaN(v) {
 		return ""
@@ -202,7 +194,7 @@ func amount(a energy.Amount, known bool) string {
 func (s *csvSink) row(p *point, r *ledger.Row) error {
 	rest, ok := r.Unaccounted()
 	s.line = append(s.line[:0],
-		p.kind, harmless(p.hierarchy), harmless(p.name), harmless(p.title),
+		p.kind, cell.Text(p.hierarchy), cell.Text(p.name), cell.Text(p.title),
 		r.Start.Time().In(p.zone).Format(time.RFC3339), r.End.Time().In(p.zone).Format(time.RFC3339), p.unit,
 		amount(r.Amount, r.Known), amount(r.Estimated, r.Known), amount(r.Meter, r.Metered), amount(rest, ok),
 		number(r.Average), number(r.Min), number(r.Max), p.averageUnit, strconv.FormatUint(uint64(r.Count), 10),

@@ -4,11 +4,10 @@ import (
 	"encoding/csv"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/internal/cell"
 	"github.com/wattwerk/wattwerk/settlement/report"
 	"github.com/wattwerk/wattwerk/settlement/report/indicator"
 )
@@ -42,21 +41,6 @@ func writeCSV(w io.Writer, r *report.Report) error {
 	return out.Error()
 }
 
-// safe keeps a spreadsheet from taking text of people for a formula. An
-// apostrophe in front is what such programs themselves write.
-func safe(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' {
-			return ' '
-		}
-		return r
-	}, s)
-	if first, _ := utf8.DecodeRuneInString(strings.TrimSpace(s)); strings.ContainsRune("=+-@＝＋－＠", first) {
-		return "'" + s
-	}
-	return s
-}
-
 func number(p *float64) string {
 	if p == nil {
 		return ""
@@ -84,7 +68,7 @@ func linesOf(r *report.Report) []line {
 	var out []line
 	say := func(item, text string) {
 		if text != "" {
-			out = append(out, line{"section": "report", "item": item, "note": safe(text)})
+			out = append(out, line{"section": "report", "item": item, "note": cell.Text(text)})
 		}
 	}
 	figure := func(section string, f *report.Figure) line {
@@ -141,9 +125,9 @@ func linesOf(r *report.Report) []line {
 	for i := range r.Members {
 		m := &r.Members[i]
 		l := figure("member", &m.Figure)
-		l["item"], l["name"], l["sign"], l["share"] = safe(m.ID), safe(m.Name), strconv.Itoa(int(m.Sign)), number(m.Share)
+		l["item"], l["name"], l["sign"], l["share"] = cell.Text(m.ID), cell.Text(m.Name), strconv.Itoa(int(m.Sign)), number(m.Share)
 		if m.ByMeter != "" {
-			l["note"] = safe("meter " + m.ByMeter)
+			l["note"] = cell.Text("meter " + m.ByMeter)
 		}
 	}
 	if r.Rest != nil {
@@ -161,25 +145,25 @@ func linesOf(r *report.Report) []line {
 	}
 	if c := r.Costs; c != nil {
 		out = append(out, line{
-			"section": "costs", "item": safe(c.Tariff), "from": moment(r.Period.From), "to": moment(r.Period.To),
-			"value": c.Amount, "value_unit": safe(c.Currency), "estimated_share": number(c.EstimatedShare), "completeness": number(c.Completeness), "note": safe(c.Why),
+			"section": "costs", "item": cell.Text(c.Tariff), "from": moment(r.Period.From), "to": moment(r.Period.To),
+			"value": c.Amount, "value_unit": cell.Text(c.Currency), "estimated_share": number(c.EstimatedShare), "completeness": number(c.Completeness), "note": cell.Text(c.Why),
 		})
 	}
 	for i := range r.Indicators {
 		out = append(out, indicatorLines(&r.Indicators[i])...)
 	}
 	for _, d := range r.Decisions {
-		l := line{"section": "decision", "item": safe(d.ID), "name": safe(d.Sensor), "from": moment(d.From), "note": safe(d.Kind + " by " + d.Who + " at " + moment(d.At) + ": " + d.Why)}
+		l := line{"section": "decision", "item": cell.Text(d.ID), "name": cell.Text(d.Sensor), "from": moment(d.From), "note": cell.Text(d.Kind + " by " + d.Who + " at " + moment(d.At) + ": " + d.Why)}
 		if d.To != nil {
 			l["to"] = moment(*d.To)
 		}
 		if d.UndoneAt != nil {
-			l["note"] = safe(l["note"] + "; undone by " + d.UndoneWho + " at " + moment(*d.UndoneAt) + ": " + d.UndoneWhy)
+			l["note"] = cell.Text(l["note"] + "; undone by " + d.UndoneWho + " at " + moment(*d.UndoneAt) + ": " + d.UndoneWhy)
 		}
 		out = append(out, l)
 	}
 	for _, n := range r.Notes {
-		out = append(out, line{"section": "note", "item": n.Kind, "name": safe(n.Sensor), "from": moment(n.Time), "note": safe(n.Sentence)})
+		out = append(out, line{"section": "note", "item": n.Kind, "name": cell.Text(n.Sensor), "from": moment(n.Time), "note": cell.Text(n.Sentence)})
 	}
 	return out
 }
@@ -189,7 +173,7 @@ func indicatorLines(x *indicator.Indicator) []line {
 	var out []line
 	add := func(item string, from, to time.Time, v *float64, unit, note string) {
 		out = append(out, line{
-			"section": "indicator", "item": item, "name": safe(x.Name), "from": moment(from), "to": moment(to), "value": digits(v), "value_unit": unit, "note": note,
+			"section": "indicator", "item": item, "name": cell.Text(x.Name), "from": moment(from), "to": moment(to), "value": digits(v), "value_unit": unit, "note": note,
 		})
 	}
 	for _, p := range []struct {
