@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -119,7 +120,7 @@ func (s *Service) append(ctx context.Context, refs []Ref, index []uint32, times 
 			if !waits {
 				s.log.Warn("history waits for room", "error", err)
 			}
-			if !pause(ctx, again) {
+			if !run.Pause(ctx, again) {
 				return ctx.Err()
 			}
 			continue
@@ -239,7 +240,7 @@ func (s *Service) bury(ctx context.Context, d bus.DeadLetter) error {
 			return nil
 		}
 		s.log.Warn("dead letter not stored, trying again", "error", err)
-		if !pause(ctx, again) {
+		if !run.Pause(ctx, again) {
 			return ctx.Err()
 		}
 	}

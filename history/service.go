@@ -277,7 +277,7 @@ func (s *Service) own(ctx context.Context, i int) error {
 			return nil
 		}
 		s.log.Warn("history asks again where to go on", "stream", i, "error", err)
-		if !pause(ctx, again) {
+		if !run.Pause(ctx, again) {
 			return nil
 		}
 	}
@@ -343,7 +343,7 @@ func (s *Service) follow(ctx context.Context, position *atomic.Uint64, read read
 			return err
 		}
 		s.log.Warn("history reads again", "error", err)
-		if !pause(ctx, again) {
+		if !run.Pause(ctx, again) {
 			return nil
 		}
 	}
@@ -356,18 +356,6 @@ func (s *Service) Filled(ctx context.Context, id record.SensorID, from, to recor
 		return nil
 	}
 	return s.opts.Watcher.Filled(ctx, id, from, to)
-}
-
-// pause waits and tells whether ctx is still on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // Flush makes everything durable that is appended, and notes on the bus up to
@@ -437,13 +425,13 @@ func (s *Service) flush(ctx context.Context) (err error) {
 // flushLoop flushes when it is time or when much is in memory.
 func (s *Service) flushLoop(ctx context.Context) error {
 	last := time.Now()
-	for pause(ctx, lookEvery) {
+	for run.Pause(ctx, lookEvery) {
 		if time.Since(last) < s.opts.FlushEvery && s.opts.Store.Stats().Unflushed < s.opts.FlushSamples {
 			continue
 		}
 		if err := s.FlushSettled(ctx); err != nil {
 			s.log.Warn("history not flushed, trying again", "error", err)
-			if !pause(ctx, 10*again) {
+			if !run.Pause(ctx, 10*again) {
 				return nil
 			}
 			continue

@@ -115,7 +115,7 @@ func (s *Service) Run(ctx context.Context) error {
 		for ctx.Err() == nil {
 			if err := s.own(ctx); err != nil && ctx.Err() == nil {
 				s.log.Warn("settling begins again", "error", err)
-				pause(ctx, 10*lookEvery)
+				run.Pause(ctx, 10*lookEvery)
 			}
 		}
 		return nil
@@ -124,18 +124,6 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	}
 	return err
-}
-
-// pause waits and tells whether ctx is still on.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 // own settles as long as this process is the one that does.
