@@ -105,7 +105,6 @@ type job struct {
 	renewed map[record.SensorID]spans // virtual sensors that are to be computed again
 	fresh   map[ledger.Point][]fresh
 	points  map[ledger.Point]spans // whose days may be other ones
-	stored  int
 }
 
 // fresh are the rows of a point in a span as they are now, stored or not.
@@ -298,7 +297,6 @@ func (j *job) flush(ctx context.Context) error {
 		return nil
 	}
 	err := j.s.opts.Store.Write(ctx, ledger.Quarters, j.changes)
-	j.stored += len(j.changes)
 	j.changes = j.changes[:0]
 	return err
 }
