@@ -7,6 +7,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/settlement/cost"
+	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report"
 	"github.com/wattwerk/wattwerk/window"
@@ -29,8 +30,8 @@ type costing struct{ *cost.Service }
 
 // Costs gives the bill of a span; nil when no tariff is assigned.
 func (c costing) Costs(ctx context.Context, p ledger.Point, at window.Span) (*report.Costs, error) {
-	b, err := c.Bill(ctx, p, cost.Cost, at)
-	if cost.Refused(err) {
+	b, err := c.Bill(ctx, p, price.Cost, at)
+	if price.Refused(err) {
 		return &report.Costs{Why: err.Error()}, nil
 	}
 	if err != nil || len(b.Parts) == 0 {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -155,7 +156,7 @@ func (w *writer) fit(v int64, ok bool) int64 {
 	return v
 }
 
-func (w *writer) wide(v wide, ok bool) wide {
+func (w *writer) fitWide(v wide.Int, ok bool) wide.Int {
 	w.ok = w.ok && ok
 	return v
 }
@@ -164,15 +165,15 @@ func (w *writer) wide(v wide, ok bool) wide {
 func (w *writer) add(l Line, component int, money, estimated int64) {
 	l.Money, l.Estimated = Money(money), Money(estimated)
 	w.b.Lines = append(w.b.Lines, l)
-	w.money[component] = w.fit(sum(w.money[component], money))
-	w.estimated[component] = w.fit(sum(w.estimated[component], estimated))
-	w.b.Estimated = Money(w.fit(sum(int64(w.b.Estimated), estimated)))
+	w.money[component] = w.fit(wide.Sum(w.money[component], money))
+	w.estimated[component] = w.fit(wide.Sum(w.estimated[component], estimated))
+	w.b.Estimated = Money(w.fit(wide.Sum(int64(w.b.Estimated), estimated)))
 	if l.Kind == FeedIn {
-		w.b.Credit = Money(w.fit(sum(int64(w.b.Credit), -money)))
+		w.b.Credit = Money(w.fit(wide.Sum(int64(w.b.Credit), -money)))
 	} else {
-		w.b.Cost = Money(w.fit(sum(int64(w.b.Cost), money)))
+		w.b.Cost = Money(w.fit(wide.Sum(int64(w.b.Cost), money)))
 	}
-	w.fit(sum(int64(w.b.Cost), -int64(w.b.Credit)))
+	w.fit(wide.Sum(int64(w.b.Cost), -int64(w.b.Credit)))
 }
 
 // energy writes a line for each price; for steps, for each that was reached.
@@ -190,16 +191,16 @@ func (w *writer) energy(l Line, k int, c *component, sums []slotSum) {
 		if c.form == spot {
 			l.Price = 0
 			if s.amount > 0 {
-				l.Price = Price(w.fit(s.value.over(by(uint64(s.amount)))))
+				l.Price = Price(w.fit(s.value.Over(wide.By(uint64(s.amount)))))
 			}
 		} else {
 			l.Price = Price(c.prices[slot])
-			value, estimated = product(s.amount, c.prices[slot]), product(s.estimated, c.prices[slot])
+			value, estimated = wide.Product(s.amount, c.prices[slot]), wide.Product(s.estimated, c.prices[slot])
 		}
 		if c.kind == FeedIn {
 			l.Price = -l.Price // as it is in the contract
 		}
-		w.add(l, k, w.fit(value.over(w.r.p.unitMoney)), w.fit(estimated.over(w.r.p.unitMoney)))
+		w.add(l, k, w.fit(value.Over(w.r.p.unitMoney)), w.fit(estimated.Over(w.r.p.unitMoney)))
 	}
 }
 
@@ -235,7 +236,7 @@ func (w *writer) standing(l Line, k int, c *component) {
 			n = to
 		}
 	}
-	w.add(l, k, w.fit(product(c.prices[0], parts).over(by(uint64(unit)*1000))), 0)
+	w.add(l, k, w.fit(wide.Product(c.prices[0], parts).Over(wide.By(uint64(unit)*1000))), 0)
 }
 
 // days gives the first day that begins in the span and the first that begins
@@ -280,9 +281,9 @@ func (w *writer) demand(l Line, k int, c *component) {
 		t := w.r.highest(c, n)
 		l.Peak = t.at
 		// An amount in a quarter of an hour is a quarter of the power.
-		power, ok := sum(t.amount, t.amount)
+		power, ok := wide.Sum(t.amount, t.amount)
 		power = w.fit(power, ok)
-		power, ok = sum(power, power)
+		power, ok = wide.Sum(power, power)
 		power = w.fit(power, ok)
 		power = max(power-c.above, c.minimum, 0)
 		l.Quantity = energy.Amount(power)
@@ -291,11 +292,11 @@ func (w *writer) demand(l Line, k int, c *component) {
 			length = yearOf
 		}
 		from, until := length(n)
-		value := w.wide(product(power, c.prices[0]).times(uint64(to - n)))
-		money := w.fit(value.over(by(uint64(until-from) * uint64(w.r.p.perUnit) * 1000)))
+		value := w.fitWide(wide.Product(power, c.prices[0]).Times(uint64(to - n)))
+		money := w.fit(value.Over(wide.By(uint64(until-from) * uint64(w.r.p.perUnit) * 1000)))
 		estimated := int64(0)
 		if t.estimated > 0 {
-			estimated = share(money, t.estimated, t.amount)
+			estimated = wide.Share(money, t.estimated, t.amount)
 		}
 		w.add(l, k, money, estimated)
 		n = to

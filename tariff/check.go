@@ -12,6 +12,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -119,7 +120,7 @@ func (c *check) unit(t Tariff) (foreign bool) {
 		return false
 	}
 	c.p.unit, c.p.perUnit = u.Symbol, int64(per)
-	c.p.unitMoney = by(uint64(per) * 1000)
+	c.p.unitMoney = wide.By(uint64(per) * 1000)
 	c.p.power = u.Symbol + "/h"
 	if watts, hours := strings.CutSuffix(u.Symbol, "h"); hours {
 		c.p.power = watts
@@ -315,7 +316,7 @@ func (c *check) versions(t Tariff, foreign bool) {
 			c.Add("%s has a conversion, but %s is a unit of what is measured", where, c.p.unit)
 		case foreign:
 			out.conversion = c.number(v.Conversion, 1, where, "conversion")
-			out.divisor = by(1e15 / uint64(max(c.p.perUnit, 1)))
+			out.divisor = wide.By(1e15 / uint64(max(c.p.perUnit, 1)))
 		}
 		if c.none[i] {
 			continue
@@ -494,7 +495,7 @@ func (c *check) steps(k *Component, out *component, where string) {
 			}
 			// 10^-9 units are perUnit/10^9 millionths.
 			var fits bool
-			if limit, fits = product(upTo, c.p.perUnit).over(byNano); !fits {
+			if limit, fits = wide.Product(upTo, c.p.perUnit).Over(byNano); !fits {
 				c.Add("%s ends at %.40s, which is too much", where, string(s.UpTo))
 			}
 			slot, last = "to "+decimals(upTo, 9), upTo
@@ -517,7 +518,7 @@ func (c *check) demand(k *Component, out *component, where string) {
 		if d == "" {
 			return 0
 		}
-		v, fits := product(c.number(d, 0, where, what), c.p.perUnit).over(byNano)
+		v, fits := wide.Product(c.number(d, 0, where, what), c.p.perUnit).Over(byNano)
 		if !fits {
 			c.Add("%s: its %s is too much", where, what)
 		}

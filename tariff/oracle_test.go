@@ -10,6 +10,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -302,7 +303,7 @@ func randomScene(t *testing.T, r *rand.Rand, doc Tariff) scene {
 			w.Amount = 0
 		}
 		if r.IntN(5) == 0 {
-			w.Estimated = energy.Amount(share(int64(w.Amount), r.Int64N(100), 100))
+			w.Estimated = energy.Amount(wide.Share(int64(w.Amount), r.Int64N(100), 100))
 		}
 		if r.IntN(100) != 0 {
 			s.all = append(s.all, w)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -18,7 +19,7 @@ type Plan struct {
 	power    string // of peaks: the unit, an hour
 	perUnit  int64  // millionths of the coherent unit in one unit
 	// A millionth × 10^-9 for a unit is this many times less than 10^-6.
-	unitMoney divisor
+	unitMoney wide.Divisor
 	calendar  window.Calendar
 	bands     []*bands
 	versions  []version // by time; without those that have no factor
@@ -31,8 +32,8 @@ type Plan struct {
 type version struct {
 	number     int // in the document, from 1
 	span       window.Span
-	conversion int64   // 10^-9 units in a coherent unit of the quantity; 0: none
-	divisor    divisor // 10^15 / millionths in a unit
+	conversion int64        // 10^-9 units in a coherent unit of the quantity; 0: none
+	divisor    wide.Divisor // 10^15 / millionths in a unit
 	components []component
 	charged    []int // which of them are energy and feed-in
 	taxes      []int // and which taxes
@@ -167,6 +168,11 @@ func (p *Plan) version(t record.Millis) (i int, until record.Millis) {
 	}
 	return -1, forever
 }
+
+var (
+	byNano    = wide.By(1e9)
+	byPercent = wide.By(1e11) // 10^-9 percent
+)
 
 const forever = record.Millis(math.MaxInt64)
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -113,7 +114,7 @@ type top struct {
 // slotSum is what was added up for a price.
 type slotSum struct {
 	amount, estimated, unpriced int64
-	value, valueEstimated       wide // of series: amount × price
+	value, valueEstimated       wide.Int // of series: amount × price
 }
 
 // sheet is where the cost of one window is put together.
@@ -122,8 +123,8 @@ type sheet struct {
 	last      int // of the money
 	unknown   bool
 	estimates bool
-	values    []wide
-	estimated []wide
+	values    []wide.Int
+	estimated []wide.Int
 	money     []int64
 	cost      Cost
 }
@@ -161,7 +162,7 @@ func (p *Plan) Price(period window.Span, series map[string][]Quote) (*Pricer, er
 		most = max(most, len(v.components))
 	}
 	r.open()
-	r.window.values, r.window.estimated = make([]wide, most), make([]wide, most)
+	r.window.values, r.window.estimated = make([]wide.Int, most), make([]wide.Int, most)
 	r.window.money = make([]int64, most)
 	r.current = make([]current, most)
 	return r, nil
@@ -263,13 +264,13 @@ func (w *Window) amounts() (a amounts, ok bool) {
 		a.givenEstimated = min(max(-int64(w.Estimated), 0), a.given)
 	}
 	a.givenEstimated += min(max(int64(w.ExportEstimated), 0), int64(w.Export))
-	a.given, ok = sum(a.given, int64(w.Export))
+	a.given, ok = wide.Sum(a.given, int64(w.Export))
 	return a, ok
 }
 
 // share gives what falls into the time up to part of whole.
 func (a amounts) share(part, whole int64) amounts {
-	return amounts{share(a.taken, part, whole), share(a.takenEstimated, part, whole), share(a.given, part, whole), share(a.givenEstimated, part, whole)}
+	return amounts{wide.Share(a.taken, part, whole), wide.Share(a.takenEstimated, part, whole), wide.Share(a.given, part, whole), wide.Share(a.givenEstimated, part, whole)}
 }
 
 func (a amounts) minus(b amounts) amounts {
@@ -293,7 +294,7 @@ func (v *version) convert(a int64, ok bool) (int64, bool) {
 	if a == 0 {
 		return 0, ok
 	}
-	a, fits := product(a, v.conversion).over(v.divisor)
+	a, fits := wide.Product(a, v.conversion).Over(v.divisor)
 	return a, ok && fits
 }
 
@@ -319,8 +320,8 @@ func (r *Pricer) divide(s window.Span, whole amounts, priced bool) bool {
 func (r *Pricer) measure(s window.Span, a amounts) bool {
 	r.measured += s.Length()
 	var ok1, ok2 bool
-	r.taken[0], ok1 = sum(r.taken[0], a.taken)
-	r.given[0], ok2 = sum(r.given[0], a.given)
+	r.taken[0], ok1 = wide.Sum(r.taken[0], a.taken)
+	r.given[0], ok2 = wide.Sum(r.given[0], a.given)
 	// Parts of them, which fit when they do.
 	r.taken[1] += a.takenEstimated
 	r.given[1] += a.givenEstimated
@@ -382,7 +383,7 @@ func (r *Pricer) charge(length int64, a amounts, priced bool) bool {
 				ok = r.climb(c, i, all[i], amount, estimated)
 			case !now.known:
 				to := &all[i][0].unpriced
-				*to, ok = sum(*to, amount)
+				*to, ok = wide.Sum(*to, amount)
 				missing = missing || amount != 0
 			default:
 				ok = r.book(i, &all[i][now.slot], amount, estimated, now.price, c.form == spot)
@@ -401,21 +402,21 @@ func (r *Pricer) charge(length int64, a amounts, priced bool) bool {
 
 // book adds an amount at a price.
 func (r *Pricer) book(component int, s *slotSum, amount, estimated, price int64, weighted bool) bool {
-	value, of := product(amount, price), &r.window.values[component]
+	value, of := wide.Product(amount, price), &r.window.values[component]
 	var ok1, ok2, ok3 bool
-	s.amount, ok1 = sum(s.amount, amount)
-	*of, ok2 = of.plus(value)
+	s.amount, ok1 = wide.Sum(s.amount, amount)
+	*of, ok2 = of.Plus(value)
 	ok3 = true
 	if weighted {
-		s.value, ok3 = s.value.plus(value)
+		s.value, ok3 = s.value.Plus(value)
 	}
 	if estimated != 0 {
 		s.estimated += estimated // at most amount
 		r.window.estimates = true
-		value := product(estimated, price)
-		r.window.estimated[component], _ = r.window.estimated[component].plus(value)
+		value := wide.Product(estimated, price)
+		r.window.estimated[component], _ = r.window.estimated[component].Plus(value)
 		if weighted {
-			s.valueEstimated, _ = s.valueEstimated.plus(value)
+			s.valueEstimated, _ = s.valueEstimated.Plus(value)
 		}
 	}
 	return ok1 && ok2 && ok3
@@ -434,7 +435,7 @@ func (r *Pricer) climb(c *component, i int, sums []slotSum, amount, estimated in
 		done += part
 		upTo := estimated
 		if amount > 0 {
-			upTo = share(estimated, done, amount)
+			upTo = wide.Share(estimated, done, amount)
 		}
 		if !r.book(i, &sums[slot], part, upTo-doneEstimated, c.prices[slot], false) {
 			return false
@@ -478,7 +479,7 @@ func (s *sheet) turnTo(version int, p *Plan) bool {
 		clear(s.money) // standing and demand charges are in no window
 	}
 	for _, i := range p.versions[version].charged {
-		s.values[i], s.estimated[i] = wide{}, wide{}
+		s.values[i], s.estimated[i] = wide.Int{}, wide.Int{}
 	}
 	return true
 }
@@ -493,7 +494,7 @@ func (s *sheet) finish(p *Plan) bool {
 	if !ok {
 		return false
 	}
-	total, ok := sum(int64(s.cost.Money), money)
+	total, ok := wide.Sum(int64(s.cost.Money), money)
 	s.cost.Money = Money(total)
 	if !ok || !s.estimates {
 		return ok
@@ -503,10 +504,10 @@ func (s *sheet) finish(p *Plan) bool {
 	return ok
 }
 
-func (s *sheet) total(v *version, values []wide, unit divisor) (total int64, ok bool) {
+func (s *sheet) total(v *version, values []wide.Int, unit wide.Divisor) (total int64, ok bool) {
 	ok = true
 	for _, i := range v.charged {
-		money, fits := values[i].over(unit)
+		money, fits := values[i].Over(unit)
 		s.money[i] = money
 		total, ok = added(total, money, ok && fits)
 	}
@@ -519,7 +520,7 @@ func (s *sheet) total(v *version, values []wide, unit divisor) (total int64, ok 
 }
 
 func added(a, b int64, ok bool) (int64, bool) {
-	c, fits := sum(a, b)
+	c, fits := wide.Sum(a, b)
 	return c, ok && fits
 }
 
@@ -529,7 +530,7 @@ func (c *component) tax(money []int64) (int64, bool) {
 	for _, i := range c.on {
 		base, ok = added(base, money[i], ok)
 	}
-	tax, fits := product(base, c.percent).over(byPercent)
+	tax, fits := wide.Product(base, c.percent).Over(byPercent)
 	return tax, ok && fits
 }
 
@@ -585,7 +586,7 @@ func (r *Pricer) advance(t record.Millis) bool {
 			q := &r.quotes[c.series]
 			if *now = (current{known: q.known}); now.known {
 				// Rounded once to 10^-9, as prices are.
-				price, fits := product(q.price, c.factor).over(byNano)
+				price, fits := wide.Product(q.price, c.factor).Over(byNano)
 				now.price, ok = added(price, c.markup, ok && fits)
 				if c.given {
 					now.price = -now.price

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -159,6 +160,6 @@ func (x *Rates) PerHour(amount energy.Amount) (Money, bool) {
 	if x.v.conversion != 0 {
 		a, ok = x.v.convert(a, true)
 	}
-	money, fits := product(a, int64(price)).over(x.p.unitMoney)
+	money, fits := wide.Product(a, int64(price)).Over(x.p.unitMoney)
 	return Money(money), ok && fits
 }

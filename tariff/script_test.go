@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/tariff/wide"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -155,7 +156,7 @@ func millionths(t *testing.T, p *Plan, text string) energy.Amount {
 	if p.versions[0].conversion != 0 {
 		return energy.Amount(v / 1000) // 10^-9 to 10^-6 of the coherent unit
 	}
-	a, ok := product(v, p.perUnit).over(byNano)
+	a, ok := wide.Product(v, p.perUnit).Over(byNano)
 	if !ok {
 		t.Fatal(text)
 	}
@@ -292,7 +293,7 @@ func clock(p *Plan, m record.Millis) string {
 
 func writeBill(t *testing.T, table *tabwriter.Writer, p *Plan, b Bill, since record.Millis) {
 	amount := func(a energy.Amount, per int64) string {
-		v, ok := product(int64(a), 1e9).over(by(uint64(per)))
+		v, ok := wide.Product(int64(a), 1e9).Over(wide.By(uint64(per)))
 		if !ok {
 			return "too large"
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"github.com/wattwerk/wattwerk/tariff/wide"
 )
 
 // Money is an amount in millionths of the unit in which a plan counts: of a
@@ -26,7 +28,7 @@ func (p Price) String() string { return decimals(int64(p), 9) }
 // decimals writes v in units of 10^-places, without needless zeros behind the
 // second decimal.
 func decimals(v int64, places int) string {
-	digits := strconv.FormatUint(magnitude(v), 10)
+	digits := strconv.FormatUint(wide.Magnitude(v), 10)
 	if n := places + 1 - len(digits); n > 0 {
 		digits = strings.Repeat("0", n) + digits
 	}

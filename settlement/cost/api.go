@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
+	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -44,12 +45,12 @@ func op(id, method, path, summary, text string) huma.Operation {
 
 // answer is the one place where an error becomes a status.
 func answer(err error) error {
-	if no, ok := errors.AsType[*refused](err); ok {
-		details := make([]error, 0, len(no.faults))
-		for _, f := range no.faults {
+	if no, ok := errors.AsType[*price.Refusal](err); ok {
+		details := make([]error, 0, len(no.Faults))
+		for _, f := range no.Faults {
 			details = append(details, &huma.ErrorDetail{Message: f})
 		}
-		return huma.NewError(no.status, no.text, details...)
+		return huma.NewError(no.Status, no.Text, details...)
 	}
 	if errors.Is(err, contract.ErrChanged) {
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(contract.ErrChanged.Error()), http.Header{"Retry-After": {"1"}})
@@ -119,7 +120,7 @@ func matching(header string) (int64, error) {
 			return n, nil
 		}
 	}
-	return 0, refuse(http.StatusBadRequest, `If-Match is not a revision in quotes, like "3", or *`)
+	return 0, price.Refuse(http.StatusBadRequest, `If-Match is not a revision in quotes, like "3", or *`)
 }
 
 // isYAML tells in what a body is.
@@ -130,7 +131,7 @@ func isYAML(kind string) (bool, error) {
 	case "application/json", "":
 		return false, nil
 	}
-	return false, refuse(http.StatusUnsupportedMediaType, "documents come as application/json or application/yaml")
+	return false, price.Refuse(http.StatusUnsupportedMediaType, "documents come as application/json or application/yaml")
 }
 
 // DocumentPath is what a route of documents is about.
@@ -151,7 +152,7 @@ func registerDocuments[T tariff.Tariff | tariff.Factors](s *Service, api huma.AP
 	doc := schemaOf(api, reflect.TypeOf(t))
 	both := map[string]*huma.MediaType{"application/json": {Schema: doc}, yamlType: {Schema: doc}}
 	huma.Register(api, op("list-"+path, http.MethodGet, path, "All "+what+"s", "The newest revision of each."), func(ctx context.Context, _ *struct{}) (*struct{ Body documentRevisionsBody }, error) {
-		b, err := s.current(ctx)
+		b, err := s.Current(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +176,7 @@ func registerDocuments[T tariff.Tariff | tariff.Factors](s *Service, api huma.AP
 		Accept   string `header:"Accept"`
 	},
 	) (*huma.StreamResponse, error) {
-		b, err := s.current(ctx)
+		b, err := s.Current(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -369,7 +370,7 @@ type SeriesPath struct {
 
 func (s *Service) registerSeries(api huma.API) {
 	huma.Register(api, op("list-price-series", http.MethodGet, "prices", "All series of prices", "What was said of each last; from and to are of all of its prices. A series holds the prices of a market, or the CO2 intensity of a grid."), func(ctx context.Context, _ *struct{}) (*struct{ Body seriesPutsBody }, error) {
-		b, err := s.current(ctx)
+		b, err := s.Current(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -386,7 +387,7 @@ func (s *Service) registerSeries(api huma.API) {
 		To   string `query:"to" doc:"End, not part of it. Default: two days from now"`
 	},
 	) (*struct{ Body PricesBody }, error) {
-		b, err := s.current(ctx)
+		b, err := s.Current(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
+	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
@@ -140,14 +141,14 @@ func (s *Service) toAssign(b AssignBody) (contract.Assignment, error) {
 	}
 	switch {
 	case given != 1:
-		return a, refuse(http.StatusUnprocessableEntity, "name one of tariff, factors and none")
+		return a, price.Refuse(http.StatusUnprocessableEntity, "name one of tariff, factors and none")
 	case b.Factors != "":
 		a.Kind, a.Document = contract.Factors, b.Factors
 	case b.None != "":
 		a.Kind = contract.Kind(b.None)
 	}
 	if (b.Sensor == "") == (b.Group == "") {
-		return a, refuse(http.StatusUnprocessableEntity, "name a sensor or a group")
+		return a, price.Refuse(http.StatusUnprocessableEntity, "name a sensor or a group")
 	}
 	var err error
 	if a.Why, err = reason(b.Correction); err != nil {
@@ -165,7 +166,7 @@ func (s *Service) groupPoint(g model.GroupID, h model.HierarchyID) (ledger.Point
 		h, _ = s.opts.Catalog.State().Model.HierarchyOf(g)
 	}
 	if h == "" {
-		return ledger.Point{}, refuse(http.StatusNotFound, "there is no group %q in a hierarchy of the model; name the hierarchy it was in", string(g))
+		return ledger.Point{}, price.Refuse(http.StatusNotFound, "there is no group %q in a hierarchy of the model; name the hierarchy it was in", string(g))
 	}
 	return ledger.GroupPoint(string(h), string(g)), nil
 }
@@ -173,20 +174,20 @@ func (s *Service) groupPoint(g model.GroupID, h model.HierarchyID) (ledger.Point
 // asked reads a span: by default it ends ahead of now, and is so long.
 func (s *Service) asked(from, to string, c window.Calendar, ahead, length time.Duration) (window.Span, error) {
 	now := record.MillisOf(s.opts.Now().Add(ahead))
-	out := window.Span{To: now / quarter * quarter}
+	out := window.Span{To: now / price.Quarter * price.Quarter}
 	var err error
 	if to != "" {
 		if out.To, err = c.Moment(to); err != nil {
-			return out, refuse(http.StatusUnprocessableEntity, "to: %v", err)
+			return out, price.Refuse(http.StatusUnprocessableEntity, "to: %v", err)
 		}
 	}
 	if out.From = out.To - record.Millis(length.Milliseconds()); from != "" {
 		if out.From, err = c.Moment(from); err != nil {
-			return out, refuse(http.StatusUnprocessableEntity, "from: %v", err)
+			return out, price.Refuse(http.StatusUnprocessableEntity, "from: %v", err)
 		}
 	}
 	if out.From >= out.To {
-		return out, refuse(http.StatusUnprocessableEntity, "from (%s) is not before to (%s)", out.From, out.To)
+		return out, price.Refuse(http.StatusUnprocessableEntity, "from (%s) is not before to (%s)", out.From, out.To)
 	}
 	return out, nil
 }
@@ -231,7 +232,7 @@ func text(m tariff.Money, ok bool) *string {
 
 // CostsBody are costs of windows as columns.
 type CostsBody struct {
-	Of           Basis              `json:"of" doc:"cost, location or market"`
+	Of           price.Basis        `json:"of" doc:"cost, location or market"`
 	Size         string             `json:"size"`
 	Zone         string             `json:"zone" doc:"Time zone by whose calendar windows begin and end"`
 	Currency     string             `json:"currency" doc:"Of the money; gCO2e for emissions; empty when nothing prices the time"`
@@ -288,7 +289,7 @@ type CostSumBody struct {
 
 const hour = 3_600_000.0
 
-func sumBody(x *Sum, completeness float64) CostSumBody {
+func sumBody(x *price.Sum, completeness float64) CostSumBody {
 	return CostSumBody{
 		Cost: text(x.Cost, x.Known), Credit: text(x.Credit, x.Known), Total: text(x.Total, x.Known), Estimated: text(x.Estimated, x.Known),
 		Taken: x.Taken.String(), Given: x.Given.String(), EstimatedShare: x.EstimatedShare(), Completeness: completeness,
@@ -309,7 +310,7 @@ type BillPartBody struct {
 
 // BillBody is what a span costs.
 type BillBody struct {
-	Of         Basis          `json:"of"`
+	Of         price.Basis    `json:"of"`
 	From       time.Time      `json:"from"`
 	To         time.Time      `json:"to"`
 	Zone       string         `json:"zone"`
@@ -340,7 +341,7 @@ type CostUpToNowBody struct {
 
 // CostNowBody is what something costs at the moment.
 type CostNowBody struct {
-	Of       Basis           `json:"of"`
+	Of       price.Basis     `json:"of"`
 	At       time.Time       `json:"at"`
 	Settled  time.Time       `json:"settled" doc:"Up to when windows are settled; what is after it is an estimate"`
 	Zone     string          `json:"zone"`
@@ -360,7 +361,7 @@ type CostNowBody struct {
 
 // BasisInput says what is asked for.
 type BasisInput struct {
-	Of Basis `query:"of" enum:"cost,location,market" default:"cost" doc:"Money by the tariff, or emissions by location-based or market-based factors"`
+	Of price.Basis `query:"of" enum:"cost,location,market" default:"cost" doc:"Money by the tariff, or emissions by location-based or market-based factors"`
 }
 
 // SpanInput says for which time.
@@ -457,20 +458,20 @@ func (s *Service) registerCosts(api huma.API) {
 }
 
 // coherent is the unit of amounts.
-func (x site) coherent() string {
-	if x.quantity == "" {
+func coherent(x price.Site) string {
+	if x.Quantity == "" {
 		return ""
 	}
-	return x.quantity.Unit().Symbol
+	return x.Quantity.Unit().Symbol
 }
 
-func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis Basis, length string, in SpanInput) (*struct{ Body CostsBody }, error) {
+func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.Basis, length string, in SpanInput) (*struct{ Body CostsBody }, error) {
 	size, err := window.ParseSize(length)
 	if err != nil {
 		return nil, huma.Error422UnprocessableEntity("size: " + err.Error())
 	}
-	at := s.site(p)
-	asked, err := s.asked(in.From, in.To, at.calendar, 0, 24*time.Hour)
+	at := s.Site(p)
+	asked, err := s.asked(in.From, in.To, at.Calendar, 0, 24*time.Hour)
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -479,7 +480,7 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis Basis, 
 		return nil, answer(err)
 	}
 	b := CostsBody{
-		Of: basis, Size: length, Zone: at.calendar.Zone().String(), Unit: at.coherent(), Settled: int64(settled),
+		Of: basis, Size: length, Zone: at.Calendar.Zone().String(), Unit: coherent(at), Settled: int64(settled),
 		Taken: settlement.Amounts{}, Given: settlement.Amounts{}, Used: Moneys{}, Estimated: Moneys{},
 	}
 	var costs, credits, totals Moneys
@@ -540,9 +541,9 @@ func lineBody(l *tariff.Line, per energy.Amount) BillLineBody {
 	return out
 }
 
-func (s *Service) billBody(ctx context.Context, p ledger.Point, basis Basis, in SpanInput) (*struct{ Body BillBody }, error) {
-	at := s.site(p)
-	asked, err := s.asked(in.From, in.To, at.calendar, 0, 24*time.Hour)
+func (s *Service) billBody(ctx context.Context, p ledger.Point, basis price.Basis, in SpanInput) (*struct{ Body BillBody }, error) {
+	at := s.Site(p)
+	asked, err := s.asked(in.From, in.To, at.Calendar, 0, 24*time.Hour)
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -552,14 +553,14 @@ func (s *Service) billBody(ctx context.Context, p ledger.Point, basis Basis, in 
 	}
 	length := float64(x.Span.Length())
 	b := BillBody{
-		Of: basis, From: x.Span.From.Time(), To: x.Span.To.Time(), Zone: at.calendar.Zone().String(), Currency: x.Sum.Currency, Unit: at.coherent(),
+		Of: basis, From: x.Span.From.Time(), To: x.Span.To.Time(), Zone: at.Calendar.Zone().String(), Currency: x.Sum.Currency, Unit: coherent(at),
 		Settled: x.Settled.Time(), Parts: []BillPartBody{}, CostSumBody: sumBody(&x.Sum, x.Sum.Covered/length), Unassigned: length / hour,
 		Complete: x.Sum.Known && x.Sum.Measured == x.Span.Length() && x.Sum.Unpriced == 0 && x.Sum.Covered >= length*(1-1e-9),
 	}
 	for i := range x.Parts {
 		part := &x.Parts[i]
-		var of Sum
-		if err := of.add(&part.Bill, part.Completeness*float64(part.Span.Length())); err != nil {
+		var of price.Sum
+		if err := of.Add(&part.Bill, part.Completeness*float64(part.Span.Length())); err != nil {
 			return nil, answer(err)
 		}
 		y := BillPartBody{
@@ -575,12 +576,12 @@ func (s *Service) billBody(ctx context.Context, p ledger.Point, basis Basis, in 
 	return &struct{ Body BillBody }{b}, nil
 }
 
-func (s *Service) nowBody(ctx context.Context, p ledger.Point, basis Basis) (*struct{ Body CostNowBody }, error) {
+func (s *Service) nowBody(ctx context.Context, p ledger.Point, basis price.Basis) (*struct{ Body CostNowBody }, error) {
 	x, err := s.Now(ctx, p, basis)
 	if err != nil {
 		return nil, answer(err)
 	}
-	period := func(u *UpToNow) CostUpToNowBody {
+	period := func(u *price.UpToNow) CostUpToNowBody {
 		return CostUpToNowBody{From: u.Span.From.Time(), To: u.Span.To.Time(), CostSumBody: sumBody(&u.Sum, u.Completeness)}
 	}
 	b := CostNowBody{

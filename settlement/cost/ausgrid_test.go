@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
@@ -47,12 +48,12 @@ func TestHomeWithPanels(t *testing.T) {
 		// nothing of these prices has to be rounded.
 		at := window.Span{From: record.MillisOf(begin), To: record.MillisOf(end)}
 		home := ledger.GroupPoint("site", "all")
-		year, err := w.cost.Bill(t.Context(), home, Cost, at)
+		year, err := w.cost.Bill(t.Context(), home, price.Cost, at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, size := range []window.Size{window.Quarter, window.HalfHour, window.Hour, window.Day, window.Week, window.Month, window.Year} {
-			priced, _, err := w.cost.Windows(t.Context(), home, Cost, size, at)
+			priced, _, err := w.cost.Windows(t.Context(), home, price.Cost, size, at)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
+	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
@@ -28,9 +29,9 @@ const (
 const tries = 10
 
 // change decides on a change by the book, and makes it.
-func (s *Service) change(ctx context.Context, f func(b *book) error) error {
+func (s *Service) change(ctx context.Context, f func(b *price.Book) error) error {
 	for i := 0; ; i++ {
-		b, err := s.current(ctx)
+		b, err := s.Current(ctx)
 		if err != nil {
 			return err
 		}
@@ -43,10 +44,10 @@ func (s *Service) change(ctx context.Context, f func(b *book) error) error {
 // correction asks for a reason where what was priced would change: since is from
 // when on it would, and the time until what is settled is what matters.
 func correction(what string, at window.Span, c window.Calendar, why string) error {
-	if empty(at) || why != "" {
+	if price.Empty(at) || why != "" {
 		return nil
 	}
-	return refuse(http.StatusConflict, "%s would change what was priced already, from %s on; a new price is a new version with a later first day. If it was wrong, say why in 'correction', and it is priced again",
+	return price.Refuse(http.StatusConflict, "%s would change what was priced already, from %s on; a new price is a new version with a later first day. If it was wrong, say why in 'correction', and it is priced again",
 		what, at.From.Time().In(c.Zone()).Format("2006-01-02"))
 }
 
@@ -54,9 +55,9 @@ func correction(what string, at window.Span, c window.Calendar, why string) erro
 func faulty(err error) error {
 	var faults *strict.Faults
 	if errors.As(err, &faults) && len(faults.Sentences) > 0 {
-		return &refused{http.StatusUnprocessableEntity, err.Error(), faults.Sentences}
+		return &price.Refusal{Status: http.StatusUnprocessableEntity, Text: err.Error(), Faults: faults.Sentences}
 	}
-	return refuse(http.StatusUnprocessableEntity, "%v", err)
+	return price.Refuse(http.StatusUnprocessableEntity, "%v", err)
 }
 
 // parsed is a document that was read and checked.
@@ -111,7 +112,7 @@ func check(k contract.Kind, id tariff.ID, data []byte, yaml bool) (parsed, error
 		return out, faulty(err)
 	}
 	if own != "" && own != id {
-		return out, refuse(http.StatusUnprocessableEntity, "the document is %q by its id, and is put at %q", string(own), string(id))
+		return out, price.Refuse(http.StatusUnprocessableEntity, "the document is %q by its id, and is put at %q", string(own), string(id))
 	}
 	body, err := json.Marshal(doc)
 	out.body = string(body)
@@ -153,7 +154,7 @@ const anyRevision = -1
 
 // putDocument keeps a document. match is the revision it is made for, 0 for none.
 func (s *Service) putDocument(ctx context.Context, p parsed, match int64, why string) (out contract.Document, err error) {
-	err = s.change(ctx, func(b *book) error {
+	err = s.change(ctx, func(b *price.Book) error {
 		old, there := b.Documents[p.name]
 		if err := matches(old.Revision, match); err != nil {
 			return err
@@ -163,7 +164,7 @@ func (s *Service) putDocument(ctx context.Context, p parsed, match int64, why st
 			return nil
 		}
 		if !there && len(b.Documents) >= MostDocuments {
-			return refuse(http.StatusUnprocessableEntity, "there are %d tariffs and sets of factors; more are not kept", MostDocuments)
+			return price.Refuse(http.StatusUnprocessableEntity, "there are %d tariffs and sets of factors; more are not kept", MostDocuments)
 		}
 		d := contract.Document{Name: p.name, Body: p.body, Who: s.opts.Actor(ctx), Why: why, At: s.opts.Now()}
 		if there {
@@ -188,21 +189,21 @@ func matches(revision, match int64) error {
 	if match == anyRevision || match == revision {
 		return nil
 	}
-	return &refused{http.StatusPreconditionFailed, "it was changed meanwhile: it has another revision than If-Match says", nil}
+	return &price.Refusal{Status: http.StatusPreconditionFailed, Text: "it was changed meanwhile: it has another revision than If-Match says"}
 }
 
 // mayReplace refuses to change silently what was priced.
-func (s *Service) mayReplace(ctx context.Context, b *book, p parsed, since tariff.Date, why string) error {
-	within, err := s.settled(ctx)
+func (s *Service) mayReplace(ctx context.Context, b *price.Book, p parsed, since tariff.Date, why string) error {
+	within, err := s.Settled(ctx)
 	if err != nil {
 		return err
 	}
-	for k := range b.byPoint {
-		if k.kind != p.name.Kind {
+	for k := range b.Points() {
+		if k.Kind != p.name.Kind {
 			continue
 		}
-		at := s.site(k.point)
-		all, err := s.stretches(b, k.point, firstBasis(k.kind))
+		at := s.Site(k.Point)
+		all, err := s.Stretches(b, k.Point, firstBasis(k.Kind))
 		if err != nil {
 			return err
 		}
@@ -210,15 +211,15 @@ func (s *Service) mayReplace(ctx context.Context, b *book, p parsed, since tarif
 			if all[i].Document != p.name.ID {
 				continue
 			}
-			if q := p.quantity(); at.there && at.quantity != q {
-				return refuse(http.StatusConflict, "it prices %s, which measures %s and not %s", nameOf(k.point), at.quantity, q)
+			if q := p.quantity(); at.There && at.Quantity != q {
+				return price.Refuse(http.StatusConflict, "it prices %s, which measures %s and not %s", price.NameOf(k.Point), at.Quantity, q)
 			}
-			from, err := dayBegin(all[i].plan.Calendar(), since)
+			from, err := price.DayBegin(all[i].Plan.Calendar(), since)
 			if err != nil {
 				return err
 			}
-			touched := cut(cut(all[i].span, within), window.Span{From: from, To: record.MaxTime})
-			if err := correction("this", touched, all[i].plan.Calendar(), why); err != nil {
+			touched := price.Cut(price.Cut(all[i].Span, within), window.Span{From: from, To: record.MaxTime})
+			if err := correction("this", touched, all[i].Plan.Calendar(), why); err != nil {
 				return err
 			}
 		}
@@ -226,26 +227,26 @@ func (s *Service) mayReplace(ctx context.Context, b *book, p parsed, since tarif
 	return nil
 }
 
-func firstBasis(k contract.Kind) Basis {
+func firstBasis(k contract.Kind) price.Basis {
 	if k == contract.Tariff {
-		return Cost
+		return price.Cost
 	}
-	return Location
+	return price.Location
 }
 
 // removeDocument removes a document that nothing refers to. Its revisions stay.
 func (s *Service) removeDocument(ctx context.Context, n contract.Name, match int64, why string) error {
-	return s.change(ctx, func(b *book) error {
+	return s.change(ctx, func(b *price.Book) error {
 		old, there := b.Documents[n]
 		if !there {
-			return refuse(http.StatusNotFound, "there is no %s %q", n.Kind, string(n.ID))
+			return price.Refuse(http.StatusNotFound, "there is no %s %q", n.Kind, string(n.ID))
 		}
 		if err := matches(old.Revision, match); err != nil {
 			return err
 		}
 		for _, a := range b.Assignments {
 			if a.Kind == n.Kind && a.Document == n.ID {
-				return refuse(http.StatusConflict, "it prices %s from %s on; undo that assignment first", nameOf(a.Point), string(a.From))
+				return price.Refuse(http.StatusConflict, "it prices %s from %s on; undo that assignment first", price.NameOf(a.Point), string(a.From))
 			}
 		}
 		_, err := s.store.AddRevision(ctx, b.Number, contract.Document{Name: n, Body: old.Body, Gone: true, Who: s.opts.Actor(ctx), Why: why, At: s.opts.Now()})
@@ -255,25 +256,25 @@ func (s *Service) removeDocument(ctx context.Context, n contract.Name, match int
 
 // assign keeps an assignment.
 func (s *Service) assign(ctx context.Context, a contract.Assignment) (out contract.Assignment, err error) {
-	err = s.change(ctx, func(b *book) error {
+	err = s.change(ctx, func(b *price.Book) error {
 		if err := s.assignable(b, a); err != nil {
 			return err
 		}
 		a.Who, a.At, a.Number = s.opts.Actor(ctx), s.opts.Now(), int64(1)<<62
-		was := b.byPoint[pointKind{a.Point, a.Kind}]
+		was := b.Of(price.PointKind{Point: a.Point, Kind: a.Kind})
 		i := len(was)
 		for i > 0 && was[i-1].From > a.From {
 			i--
 		}
-		now, err := s.chain(b, slices.Insert(slices.Clone(was), i, a), firstBasis(a.Kind))
+		now, err := s.Chain(b, slices.Insert(slices.Clone(was), i, a), firstBasis(a.Kind))
 		if err != nil {
-			return refuse(http.StatusUnprocessableEntity, "%v", err)
+			return price.Refuse(http.StatusUnprocessableEntity, "%v", err)
 		}
-		before, err := s.chain(b, was, firstBasis(a.Kind))
+		before, err := s.Chain(b, was, firstBasis(a.Kind))
 		if err != nil {
 			return err
 		}
-		within, err := s.settled(ctx)
+		within, err := s.Settled(ctx)
 		if err != nil {
 			return err
 		}
@@ -282,10 +283,10 @@ func (s *Service) assign(ctx context.Context, a contract.Assignment) (out contra
 				continue
 			}
 			for _, old := range before {
-				if old.plan == nil || old.Document == a.Document && old.Export == a.Export {
+				if old.Plan == nil || old.Document == a.Document && old.Export == a.Export {
 					continue
 				}
-				if err := correction("this", cut(cut(x.span, within), old.span), s.site(a.Point).calendar, a.Why); err != nil {
+				if err := correction("this", price.Cut(price.Cut(x.Span, within), old.Span), s.Site(a.Point).Calendar, a.Why); err != nil {
 					return err
 				}
 			}
@@ -297,22 +298,22 @@ func (s *Service) assign(ctx context.Context, a contract.Assignment) (out contra
 }
 
 // assignable refuses what makes no sense.
-func (s *Service) assignable(b *book, a contract.Assignment) error {
-	at := s.site(a.Point)
+func (s *Service) assignable(b *price.Book, a contract.Assignment) error {
+	at := s.Site(a.Point)
 	no := func(format string, args ...any) error {
-		return refuse(http.StatusUnprocessableEntity, format, args...)
+		return price.Refuse(http.StatusUnprocessableEntity, format, args...)
 	}
 	switch {
-	case !at.there:
-		return refuse(http.StatusNotFound, "there is no %s in the model", nameOf(a.Point))
-	case at.quantity == "":
-		return no("what %s measures does not add up to an amount, and cannot be priced", nameOf(a.Point))
+	case !at.There:
+		return price.Refuse(http.StatusNotFound, "there is no %s in the model", price.NameOf(a.Point))
+	case at.Quantity == "":
+		return no("what %s measures does not add up to an amount, and cannot be priced", price.NameOf(a.Point))
 	case len(b.Assignments) >= MostAssignments:
 		return no("there are %d assignments; more are not kept", MostAssignments)
 	case a.Document == "" && a.Export != "":
 		return no("where nothing prices it, nothing has to be exported either")
 	}
-	if _, err := dayBegin(at.calendar, a.From); err != nil {
+	if _, err := price.DayBegin(at.Calendar, a.From); err != nil {
 		return no("from: %v", err)
 	}
 	if a.Document != "" {
@@ -324,17 +325,17 @@ func (s *Service) assignable(b *book, a contract.Assignment) error {
 		if err != nil {
 			return err
 		}
-		if q := p.quantity(); q != at.quantity {
-			return no("%s %s prices %s, and %s measures %s", a.Kind, string(a.Document), q, nameOf(a.Point), at.quantity)
+		if q := p.quantity(); q != at.Quantity {
+			return no("%s %s prices %s, and %s measures %s", a.Kind, string(a.Document), q, price.NameOf(a.Point), at.Quantity)
 		}
 	}
 	if a.Export != "" {
 		e := ledger.SensorPoint(a.Export)
-		switch x := s.site(e); {
-		case !x.there:
+		switch x := s.Site(e); {
+		case !x.There:
 			return no("export: there is no sensor %q in the model", string(a.Export))
-		case x.quantity != at.quantity:
-			return no("export: sensor %s does not measure %s", string(a.Export), at.quantity)
+		case x.Quantity != at.Quantity:
+			return no("export: sensor %s does not measure %s", string(a.Export), at.Quantity)
 		case e == a.Point:
 			return no("export: it is the sensor itself; what it gives back is below zero already")
 		}
@@ -344,12 +345,12 @@ func (s *Service) assignable(b *book, a contract.Assignment) error {
 
 // undo ends an assignment, as if it had never been.
 func (s *Service) undo(ctx context.Context, id, why string) (out contract.Assignment, err error) {
-	err = s.change(ctx, func(b *book) (err error) {
+	err = s.change(ctx, func(b *price.Book) (err error) {
 		out, err = s.store.UndoAssignment(ctx, b.Number, id, s.opts.Actor(ctx), why, s.opts.Now())
 		return err
 	})
 	if errors.Is(err, contract.ErrNotFound) {
-		return out, refuse(http.StatusNotFound, "there is no assignment %.60q", id)
+		return out, price.Refuse(http.StatusNotFound, "there is no assignment %.60q", id)
 	}
 	return out, err
 }
@@ -359,10 +360,10 @@ func (s *Service) putQuotes(ctx context.Context, name, unit, why string, all []t
 	if err := checkQuotes(name, unit, all); err != nil {
 		return out, err
 	}
-	err = s.change(ctx, func(b *book) error {
+	err = s.change(ctx, func(b *price.Book) error {
 		was, there := b.Series[name]
 		if !there && len(b.Series) >= MostSeries {
-			return refuse(http.StatusUnprocessableEntity, "there are %d series; more are not kept", MostSeries)
+			return price.Refuse(http.StatusUnprocessableEntity, "there are %d series; more are not kept", MostSeries)
 		}
 		if there && unit == "" {
 			unit = was.Unit
@@ -407,30 +408,26 @@ func checkQuotes(name, unit string, all []tariff.Quote) error {
 }
 
 // mayRequote refuses to change prices silently that were priced by.
-func (s *Service) mayRequote(ctx context.Context, b *book, name string, since record.Millis, why string) error {
+func (s *Service) mayRequote(ctx context.Context, b *price.Book, name string, since record.Millis, why string) error {
 	if since == record.MaxTime || why != "" {
 		return nil
 	}
-	within, err := s.settled(ctx)
+	within, err := s.Settled(ctx)
 	if err != nil {
 		return err
 	}
-	for k := range b.byPoint {
-		bases := []Basis{Cost}
-		if k.kind == contract.Factors {
-			bases = []Basis{Location, Market}
-		}
-		for _, basis := range bases {
-			all, err := s.stretches(b, k.point, basis)
+	for k := range b.Points() {
+		for _, basis := range price.Bases(k.Kind) {
+			all, err := s.Stretches(b, k.Point, basis)
 			if err != nil {
 				return err
 			}
 			for i := range all {
-				if all[i].plan == nil || !slices.Contains(all[i].plan.Series(), name) {
+				if all[i].Plan == nil || !slices.Contains(all[i].Plan.Series(), name) {
 					continue
 				}
-				touched := cut(cut(all[i].span, within), window.Span{From: since, To: record.MaxTime})
-				if err := correction("this", touched, all[i].plan.Calendar(), why); err != nil {
+				touched := price.Cut(price.Cut(all[i].Span, within), window.Span{From: since, To: record.MaxTime})
+				if err := correction("this", touched, all[i].Plan.Calendar(), why); err != nil {
 					return err
 				}
 			}
@@ -443,7 +440,7 @@ func (s *Service) mayRequote(ctx context.Context, b *book, name string, since re
 func reason(why string) (string, error) {
 	why = strings.TrimSpace(why)
 	if len(why) > MostWhy {
-		return "", refuse(http.StatusUnprocessableEntity, "the reason is longer than %d bytes", MostWhy)
+		return "", price.Refuse(http.StatusUnprocessableEntity, "the reason is longer than %d bytes", MostWhy)
 	}
 	return why, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
+	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -53,7 +54,7 @@ const notesAtOnce = 5_000
 // something has touched. It tells whether there may be more. Run calls it; it is
 // for tests, too.
 func (s *Service) Step(ctx context.Context) (more bool, err error) {
-	b, err := s.current(ctx)
+	b, err := s.Current(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -66,7 +67,7 @@ func (s *Service) Step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	within, err := s.settled(ctx)
+	within, err := s.Settled(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -82,18 +83,14 @@ func (s *Service) Step(ctx context.Context) (more bool, err error) {
 	for _, x := range kept {
 		states[stateKey{x.Assignment, x.Basis}] = x
 	}
-	for k := range b.byPoint {
-		bases := []Basis{Cost}
-		if k.kind == contract.Factors {
-			bases = []Basis{Location, Market}
-		}
-		for _, basis := range bases {
-			all, err := s.stretches(b, k.point, basis)
+	for k := range b.Points() {
+		for _, basis := range price.Bases(k.Kind) {
+			all, err := s.Stretches(b, k.Point, basis)
 			if err != nil {
 				return false, err
 			}
 			for i := range all {
-				if all[i].plan == nil {
+				if all[i].Plan == nil {
 					continue
 				}
 				key := stateKey{all[i].ID, string(basis)}
@@ -103,7 +100,7 @@ func (s *Service) Step(ctx context.Context) (more bool, err error) {
 				}
 				delete(states, key)
 				if err := s.days(ctx, b, &all[i], was, touched, within); err != nil {
-					return false, fmt.Errorf("price days of %s: %w", nameOf(k.point), err)
+					return false, fmt.Errorf("price days of %s: %w", price.NameOf(k.Point), err)
 				}
 			}
 		}
@@ -120,34 +117,34 @@ func (s *Service) Step(ctx context.Context) (more bool, err error) {
 	if err := s.store.SetProgress(ctx, last); err != nil {
 		return false, err
 	}
-	return len(notes) == notesAtOnce, s.opts.Ledger.DropNotes(ctx, last-notesKept)
+	return len(notes) == notesAtOnce, s.opts.Ledger.DropNotes(ctx, last-price.NotesKept)
 }
 
 type stateKey struct{ assignment, basis string }
 
 // days prices the days of a stretch that are due.
-func (s *Service) days(ctx context.Context, b *book, x *stretch, was *contract.State, touched map[int64][]window.Span, within window.Span) error {
-	ids, err := s.opts.Ledger.IDs(ctx, x.points(), true)
+func (s *Service) days(ctx context.Context, b *price.Book, x *price.Stretch, was *contract.State, touched map[int64][]window.Span, within window.Span) error {
+	ids, err := s.opts.Ledger.IDs(ctx, x.Points(), true)
 	if err != nil {
 		return err
 	}
-	c := x.plan.Calendar()
+	c := x.Plan.Calendar()
 	// Whole days of what is settled.
-	target := window.Span{From: x.span.From, To: min(x.span.To, c.Span(window.Day, within.To).From)}
+	target := window.Span{From: x.Span.From, To: min(x.Span.To, c.Span(window.Day, within.To).From)}
 	if within.From > target.From {
 		target.From = c.Span(window.Day, within.From).From
 	}
-	if within.To == 0 || empty(target) {
+	if within.To == 0 || price.Empty(target) {
 		return nil
 	}
 	state := contract.State{
-		Assignment: x.ID, Basis: string(x.basis), Revision: x.revision, Terms: x.shape(), From: target.From, Until: target.To, Series: make(map[string]int64),
+		Assignment: x.ID, Basis: string(x.Basis), Revision: x.Revision, Terms: x.Shape(), From: target.From, Until: target.To, Series: make(map[string]int64),
 	}
-	for _, name := range x.plan.Series() {
+	for _, name := range x.Plan.Series() {
 		state.Series[name] = b.Series[name].Number
 	}
 	if was != nil && was.Terms != state.Terms && was.Revision != 0 {
-		if err := s.store.DropDays(ctx, x.ID, string(x.basis)); err != nil {
+		if err := s.store.DropDays(ctx, x.ID, string(x.Basis)); err != nil {
 			return err
 		}
 		was = nil
@@ -164,7 +161,7 @@ func (s *Service) days(ctx context.Context, b *book, x *stretch, was *contract.S
 		}
 	}
 	for _, at := range stale {
-		if at = cut(at, target); empty(at) {
+		if at = price.Cut(at, target); price.Empty(at) {
 			continue
 		}
 		var days []window.Span
@@ -174,18 +171,14 @@ func (s *Service) days(ctx context.Context, b *book, x *stretch, was *contract.S
 		for len(days) > 0 {
 			some := days[:min(len(days), daysAtOnce)]
 			days = days[len(some):]
-			priced := make([]Priced, len(some))
-			into := make([]*Priced, len(some))
-			for i := range some {
-				priced[i].Span, into[i] = some[i], &priced[i]
-			}
-			if err := s.walk(ctx, x, some, into, true); err != nil {
+			priced, err := s.Bills(ctx, x, some)
+			if err != nil {
 				return err
 			}
 			rows := make([]contract.Day, 0, len(some))
 			for _, p := range priced {
 				rows = append(rows, contract.Day{
-					Start: p.Span.From, Until: p.Span.To, Point: ids[0], Document: x.Document, Revision: x.revision, Currency: p.Sum.Currency,
+					Start: p.Span.From, Until: p.Span.To, Point: ids[0], Document: x.Document, Revision: x.Revision, Currency: p.Sum.Currency,
 					Known: p.Sum.Known, Cost: p.Sum.Cost, Credit: p.Sum.Credit, Total: p.Sum.Total, Estimated: p.Sum.Estimated,
 					Taken: int64(p.Sum.Taken), Given: int64(p.Sum.Given), Measured: p.Sum.Measured, Unpriced: p.Sum.Unpriced,
 					Completeness: p.Sum.Covered / float64(p.Span.Length()),
@@ -218,8 +211,8 @@ func same(a, b contract.State) bool {
 
 // stale gives what has to be priced again of what was priced in a state, and what
 // was not priced yet.
-func (s *Service) stale(ctx context.Context, x *stretch, was, state *contract.State, touched map[int64][]window.Span, ids []int64) ([]window.Span, error) {
-	c := x.plan.Calendar()
+func (s *Service) stale(ctx context.Context, x *price.Stretch, was, state *contract.State, touched map[int64][]window.Span, ids []int64) ([]window.Span, error) {
+	c := x.Plan.Calendar()
 	from, err := s.differs(ctx, x, was, state) // all from here on
 	if err != nil {
 		return nil, err
@@ -228,7 +221,7 @@ func (s *Service) stale(ctx context.Context, x *stretch, was, state *contract.St
 	for _, id := range ids {
 		for _, t := range touched[id] {
 			day := c.Span(window.Day, t.From).From
-			if x.plan.Since(t.To) < t.To { // it counts for days after it, too
+			if x.Plan.Since(t.To) < t.To { // it counts for days after it, too
 				from = min(from, day)
 				continue
 			}
@@ -244,7 +237,7 @@ func (s *Service) stale(ctx context.Context, x *stretch, was, state *contract.St
 const mostRevisions = 1_000
 
 // differs tells from when on the prices are others than in the state.
-func (s *Service) differs(ctx context.Context, x *stretch, was, state *contract.State) (record.Millis, error) {
+func (s *Service) differs(ctx context.Context, x *price.Stretch, was, state *contract.State) (record.Millis, error) {
 	from := record.Millis(math.MaxInt64)
 	if was.Revision != state.Revision {
 		all, err := s.store.Revisions(ctx, contract.Name{Kind: x.Kind, ID: x.Document}, mostRevisions)
@@ -258,7 +251,7 @@ func (s *Service) differs(ctx context.Context, x *stretch, was, state *contract.
 			if d.Revision <= was.Revision || d.Since == "" {
 				continue
 			}
-			at, err := dayBegin(x.plan.Calendar(), d.Since)
+			at, err := price.DayBegin(x.Plan.Calendar(), d.Since)
 			if err != nil {
 				return 0, err
 			}
@@ -279,7 +272,7 @@ func (s *Service) differs(ctx context.Context, x *stretch, was, state *contract.
 		}
 		for _, p := range all {
 			if p.Number > old {
-				from = min(from, x.plan.Calendar().Span(window.Day, p.Begin).From)
+				from = min(from, x.Plan.Calendar().Span(window.Day, p.Begin).From)
 			}
 		}
 	}
@@ -288,7 +281,7 @@ func (s *Service) differs(ctx context.Context, x *stretch, was, state *contract.
 
 // merge joins spans that touch, and leaves out empty ones.
 func merge(all []window.Span) []window.Span {
-	all = slices.DeleteFunc(all, empty)
+	all = slices.DeleteFunc(all, price.Empty)
 	slices.SortFunc(all, func(a, b window.Span) int { return int(min(max(a.From-b.From, -1), 1)) })
 	var out []window.Span
 	for _, a := range all {

@@ -11,8 +11,7 @@
 // amounts without a price, are told beside every sum.
 //
 // Costs up to now contain what is not settled yet, as an estimate. They are
-// carried on from what was priced before, and a whole year is only priced again
-// when something of it has changed.
+// carried on from what was priced before (package price).
 //
 // The costs of whole days are kept in SQL (package contract); one process of an
 // installation computes them.

@@ -1,4 +1,4 @@
-package cost
+package price
 
 import (
 	"context"
@@ -20,7 +20,8 @@ const (
 	MostWindows = 40_000
 )
 
-const quarter record.Millis = window.QuarterLength
+// Quarter is a quarter of an hour.
+const Quarter record.Millis = window.QuarterLength
 
 // quartersAtOnce is how many quarters of an hour are in memory.
 const quartersAtOnce = 10_000
@@ -59,11 +60,11 @@ func magnitude(a energy.Amount) energy.Amount {
 
 // feed hands what was measured in a span of a stretch, or of those before it
 // that count, to f, in order and without a hole.
-func (s *Service) feed(ctx context.Context, x *stretch, at window.Span, f func(measure) error) error {
-	for _, p := range append(slices.Clone(x.earlier), piece{x.span, x.Export}) {
-		part := cut(p.span, at)
-		for from := part.From; from < part.To; from += quartersAtOnce * quarter {
-			to := min(from+quartersAtOnce*quarter, part.To)
+func (s *Service) feed(ctx context.Context, x *Stretch, at window.Span, f func(measure) error) error {
+	for _, p := range append(slices.Clone(x.earlier), piece{x.Span, x.Export}) {
+		part := Cut(p.span, at)
+		for from := part.From; from < part.To; from += quartersAtOnce * Quarter {
+			to := min(from+quartersAtOnce*Quarter, part.To)
 			rows, _, err := s.opts.Windows.Windows(ctx, x.Point, window.Quarter, from, to)
 			if err != nil {
 				return err
@@ -89,18 +90,18 @@ func (s *Service) feed(ctx context.Context, x *stretch, at window.Span, f func(m
 }
 
 // since is from when on windows count for what is priced from a moment on.
-func (x *stretch) since(from record.Millis) record.Millis {
-	first := x.span.From
+func (x *Stretch) since(from record.Millis) record.Millis {
+	first := x.Span.From
 	if len(x.earlier) > 0 {
 		first = x.earlier[0].span.From
 	}
-	return max(x.plan.Since(from), min(first, from))
+	return max(x.Plan.Since(from), min(first, from))
 }
 
 // quotes reads the series that the plan of a stretch names.
-func (s *Service) quotes(ctx context.Context, x *stretch, at window.Span) (map[string][]tariff.Quote, error) {
+func (s *Service) quotes(ctx context.Context, x *Stretch, at window.Span) (map[string][]tariff.Quote, error) {
 	out := make(map[string][]tariff.Quote)
-	for _, name := range x.plan.Series() {
+	for _, name := range x.Plan.Series() {
 		var err error
 		if out[name], err = s.store.Quotes(ctx, name, at.From, at.To); err != nil {
 			return nil, err
@@ -130,10 +131,10 @@ type Sum struct {
 	Covered                        float64 // ms that readings speak of, of all members
 }
 
-// add adds a bill; the error says that it is in another currency.
-func (x *Sum) add(b *tariff.Bill, covered float64) error {
+// Add adds a bill; the error says that it is in another currency.
+func (x *Sum) Add(b *tariff.Bill, covered float64) error {
 	if x.Currency != "" && b.Currency != x.Currency {
-		return refuse(http.StatusUnprocessableEntity, "the tariffs of this time are in %s and in %s, which cannot be added up; ask for the time of each alone", x.Currency, b.Currency)
+		return Refuse(http.StatusUnprocessableEntity, "the tariffs of this time are in %s and in %s, which cannot be added up; ask for the time of each alone", x.Currency, b.Currency)
 	}
 	x.Currency = b.Currency
 	if b.Known && b.Measured > 0 {
@@ -173,23 +174,23 @@ func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at wind
 		return nil, err
 	}
 	defer done()
-	b, err := s.current(ctx)
+	b, err := s.Current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.stretches(b, p, basis)
+	all, err := s.Stretches(b, p, basis)
 	if err != nil {
 		return nil, err
 	}
-	settled, err := s.settled(ctx)
+	settled, err := s.Settled(ctx)
 	if err != nil {
 		return nil, err
 	}
 	out := &Bill{Span: at, Settled: settled.To}
 	for i := range all {
 		x := &all[i]
-		period := cut(x.span, at)
-		if x.plan == nil || empty(period) {
+		period := Cut(x.Span, at)
+		if x.Plan == nil || Empty(period) {
 			continue
 		}
 		r, err := s.walker(ctx, x, period, period)
@@ -207,12 +208,12 @@ func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at wind
 		}
 		bill, err := r.Bill()
 		if err != nil {
-			return nil, refuse(http.StatusUnprocessableEntity, "%v", err)
+			return nil, Refuse(http.StatusUnprocessableEntity, "%v", err)
 		}
-		if err := out.Sum.add(&bill, covered); err != nil {
+		if err := out.Sum.Add(&bill, covered); err != nil {
 			return nil, err
 		}
-		out.Parts = append(out.Parts, Part{Assignment: x.Assignment, Revision: x.revision, PerUnit: x.plan.PerUnit(), Bill: bill, Completeness: covered / float64(period.Length())})
+		out.Parts = append(out.Parts, Part{Assignment: x.Assignment, Revision: x.Revision, PerUnit: x.Plan.PerUnit(), Bill: bill, Completeness: covered / float64(period.Length())})
 	}
 	return out, nil
 }
@@ -220,11 +221,11 @@ func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at wind
 func bounded(at window.Span) error {
 	switch {
 	case at.From >= at.To:
-		return refuse(http.StatusUnprocessableEntity, "from (%s) is not before to (%s)", at.From, at.To)
+		return Refuse(http.StatusUnprocessableEntity, "from (%s) is not before to (%s)", at.From, at.To)
 	case at.Length() > MostDays*86_400_000:
-		return refuse(http.StatusUnprocessableEntity, "at most %d days are priced at once; ask for a shorter time", MostDays)
-	case at.From%quarter != 0 || at.To%quarter != 0:
-		return refuse(http.StatusUnprocessableEntity, "costs begin and end at a quarter of an hour; %s or %s is none", at.From, at.To)
+		return Refuse(http.StatusUnprocessableEntity, "at most %d days are priced at once; ask for a shorter time", MostDays)
+	case at.From%Quarter != 0 || at.To%Quarter != 0:
+		return Refuse(http.StatusUnprocessableEntity, "costs begin and end at a quarter of an hour; %s or %s is none", at.From, at.To)
 	}
 	return nil
 }
@@ -247,39 +248,39 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size
 		return nil, 0, err
 	}
 	defer done()
-	b, err := s.current(ctx)
+	b, err := s.Current(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	for w := range s.site(p).calendar.Spans(size, at.From, at.To) {
+	for w := range s.Site(p).Calendar.Spans(size, at.From, at.To) {
 		if len(out) == MostWindows {
-			return nil, 0, refuse(http.StatusUnprocessableEntity, "more than %d windows; ask for a shorter time or longer windows", MostWindows)
+			return nil, 0, Refuse(http.StatusUnprocessableEntity, "more than %d windows; ask for a shorter time or longer windows", MostWindows)
 		}
 		out = append(out, Priced{Span: w})
 	}
 	if len(out) == 0 || size < window.Quarter {
-		return nil, 0, refuse(http.StatusUnprocessableEntity, "from is not before to, or the windows are shorter than those that are kept")
+		return nil, 0, Refuse(http.StatusUnprocessableEntity, "from is not before to, or the windows are shorter than those that are kept")
 	}
 	if err := bounded(window.Span{From: out[0].Span.From, To: out[len(out)-1].Span.To}); err != nil {
 		return nil, 0, err
 	}
-	all, err := s.stretches(b, p, basis)
+	all, err := s.Stretches(b, p, basis)
 	if err != nil {
 		return nil, 0, err
 	}
-	within, err := s.settled(ctx)
+	within, err := s.Settled(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	for i := range all {
 		x := &all[i]
-		if x.plan == nil {
+		if x.Plan == nil {
 			continue
 		}
 		var spans []window.Span
 		var into []*Priced
 		for k := range out {
-			if part := cut(out[k].Span, x.span); !empty(part) {
+			if part := Cut(out[k].Span, x.Span); !Empty(part) {
 				spans, into = append(spans, part), append(into, &out[k])
 			}
 		}
@@ -290,9 +291,19 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size
 	return out, within.To, nil
 }
 
+// Bills prices spans of a stretch, which follow one another, each for itself.
+func (s *Service) Bills(ctx context.Context, x *Stretch, spans []window.Span) ([]Priced, error) {
+	out := make([]Priced, len(spans))
+	into := make([]*Priced, len(spans))
+	for i := range spans {
+		out[i].Span, into[i] = spans[i], &out[i]
+	}
+	return out, s.walk(ctx, x, spans, into, true)
+}
+
 // walk prices spans that follow one another, and adds to what is known of each.
 // With bills each is priced for itself.
-func (s *Service) walk(ctx context.Context, x *stretch, spans []window.Span, into []*Priced, bills bool) error {
+func (s *Service) walk(ctx context.Context, x *Stretch, spans []window.Span, into []*Priced, bills bool) error {
 	if len(spans) == 0 {
 		return nil
 	}
@@ -316,14 +327,14 @@ func (s *Service) walk(ctx context.Context, x *stretch, spans []window.Span, int
 		sum := &into[i].Sum
 		if !bills {
 			sum.Covered += covered
-			sum.Currency = x.plan.Currency()
+			sum.Currency = x.Plan.Currency()
 			return nil
 		}
 		bill, err := r.Bill()
 		if err != nil {
 			return err
 		}
-		return sum.add(&bill, covered)
+		return sum.Add(&bill, covered)
 	}
 	err = s.feed(ctx, x, whole, func(m measure) error {
 		for m.Span.From >= spans[i].To {
@@ -378,13 +389,13 @@ func (x *Sum) measured(m measure, priced bool) {
 
 // walker makes a pricer of a period at the end of, or as long as, a span, and
 // tells it what was before the span.
-func (s *Service) walker(ctx context.Context, x *stretch, whole, period window.Span) (*tariff.Pricer, error) {
+func (s *Service) walker(ctx context.Context, x *Stretch, whole, period window.Span) (*tariff.Pricer, error) {
 	before := window.Span{From: x.since(whole.From), To: whole.From}
 	series, err := s.quotes(ctx, x, window.Span{From: before.From, To: whole.To})
 	if err != nil {
 		return nil, err
 	}
-	r, err := x.plan.Price(period, series)
+	r, err := x.Plan.Price(period, series)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package cost
+package price
 
 import (
 	"cmp"
@@ -23,9 +23,9 @@ import (
 // of a year takes a megabyte in each that uses one.
 const mostEntries = 300
 
-// notesKept is how many notes of what changed stay, so that everybody who keeps
+// NotesKept is how many notes of what changed stay, so that everybody who keeps
 // something sees them.
-const notesKept = 10_000
+const NotesKept = 10_000
 
 // openFor is for how long what is known of the open time is taken for new.
 const openFor = 5 * time.Second
@@ -78,10 +78,10 @@ func (s *Service) entry(k entryKey) *entry {
 	return e
 }
 
-// shape is what the assignments say of it, but for its end.
-func (x *stretch) shape() string {
+// Shape is what the assignments say of it, but for its end.
+func (x *Stretch) Shape() string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s %s %v %s", x.Document, x.plan.Calendar().Zone(), x.span.From, x.Export)
+	fmt.Fprintf(&t, "%s %s %v %s", x.Document, x.Plan.Calendar().Zone(), x.Span.From, x.Export)
 	for _, p := range x.earlier {
 		fmt.Fprintf(&t, " %v %s", p.span, p.export)
 	}
@@ -89,17 +89,17 @@ func (x *stretch) shape() string {
 }
 
 // terms is all that pricing depends on besides what is measured.
-func (x *stretch) terms(b *book) string {
+func (x *Stretch) terms(b *Book) string {
 	var t strings.Builder
-	fmt.Fprintf(&t, "%s %v %d", x.shape(), x.span.To, x.revision)
-	for _, name := range x.plan.Series() {
+	fmt.Fprintf(&t, "%s %v %d", x.Shape(), x.Span.To, x.Revision)
+	for _, name := range x.Plan.Series() {
 		fmt.Fprintf(&t, " %s %d", name, b.Series[name].Number)
 	}
 	return t.String()
 }
 
-// points are those whose windows a stretch prices.
-func (x *stretch) points() []ledger.Point {
+// Points are those whose windows a stretch prices.
+func (x *Stretch) Points() []ledger.Point {
 	out := []ledger.Point{x.Point}
 	for _, p := range append(slices.Clone(x.earlier), piece{export: x.Export}) {
 		if p.export != "" {
@@ -113,12 +113,12 @@ func (x *stretch) points() []ledger.Point {
 // that is settled, and the time that readings speak of. It is the caller's own.
 // Only what is new since the last time is priced, unless something of the past
 // has changed.
-func (s *Service) running(ctx context.Context, b *book, x *stretch, period window.Span, settled record.Millis) (*tariff.Pricer, float64, error) {
-	ids, err := s.opts.Ledger.IDs(ctx, x.points(), false)
+func (s *Service) running(ctx context.Context, b *Book, x *Stretch, period window.Span, settled record.Millis) (*tariff.Pricer, float64, error) {
+	ids, err := s.opts.Ledger.IDs(ctx, x.Points(), false)
 	if err != nil {
 		return nil, 0, err
 	}
-	e := s.entry(entryKey{x.ID, x.basis, period})
+	e := s.entry(entryKey{x.ID, x.Basis, period})
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	terms, stale, newest := x.terms(b), false, int64(0)
@@ -132,7 +132,7 @@ func (s *Service) running(ctx context.Context, b *book, x *stretch, period windo
 		}
 		stale = stale || touched
 	}
-	if e.pricer == nil || e.terms != terms || stale || newest-e.note > notesKept/2 {
+	if e.pricer == nil || e.terms != terms || stale || newest-e.note > NotesKept/2 {
 		e.pricer = nil
 		r, err := s.walker(ctx, x, period, period)
 		if err != nil {
@@ -183,7 +183,7 @@ func (s *Service) openOf(ctx context.Context, p ledger.Point, settled, now recor
 }
 
 func (s *Service) onAsBefore(ctx context.Context, p ledger.Point, settled, now record.Millis) ([]ledger.Row, error) {
-	last, _, err := s.opts.Windows.Windows(ctx, p, window.Quarter, settled-4*quarter, settled)
+	last, _, err := s.opts.Windows.Windows(ctx, p, window.Quarter, settled-4*Quarter, settled)
 	if err != nil {
 		return nil, err
 	}
@@ -195,10 +195,10 @@ func (s *Service) onAsBefore(ctx context.Context, p ledger.Point, settled, now r
 		return nil, nil
 	}
 	var out []ledger.Row
-	for at := settled; at < now && len(out) < 96; at += quarter {
+	for at := settled; at < now && len(out) < 96; at += Quarter {
 		r := last[i]
-		r.Start, r.End = at, at+quarter
-		part := float64(min(r.End, now)-at) / float64(quarter)
+		r.Start, r.End = at, at+Quarter
+		part := float64(min(r.End, now)-at) / float64(Quarter)
 		if r.Amount, err = energy.Of(r.Amount.Float64() * part); err != nil {
 			return nil, err
 		}
@@ -226,7 +226,7 @@ func guesses(rows, exports []ledger.Row, exporting bool, at window.Span) []measu
 			export = &exports[k]
 		}
 		m := join(&r, export)
-		m.Span.To = m.Span.From + quarter
+		m.Span.To = m.Span.From + Quarter
 		m.Estimated, m.ExportEstimated = m.Amount, m.Export
 		out = append(out, m)
 	}
@@ -243,14 +243,14 @@ type UpToNow struct {
 }
 
 // upToNow prices a period up to now.
-func (s *Service) upToNow(ctx context.Context, b *book, all []stretch, period window.Span, settled, now record.Millis) (out UpToNow, last *tariff.Pricer, err error) {
+func (s *Service) upToNow(ctx context.Context, b *Book, all []Stretch, period window.Span, settled, now record.Millis) (out UpToNow, last *tariff.Pricer, err error) {
 	out.Span = period
 	// The clock of who settles may be ahead.
-	until := min(max((now+quarter-1)/quarter*quarter, settled), period.To)
+	until := min(max((now+Quarter-1)/Quarter*Quarter, settled), period.To)
 	for i := range all {
 		x := &all[i]
-		of := cut(x.span, period)
-		if x.plan == nil || empty(of) || of.From >= until {
+		of := Cut(x.Span, period)
+		if x.Plan == nil || Empty(of) || of.From >= until {
 			continue
 		}
 		r, covered, err := s.running(ctx, b, x, of, settled)
@@ -260,7 +260,7 @@ func (s *Service) upToNow(ctx context.Context, b *book, all []stretch, period wi
 		if of.To > now {
 			last = r.Clone()
 		}
-		if ahead := cut(of, window.Span{From: settled, To: until}); !empty(ahead) {
+		if ahead := Cut(of, window.Span{From: settled, To: until}); !Empty(ahead) {
 			rows, err := s.openOf(ctx, x.Point, settled, now)
 			if err != nil {
 				return out, nil, err
@@ -282,7 +282,7 @@ func (s *Service) upToNow(ctx context.Context, b *book, all []stretch, period wi
 		if err != nil {
 			return out, nil, err
 		}
-		if err := out.Sum.add(&bill, covered); err != nil {
+		if err := out.Sum.Add(&bill, covered); err != nil {
 			return out, nil, err
 		}
 	}
@@ -321,18 +321,18 @@ func (s *Service) Now(ctx context.Context, p ledger.Point, basis Basis) (*Now, e
 		return nil, err
 	}
 	now := record.MillisOf(s.opts.Now())
-	i := slices.IndexFunc(all, func(x stretch) bool { return x.span.Holds(now) })
-	if i < 0 || all[i].plan == nil {
-		return nil, refuse(http.StatusNotFound, "nothing prices %s now; assign a document to it with POST /api/v1/costs/assignments", nameOf(p))
+	i := slices.IndexFunc(all, func(x Stretch) bool { return x.Span.Holds(now) })
+	if i < 0 || all[i].Plan == nil {
+		return nil, Refuse(http.StatusNotFound, "nothing prices %s now; assign a document to it with POST /api/v1/costs/assignments", NameOf(p))
 	}
 	x := &all[i]
-	out := &Now{At: now, Settled: within.To, Plan: x.plan, Revision: x.revision}
+	out := &Now{At: now, Settled: within.To, Plan: x.Plan, Revision: x.Revision}
 	var pricer *tariff.Pricer
 	for _, of := range []struct {
 		size window.Size
 		to   *UpToNow
 	}{{window.Year, &out.Year}, {window.Month, &out.Month}, {window.Day, &out.Day}} {
-		if *of.to, pricer, err = s.upToNow(ctx, b, all, x.plan.Calendar().Span(of.size, now), within.To, now); err != nil {
+		if *of.to, pricer, err = s.upToNow(ctx, b, all, x.Plan.Calendar().Span(of.size, now), within.To, now); err != nil {
 			return nil, err
 		}
 	}
@@ -346,7 +346,7 @@ func (s *Service) Now(ctx context.Context, p ledger.Point, basis Basis) (*Now, e
 
 // flow sets what is taken at the moment: the average of the newest quarter of an
 // hour that has one.
-func (s *Service) flow(ctx context.Context, x *stretch, n *Now) error {
+func (s *Service) flow(ctx context.Context, x *Stretch, n *Now) error {
 	average := func(p ledger.Point) (energy.Amount, bool, error) {
 		rows, err := s.openOf(ctx, p, n.Settled, n.At)
 		if err != nil {
@@ -379,16 +379,16 @@ func (s *Service) flow(ctx context.Context, x *stretch, n *Now) error {
 }
 
 // look reads what prices a point, and what is settled.
-func (s *Service) look(ctx context.Context, p ledger.Point, basis Basis) (*book, []stretch, window.Span, error) {
-	b, err := s.current(ctx)
+func (s *Service) look(ctx context.Context, p ledger.Point, basis Basis) (*Book, []Stretch, window.Span, error) {
+	b, err := s.Current(ctx)
 	if err != nil {
 		return nil, nil, window.Span{}, err
 	}
-	all, err := s.stretches(b, p, basis)
+	all, err := s.Stretches(b, p, basis)
 	if err != nil {
 		return nil, nil, window.Span{}, err
 	}
-	within, err := s.settled(ctx)
+	within, err := s.Settled(ctx)
 	return b, all, within, err
 }
 
@@ -410,10 +410,10 @@ type Used struct {
 // kept.
 func (s *Service) Used(ctx context.Context, p ledger.Point, size window.Size) (Used, error) {
 	if size < window.Day || !size.Valid() {
-		return Used{}, refuse(http.StatusUnprocessableEntity, "budgets are of a day, week, month or year")
+		return Used{}, Refuse(http.StatusUnprocessableEntity, "budgets are of a day, week, month or year")
 	}
 	now := record.MillisOf(s.opts.Now())
-	out := Used{Span: s.site(p).calendar.Span(size, now)}
+	out := Used{Span: s.Site(p).Calendar.Span(size, now)}
 	rows, settled, err := s.opts.Windows.Windows(ctx, p, size, now, now+1)
 	if err != nil {
 		return out, err
@@ -448,7 +448,7 @@ func (s *Service) Used(ctx context.Context, p ledger.Point, size window.Size) (U
 // settled is kept. Without a tariff the sum is not known.
 func (s *Service) Spent(ctx context.Context, p ledger.Point, from record.Millis) (UpToNow, record.Millis, error) {
 	now := record.MillisOf(s.opts.Now())
-	if err := bounded(window.Span{From: from, To: (now + quarter - 1) / quarter * quarter}); err != nil {
+	if err := bounded(window.Span{From: from, To: (now + Quarter - 1) / Quarter * Quarter}); err != nil {
 		return UpToNow{}, 0, err
 	}
 	done, err := s.slot(ctx)
@@ -464,11 +464,4 @@ func (s *Service) Spent(ctx context.Context, p ledger.Point, from record.Millis)
 	period := window.Span{From: from, To: min(from+(MostDays+1)*86_400_000, record.MaxTime)}
 	out, _, err := s.upToNow(ctx, b, all, period, within.To, now)
 	return out, within.To, err
-}
-
-func nameOf(p ledger.Point) string {
-	if p.Hierarchy == "" {
-		return "sensor " + p.Name
-	}
-	return "group " + p.Name
 }
