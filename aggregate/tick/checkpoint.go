@@ -49,9 +49,9 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	readings := len(e.last)
+	readings := 2 * len(e.last)
 	for _, bin := range e.bins {
-		readings += min(len(bin.slot), len(e.last))
+		readings += min(len(bin.slot), 2*len(e.last))
 	}
 	out := appendBlock(make([]byte, 0, len(head)+32*readings), head)
 	var b record.Batch
@@ -63,12 +63,18 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 			b.Reset()
 		}
 	}
-	for s := range e.last { // one record a sensor: no index, no look-up
+	for s := range e.last {
 		if e.last[s].at == never {
 			continue
 		}
-		b.Sensors, b.Times, b.Values = append(b.Sensors, e.names[s]), append(b.Times, e.last[s].at), append(b.Values, e.last[s].value)
-		if b.Len() == checkpointBatch {
+		b.Sensors = append(b.Sensors, e.names[s])
+		for _, r := range []reading{e.before[s], e.last[s]} {
+			if r.at != never {
+				b.Index = append(b.Index, uint32(len(b.Sensors)-1))
+				b.Times, b.Values = append(b.Times, r.at), append(b.Values, r.value)
+			}
+		}
+		if b.Len() >= checkpointBatch-1 {
 			flush()
 		}
 	}
@@ -76,21 +82,28 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 	out = appendBlock(out, nil) // between what is closed and what is open
 	// Open readings repeat sensors; where says which have a place in the batch.
 	where := make([]uint32, len(e.names))
-	// Of what a sensor read within one bin only the newest will ever count, the
-	// first of several for the same time. newest says which that is, plus one.
-	newest := make([]uint32, len(e.names))
+	// Of what a sensor read within one bin only the newest two will ever count,
+	// the first of several for the same time. These say which they are, plus one.
+	newest, second := make([]uint32, len(e.names)), make([]uint32, len(e.names))
 	for _, k := range e.keys {
 		bin := e.bins[k]
 		for i, s := range bin.slot {
-			if n := newest[s]; n == 0 || bin.at[i] > bin.at[n-1] {
-				newest[s] = uint32(i) + 1
+			switch n, m := newest[s], second[s]; {
+			case n == 0 || bin.at[i] > bin.at[n-1]:
+				newest[s], second[s] = uint32(i)+1, n
+			case bin.at[i] < bin.at[n-1] && (m == 0 || bin.at[i] > bin.at[m-1]):
+				second[s] = uint32(i) + 1
 			}
 		}
 		for i, s := range bin.slot {
-			if newest[s] != uint32(i)+1 {
+			switch uint32(i) + 1 {
+			case newest[s]:
+				newest[s] = 0
+			case second[s]:
+				second[s] = 0
+			default:
 				continue
 			}
-			newest[s] = 0
 			if where[s] == 0 {
 				b.Sensors = append(b.Sensors, e.names[s])
 				where[s] = uint32(len(b.Sensors))
@@ -157,7 +170,7 @@ func (e *Engine) Restore(data []byte) (seq uint64, err error) {
 			r := b.At(i)
 			s := e.slot(r.Sensor)
 			if !open {
-				e.take(s, r.Time, r.Value)
+				keep(&e.last[s], &e.before[s], r.Time, r.Value)
 				continue
 			}
 			bin := e.bin(gridUp(r.Time, e.timing.Base))

@@ -38,8 +38,8 @@ const (
 	always record.Millis = 1 << 62
 )
 
-// Engine keeps one partition's last readings and evaluates its part of every
-// hierarchy. Not safe for concurrent use.
+// Engine keeps one partition's last two readings of each sensor and evaluates
+// its part of every hierarchy. Not safe for concurrent use.
 type Engine struct {
 	timing     Timing
 	partition  int
@@ -47,8 +47,9 @@ type Engine struct {
 
 	slots   map[record.SensorID]uint32
 	names   []record.SensorID
-	last    []reading // per slot; at most as new as closed
-	view    []reading // last and what is open, for a preview
+	last    []reading                        // per slot; at most as new as closed
+	before  []reading                        // per slot: the newest before it, for the rates of counters
+	view    struct{ last, before []reading } // these with what is open, for a preview
 	columns *record.Columns[uint32]
 
 	bins    map[record.Millis]*bin // readings after closed, by the base tick that takes them in
@@ -98,6 +99,7 @@ type plan struct {
 	slot   []uint32
 	sign   []int8
 	maxAge []int64
+	rate   []*rating // per leaf, nil where no leaf of the partition is told as a rate
 	runs   []run
 }
 
@@ -106,6 +108,7 @@ type run struct {
 	group    uint32
 	from, to int32
 	meter    bool
+	rate     bool // of counters: what they rise by in an hour
 }
 
 // NewEngine makes the engine of one partition of so many. It hands what it has
@@ -258,6 +261,12 @@ func (e *Engine) localise(p Plan) *plan {
 			l.runs = append(l.runs, run{group: uint32(leaf.Group), from: int32(i), meter: leaf.Meter})
 			n++
 		}
+		if r := p.rating(at); r != nil {
+			if l.rate == nil {
+				l.rate = make([]*rating, len(mine))
+			}
+			l.rate[i], l.runs[n-1].rate = r, true
+		}
 		l.runs[n-1].to = int32(i) + 1
 		l.slot = append(l.slot, e.slot(leaf.Sensor))
 		l.sign = append(l.sign, leaf.Sign)
@@ -277,6 +286,7 @@ func (e *Engine) slot(id record.SensorID) uint32 {
 		e.slots[id] = s
 		e.names = append(e.names, id)
 		e.last = append(e.last, reading{at: never})
+		e.before = append(e.before, reading{at: never})
 	}
 	return s
 }
@@ -311,7 +321,7 @@ func (e *Engine) Step(stored record.Millis, b *record.Batch, known record.Millis
 		if t <= lo || t > hi {
 			if t <= e.closed {
 				e.late++
-				e.take(s, t, v)
+				keep(&e.last[s], &e.before[s], t, v)
 				continue
 			}
 			hi = gridUp(t, base)
@@ -329,14 +339,6 @@ func (e *Engine) Step(stored record.Millis, b *record.Batch, known record.Millis
 	e.stored = max(e.stored, stored)
 	if e.newest != never {
 		e.close(min(e.newest-record.Millis(e.timing.Grace), known), true)
-	}
-}
-
-// take makes a reading the sensor's last one if it is newer; of two for the
-// same time the first stays.
-func (e *Engine) take(s uint32, t record.Millis, v float64) {
-	if l := &e.last[s]; t > l.at {
-		l.at, l.value = t, v+0 // +0 turns -0 into 0
 	}
 }
 
@@ -525,11 +527,7 @@ func (e *Engine) awake() bool {
 
 func (e *Engine) apply(key record.Millis) {
 	b := e.bins[key]
-	for i, s := range b.slot {
-		if l := &e.last[s]; b.at[i] > l.at {
-			l.at, l.value = b.at[i], b.value[i]+0
-		}
-	}
+	b.apply(e.last, e.before)
 	delete(e.bins, key)
 	e.keys = e.keys[:copy(e.keys, e.keys[1:])]
 	b.slot, b.at, b.value = b.slot[:0], b.at[:0], b.value[:0]
@@ -540,6 +538,13 @@ func (e *Engine) apply(key record.Millis) {
 		if len(c.plans) > 0 {
 			c.wake(key - 1)
 		}
+	}
+}
+
+// apply takes the readings of a bin, slot by slot.
+func (b *bin) apply(last, before []reading) {
+	for i, s := range b.slot {
+		keep(&last[s], &before[s], b.at[i], b.value[i])
 	}
 }
 
@@ -557,7 +562,7 @@ func (c *course) at(t record.Millis) *plan {
 func (e *Engine) evaluate(c *course) {
 	t := c.next
 	p := c.at(t)
-	had := p.sum(e.last, t, func(tick PartialTick, more bool) {
+	had := p.sum(e.last, e.before, t, func(tick PartialTick, more bool) {
 		e.put(c, p, tick)
 		if more {
 			e.split(t)
@@ -581,7 +586,7 @@ func (e *Engine) evaluate(c *course) {
 
 // sum evaluates the plan's leaves at tick t and hands over the groups that have
 // a value, in parts if there are very many; it tells whether there were any.
-func (p *plan) sum(last []reading, t record.Millis, put func(tick PartialTick, more bool)) bool {
+func (p *plan) sum(last, before []reading, t record.Millis, put func(tick PartialTick, more bool)) bool {
 	tick := PartialTick{Time: t}
 	had := false
 	for _, r := range p.runs {
@@ -594,6 +599,12 @@ func (p *plan) sum(last []reading, t record.Millis, put func(tick PartialTick, m
 				continue
 			}
 			v := l.value
+			if r.rate {
+				known := false
+				if v, known = p.rate[i].rate(before[p.slot[i]], *l, p.maxAge[i]); !known {
+					continue
+				}
+			}
 			if p.sign[i] < 0 {
 				v = 0 - v
 			}

@@ -29,6 +29,7 @@ type oracle struct {
 	states  []inForce
 	known   map[evaluated]float64
 	plans   map[*model.Model]*Plans
+	rates   *oracle // the same, with rates of counters as values; itself, if it is that
 }
 
 func (o *oracle) add(r record.Record) { o.records[r.Sensor] = append(o.records[r.Sensor], r) }
@@ -151,8 +152,13 @@ func (o *oracle) meter(m *model.Model, id model.GroupID, t record.Millis) (v flo
 // value is that of a sensor, read or evaluated.
 func (o *oracle) value(m *model.Model, id record.SensorID, t record.Millis) (float64, bool) {
 	f, ok := m.Formula(id)
-	if !ok {
-		s, _ := m.Sensor(id)
+	s, _ := m.Sensor(id)
+	switch {
+	case o == o.rates && s.Kind != model.Counter:
+		return 0, false
+	case o == o.rates && !ok:
+		return o.rateAt(s, t)
+	case !ok:
 		return o.valueAt(s, t)
 	}
 	key := evaluated{m, id, t}
@@ -174,6 +180,9 @@ type evaluated struct {
 }
 
 func (o *oracle) operand(m *model.Model, x formula.Operand, t record.Millis) float64 {
+	if x.Rate {
+		o = o.rates
+	}
 	if x.Group == "" {
 		v, ok := o.value(m, x.Sensor, t)
 		if _, virtual := m.Formula(x.Sensor); !ok || virtual {
@@ -224,62 +233,6 @@ func nullUnless(v float64, known bool) float64 {
 		return math.NaN()
 	}
 	return v
-}
-
-// heard tells whether any reading is known that a hierarchy's ticks depend on.
-func (o *oracle) heard(m *model.Model, h model.HierarchyID, t record.Millis) bool {
-	seen := make(map[record.SensorID]bool)
-	var sensor func(id record.SensorID) bool
-	var group func(id model.GroupID) bool
-	sensor = func(id record.SensorID) bool {
-		f, virtual := m.Formula(id)
-		if seen[id] {
-			return false
-		}
-		seen[id] = true
-		if !virtual {
-			_, ok := o.value(m, id, t)
-			return ok
-		}
-		for _, x := range f.Operands() {
-			if x.Group == "" && sensor(x.Sensor) {
-				return true
-			}
-			if x.Group == "" {
-				continue
-			}
-			g, _ := m.Group(model.GroupID(x.Group))
-			metered := false
-			for _, mem := range g.Members {
-				if mem.Meter && x.Part != formula.Sum {
-					if metered = true; sensor(mem.Sensor) {
-						return true
-					}
-				}
-			}
-			if (x.Part == formula.Sum || x.Part == formula.Unaccounted || !metered) && group(g.ID) {
-				return true
-			}
-		}
-		return false
-	}
-	group = func(id model.GroupID) bool {
-		g, _ := m.Group(id)
-		for _, mem := range g.Members {
-			if mem.Sensor != "" && sensor(mem.Sensor) || mem.Group != "" && group(mem.Group) {
-				return true
-			}
-		}
-		return false
-	}
-	any := false
-	if x, ok := m.Hierarchy(h); ok {
-		any = group(x.Root)
-	}
-	for id, home := range o.plansOf(m).home {
-		any = any || home == h && sensor(id)
-	}
-	return any
 }
 
 func (o *oracle) plansOf(m *model.Model) *Plans {
@@ -495,7 +448,7 @@ func oracleRun(t *testing.T, seed uint64) {
 	for i := range w.engines {
 		w.engines[i] = w.engine(i)
 	}
-	o := &oracle{records: make(map[record.SensorID][]record.Record), known: make(map[evaluated]float64), plans: make(map[*model.Model]*Plans)}
+	o := newOracle()
 	revision := uint64(0)
 	publish := func(from record.Millis) {
 		m, err := model.New(p.doc)
@@ -521,12 +474,15 @@ func oracleRun(t *testing.T, seed uint64) {
 			continue
 		}
 		step := time.Duration(s.Interval).Milliseconds()
-		gap := record.Millis(r.IntN(length))
+		gap, count := record.Millis(r.IntN(length)), 0.
 		for at := start + record.Millis(r.IntN(int(step))); at < start+length; at += record.Millis(step/2 + r.Int64N(step)) {
 			if at > start+gap && at < start+gap+15_000 && r.IntN(3) > 0 {
 				continue // an outage
 			}
 			rec := record.Record{Sensor: s.ID, Time: at, Value: randomValue(r)}
+			if count += 100 * r.Float64(); s.Kind == model.Counter && r.IntN(8) > 0 {
+				rec.Value = count
+			}
 			delay := record.Millis(r.IntN(1990))
 			all = append(all, arriving{rec, at + delay})
 			if r.IntN(10) == 0 { // delivered again, at any later time

@@ -104,14 +104,14 @@ func (p *Plans) Plan(h model.HierarchyID, revision uint64, effective record.Mill
 	}
 	b := &builder{
 		model: p.model, layout: &model.Layout{Hierarchy: h, Tick: time.Duration(model.DefaultTick)}, virtual: new(virtual),
-		groups: make(map[model.GroupID]int32), leaves: make(map[record.SensorID]int32), values: make(map[record.SensorID]int32),
+		groups: make(map[helper]int32), leaves: make(map[helper]int32), values: make(map[helper]int32),
 	}
 	if l := out.Layout; l != nil {
 		b.layout.Tick, b.virtual.own = l.Tick, len(l.Groups)
-		b.tree(l, 0)
+		b.tree(l, 0, false)
 	}
 	for _, id := range ids {
-		at := b.value(id)
+		at := b.value(id, false)
 		if f := b.virtual.values[at].formula; p.home[id] == h && f.Live() {
 			b.virtual.told = append(b.virtual.told, id)
 			b.virtual.at = append(b.virtual.at, at)
@@ -132,7 +132,7 @@ func (p *Plan) Same(o *Plan) bool {
 		return false
 	}
 	x, y := p.virtual, o.virtual
-	return x.own == y.own && slices.Equal(x.metered, y.metered) && slices.Equal(x.steps, y.steps) && slices.Equal(x.told, y.told) && slices.Equal(x.at, y.at) &&
+	return x.own == y.own && slices.Equal(x.metered, y.metered) && maps.EqualFunc(x.rates, y.rates, (*rating).same) && slices.Equal(x.steps, y.steps) && slices.Equal(x.told, y.told) && slices.Equal(x.at, y.at) &&
 		slices.EqualFunc(x.values, y.values, func(a, b value) bool {
 			return a.formula == b.formula && slices.Equal(a.operands, b.operands) && slices.Equal(a.in, b.in)
 		})
@@ -144,7 +144,8 @@ type virtual struct {
 	metered []bool    // by group: it has a meter of its own
 	below   [][]int32 // by group: its children
 	values  []value
-	steps   []step // in an order in which each follows from those before
+	rates   map[int32]*rating // by leaf: those that are told as rates; nil: none is
+	steps   []step            // in an order in which each follows from those before
 	told    []record.SensorID
 	at      []int32 // their values
 }
@@ -191,14 +192,40 @@ type builder struct {
 	model   *model.Model
 	layout  *model.Layout
 	virtual *virtual
-	groups  map[model.GroupID]int32   // of the hierarchy, and copies of others
-	leaves  map[record.SensorID]int32 // helpers of one sensor
-	values  map[record.SensorID]int32
+	groups  map[helper]int32 // of the hierarchy, and copies of others
+	leaves  map[helper]int32 // helpers of one sensor
+	values  map[helper]int32
 	trees   map[*model.Layout]map[model.GroupID]int
 }
 
+// helper is something by its name, as it is or as a rate.
+type helper struct {
+	name string
+	rate bool
+}
+
+// rating says how a leaf is understood that is told as a rate, nil for others.
+func (p *Plan) rating(leaf int32) *rating {
+	if p.virtual == nil {
+		return nil
+	}
+	return p.virtual.rates[leaf]
+}
+
+// leaf adds a leaf.
+func (b *builder) leaf(leaf model.Leaf, rate bool) {
+	if rate {
+		s, _ := b.model.Sensor(leaf.Sensor)
+		if b.virtual.rates == nil {
+			b.virtual.rates = make(map[int32]*rating)
+		}
+		b.virtual.rates[int32(len(b.layout.Leaves))] = ratingOf(s)
+	}
+	b.layout.Leaves = append(b.layout.Leaves, leaf)
+}
+
 // tree copies a group of a layout with all below it.
-func (b *builder) tree(l *model.Layout, root int) {
+func (b *builder) tree(l *model.Layout, root int, rate bool) {
 	offset := int32(len(b.layout.Groups) - root)
 	end := root + 1
 	for end < len(l.Groups) && int(l.Groups[end].Parent) >= root {
@@ -213,51 +240,55 @@ func (b *builder) tree(l *model.Layout, root int) {
 			g.Parent += offset
 		}
 		g.From, g.To = 0, 0 // they are no ranges of all leaves any more
-		if _, known := b.groups[g.ID]; !known {
-			b.groups[g.ID] = int32(len(b.layout.Groups))
+		x := helper{string(g.ID), rate}
+		if _, known := b.groups[x]; !known {
+			b.groups[x] = int32(len(b.layout.Groups))
 		}
 		b.layout.Groups = append(b.layout.Groups, g)
 	}
 	for _, leaf := range l.Leaves[l.Groups[root].From:l.Groups[root].To] {
 		leaf.Group += offset
+		if s, _ := b.model.Sensor(leaf.Sensor); rate && s.Kind != model.Counter {
+			continue // what is no counter has no rate
+		}
 		if _, ok := b.model.Formula(leaf.Sensor); ok {
-			v := &b.virtual.values[b.value(leaf.Sensor)]
+			v := &b.virtual.values[b.value(leaf.Sensor, rate)]
 			v.in = append(v.in, membership{leaf.Group, leaf.Sign, leaf.Meter})
 			continue
 		}
 		if leaf.Meter {
 			b.layout.Groups[leaf.Group].Meter = int32(len(b.layout.Leaves))
 		}
-		b.layout.Leaves = append(b.layout.Leaves, leaf)
+		b.leaf(leaf, rate)
 	}
 }
 
-// value gives the number of a virtual sensor, with all that it needs.
-func (b *builder) value(id record.SensorID) int32 {
-	if at, ok := b.values[id]; ok {
+// value gives the number of a virtual sensor, with all that it needs. The rate
+// of one that is a counter is its formula of the rates of what it uses: live it
+// is a sum of counters with constant factors.
+func (b *builder) value(id record.SensorID, rate bool) int32 {
+	x := helper{string(id), rate}
+	if at, ok := b.values[x]; ok {
 		return at
 	}
 	f, _ := b.model.Formula(id)
 	at := int32(len(b.virtual.values))
-	b.values[id] = at
+	b.values[x] = at
 	b.virtual.values = append(b.virtual.values, value{formula: f})
 	if !f.Live() {
 		return at
 	}
 	operands := make([]place, len(f.Operands()))
 	for i, o := range f.Operands() {
-		operands[i] = b.operand(o)
+		operands[i] = b.operand(o, rate || o.Rate)
 	}
 	b.virtual.values[at].operands = operands
 	return at
 }
 
-func (b *builder) operand(o formula.Operand) place {
-	switch {
-	case o.Rate: // a counter's last reading does not say how fast it is
-		return place{}
-	case o.Group == "":
-		return b.sensor(o.Sensor, 1)
+func (b *builder) operand(o formula.Operand, rate bool) place {
+	if o.Group == "" {
+		return b.sensor(o.Sensor, 1, rate)
 	}
 	id := model.GroupID(o.Group)
 	g, _ := b.model.Group(id)
@@ -269,31 +300,32 @@ func (b *builder) operand(o formula.Operand) place {
 	}
 	switch {
 	case o.Part == formula.Sum, o.Part == formula.Whole && meter == nil:
-		return place{kind: inSum, at: b.group(id), sign: 1}
+		return place{kind: inSum, at: b.group(id, rate), sign: 1}
 	case meter == nil:
 		return place{}
 	}
-	p := b.sensor(meter.Sensor, meter.Sign)
+	p := b.sensor(meter.Sensor, meter.Sign, rate)
 	if o.Part == formula.Unaccounted {
-		p.less, p.rest = true, b.group(id)
+		p.less, p.rest = true, b.group(id, rate)
 	}
 	return p
 }
 
 // sensor finds the value of a sensor, by a helper that has it alone.
-func (b *builder) sensor(id record.SensorID, sign int8) place {
+func (b *builder) sensor(id record.SensorID, sign int8, rate bool) place {
 	if _, ok := b.model.Formula(id); ok {
-		return place{kind: inValue, at: b.value(id), sign: sign}
+		return place{kind: inValue, at: b.value(id, rate), sign: sign}
 	}
-	at, ok := b.leaves[id]
+	x := helper{string(id), rate}
+	at, ok := b.leaves[x]
 	if !ok {
 		at = int32(len(b.layout.Groups))
-		b.leaves[id] = at
+		b.leaves[x] = at
 		leaf := model.Leaf{Sensor: id, Group: at, Sign: 1}
 		if s, ok := b.model.Sensor(id); ok {
 			leaf.MaxAge = s.Age()
 		}
-		b.layout.Leaves = append(b.layout.Leaves, leaf)
+		b.leaf(leaf, rate)
 		b.layout.Groups = append(b.layout.Groups, model.LayoutGroup{Parent: -1, Sign: 1, Meter: -1, Total: 1})
 		b.virtual.metered = append(b.virtual.metered, false)
 	}
@@ -301,8 +333,9 @@ func (b *builder) sensor(id record.SensorID, sign int8) place {
 }
 
 // group finds a group, and copies it from another hierarchy where it has to.
-func (b *builder) group(id model.GroupID) int32 {
-	if at, ok := b.groups[id]; ok {
+func (b *builder) group(id model.GroupID, rate bool) int32 {
+	x := helper{string(id), rate}
+	if at, ok := b.groups[x]; ok {
 		return at
 	}
 	h, _ := b.model.HierarchyOf(id)
@@ -316,8 +349,8 @@ func (b *builder) group(id model.GroupID) int32 {
 			b.trees[l][l.Groups[i].ID] = i
 		}
 	}
-	b.tree(l, b.trees[l][id])
-	return b.groups[id]
+	b.tree(l, b.trees[l][id], rate)
+	return b.groups[x]
 }
 
 // order finds the order of the steps. The model has no circles.

@@ -39,6 +39,7 @@ func randomPlant(r *rand.Rand) *plant {
 	for i := range 1 + r.IntN(3) {
 		p.addHierarchy(fmt.Sprintf("h%d", i))
 	}
+	p.counters()
 	p.formulas()
 	return p
 }
@@ -92,14 +93,20 @@ func (p *plant) formulas() {
 	}
 	operand := func() string {
 		if n := len(d.Sensors); p.r.IntN(2) == 0 {
-			if s := d.Sensors[p.r.IntN(n)]; s.Quantity == record.ActivePower {
+			switch s := d.Sensors[p.r.IntN(n)]; s.Quantity {
+			case record.ActivePower:
 				return fmt.Sprintf("sensor(%q)", s.ID)
+			case record.Energy:
+				return fmt.Sprintf("rate(sensor(%q))", s.ID)
 			}
 		}
 		g := d.Groups[p.r.IntN(len(d.Groups))]
 		part := []string{"", ".sum"}[p.r.IntN(2)]
 		if len(g.Members) > 0 && g.Members[0].Meter {
 			part = []string{"", ".sum", ".meter", ".unaccounted"}[p.r.IntN(4)]
+		}
+		if g.ID[0] == 'e' {
+			return fmt.Sprintf("rate(group(%q)%s)", g.ID, part)
 		}
 		return fmt.Sprintf("group(%q)%s", g.ID, part)
 	}
@@ -121,6 +128,11 @@ func (p *plant) formulas() {
 		}
 	}
 	try(model.Sensor{ID: "v", Quantity: record.ActivePower, Formula: fmt.Sprintf(`sensor(%q) - 2 * sensor(%q)`, d.Sensors[0].ID, d.Sensors[real-1].ID)}, -1, false)
+	if p.r.IntN(2) == 0 { // a counter that is virtual, in a group of counters or none
+		home := []model.GroupID{"e0", "e1", ""}[p.r.IntN(3)]
+		in := slices.IndexFunc(d.Groups, func(g model.Group) bool { return g.ID == home })
+		try(model.Sensor{ID: "vc", Quantity: record.Energy, Kind: model.Counter, Formula: `sensor("c0") * 3 - sensor("c1") / 7`}, in, in >= 0 && p.r.IntN(3) == 0)
+	}
 	for i := range p.r.IntN(12) {
 		s := model.Sensor{ID: record.SensorID(fmt.Sprintf("v%d", i)), Quantity: record.ActivePower}
 		a, b, c := operand(), operand(), operand()

@@ -20,17 +20,12 @@ func (e *Engine) Preview(t record.Millis) *Report {
 		return nil
 	}
 	r := &Report{Partition: e.partition, Closed: t, Stored: e.stored}
-	e.view = append(e.view[:0], e.last...)
+	e.view.last, e.view.before = append(e.view.last[:0], e.last...), append(e.view.before[:0], e.before...)
 	for _, key := range e.keys {
 		if key > t {
 			break
 		}
-		b := e.bins[key]
-		for i, s := range b.slot {
-			if l := &e.view[s]; b.at[i] > l.at {
-				l.at, l.value = b.at[i], b.value[i]+0
-			}
-		}
+		e.bins[key].apply(e.view.last, e.view.before)
 	}
 	for _, c := range e.courses {
 		p := c.inForce(t)
@@ -38,7 +33,7 @@ func (e *Engine) Preview(t record.Millis) *Report {
 			continue
 		}
 		partial := Partial{Hierarchy: c.id, Revision: p.Revision}
-		p.sum(e.view, t, func(tick PartialTick, _ bool) { partial.Ticks = append(partial.Ticks, tick) })
+		p.sum(e.view.last, e.view.before, t, func(tick PartialTick, _ bool) { partial.Ticks = append(partial.Ticks, tick) })
 		r.Partials = append(r.Partials, partial)
 	}
 	return r
