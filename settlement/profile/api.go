@@ -18,9 +18,11 @@ import (
 	"github.com/wattwerk/wattwerk/window"
 )
 
-// Calendars tells by which calendar a point is. It is the settlement.
+// Calendars tells by which calendar a point is, and what a group was made of. It
+// is the settlement.
 type Calendars interface {
 	Calendar(p ledger.Point) window.Calendar
+	Members(ctx context.Context, hierarchy, group string, at record.Millis) ([]settlement.Member, record.SensorID, error)
 }
 
 // Options are what a service needs. All but Now must be set.
@@ -81,31 +83,64 @@ func (s *Service) Register(api huma.API) {
 		ID record.SensorID `path:"id" doc:"Sensor" maxLength:"200"`
 		Input
 	}) (*struct{ Body ProfileBody }, error) {
-		sn, ok := s.opts.Catalog.State().Model.Sensor(in.ID)
-		if !ok {
-			return nil, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q in the model; what its readings mean is not known", in.ID))
+		x, err := s.sensor(in.ID)
+		if err != nil {
+			return nil, err
 		}
-		return s.answer(ctx, ledger.SensorPoint(in.ID), sn.Quantity, &in.Input)
+		return s.answer(ctx, &x, &in.Input)
 	})
 	huma.Register(api, op("settled-group-profile", "groups/{id}/profile", "What is usual for a group at an hour of the week"), func(ctx context.Context, in *struct {
-		ID        model.GroupID     `path:"id" doc:"Group" maxLength:"200"`
-		Hierarchy model.HierarchyID `query:"hierarchy" doc:"Hierarchy; needed only for a group that is no longer in the model" maxLength:"200"`
+		GroupInput
 		Input
 	}) (*struct{ Body ProfileBody }, error) {
-		m := s.opts.Catalog.State().Model
-		h := in.Hierarchy
-		if h == "" {
-			h, _ = m.HierarchyOf(in.ID)
+		x, err := s.group(&in.GroupInput)
+		if err != nil {
+			return nil, err
 		}
-		if h == "" {
-			return nil, huma.Error404NotFound(fmt.Sprintf("there is no group %q in a hierarchy of the model; name the hierarchy it was in", in.ID))
-		}
-		return s.answer(ctx, ledger.GroupPoint(string(h), string(in.ID)), m.QuantityOf(in.ID), &in.Input)
+		return s.answer(ctx, &x, &in.Input)
 	})
+	s.registerStatistics(api)
 }
 
-func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity, in *Input) (*struct{ Body ProfileBody }, error) {
-	c := s.opts.Calendars.Calendar(p)
+// GroupInput names a group.
+type GroupInput struct {
+	ID        model.GroupID     `path:"id" doc:"Group" maxLength:"200"`
+	Hierarchy model.HierarchyID `query:"hierarchy" doc:"Hierarchy; needed only for a group that is no longer in the model" maxLength:"200"`
+}
+
+// subject is what a question is about.
+type subject struct {
+	ledger.Point
+	quantity record.Quantity
+	calendar window.Calendar
+}
+
+// sensor finds a sensor; the error is one for HTTP.
+func (s *Service) sensor(id record.SensorID) (subject, error) {
+	sn, ok := s.opts.Catalog.State().Model.Sensor(id)
+	if !ok {
+		return subject{}, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q in the model; what its readings mean is not known", id))
+	}
+	p := ledger.SensorPoint(id)
+	return subject{p, sn.Quantity, s.opts.Calendars.Calendar(p)}, nil
+}
+
+// group finds a group; the error is one for HTTP.
+func (s *Service) group(in *GroupInput) (subject, error) {
+	m := s.opts.Catalog.State().Model
+	h := in.Hierarchy
+	if h == "" {
+		h, _ = m.HierarchyOf(in.ID)
+	}
+	if h == "" {
+		return subject{}, huma.Error404NotFound(fmt.Sprintf("there is no group %q in a hierarchy of the model; name the hierarchy it was in", in.ID))
+	}
+	p := ledger.GroupPoint(string(h), string(in.ID))
+	return subject{p, m.QuantityOf(in.ID), s.opts.Calendars.Calendar(p)}, nil
+}
+
+func (s *Service) answer(ctx context.Context, x *subject, in *Input) (*struct{ Body ProfileBody }, error) {
+	c := x.calendar
 	if in.To == "" {
 		in.To = s.opts.Now().UTC().Format(time.RFC3339)
 	}
@@ -121,11 +156,11 @@ func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity,
 	if at.To-at.From > record.Millis(mostSpan.Milliseconds()) {
 		return nil, huma.Error422UnprocessableEntity("more than 31 days; ask for a shorter time")
 	}
-	all, err := Span(ctx, s.opts.Store, p, c, at.From, at.To, in.Weeks)
+	all, err := Span(ctx, s.opts.Store, x.Point, c, at.From, at.To, in.Weeks)
 	if err != nil {
 		return nil, err
 	}
-	b := ProfileBody{Zone: c.Zone().String(), Unit: q.RateUnit(), Weeks: in.Weeks, Start: []int64{}, Known: []int{}}
+	b := ProfileBody{Zone: c.Zone().String(), Unit: x.quantity.RateUnit(), Weeks: in.Weeks, Start: []int64{}, Known: []int{}}
 	for _, d := range all {
 		score := d.Score(d.Demand)
 		if math.IsInf(score, 0) {

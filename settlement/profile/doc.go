@@ -7,6 +7,11 @@
 // standard deviation of what is normally distributed. Both are unmoved by single
 // weeks that were odd. Hours are those of the clock of the site.
 //
+// It also answers with load profiles: mean, variance and extremes of the settled
+// quarters of each hour of the day, day of the week or hour of the week, of a
+// sensor, a group, or all members of a group. Those are computed when they are
+// asked for, by one query.
+//
 // Guarantees: nothing is said on less than [LeastWeeks] weeks, and nothing of
 // quarters of which too little was measured: null is not zero. It has no state
 // of its own, and everything is safe for concurrent use.

@@ -2384,6 +2384,85 @@ export type Member = {
     sign?: number;
 };
 
+export type MemberCells = {
+    /**
+     * Part of the time of the cell from from to until, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: Array<number> | null;
+    /**
+     * Quarters of an hour that have a mean
+     */
+    count: Array<number> | null;
+    /**
+     * Part of the energy that was not measured in its quarter, 0 to 1; null when there is none
+     */
+    estimated: Array<number | null> | null;
+    /**
+     * Sensor or group
+     */
+    id: string;
+    kind: 'sensor' | 'group';
+    /**
+     * Greatest mean of a quarter of an hour
+     */
+    max: Array<number | null> | null;
+    /**
+     * Mean of those means, each weighted by the time that readings speak of; null when none is known
+     */
+    mean: Array<number | null> | null;
+    /**
+     * The meter that stands for the group, whose values these are
+     */
+    meter?: string;
+    /**
+     * Least mean of a quarter of an hour
+     */
+    min: Array<number | null> | null;
+    /**
+     * Its name; the identifier when it has none
+     */
+    name: string;
+    /**
+     * How it counts in the group. The values are not multiplied by it
+     */
+    sign: -1 | 1;
+    /**
+     * Population variance of those means, weighted in the same way, in the square of the unit. What varies within a quarter is not in it
+     */
+    variance: Array<number | null> | null;
+};
+
+export type MembersBody = {
+    /**
+     * As asked for
+     */
+    by: string;
+    /**
+     * Begin, ms since 1970 UTC
+     */
+    from: number;
+    /**
+     * Members beyond those, which are left out
+     */
+    left: number;
+    /**
+     * In the order of the tree
+     */
+    members: Array<MemberCells> | null;
+    /**
+     * Unit of means and extremes; of a counter that of its rise in an hour. Empty when members have several
+     */
+    unit: string;
+    /**
+     * End, not part of it: what was asked for, or up to when windows are settled; nothing later is in it
+     */
+    until: number;
+    /**
+     * Time zone by whose clock hours and days are
+     */
+    zone: string;
+};
+
 export type ModuleStatus = {
     name: string;
     state: 'waiting' | 'starting' | 'running' | 'stopping' | 'ended';
@@ -3453,6 +3532,57 @@ export type Site = {
      * IANA time zone; UTC when empty
      */
     zone?: string;
+};
+
+export type StatisticsBody = {
+    /**
+     * As asked for
+     */
+    by: string;
+    /**
+     * Part of the time of the cell from from to until, and of the members, that readings speak of, 0 to 1
+     */
+    completeness: Array<number> | null;
+    /**
+     * Quarters of an hour that have a mean
+     */
+    count: Array<number> | null;
+    /**
+     * Part of the energy that was not measured in its quarter, 0 to 1; null when there is none
+     */
+    estimated: Array<number | null> | null;
+    /**
+     * Begin, ms since 1970 UTC
+     */
+    from: number;
+    /**
+     * Greatest mean of a quarter of an hour
+     */
+    max: Array<number | null> | null;
+    /**
+     * Mean of those means, each weighted by the time that readings speak of; null when none is known
+     */
+    mean: Array<number | null> | null;
+    /**
+     * Least mean of a quarter of an hour
+     */
+    min: Array<number | null> | null;
+    /**
+     * Unit of means and extremes; of a counter that of its rise in an hour. Empty when members have several
+     */
+    unit: string;
+    /**
+     * End, not part of it: what was asked for, or up to when windows are settled; nothing later is in it
+     */
+    until: number;
+    /**
+     * Population variance of those means, weighted in the same way, in the square of the unit. What varies within a quarter is not in it
+     */
+    variance: Array<number | null> | null;
+    /**
+     * Time zone by whose clock hours and days are
+     */
+    zone: string;
 };
 
 export type Status = {
@@ -9023,6 +9153,57 @@ export type ExportSettledGroupResponses = {
 
 export type ExportSettledGroupResponse = ExportSettledGroupResponses[keyof ExportSettledGroupResponses];
 
+export type SettledMembersStatisticsData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * RFC 3339, a date of the zone, ms since 1970 UTC, or like now-28d; at most 20 years. Default: 28 days before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What the cells are: 24 hours, 7 days from Monday, or 168 hours from Monday
+         */
+        by?: 'hourOfDay' | 'dayOfWeek' | 'hourOfWeek';
+        /**
+         * Members at most
+         */
+        limit?: number;
+    };
+    url: '/api/v1/settled/groups/{id}/members/statistics';
+};
+
+export type SettledMembersStatisticsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledMembersStatisticsError = SettledMembersStatisticsErrors[keyof SettledMembersStatisticsErrors];
+
+export type SettledMembersStatisticsResponses = {
+    /**
+     * OK
+     */
+    200: MembersBody;
+};
+
+export type SettledMembersStatisticsResponse = SettledMembersStatisticsResponses[keyof SettledMembersStatisticsResponses];
+
 export type SettledGroupProfileData = {
     body?: never;
     path: {
@@ -9112,6 +9293,53 @@ export type SettledGroupRunningResponses = {
 };
 
 export type SettledGroupRunningResponse = SettledGroupRunningResponses[keyof SettledGroupRunningResponses];
+
+export type SettledGroupStatisticsData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * RFC 3339, a date of the zone, ms since 1970 UTC, or like now-28d; at most 20 years. Default: 28 days before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What the cells are: 24 hours, 7 days from Monday, or 168 hours from Monday
+         */
+        by?: 'hourOfDay' | 'dayOfWeek' | 'hourOfWeek';
+    };
+    url: '/api/v1/settled/groups/{id}/statistics';
+};
+
+export type SettledGroupStatisticsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupStatisticsError = SettledGroupStatisticsErrors[keyof SettledGroupStatisticsErrors];
+
+export type SettledGroupStatisticsResponses = {
+    /**
+     * OK
+     */
+    200: StatisticsBody;
+};
+
+export type SettledGroupStatisticsResponse = SettledGroupStatisticsResponses[keyof SettledGroupStatisticsResponses];
 
 export type SettledSensorData = {
     body?: never;
@@ -9390,6 +9618,49 @@ export type SettledSensorRunningResponses = {
 };
 
 export type SettledSensorRunningResponse = SettledSensorRunningResponses[keyof SettledSensorRunningResponses];
+
+export type SettledSensorStatisticsData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * RFC 3339, a date of the zone, ms since 1970 UTC, or like now-28d; at most 20 years. Default: 28 days before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * What the cells are: 24 hours, 7 days from Monday, or 168 hours from Monday
+         */
+        by?: 'hourOfDay' | 'dayOfWeek' | 'hourOfWeek';
+    };
+    url: '/api/v1/settled/sensors/{id}/statistics';
+};
+
+export type SettledSensorStatisticsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorStatisticsError = SettledSensorStatisticsErrors[keyof SettledSensorStatisticsErrors];
+
+export type SettledSensorStatisticsResponses = {
+    /**
+     * OK
+     */
+    200: StatisticsBody;
+};
+
+export type SettledSensorStatisticsResponse = SettledSensorStatisticsResponses[keyof SettledSensorStatisticsResponses];
 
 export type SettlementStatusData = {
     body?: never;
