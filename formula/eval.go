@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	"github.com/wattwerk/wattwerk/energy"
 )
@@ -75,6 +76,15 @@ func (f *Formula) Rule() Rule { return f.rule }
 // negative, coalesce, or a product of two operands. The result over a quarter
 // hour then is not the average of the live values within it.
 func (f *Formula) OnAverages() bool { return f.averages }
+
+// Same tells whether both give the same of the same values of the same
+// operands. Formulas that read the same differ where what they use measures
+// something else.
+func (f *Formula) Same(o *Formula) bool {
+	return f == o || f.rule == o.rule && f.live == o.live && f.counter == o.counter && f.flow == o.flow && f.averages == o.averages &&
+		f.rest == o.rest && f.divisor == o.divisor && slices.Equal(f.factor, o.factor) &&
+		slices.Equal(f.operands, o.operands) && slices.Equal(f.prog, o.prog) && slices.Equal(f.load, o.load)
+}
 
 // Live tells whether the formula has a value at a moment. Ratios and
 // comparisons of counters have none: readings mean nothing but by their

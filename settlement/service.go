@@ -256,15 +256,19 @@ func (s *Service) follow(ctx context.Context, st catalog.State) error {
 const revision = "revision" // up to which changes of sensors were taken notice of
 
 // followSensors marks sensors whose readings are to be understood in another
-// way than before.
+// way than before, and virtual ones whose formula is, newest revision first.
 func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
 	done, err := s.opts.Store.Progress(ctx, revision)
 	if err != nil {
 		return err
 	}
-	for r := done + 1; done > 0 && uint64(r) <= st.Revision; r++ {
-		_, patch, inverse, err := s.opts.Catalog.Revision(ctx, uint64(r))
+	after := st.Model
+	for r := st.Revision; done > 0 && r > uint64(done); r-- {
+		_, patch, inverse, err := s.opts.Catalog.Revision(ctx, r)
 		if err != nil {
+			return err
+		}
+		if after, err = s.followFormulas(ctx, after, inverse); err != nil {
 			return err
 		}
 		old := make(map[record.SensorID]*model.Sensor, len(inverse.Sensors))
@@ -280,16 +284,6 @@ func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
 			if err := s.mark(ctx, ledger.SensorKind, string(now.ID), span{0, record.MaxTime}); err != nil {
 				return err
 			}
-			if was == nil || was.Quantity == now.Quantity && was.Kind == now.Kind {
-				continue
-			}
-			for id, f := range st.Model.Formulas() { // it means something else in them
-				if slices.ContainsFunc(f.Operands(), func(o formula.Operand) bool { return o.Sensor == now.ID }) {
-					if err := s.mark(ctx, ledger.SensorKind, string(id), span{0, record.MaxTime}); err != nil {
-						return err
-					}
-				}
-			}
 		}
 		if err := s.followSites(ctx, st.Model, patch, inverse); err != nil {
 			return err
@@ -299,6 +293,37 @@ func (s *Service) followSensors(ctx context.Context, st catalog.State) error {
 		return s.opts.Store.SetProgress(ctx, revision, record.Millis(st.Revision))
 	}
 	return nil
+}
+
+// followFormulas marks virtual sensors whose formula means something else than
+// before a revision, as what it uses measures something else or stands in
+// another hierarchy, and gives the model before; nil when that cannot be told,
+// after which all are marked.
+func (s *Service) followFormulas(ctx context.Context, after *model.Model, inverse model.Patch) (*model.Model, error) {
+	if after == nil {
+		return nil, nil
+	}
+	before, _, err := after.Apply(inverse)
+	if err != nil { // stored by a version that allowed what is refused now
+		s.log.Warn("what a revision changed of formulas cannot be told; all virtual sensors are settled again", "error", err)
+		before = nil
+	}
+	for id, f := range after.Formulas() {
+		if before != nil {
+			was, ok := before.Formula(id)
+			if !ok || was.Same(f) && !slices.ContainsFunc(f.Operands(), func(o formula.Operand) bool {
+				x, _ := before.HierarchyOf(model.GroupID(o.Group))
+				y, _ := after.HierarchyOf(model.GroupID(o.Group))
+				return o.Group != "" && x != y
+			}) {
+				continue
+			}
+		}
+		if err := s.mark(ctx, ledger.SensorKind, string(id), span{0, record.MaxTime}); err != nil {
+			return nil, err
+		}
+	}
+	return before, nil
 }
 
 // followSites marks what has other days than before, as its zone is another.

@@ -1,11 +1,14 @@
 package settlement
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
@@ -226,4 +229,94 @@ func TestACircleOfThePast(t *testing.T) {
 	}
 	w.settle()
 	is("over the group", 12_000, 24_000, 1, 1)
+}
+
+// TestAnotherMeaning has groups measure something else, and stand elsewhere: a
+// formula over them that reads the same means something else in all the past.
+func TestAnotherMeaning(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) *ledger.Store{"sqlite": sqlite, "postgres": postgres} {
+		for _, down := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/away: %t", name, down), func(t *testing.T) { anotherMeaning(t, open, down) })
+		}
+	}
+}
+
+func anotherMeaning(t *testing.T, open func(*testing.T) *ledger.Store, down bool) {
+	w, begin := halfDays(t, open)
+	d := w.catalog.State().Model.Document()
+	for i, x := range []string{"left", "right"} {
+		volts, power := record.SensorID([]string{"a", "b"}[i]), record.SensorID("p "+x)
+		d.Sensors = append(d.Sensors, model.Sensor{ID: power, Site: "site", Quantity: record.ActivePower})
+		d.Groups = append(d.Groups, model.Group{ID: model.GroupID(x), Members: []model.Member{{Sensor: volts}}})
+		d.Hierarchies = append(d.Hierarchies, model.Hierarchy{ID: model.HierarchyID(x), Root: model.GroupID(x), Site: "site"})
+	}
+	for i := range d.Sensors {
+		if id := d.Sensors[i].ID; id == "a" || id == "b" {
+			d.Sensors[i].Quantity, d.Sensors[i].Unit = record.Voltage, ""
+		}
+	}
+	d.Sensors = append(d.Sensors, model.Sensor{ID: "v", Site: "site", Quantity: record.Ratio, Formula: `group("left") / group("right")`},
+		model.Sensor{ID: "w", Site: "site", Quantity: record.Ratio, Formula: `sensor("v") * 2`})
+	w.put(d)
+	w.settle()
+	noon := begin.AddDate(0, 0, 10).Add(12 * time.Hour)
+	is := func(what string, id record.SensorID, want float64) {
+		t.Helper()
+		for _, size := range []window.Size{window.Quarter, window.Hour} {
+			if r := w.windows(id, size, noon.Add(-time.Minute), noon)[0]; r.Average != want && (r.Average == r.Average || want == want) {
+				t.Errorf("%s: %v of %s is %v, not %v", what, size, id, r.Average, want)
+			}
+		}
+	}
+	is("volts by volts", "v", 1)
+	is("volts by volts", "w", 2)
+	change := func(f func(d *model.Document)) {
+		d := w.catalog.State().Model.Document()
+		f(&d)
+		if down {
+			st := w.catalog.State()
+			if _, err := w.catalog.Commit(t.Context(), catalog.Change{Base: st.Revision, Patch: model.Diff(st.Model.Document(), d), Who: "ada"}); err != nil {
+				t.Fatal(err)
+			}
+			d.Sites[0].Name += "x" // and another revision, after which it comes back
+			st = w.catalog.State()
+			next, err := w.catalog.Commit(t.Context(), catalog.Change{Base: st.Revision, Patch: model.Diff(st.Model.Document(), d), Who: "ada"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.again()
+			next.Changed = next.Model.Hierarchies()
+			if err := w.service.follow(t.Context(), next); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			w.put(d)
+		}
+		w.settle()
+	}
+	swap := func(to string) func(d *model.Document) {
+		return func(d *model.Document) {
+			for i, g := range d.Groups {
+				if g.ID == "left" || g.ID == "right" {
+					id := map[string]map[model.GroupID]record.SensorID{"volts": {"left": "a", "right": "b"}, "power": {"left": "p left", "right": "p right"}}[to][g.ID]
+					d.Groups[i].Members = []model.Member{{Sensor: id}}
+				}
+			}
+		}
+	}
+	change(swap("power"))
+	is("power by power, which volts of the past are not", "v", math.NaN())
+	is("power by power, which volts of the past are not", "w", math.NaN())
+	change(swap("volts"))
+	is("volts again", "v", 1)
+	is("volts again", "w", 2)
+	change(func(d *model.Document) {
+		d.Hierarchies = slices.DeleteFunc(d.Hierarchies, func(h model.Hierarchy) bool { return h.ID == "left" })
+		for i := range d.Groups {
+			if d.Groups[i].ID == "right" {
+				d.Groups[i].Members = append(d.Groups[i].Members, model.Member{Group: "left"})
+			}
+		}
+	})
+	is("a group that was not in the hierarchy then", "v", math.NaN())
 }
