@@ -38,6 +38,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
+	"github.com/wattwerk/wattwerk/settlement/flow"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/profile"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
@@ -82,6 +83,7 @@ type process struct {
 	demand     *demand.Service
 	cost       *cost.Service
 	profile    *profile.Service
+	flow       *flow.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
 	alert      *alert.Service

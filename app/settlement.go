@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/demand"
+	"github.com/wattwerk/wattwerk/settlement/flow"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/profile"
 	settledfiles "github.com/wattwerk/wattwerk/settlement/table"
@@ -132,6 +133,9 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if p.profile, err = profile.New(profile.Options{Store: p.settled, Catalog: p.catalog, Calendars: s}); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
+	if p.flow, err = flow.New(flow.Options{Store: p.settled, Catalog: p.catalog, Trees: s}); err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
@@ -209,6 +213,7 @@ func faceSettlement(p *process, f face) {
 	p.reports.Register(f.api)
 	p.cost.Register(f.api)
 	p.profile.Register(f.api)
+	p.flow.Register(f.api)
 }
 
 var _ history.Watcher = (*ledger.Marks)(nil)

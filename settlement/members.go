@@ -54,3 +54,9 @@ func (s *Service) Members(ctx context.Context, hierarchy, group string, at recor
 func (s *Service) Calendar(p ledger.Point) window.Calendar {
 	return s.calendarOf(s.opts.Catalog.State().Model, p)
 }
+
+// Outline gives what follows from what: the trees of all times, as they are, or a
+// few seconds ago were. It does not change.
+func (s *Service) Outline(ctx context.Context) (*tree.Outline, error) {
+	return s.outline(ctx, s.opts.Catalog.State().Model)
+}

@@ -407,6 +407,37 @@ export type Bin = {
     upper: number;
 };
 
+export type Body = {
+    /**
+     * Begin, ms since 1970 UTC: the first quarter of an hour that begins in the time asked for
+     */
+    from: number;
+    /**
+     * One for each node but the first. Those of a group that are not of its unaccounted rest add up to its sum
+     */
+    links: Array<LinkBody> | null;
+    /**
+     * Each after the one it is below; the first is the group asked for
+     */
+    nodes: Array<NodeBody> | null;
+    /**
+     * How many trees held one after the other; members count for the time in which they were members
+     */
+    trees: number;
+    /**
+     * Unit of the amounts
+     */
+    unit: string;
+    /**
+     * End, not part of it: that of the last such quarter, or up to when windows are settled
+     */
+    until: number;
+    /**
+     * Time zone of the calendar
+     */
+    zone: string;
+};
+
 export type Change = {
     /**
      * When it was stored
@@ -2224,6 +2255,25 @@ export type Line = {
     slope: number;
 };
 
+export type LinkBody = {
+    /**
+     * Energy with the sign with which it counts above: below 0 it flows the other way, as of panels
+     */
+    amount: number | null;
+    /**
+     * With which the amount of the node below counts
+     */
+    sign: -1 | 1;
+    /**
+     * Index of the node above
+     */
+    source: number;
+    /**
+     * Index of the node below
+     */
+    target: number;
+};
+
 export type LinkView = {
     expires: string;
     /**
@@ -2618,6 +2668,65 @@ export type NewUserBody = {
     name: string;
     password: string;
     role: 'viewer' | 'operator' | 'administrator';
+};
+
+export type NodeBody = {
+    /**
+     * Energy: of a group with a meter what that says, of another the sum of its members; null when nothing is known
+     */
+    amount: number | null;
+    /**
+     * The group has members that are not shown: below the depth, or too many for one answer
+     */
+    closed?: boolean;
+    /**
+     * Part of the time, of a member that in which it was one, that readings speak of, 0 to 1
+     */
+    completeness: number;
+    /**
+     * 0 for the group asked for
+     */
+    depth: number;
+    /**
+     * Part of it that was not measured in its quarter of an hour, 0 to 1; null when it is null or 0
+     */
+    estimated: number | null;
+    /**
+     * Sensor or group
+     */
+    id?: string;
+    /**
+     * others: members that are not shown, together. unaccounted: what the meter of a group says, less its members
+     */
+    kind: 'group' | 'sensor' | 'others' | 'unaccounted';
+    /**
+     * Of a group that is looked into: its members. Of others: how many they are
+     */
+    members?: number;
+    /**
+     * Meter of a group
+     */
+    meter?: string;
+    /**
+     * Its name; the identifier when it has none
+     */
+    name?: string;
+    /**
+     * Of a group: what its members come to
+     */
+    sum?: number;
+    /**
+     * Of a group: part of the time, and of all members down to the last, that readings speak of
+     */
+    sumCompleteness?: number;
+    /**
+     * Of a group with a meter: that less the members, for the time in which it had one; below 0 when the members say more
+     */
+    unaccounted?: number;
+    /**
+     * Of those, members of which nothing is known
+     */
+    unknown?: number;
 };
 
 export type Note = {
@@ -9152,6 +9261,57 @@ export type ExportSettledGroupResponses = {
 };
 
 export type ExportSettledGroupResponse = ExportSettledGroupResponses[keyof ExportSettledGroupResponses];
+
+export type SettledGroupFlowData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d; at most 20 years. Default: a day before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+        /**
+         * Levels below the group
+         */
+        depth?: number;
+        /**
+         * Members of each group that are shown by themselves: those that come to most. The others are one node
+         */
+        members?: number;
+    };
+    url: '/api/v1/settled/groups/{id}/flow';
+};
+
+export type SettledGroupFlowErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupFlowError = SettledGroupFlowErrors[keyof SettledGroupFlowErrors];
+
+export type SettledGroupFlowResponses = {
+    /**
+     * OK
+     */
+    200: Body;
+};
+
+export type SettledGroupFlowResponse = SettledGroupFlowResponses[keyof SettledGroupFlowResponses];
 
 export type SettledMembersStatisticsData = {
     body?: never;
