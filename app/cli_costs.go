@@ -188,7 +188,11 @@ func writeBill(sys IO, b *cost.BillBody) error {
 	line(fmt.Sprintf("%s to %s, %s", at(b.From), at(b.To), b.Zone))
 	for _, p := range b.Parts {
 		line("")
-		line(fmt.Sprintf("%s, revision %d, %s to %s", p.Document, p.Revision, at(p.From), at(p.To)))
+		by := ""
+		if p.By != "" {
+			by = fmt.Sprintf(", by its %s", p.By)
+		}
+		line(fmt.Sprintf("%s, revision %d, %s to %s%s", p.Document, p.Revision, at(p.From), at(p.To), by))
 		for _, l := range p.Lines {
 			name := l.Name
 			if name == "" {
@@ -219,6 +223,13 @@ func writeBill(sys IO, b *cost.BillBody) error {
 	line("cost", money(b.Cost))
 	line("credit", money(b.Credit))
 	line("total", money(b.Total))
+	if u := b.Unaccounted; u != nil {
+		amount := "not known"
+		if u.Amount != nil {
+			amount = *u.Amount + " " + b.Unit
+		}
+		line("unaccounted", money(u.Total), amount)
+	}
 	line("estimated", fmt.Sprintf("%.1f %% of the amounts", 100*b.EstimatedShare))
 	line("complete", fmt.Sprintf("%.1f %%", 100*b.Completeness))
 	if b.Unpriced > 0 {

@@ -60,3 +60,13 @@ func (s *Service) Calendar(p ledger.Point) window.Calendar {
 func (s *Service) Outline(ctx context.Context) (*tree.Outline, error) {
 	return s.outline(ctx, s.opts.Catalog.State().Model)
 }
+
+// Meters gives the meters that a group had in a span that begins and ends at a
+// quarter of an hour, in order and without a hole.
+func (s *Service) Meters(ctx context.Context, p ledger.Point, at window.Span) ([]tree.Metering, error) {
+	o, err := s.outline(ctx, s.opts.Catalog.State().Model)
+	if err != nil {
+		return nil, err
+	}
+	return o.Past.Meters(p.Hierarchy, p.Name, at), nil
+}

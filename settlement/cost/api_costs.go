@@ -33,7 +33,8 @@ func sortBySeries(all []SeriesPutBody) {
 // AssignBody says what prices a sensor or group from a day on.
 type AssignBody struct {
 	Sensor     record.SensorID `json:"sensor,omitempty" maxLength:"200" doc:"The sensor that is priced; or a group"`
-	Group      model.GroupID   `json:"group,omitempty" maxLength:"200" doc:"The group that is priced, by the sum of its members"`
+	Group      model.GroupID   `json:"group,omitempty" maxLength:"200" doc:"The group that is priced"`
+	By         contract.By     `json:"by,omitempty" enum:"members,meter" doc:"What of a group is priced: the sum of its members, or what its own meter says. Default: the meter, of a group that has one in the model, else the members"`
 	Tariff     tariff.ID       `json:"tariff,omitempty" maxLength:"200" doc:"What prices it"`
 	Factors    tariff.ID       `json:"factors,omitempty" maxLength:"200" doc:"Or the emission factors it has"`
 	None       string          `json:"none,omitempty" enum:"tariff,factors" doc:"Or: from then on none of these"`
@@ -60,7 +61,7 @@ type assignmentsBody struct {
 
 func assignmentBody(a contract.Assignment) AssignmentBody {
 	out := AssignmentBody{
-		ID: a.ID, AssignBody: AssignBody{From: a.From, Export: a.Export, Correction: a.Why}, Hierarchy: model.HierarchyID(a.Point.Hierarchy),
+		ID: a.ID, AssignBody: AssignBody{From: a.From, By: a.By, Export: a.Export, Correction: a.Why}, Hierarchy: model.HierarchyID(a.Point.Hierarchy),
 		Who: a.Who, At: a.At, UndoneWho: a.UndoneWho, UndoneWhy: a.UndoneWhy, UndoneAt: a.UndoneAt,
 	}
 	if a.Point.Hierarchy == "" {
@@ -150,14 +151,25 @@ func (s *Service) toAssign(b AssignBody) (contract.Assignment, error) {
 	if (b.Sensor == "") == (b.Group == "") {
 		return a, price.Refuse(http.StatusUnprocessableEntity, "name a sensor or a group")
 	}
+	if b.By != "" && (b.Group == "" || b.None != "") {
+		return a, price.Refuse(http.StatusUnprocessableEntity, "'by' says by what a group is priced; a sensor has no members, and what has no price no meter")
+	}
 	var err error
 	if a.Why, err = reason(b.Correction); err != nil {
 		return a, err
 	}
 	if a.Point = ledger.SensorPoint(b.Sensor); b.Group != "" {
-		a.Point, err = s.groupPoint(b.Group, "")
+		if a.Point, err = s.groupPoint(b.Group, ""); err != nil {
+			return a, err
+		}
+		if a.By = b.By; a.By == "" && b.None == "" {
+			a.By = contract.ByMembers
+			if s.Site(a.Point).Metered {
+				a.By = contract.ByMeter
+			}
+		}
 	}
-	return a, err
+	return a, nil
 }
 
 // groupPoint finds the hierarchy of a group.
@@ -250,6 +262,10 @@ type CostsBody struct {
 	Completeness []float64          `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
 	Estimates    []float64          `json:"estimatedShare" doc:"Part of the amounts that is estimated, 0 to 1"`
 	Unpriced     []float64          `json:"unpriced" doc:"Hours with a known amount and without a price"`
+	By           string             `json:"by,omitempty" doc:"Of a group: members, or meter when it prices some of the time"`
+	// Unaccounted is there where a meter prices a group.
+	Unaccounted     *settlement.Amounts `json:"unaccounted,omitempty" doc:"Of a group that is priced by its own meter: what the meter says less the sum of the members"`
+	UnaccountedUsed *Moneys             `json:"unaccountedUsed,omitempty" doc:"What that costs: the part of used that no member explains"`
 }
 
 // BillLineBody is a line of a bill.
@@ -302,10 +318,17 @@ type BillPartBody struct {
 	Assignment string         `json:"assignment"`
 	Document   tariff.ID      `json:"document" doc:"Tariff, or set of factors"`
 	Revision   int64          `json:"revision" doc:"Of the document"`
+	By         contract.By    `json:"by,omitempty" doc:"Of a group: members or meter"`
 	From       time.Time      `json:"from"`
 	To         time.Time      `json:"to"`
 	Lines      []BillLineBody `json:"lines"`
 	CostSumBody
+}
+
+// UnaccountedBody is what the meter of a group says and its members do not.
+type UnaccountedBody struct {
+	Amount *string `json:"amount" doc:"What the meter says less the sum of the members, in the coherent unit; null unless both are known"`
+	Total  *string `json:"total" doc:"What it costs: the total by the meter less the total by the members, by the same tariff"`
 }
 
 // BillBody is what a span costs.
@@ -320,6 +343,8 @@ type BillBody struct {
 	Complete   bool           `json:"complete" doc:"All of the time was measured and has a price"`
 	Unassigned float64        `json:"unassigned" doc:"Hours in which nothing prices it"`
 	Parts      []BillPartBody `json:"parts" doc:"One for each assignment, in order of time"`
+	// Unaccounted is there where a meter prices a group.
+	Unaccounted *UnaccountedBody `json:"unaccounted,omitempty" doc:"Of a group, in the time in which it is priced by its own meter: what no member explains"`
 	CostSumBody
 }
 
@@ -475,7 +500,7 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 	if err != nil {
 		return nil, answer(err)
 	}
-	all, settled, err := s.Windows(ctx, p, basis, size, asked)
+	all, by, settled, err := s.Windows(ctx, p, basis, size, asked)
 	if err != nil {
 		return nil, answer(err)
 	}
@@ -483,7 +508,9 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 		Of: basis, Size: length, Zone: at.Calendar.Zone().String(), Unit: coherent(at), Settled: int64(settled),
 		Taken: settlement.Amounts{}, Given: settlement.Amounts{}, Used: Moneys{}, Estimated: Moneys{},
 	}
-	var costs, credits, totals Moneys
+	b.By = string(by)
+	var costs, credits, totals, unaccountedUsed Moneys
+	var unaccounted settlement.Amounts
 	for i := range all {
 		x := &all[i]
 		b.Currency = cmp.Or(b.Currency, x.Sum.Currency)
@@ -498,8 +525,16 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 		b.Taken, b.Given = append(b.Taken, taken), append(b.Given, given)
 		b.Used, b.Estimated = append(b.Used, known(x.Used, x.Known)), append(b.Estimated, known(x.UsedEstimated, x.Known))
 		costs, credits, totals = append(costs, known(x.Sum.Cost, x.Sum.Known)), append(credits, known(x.Sum.Credit, x.Sum.Known)), append(totals, known(x.Sum.Total, x.Sum.Known))
+		var left *energy.Amount
+		if x.Unaccounted.Known {
+			left = &x.Unaccounted.Amount
+		}
+		unaccounted, unaccountedUsed = append(unaccounted, left), append(unaccountedUsed, known(x.Unaccounted.Money, x.Unaccounted.MoneyKnown))
 		b.Completeness = append(b.Completeness, x.Sum.Covered/float64(x.Span.Length()))
 		b.Estimates, b.Unpriced = append(b.Estimates, x.Sum.EstimatedShare()), append(b.Unpriced, float64(x.Sum.Unpriced)/hour)
+	}
+	if by == contract.ByMeter {
+		b.Unaccounted, b.UnaccountedUsed = &unaccounted, &unaccountedUsed
 	}
 	if size >= window.Day {
 		b.Cost, b.Credit, b.Total = &costs, &credits, &totals
@@ -564,7 +599,7 @@ func (s *Service) billBody(ctx context.Context, p ledger.Point, basis price.Basi
 			return nil, answer(err)
 		}
 		y := BillPartBody{
-			Assignment: part.Assignment.ID, Document: part.Assignment.Document, Revision: part.Revision, From: part.Span.From.Time(), To: part.Span.To.Time(),
+			Assignment: part.Assignment.ID, Document: part.Assignment.Document, Revision: part.Revision, By: part.Assignment.By, From: part.Span.From.Time(), To: part.Span.To.Time(),
 			Lines: []BillLineBody{}, CostSumBody: sumBody(&of, part.Completeness),
 		}
 		for k := range part.Lines {
@@ -572,6 +607,12 @@ func (s *Service) billBody(ctx context.Context, p ledger.Point, basis price.Basi
 		}
 		b.Unassigned -= float64(part.Span.Length()) / hour
 		b.Parts = append(b.Parts, y)
+		if part.Assignment.By == contract.ByMeter {
+			b.Unaccounted = &UnaccountedBody{Total: text(x.Unaccounted.Money, x.Unaccounted.MoneyKnown)}
+			if x.Unaccounted.Known {
+				b.Unaccounted.Amount = new(x.Unaccounted.Amount.String())
+			}
+		}
 	}
 	return &struct{ Body BillBody }{b}, nil
 }

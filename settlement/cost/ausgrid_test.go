@@ -53,7 +53,7 @@ func TestHomeWithPanels(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, size := range []window.Size{window.Quarter, window.HalfHour, window.Hour, window.Day, window.Week, window.Month, window.Year} {
-			priced, _, err := w.cost.Windows(t.Context(), home, price.Cost, size, at)
+			priced, _, _, err := w.cost.Windows(t.Context(), home, price.Cost, size, at)
 			if err != nil {
 				t.Fatal(err)
 			}

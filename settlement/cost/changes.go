@@ -283,7 +283,7 @@ func (s *Service) assign(ctx context.Context, a contract.Assignment) (out contra
 				continue
 			}
 			for _, old := range before {
-				if old.Plan == nil || old.Document == a.Document && old.Export == a.Export {
+				if old.Plan == nil || old.Document == a.Document && old.Export == a.Export && old.By == a.By {
 					continue
 				}
 				if err := correction("this", price.Cut(price.Cut(x.Span, within), old.Span), s.Site(a.Point).Calendar, a.Why); err != nil {
@@ -310,6 +310,8 @@ func (s *Service) assignable(b *price.Book, a contract.Assignment) error {
 		return no("what %s measures does not add up to an amount, and cannot be priced", price.NameOf(a.Point))
 	case len(b.Assignments) >= MostAssignments:
 		return no("there are %d assignments; more are not kept", MostAssignments)
+	case a.By == contract.ByMeter && !at.Metered:
+		return no("%s has no meter of its own in the model; it can be priced by its members", price.NameOf(a.Point))
 	case a.Document == "" && a.Export != "":
 		return no("where nothing prices it, nothing has to be exported either")
 	}

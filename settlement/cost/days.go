@@ -124,7 +124,11 @@ type stateKey struct{ assignment, basis string }
 
 // days prices the days of a stretch that are due.
 func (s *Service) days(ctx context.Context, b *price.Book, x *price.Stretch, was *contract.State, touched map[int64][]window.Span, within window.Span) error {
-	ids, err := s.opts.Ledger.IDs(ctx, x.Points(), true)
+	points, err := s.Points(ctx, x)
+	if err != nil {
+		return err
+	}
+	ids, err := s.opts.Ledger.IDs(ctx, points, true)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -168,6 +169,10 @@ func (c counted) Windows(ctx context.Context, p ledger.Point, size window.Size, 
 	rows, settled, err := c.w.settle.Windows(ctx, p, size, from, to)
 	c.w.read += len(rows)
 	return rows, settled, err
+}
+
+func (c counted) Meters(ctx context.Context, p ledger.Point, at window.Span) ([]tree.Metering, error) {
+	return c.w.settle.Meters(ctx, p, at)
 }
 
 func (c counted) Open(ctx context.Context, p ledger.Point, until record.Millis) ([]ledger.Row, error) {

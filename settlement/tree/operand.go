@@ -7,6 +7,7 @@ import (
 	"github.com/wattwerk/wattwerk/formula"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // Operand is where the value of an operand of a formula is found while a tree
@@ -86,4 +87,37 @@ func RowOf(start, end record.Millis, v energy.Value) (ledger.Row, bool) {
 		r.Members = 1
 	}
 	return r, v.Known || !math.IsNaN(v.Average)
+}
+
+// Metering says which sensor was the meter of a group in a time.
+type Metering struct {
+	window.Span
+	Sensor  record.SensorID // empty: it had none, or was not there
+	Inverse bool            // the sensor counts with the other sign
+}
+
+// Meters gives the meters a group had in a span that begins and ends at a quarter
+// of an hour, in order and without a hole.
+func (a Past) Meters(hierarchy, group string, at window.Span) (out []Metering) {
+	for from := at.From; from < at.To; {
+		m := Metering{Span: window.Span{From: from, To: at.To}}
+		for _, e := range a.Edges(hierarchy) {
+			if e > from {
+				m.To = min(e, at.To)
+				break
+			}
+		}
+		if x := a.At(hierarchy, from); x != nil {
+			if i, ok := x.Find(group); ok {
+				m.Sensor, m.Inverse = record.SensorID(x.Groups[i].Meter), x.Groups[i].Inverse
+			}
+		}
+		if n := len(out); n > 0 && out[n-1].Sensor == m.Sensor && out[n-1].Inverse == m.Inverse {
+			out[n-1].To = m.To
+		} else {
+			out = append(out, m)
+		}
+		from = m.To
+	}
+	return out
 }

@@ -76,6 +76,7 @@ type assignmentRow struct {
 	From          string `bun:"from_day"`
 	Document      string `bun:"document"`
 	Export        string `bun:"export"`
+	By            string `bun:"priced_by"`
 	Who           string `bun:"who"`
 	Why           string `bun:"why"`
 	At            int64  `bun:"at"`
@@ -87,7 +88,7 @@ type assignmentRow struct {
 func (r *assignmentRow) assignment() Assignment {
 	a := Assignment{
 		ID: r.ID, Number: r.Number, Kind: Kind(r.Kind), Point: ledger.Point{Hierarchy: r.Hierarchy, Name: r.Name}, From: tariff.Date(r.From),
-		Document: tariff.ID(r.Document), Export: record.SensorID(r.Export), Who: r.Who, Why: r.Why, At: record.Millis(r.At).Time(),
+		Document: tariff.ID(r.Document), Export: record.SensorID(r.Export), By: By(r.By), Who: r.Who, Why: r.Why, At: record.Millis(r.At).Time(),
 		UndoneWho: r.UndoneWho, UndoneWhy: r.UndoneWhy,
 	}
 	if r.UndoneAt != nil {
@@ -250,7 +251,7 @@ func (s *Store) AddRevision(ctx context.Context, seen int64, d Document) (Docume
 func (s *Store) AddAssignment(ctx context.Context, seen int64, a Assignment) (Assignment, error) {
 	row := assignmentRow{
 		ID: strings.ToLower(rand.Text()[:16]), Kind: string(a.Kind), Hierarchy: a.Point.Hierarchy, Name: a.Point.Name, From: string(a.From),
-		Document: string(a.Document), Export: string(a.Export), Who: a.Who, Why: a.Why, At: a.At.UnixMilli(),
+		Document: string(a.Document), Export: string(a.Export), By: string(a.By), Who: a.Who, Why: a.Why, At: a.At.UnixMilli(),
 	}
 	err := s.change(ctx, "keep assignment", seen, func(ctx context.Context, tx bun.Tx) error {
 		if err := tx.NewSelect().Model((*assignmentRow)(nil)).ColumnExpr("COALESCE(MAX(number), 0) + 1").Scan(ctx, &row.Number); err != nil {

@@ -24,6 +24,15 @@ const (
 	Factors Kind = "factors"
 )
 
+// By says by what a group is priced; it is empty for a sensor.
+type By string
+
+// The ways: by the sum of its members, or by the meter of its own.
+const (
+	ByMembers By = "members"
+	ByMeter   By = "meter"
+)
+
 // Name names a document.
 type Name struct {
 	Kind Kind
@@ -52,6 +61,7 @@ type Assignment struct {
 	From      tariff.Date
 	Document  tariff.ID       // empty: from then on nothing
 	Export    record.SensorID // counts what is given back; empty: nothing does
+	By        By
 	Who, Why  string
 	At        time.Time
 	UndoneWho string

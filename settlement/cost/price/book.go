@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -26,6 +27,9 @@ type Windows interface {
 	Windows(ctx context.Context, p ledger.Point, size window.Size, from, to record.Millis) ([]ledger.Row, record.Millis, error)
 	// Open gives what is known of the time after that, by quarters of an hour.
 	Open(ctx context.Context, p ledger.Point, until record.Millis) ([]ledger.Row, error)
+	// Meters gives the meters that a group had in a span, in order and without a
+	// hole.
+	Meters(ctx context.Context, p ledger.Point, at window.Span) ([]tree.Metering, error)
 }
 
 // Options are what a service needs. All but Now must be set.
@@ -50,6 +54,7 @@ type Service struct {
 	entries map[entryKey]*entry
 	used    int64 // counts uses of entries
 	open    map[ledger.Point]openRows
+	watched map[ledger.Point]bool
 }
 
 // New makes a service.
@@ -60,7 +65,7 @@ func New(o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Service{opts: o, store: o.Store, slots: make(chan struct{}, 2), entries: make(map[entryKey]*entry), open: make(map[ledger.Point]openRows)}, nil
+	return &Service{opts: o, store: o.Store, slots: make(chan struct{}, 2), entries: make(map[entryKey]*entry), open: make(map[ledger.Point]openRows), watched: make(map[ledger.Point]bool)}, nil
 }
 
 // Book is all that holds, made ready. It does not change.
@@ -107,7 +112,7 @@ func (s *Service) Current(ctx context.Context) (*Book, error) {
 			points = append(points, ledger.SensorPoint(a.Export))
 		}
 	}
-	if err := s.opts.Ledger.Watch(ctx, points); err != nil {
+	if err := s.watch(ctx, points); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -116,6 +121,25 @@ func (s *Service) Current(ctx context.Context) (*Book, error) {
 		s.book = b
 	}
 	return s.book, nil
+}
+
+// watch has changes of points noted.
+func (s *Service) watch(ctx context.Context, points []ledger.Point) error {
+	s.mu.Lock()
+	points = slices.DeleteFunc(slices.Clone(points), func(p ledger.Point) bool { return s.watched[p] })
+	s.mu.Unlock()
+	if len(points) == 0 {
+		return nil
+	}
+	if err := s.opts.Ledger.Watch(ctx, points); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range points {
+		s.watched[p] = true
+	}
+	return nil
 }
 
 func newBook(read *contract.Book) *Book {
@@ -174,6 +198,7 @@ type Site struct {
 	Calendar window.Calendar
 	Quantity record.Quantity // of amounts; empty: it has none
 	There    bool
+	Metered  bool // it is a group with a meter of its own
 }
 
 // Site gives it of a point.
@@ -192,6 +217,9 @@ func (s *Service) Site(p ledger.Point) Site {
 		}
 		if of, ok := m.HierarchyOf(model.GroupID(p.Name)); ok && string(of) == p.Hierarchy {
 			q, out.There = m.QuantityOf(model.GroupID(p.Name)), true
+			if g, ok := m.Group(model.GroupID(p.Name)); ok {
+				out.Metered = slices.ContainsFunc(g.Members, func(x model.Member) bool { return x.Meter })
+			}
 		}
 	}
 	if whole, ok := q.Integral(); ok {
@@ -220,10 +248,26 @@ type Stretch struct {
 	earlier []piece
 }
 
-// piece is a time in which one sensor counts what is given back.
+// piece is a time in which amounts are of one kind.
 type piece struct {
 	span   window.Span
-	export record.SensorID
+	export record.SensorID // counts what is given back
+	by     contract.By
+}
+
+// pieces are all that count, the time before the stretch too.
+func (x *Stretch) pieces() []piece {
+	return append(slices.Clone(x.earlier), piece{x.Span, x.Export, x.By})
+}
+
+// byMembers is the stretch as if it were priced by the sum of members.
+func (x *Stretch) byMembers() *Stretch {
+	out := *x
+	out.By, out.earlier = contract.ByMembers, slices.Clone(x.earlier)
+	for i := range out.earlier {
+		out.earlier[i].by = contract.ByMembers
+	}
+	return &out
 }
 
 // Stretches gives those of a point, in order.
@@ -261,7 +305,7 @@ func (s *Service) Chain(b *Book, all []contract.Assignment, basis Basis) ([]Stre
 	}
 	for i := 1; i < len(out); i++ {
 		if was := &out[i-1]; out[i].Plan != nil && was.Document == out[i].Document {
-			out[i].earlier = append(slices.Clone(was.earlier), piece{was.Span, was.Export})
+			out[i].earlier = append(slices.Clone(was.earlier), piece{was.Span, was.Export, was.By})
 		}
 	}
 	return out, nil

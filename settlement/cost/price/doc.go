@@ -12,6 +12,6 @@
 // requests price at the same time; others wait. What is exported is safe for
 // concurrent use unless it says otherwise.
 //
-// It imports record, model, catalog, window, energy, tariff, settlement and its
+// It imports record, model, catalog, window, energy, tariff, settlement, its tree and
 // ledger, and settlement/cost/contract; settlement/cost and app import it.
 package price

@@ -14,7 +14,9 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -85,6 +87,11 @@ func (x *Stretch) Shape() string {
 	for _, p := range x.earlier {
 		fmt.Fprintf(&t, " %v %s", p.span, p.export)
 	}
+	for _, p := range x.pieces() { // so that what was kept before there were others is right
+		if p.by == contract.ByMeter {
+			fmt.Fprintf(&t, " meter %v", p.span.From)
+		}
+	}
 	return t.String()
 }
 
@@ -98,15 +105,28 @@ func (x *Stretch) terms(b *Book) string {
 	return t.String()
 }
 
-// Points are those whose windows a stretch prices.
-func (x *Stretch) Points() []ledger.Point {
+// Points are those whose windows a stretch prices, the one that costs first;
+// changes of all of them are noted from here on.
+func (s *Service) Points(ctx context.Context, x *Stretch) ([]ledger.Point, error) {
 	out := []ledger.Point{x.Point}
-	for _, p := range append(slices.Clone(x.earlier), piece{export: x.Export}) {
+	for _, p := range x.pieces() {
 		if p.export != "" {
 			out = append(out, ledger.SensorPoint(p.export))
 		}
+		if p.by != contract.ByMeter {
+			continue
+		}
+		meters, err := s.opts.Windows.Meters(ctx, x.Point, p.span)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range meters {
+			if m.Sensor != "" {
+				out = append(out, ledger.SensorPoint(m.Sensor))
+			}
+		}
 	}
-	return out
+	return out, s.watch(ctx, out)
 }
 
 // running gives a pricer of a period within a stretch that has been told all
@@ -114,7 +134,11 @@ func (x *Stretch) Points() []ledger.Point {
 // Only what is new since the last time is priced, unless something of the past
 // has changed.
 func (s *Service) running(ctx context.Context, b *Book, x *Stretch, period window.Span, settled record.Millis) (*tariff.Pricer, float64, error) {
-	ids, err := s.opts.Ledger.IDs(ctx, x.Points(), false)
+	points, err := s.Points(ctx, x)
+	if err != nil {
+		return nil, 0, err
+	}
+	ids, err := s.opts.Ledger.IDs(ctx, points, false)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -180,6 +204,32 @@ func (s *Service) openOf(ctx context.Context, p ledger.Point, settled, now recor
 	}
 	s.open[p] = openRows{clock, rows}
 	return rows, nil
+}
+
+// openBy gives what is known, after what is settled, of what a stretch is priced
+// by.
+func (s *Service) openBy(ctx context.Context, x *Stretch, settled, now record.Millis) ([]ledger.Row, error) {
+	if x.By != contract.ByMeter {
+		return s.openOf(ctx, x.Point, settled, now)
+	}
+	meters, err := s.opts.Windows.Meters(ctx, x.Point, window.Span{From: settled, To: max(settled, (now+Quarter-1)/Quarter*Quarter)})
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.Row
+	for _, m := range meters {
+		if m.Sensor == "" {
+			continue
+		}
+		rows, err := s.openOf(ctx, ledger.SensorPoint(m.Sensor), settled, now)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range tree.Between(rows, m.From, m.To) {
+			out = append(out, tree.Whole(r, m.Inverse))
+		}
+	}
+	return out, nil
 }
 
 func (s *Service) onAsBefore(ctx context.Context, p ledger.Point, settled, now record.Millis) ([]ledger.Row, error) {
@@ -261,7 +311,7 @@ func (s *Service) upToNow(ctx context.Context, b *Book, all []Stretch, period wi
 			last = r.Clone()
 		}
 		if ahead := Cut(of, window.Span{From: settled, To: until}); !Empty(ahead) {
-			rows, err := s.openOf(ctx, x.Point, settled, now)
+			rows, err := s.openBy(ctx, x, settled, now)
 			if err != nil {
 				return out, nil, err
 			}
@@ -347,8 +397,7 @@ func (s *Service) Now(ctx context.Context, p ledger.Point, basis Basis) (*Now, e
 // flow sets what is taken at the moment: the average of the newest quarter of an
 // hour that has one.
 func (s *Service) flow(ctx context.Context, x *Stretch, n *Now) error {
-	average := func(p ledger.Point) (energy.Amount, bool, error) {
-		rows, err := s.openOf(ctx, p, n.Settled, n.At)
+	average := func(rows []ledger.Row, err error) (energy.Amount, bool, error) {
 		if err != nil {
 			return 0, false, err
 		}
@@ -361,14 +410,14 @@ func (s *Service) flow(ctx context.Context, x *Stretch, n *Now) error {
 		return 0, false, nil
 	}
 	var err error
-	if n.Flow, n.FlowKnown, err = average(x.Point); err != nil || !n.FlowKnown {
+	if n.Flow, n.FlowKnown, err = average(s.openBy(ctx, x, n.Settled, n.At)); err != nil || !n.FlowKnown {
 		return err
 	}
 	n.PerHour, n.PerHourKnown = n.Rates.PerHour(n.Flow)
 	if x.Export == "" {
 		return nil
 	}
-	given, known, err := average(ledger.SensorPoint(x.Export))
+	given, known, err := average(s.openOf(ctx, ledger.SensorPoint(x.Export), n.Settled, n.At))
 	if err != nil || !known {
 		n.PerHourKnown = false
 		return err

@@ -1,14 +1,15 @@
 package price
 
 import (
+	"cmp"
 	"context"
 	"net/http"
-	"slices"
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -39,7 +40,7 @@ func join(r, export *ledger.Row) measure {
 	m := measure{completeness: r.Completeness()}
 	m.Span = window.Span{From: r.Start, To: r.End}
 	m.Known, m.Amount = r.Known, r.Amount
-	m.Estimated = min(r.Estimated, magnitude(r.Amount))
+	m.Estimated = min(magnitude(r.Estimated), magnitude(r.Amount))
 	if r.Amount < 0 {
 		m.Estimated = -m.Estimated
 	}
@@ -61,17 +62,17 @@ func magnitude(a energy.Amount) energy.Amount {
 // feed hands what was measured in a span of a stretch, or of those before it
 // that count, to f, in order and without a hole.
 func (s *Service) feed(ctx context.Context, x *Stretch, at window.Span, f func(measure) error) error {
-	for _, p := range append(slices.Clone(x.earlier), piece{x.Span, x.Export}) {
+	for _, p := range x.pieces() {
 		part := Cut(p.span, at)
 		for from := part.From; from < part.To; from += quartersAtOnce * Quarter {
-			to := min(from+quartersAtOnce*Quarter, part.To)
-			rows, _, err := s.opts.Windows.Windows(ctx, x.Point, window.Quarter, from, to)
+			some := window.Span{From: from, To: min(from+quartersAtOnce*Quarter, part.To)}
+			rows, err := s.rows(ctx, x.Point, p.by, some)
 			if err != nil {
 				return err
 			}
 			var exports []ledger.Row
 			if p.export != "" {
-				if exports, _, err = s.opts.Windows.Windows(ctx, ledger.SensorPoint(p.export), window.Quarter, from, to); err != nil {
+				if exports, _, err = s.opts.Windows.Windows(ctx, ledger.SensorPoint(p.export), window.Quarter, some.From, some.To); err != nil {
 					return err
 				}
 			}
@@ -87,6 +88,36 @@ func (s *Service) feed(ctx context.Context, x *Stretch, at window.Span, f func(m
 		}
 	}
 	return nil
+}
+
+// rows gives the quarters of an hour of a span by which a point is priced, without
+// a hole. While a group has no meter, nothing is known of what it says.
+func (s *Service) rows(ctx context.Context, p ledger.Point, by contract.By, at window.Span) ([]ledger.Row, error) {
+	if by != contract.ByMeter {
+		rows, _, err := s.opts.Windows.Windows(ctx, p, window.Quarter, at.From, at.To)
+		return rows, err
+	}
+	meters, err := s.opts.Windows.Meters(ctx, p, at)
+	if err != nil {
+		return nil, err
+	}
+	var out []ledger.Row
+	for _, m := range meters {
+		if m.Sensor == "" {
+			for t := m.From; t < m.To; t += Quarter {
+				out = append(out, ledger.Row{Start: t, End: t + Quarter, Total: 1})
+			}
+			continue
+		}
+		rows, _, err := s.opts.Windows.Windows(ctx, ledger.SensorPoint(m.Sensor), window.Quarter, m.From, m.To)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			out = append(out, tree.Whole(r, m.Inverse))
+		}
+	}
+	return out, nil
 }
 
 // since is from when on windows count for what is priced from a moment on.
@@ -133,17 +164,26 @@ type Sum struct {
 
 // Add adds a bill; the error says that it is in another currency.
 func (x *Sum) Add(b *tariff.Bill, covered float64) error {
+	return x.merge(&Sum{
+		Known: b.Known && b.Measured > 0, Currency: b.Currency, Cost: b.Cost, Credit: b.Credit, Total: b.Total, Estimated: b.Estimated,
+		Taken: b.Taken, TakenEstimated: b.TakenEstimated, Given: b.Given, GivenEstimated: b.GivenEstimated,
+		Measured: b.Measured, Unpriced: b.Unpriced, Covered: covered,
+	})
+}
+
+// merge adds another sum; the error says that it is in another currency.
+func (x *Sum) merge(b *Sum) error {
 	if x.Currency != "" && b.Currency != x.Currency {
 		return Refuse(http.StatusUnprocessableEntity, "the tariffs of this time are in %s and in %s, which cannot be added up; ask for the time of each alone", x.Currency, b.Currency)
 	}
 	x.Currency = b.Currency
-	if b.Known && b.Measured > 0 {
+	if b.Known {
 		x.Known = true
 		x.Cost, x.Credit, x.Total, x.Estimated = x.Cost+b.Cost, x.Credit+b.Credit, x.Total+b.Total, x.Estimated+b.Estimated
 	}
 	x.Taken, x.TakenEstimated = x.Taken+b.Taken, x.TakenEstimated+b.TakenEstimated
 	x.Given, x.GivenEstimated = x.Given+b.Given, x.GivenEstimated+b.GivenEstimated
-	x.Measured, x.Unpriced, x.Covered = x.Measured+b.Measured, x.Unpriced+b.Unpriced, x.Covered+covered
+	x.Measured, x.Unpriced, x.Covered = x.Measured+b.Measured, x.Unpriced+b.Unpriced, x.Covered+b.Covered
 	return nil
 }
 
@@ -156,12 +196,35 @@ func (x *Sum) EstimatedShare() float64 {
 	return 0
 }
 
+// Rest is what the meter of a group says and the sum of its members does not, and
+// what that costs: the costs by the meter less those by the members. It speaks of
+// the time that is priced by the meter.
+type Rest struct {
+	Known      bool // both are known, of some of the time
+	Amount     energy.Amount
+	MoneyKnown bool
+	Money      tariff.Money
+}
+
+// rest compares the sums of what was priced by a meter and by members.
+func rest(meter, members *Sum) Rest {
+	var out Rest
+	if out.Known = meter.Measured > 0 && members.Measured > 0; out.Known {
+		out.Amount = meter.Taken - meter.Given - members.Taken + members.Given
+	}
+	if out.MoneyKnown = meter.Known && members.Known; out.MoneyKnown {
+		out.Money = meter.Total - members.Total
+	}
+	return out
+}
+
 // Bill is what a span costs: the bill of each assignment that held in it.
 type Bill struct {
-	Span    window.Span
-	Parts   []Part
-	Sum     Sum
-	Settled record.Millis // up to when windows are settled
+	Span        window.Span
+	Parts       []Part
+	Sum         Sum
+	Unaccounted Rest          // of the parts that are priced by a meter
+	Settled     record.Millis // up to when windows are settled
 }
 
 // Bill prices a span, which begins and ends at a quarter of an hour.
@@ -187,35 +250,56 @@ func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at wind
 		return nil, err
 	}
 	out := &Bill{Span: at, Settled: settled.To}
+	var meter, members Sum // of the parts by a meter
 	for i := range all {
 		x := &all[i]
 		period := Cut(x.Span, at)
 		if x.Plan == nil || Empty(period) {
 			continue
 		}
-		r, err := s.walker(ctx, x, period, period)
+		bill, covered, err := s.bill(ctx, x, period)
 		if err != nil {
 			return nil, err
-		}
-		covered := 0.0
-		err = s.feed(ctx, x, period, func(m measure) error {
-			covered += m.completeness * float64(m.Span.Length())
-			_, err := r.Add(m.Window)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		bill, err := r.Bill()
-		if err != nil {
-			return nil, Refuse(http.StatusUnprocessableEntity, "%v", err)
 		}
 		if err := out.Sum.Add(&bill, covered); err != nil {
 			return nil, err
 		}
 		out.Parts = append(out.Parts, Part{Assignment: x.Assignment, Revision: x.Revision, PerUnit: x.Plan.PerUnit(), Bill: bill, Completeness: covered / float64(period.Length())})
+		if x.By != contract.ByMeter {
+			continue
+		}
+		sum, covered, err := s.bill(ctx, x.byMembers(), period)
+		if err != nil {
+			return nil, err
+		}
+		if err := cmp.Or(meter.Add(&bill, 0), members.Add(&sum, covered)); err != nil {
+			return nil, err
+		}
 	}
+	out.Unaccounted = rest(&meter, &members)
 	return out, nil
+}
+
+// bill prices a part of a stretch, and tells the time that readings speak of.
+func (s *Service) bill(ctx context.Context, x *Stretch, period window.Span) (tariff.Bill, float64, error) {
+	r, err := s.walker(ctx, x, period, period)
+	if err != nil {
+		return tariff.Bill{}, 0, err
+	}
+	covered := 0.0
+	err = s.feed(ctx, x, period, func(m measure) error {
+		covered += m.completeness * float64(m.Span.Length())
+		_, err := r.Add(m.Window)
+		return err
+	})
+	if err != nil {
+		return tariff.Bill{}, 0, err
+	}
+	bill, err := r.Bill()
+	if err != nil {
+		return tariff.Bill{}, 0, Refuse(http.StatusUnprocessableEntity, "%v", err)
+	}
+	return bill, covered, nil
 }
 
 func bounded(at window.Span) error {
@@ -239,38 +323,48 @@ type Priced struct {
 	Known               bool
 	Used, UsedEstimated tariff.Money
 	Sum                 Sum
+	Unaccounted         Rest // its money is of used
 }
 
-// Windows prices the windows of a span, by the calendar of the site.
-func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size window.Size, at window.Span) (out []Priced, settled record.Millis, err error) {
+// add adds what another stretch says of the window.
+func (x *Priced) add(o *Priced) error {
+	x.Known = x.Known || o.Known
+	x.Used, x.UsedEstimated = x.Used+o.Used, x.UsedEstimated+o.UsedEstimated
+	return x.Sum.merge(&o.Sum)
+}
+
+// Windows prices the windows of a span, by the calendar of the site. It tells by
+// what a group is priced, which is the meter if it is that at any time; and up to
+// when windows are settled.
+func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size window.Size, at window.Span) (out []Priced, by contract.By, settled record.Millis, err error) {
 	done, err := s.slot(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, "", 0, err
 	}
 	defer done()
 	b, err := s.Current(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, "", 0, err
 	}
 	for w := range s.Site(p).Calendar.Spans(size, at.From, at.To) {
 		if len(out) == MostWindows {
-			return nil, 0, Refuse(http.StatusUnprocessableEntity, "more than %d windows; ask for a shorter time or longer windows", MostWindows)
+			return nil, "", 0, Refuse(http.StatusUnprocessableEntity, "more than %d windows; ask for a shorter time or longer windows", MostWindows)
 		}
 		out = append(out, Priced{Span: w})
 	}
 	if len(out) == 0 || size < window.Quarter {
-		return nil, 0, Refuse(http.StatusUnprocessableEntity, "from is not before to, or the windows are shorter than those that are kept")
+		return nil, "", 0, Refuse(http.StatusUnprocessableEntity, "from is not before to, or the windows are shorter than those that are kept")
 	}
 	if err := bounded(window.Span{From: out[0].Span.From, To: out[len(out)-1].Span.To}); err != nil {
-		return nil, 0, err
+		return nil, "", 0, err
 	}
 	all, err := s.Stretches(b, p, basis)
 	if err != nil {
-		return nil, 0, err
+		return nil, "", 0, err
 	}
 	within, err := s.Settled(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, "", 0, err
 	}
 	for i := range all {
 		x := &all[i]
@@ -284,11 +378,50 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size
 				spans, into = append(spans, part), append(into, &out[k])
 			}
 		}
-		if err := s.walk(ctx, x, spans, into, size >= window.Day); err != nil {
-			return nil, 0, err
+		if len(spans) > 0 && by != contract.ByMeter {
+			by = x.By
+		}
+		if x.By != contract.ByMeter {
+			if err := s.walk(ctx, x, spans, into, size >= window.Day); err != nil {
+				return nil, "", 0, err
+			}
+			continue
+		}
+		if err := s.compare(ctx, x, spans, into, size >= window.Day); err != nil {
+			return nil, "", 0, err
 		}
 	}
-	return out, within.To, nil
+	return out, by, within.To, nil
+}
+
+// compare is walk for what is priced by a meter: it tells what is unaccounted,
+// too.
+func (s *Service) compare(ctx context.Context, x *Stretch, spans []window.Span, into []*Priced, bills bool) error {
+	var both [2][]Priced // by the meter, by the members
+	for i, x := range []*Stretch{x, x.byMembers()} {
+		both[i] = make([]Priced, len(spans))
+		to := make([]*Priced, len(spans))
+		for k := range to {
+			to[k] = &both[i][k]
+		}
+		if err := s.walk(ctx, x, spans, to, bills); err != nil {
+			return err
+		}
+	}
+	for k, to := range into {
+		meter, members := &both[0][k], &both[1][k]
+		if err := to.add(meter); err != nil {
+			return err
+		}
+		r := rest(&meter.Sum, &members.Sum)
+		if r.Money, r.MoneyKnown = 0, meter.Known && members.Known; r.MoneyKnown {
+			r.Money = meter.Used - members.Used
+		}
+		was := &to.Unaccounted
+		was.Known, was.Amount = was.Known || r.Known, was.Amount+r.Amount
+		was.MoneyKnown, was.Money = was.MoneyKnown || r.MoneyKnown, was.Money+r.Money
+	}
+	return nil
 }
 
 // Bills prices spans of a stretch, which follow one another, each for itself.

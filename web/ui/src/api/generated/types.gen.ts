@@ -109,6 +109,10 @@ export type AnnotationBody = {
 
 export type AssignBody = {
     /**
+     * What of a group is priced: the sum of its members, or what its own meter says. Default: the meter, of a group that has one in the model, else the members
+     */
+    by?: 'members' | 'meter';
+    /**
      * Why something that was priced already is priced otherwise; needed for that alone
      */
     correction?: string;
@@ -125,7 +129,7 @@ export type AssignBody = {
      */
     from: string;
     /**
-     * The group that is priced, by the sum of its members
+     * The group that is priced
      */
     group?: string;
     /**
@@ -168,6 +172,10 @@ export type AssignRequest = {
 export type AssignmentBody = {
     at: string;
     /**
+     * What of a group is priced: the sum of its members, or what its own meter says. Default: the meter, of a group that has one in the model, else the members
+     */
+    by?: 'members' | 'meter';
+    /**
      * Why something that was priced already is priced otherwise; needed for that alone
      */
     correction?: string;
@@ -184,7 +192,7 @@ export type AssignmentBody = {
      */
     from: string;
     /**
-     * The group that is priced, by the sum of its members
+     * The group that is priced
      */
     group?: string;
     /**
@@ -277,6 +285,10 @@ export type BillBody = {
      */
     total: string | null;
     /**
+     * Of a group, in the time in which it is priced by its own meter: what no member explains
+     */
+    unaccounted?: UnaccountedBody;
+    /**
      * Hours in which nothing prices it
      */
     unassigned: number;
@@ -342,6 +354,10 @@ export type BillLineBody = {
 
 export type BillPartBody = {
     assignment: string;
+    /**
+     * Of a group: members or meter
+     */
+    by?: string;
     /**
      * Part of the time, and of the members, that readings speak of, 0 to 1
      */
@@ -760,6 +776,10 @@ export type Costs = {
 
 export type CostsBody = {
     /**
+     * Of a group: members, or meter when it prices some of the time
+     */
+    by?: string;
+    /**
      * Part of the window, and of the members, that readings speak of, 0 to 1
      */
     completeness: Array<number> | null;
@@ -809,6 +829,14 @@ export type CostsBody = {
      * Cost less credit
      */
     total?: Array<string | null>;
+    /**
+     * Of a group that is priced by its own meter: what the meter says less the sum of the members
+     */
+    unaccounted?: Array<number | null>;
+    /**
+     * What that costs: the part of used that no member explains
+     */
+    unaccountedUsed?: Array<string | null>;
     /**
      * Unit of the amounts
      */
@@ -4235,6 +4263,17 @@ export type TrendOutputBody = {
      * Length of what is compared
      */
     span: string;
+};
+
+export type UnaccountedBody = {
+    /**
+     * What the meter says less the sum of the members, in the coherent unit; null unless both are known
+     */
+    amount: string | null;
+    /**
+     * What it costs: the total by the meter less the total by the members, by the same tariff
+     */
+    total: string | null;
 };
 
 export type Unassigned = {
