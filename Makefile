@@ -79,7 +79,7 @@ check-web: $(UI)/node_modules/.package-lock.json
 .PHONY: check-generated
 check-generated: $(UI)/node_modules/.package-lock.json
 	scripts/generate.sh
-	@git diff --exit-code --stat -- '*.json' '*.ts' '*.golden' app/licences.txt || { echo "generated files differ from what is committed; run 'make generate' and commit"; exit 1; }
+	@git diff --exit-code --stat -- '*.json' '*.ts' '*.po' '*.golden' app/licences.txt || { echo "generated files differ from what is committed; run 'make generate' and commit"; exit 1; }
 
 .PHONY: generate
 generate: $(UI)/node_modules/.package-lock.json ## write the OpenAPI document, the client and the lists again

@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { transformAsync } from '@babel/core'
+import { lingui } from '@lingui/vite-plugin'
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vitest/config'
 import type { Plugin } from 'vite'
@@ -25,12 +27,34 @@ function compressed(): Plugin {
   }
 }
 
+// Makes messages of the texts marked with Lingui's macros.
+function macros(): Plugin {
+  return {
+    name: 'macros',
+    enforce: 'pre',
+    transform: {
+      filter: { id: /\/src\/.*\.tsx?$/, code: /@lingui\/(core|react)\/macro/ },
+      async handler(code, id) {
+        const out = await transformAsync(code, {
+          filename: id.replace(/\?.*$/, ''),
+          configFile: false,
+          babelrc: false,
+          sourceMaps: true,
+          parserOpts: { plugins: ['typescript', 'jsx'] },
+          plugins: ['@lingui/babel-plugin-lingui-macro'],
+        })
+        return out?.code ? { code: out.code, map: out.map } : null
+      },
+    },
+  }
+}
+
 // Where `npm run dev` finds the program; it serves the API, Vite the pages.
 const server = process.env.BACKEND ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   base: './', // all addresses relative: the pages work under any path
-  plugins: [react(), compressed()],
+  plugins: [macros(), lingui({ failOnMissing: true }), react(), compressed()],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,

@@ -1,16 +1,17 @@
+import { i18n } from '@lingui/core'
+import { I18nProvider } from '@lingui/react'
 import { MantineProvider, localStorageColorSchemeManager } from '@mantine/core'
 import '@mantine/core/styles.css'
 import { Notifications } from '@mantine/notifications'
 import '@mantine/notifications/styles.css'
 import './tokens.css'
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createHashHistory, createRootRoute, createRoute, createRouter, Outlet, RouterProvider } from '@tanstack/react-router'
+import { RouterProvider } from '@tanstack/react-router'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
-import { Dashboard } from './pages/Dashboard'
-import { SignIn } from './pages/SignIn'
-import { Shell } from './shell/Shell'
+import { language, locale } from './lib/locale'
+import { router } from './router'
 import { theme } from './theme'
 
 function recheck(e: unknown, key?: readonly unknown[]): void {
@@ -23,50 +24,26 @@ const client: QueryClient = new QueryClient({
   defaultOptions: { queries: { retry: (n, e) => n < 2 && !(e instanceof ApiError && e.status >= 400 && e.status < 500) } },
 })
 
-const text = (v: unknown): string | undefined => (typeof v === 'string' && v !== '' ? v : typeof v === 'number' ? String(v) : undefined)
+const catalogs = { en: () => import('./locales/en.po'), de: () => import('./locales/de.po') }
 
-const root = createRootRoute({ component: Outlet })
-const app = createRoute({ getParentRoute: () => root, id: 'app', component: Shell })
-const dashboard = createRoute({
-  getParentRoute: () => app,
-  path: '/',
-  component: Dashboard,
-  // What is looked at stands in the address, so that it can be shared.
-  validateSearch: (s: Record<string, unknown>): { h?: string; g?: string } => {
-    const h = text(s.h)
-    const g = text(s.g)
-    return { ...(h === undefined ? {} : { h }), ...(g === undefined ? {} : { g }) }
-  },
-})
-const signIn = createRoute({
-  getParentRoute: () => root,
-  path: '/sign-in',
-  component: SignIn,
-  validateSearch: (s: Record<string, unknown>): { why?: string } => {
-    const why = text(s.why)
-    return why === undefined ? {} : { why }
-  },
-})
-
-// The place is kept behind the #: the server need not know it, under any path.
-const router = createRouter({ routeTree: root.addChildren([app.addChildren([dashboard]), signIn]), history: createHashHistory() })
-
-declare module '@tanstack/react-router' {
-  interface Register {
-    router: typeof router
-  }
+async function begin(host: HTMLElement): Promise<void> {
+  const { messages } = await catalogs[language]()
+  i18n.loadAndActivate({ locale: language, locales: locale, messages })
+  document.documentElement.lang = language
+  createRoot(host).render(
+    <StrictMode>
+      <I18nProvider i18n={i18n}>
+        <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={localStorageColorSchemeManager({ key: 'wattwerk-color-scheme' })}>
+          <Notifications position="bottom-right" />
+          <QueryClientProvider client={client}>
+            <RouterProvider router={router} />
+          </QueryClientProvider>
+        </MantineProvider>
+      </I18nProvider>
+    </StrictMode>,
+  )
 }
 
 const host = document.getElementById('root')
 if (!host) throw new Error('the page has no place for the application')
-
-createRoot(host).render(
-  <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={localStorageColorSchemeManager({ key: 'wattwerk-color-scheme' })}>
-      <Notifications position="bottom-right" />
-      <QueryClientProvider client={client}>
-        <RouterProvider router={router} />
-      </QueryClientProvider>
-    </MantineProvider>
-  </StrictMode>,
-)
+void begin(host)

@@ -1,12 +1,14 @@
-// Everything the pages ask the server for, in one place, in the words of its
-// OpenAPI document. Addresses are relative to the page, so that they work
-// under any path.
+// What all pages ask the server for, in the words of its OpenAPI document;
+// what a single view asks for stands in files beside this one.
 
 import type {
-  AssignData, AssignResponse, Document, ErrorModel, GetModelData, Group, GroupEnergyData, GroupEnergyResponse, GroupRangeData, GroupRangeResponse, GroupTrendData,
+  AssignData, AssignResponse, Document, GetModelData, Group, GroupEnergyData, GroupEnergyResponse, GroupRangeData, GroupRangeResponse, GroupTrendData,
   GroupTrendResponse, Hierarchy, LatestData, LatestResponse, ListUnassignedData, ListUnassignedResponse, LoginData, LoginResponse, LogoutData, LogoutResponse, MeData,
-  MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SignInWaysData, SignInWaysResponse, StreamData,
+  MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SensorRangeData, SensorRangeResponse, SignInWaysData, SignInWaysResponse, StreamData,
 } from './generated/types.gen'
+import { address, get, post, put } from './request'
+
+export { address, ApiError } from './request'
 
 /** What lies in the model has its id; only a body whose address says it can go without. */
 export type Known<T extends { id?: string }> = T & { id: string }
@@ -18,72 +20,6 @@ export type Model = { [K in keyof Document]-?: Known<NonNullable<Document[K]>[nu
 export type Column = Extract<NonNullable<NonNullable<GroupRangeData['query']>['column']>, 'sum' | 'meter'>
 
 type Span = NonNullable<NonNullable<GroupTrendData['query']>['span']>
-
-/** An answer that is not a success, as RFC 9457 problem details say it. */
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
-    super(message)
-    this.name = 'ApiError'
-  }
-}
-
-async function failure(res: Response): Promise<ApiError> {
-  let said = res.statusText || `the server answered ${res.status}`
-  try {
-    const p = (await res.json()) as ErrorModel
-    said = p.detail ?? p.title ?? said
-    const first = p.errors?.[0]
-    if (first?.message) said += `: ${first.message}${first.location ? ` (${first.location})` : ''}`
-  } catch {
-    // Not a problem document; the status has to do.
-  }
-  return new ApiError(res.status, said)
-}
-
-/** What the generated types say of a request. */
-interface Asked {
-  url: string
-  path?: Record<string, string>
-  query?: Record<string, string | number | boolean | string[] | null | undefined>
-  body?: unknown
-}
-
-/** The address of a request, relative to the page. */
-export function address({ url, path, query }: Asked): string {
-  const at = url.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path?.[name] ?? ''))
-  const q = Object.entries(query ?? {}).flatMap(([name, v]) =>
-    (Array.isArray(v) ? v : v === null || v === undefined ? [] : [v]).map((one) => `${name}=${encodeURIComponent(one)}`),
-  )
-  return q.length > 0 ? `${at}?${q.join('&')}` : at
-}
-
-async function request<T>(method: string, asked: Asked, signal?: AbortSignal): Promise<T> {
-  let res: Response
-  try {
-    res = await fetch(address(asked), {
-      method,
-      headers: { Accept: 'application/json', ...(asked.body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-      ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
-      ...(signal ? { signal } : {}),
-    })
-  } catch (e) {
-    if (e instanceof DOMException && e.name === 'AbortError') throw e
-    throw new ApiError(0, 'the server cannot be reached')
-  }
-  if (!res.ok) throw await failure(res)
-  if (res.status === 204) return undefined as T
-  return (await res.json()) as T
-}
-
-/** A request by its generated type, without the headers, which are made here. */
-type Ask<D> = Omit<D, 'headers'> & Asked
-
-const get = <D, R>(asked: Ask<D>, signal?: AbortSignal) => request<R>('GET', asked, signal)
-const post = <D, R>(asked: Ask<D>) => request<R>('POST', asked)
-const put = <D, R>(asked: Ask<D>) => request<R>('PUT', asked)
 
 export const api = {
   me: (signal?: AbortSignal) => get<MeData, MeResponse>({ url: '/api/v1/me' }, signal),
@@ -100,6 +36,8 @@ export const api = {
   putHierarchy: (h: Known<Hierarchy>) => put<PutHierarchyData, PutHierarchyResponse>({ url: '/api/v1/hierarchies/{id}', path: { id: h.id }, body: h }),
   range: (id: string, column: Column, from: number, to: number, points: number, signal?: AbortSignal) =>
     get<GroupRangeData, GroupRangeResponse>({ url: '/api/v1/groups/{id}/range', path: { id }, query: { column, from: `${from}`, to: `${to}`, points } }, signal),
+  sensorRange: (id: string, from: number, to: number, points: number, signal?: AbortSignal) =>
+    get<SensorRangeData, SensorRangeResponse>({ url: '/api/v1/sensors/{id}/range', path: { id }, query: { from: `${from}`, to: `${to}`, points } }, signal),
   trend: (id: string, column: Column, span: Span, signal?: AbortSignal) =>
     get<GroupTrendData, GroupTrendResponse>({ url: '/api/v1/groups/{id}/trend', path: { id }, query: { column, span } }, signal),
   energy: (id: string, from: number, to: number, signal?: AbortSignal) =>

@@ -63,6 +63,7 @@ export class LiveStore {
   private sensors = new Map<string, SensorValue>()
   private listeners = new Map<string, Set<Listener>>()
   private metered: ReadonlySet<string> = new Set()
+  private follows = new Map<symbol, Wanted>()
   private wanted: Wanted = { sensors: [], groups: undefined }
   private source: EventSource | undefined
   private retry = retryFirst
@@ -91,6 +92,22 @@ export class LiveStore {
       this.source?.close()
       this.source = undefined
     }
+  }
+
+  /** Follows these too, until the returned function is called. */
+  follow(wanted: Wanted): () => void {
+    const mine = Symbol()
+    this.follows.set(mine, wanted)
+    this.want(this.union())
+    return () => {
+      this.follows.delete(mine)
+    }
+  }
+
+  private union(): Wanted {
+    const all = [...this.follows.values()]
+    const groups = all.some((w) => w.groups === undefined) ? undefined : [...new Set(all.flatMap((w) => w.groups ?? []))]
+    return { sensors: [...new Set(all.flatMap((w) => w.sensors))], groups }
   }
 
   /** Connects anew only when something is missing. What is no longer asked for is forgotten then. */

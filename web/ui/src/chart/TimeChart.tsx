@@ -1,160 +1,267 @@
-// The one chart of a quantity over time. Everything that draws one uses this,
+// The one chart of quantities over time. Everything that draws one uses this,
 // so that the library behind it can be changed in one place.
+//
+// What is in view belongs to the page: the chart asks for another span when
+// somebody selects, moves or zooms, and draws what it is given.
 
-import { useComputedColorScheme } from '@mantine/core'
-import { useEffect, useMemo, useRef, useState } from 'react'
+import { ActionIcon, Tooltip } from '@mantine/core'
+import { IconChevronLeft, IconChevronRight, IconPlayerTrackNext, IconZoomIn, IconZoomOut } from '@tabler/icons-react'
+import { useLingui } from '@lingui/react/macro'
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { text } from '../lib/format'
-import { summary, type Columns } from '../lib/series'
+import { part, type Span } from '../lib/span'
+import { time } from '../lib/time'
+import { strokes, useTokens } from './colour'
+import { hands } from './hands'
+import { aligned, nearest, summary, type Line } from './lines'
+import { plotOptions, type Kind, type Limit } from './plot'
 import classes from './TimeChart.module.css'
 
 export interface TimeChartProps {
-  /** Columns in ms and coherent units; a new object each time they change. */
-  data: Columns
-  /** What is shown when nobody has zoomed in, ms. */
+  /** A new array each time something in it changes. */
+  lines: readonly Line[]
+  /** What is in view, ms. */
   from: number
   to: number
-  /** Coherent unit of the values, "W". */
-  unit: string
   /** IANA zone of the time axis. */
   zone: string
   /** What is drawn, for those who cannot see it. */
   label: string
   height: number
+  kind?: Kind
+  limits?: readonly Limit[]
+  /** Charts of the same name show one cursor. */
+  sync?: string
+  /** Somebody wants to see another span; without it the chart stands still. */
+  onSpan?: (span: Span) => void
+  /** Leads back to the clock; undefined while the view follows it. */
+  onLive?: (() => void) | undefined
+  /** Stands at the end of the row above the chart: its menu. */
+  children?: ReactNode
 }
 
-function token(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim()
-}
-
-function draw(host: HTMLElement, p: TimeChartProps, hooks: { cursor: (i: number | null) => void; zoom: (zoomed: boolean) => void }): uPlot {
-  const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', timeZone: p.zone })
-  const seconds = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', timeZone: p.zone })
-  const ink = token('--ww-dim')
-  const grid = token('--ww-grid')
-  const line = token('--ww-power')
-  const font = `12px ${getComputedStyle(document.body).fontFamily}`
-  const chart = new uPlot(
-    {
-      width: host.clientWidth,
-      height: p.height,
-      ms: 1,
-      padding: [10, 8, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, drag: { x: true, y: false, dist: 8 }, points: { size: 8, fill: line, stroke: token('--ww-card'), width: 2 } },
-      scales: {
-        x: { time: true },
-        y: {
-          range: (_u, lo, hi) => {
-            if (!Number.isFinite(lo) || !Number.isFinite(hi)) return [0, 1]
-            // Power is read from zero, unless it hardly moves far above it.
-            const span = Math.max(hi - lo, Math.abs(hi) * 0.02, 1)
-            const from = lo >= 0 ? (lo < span * 2 ? 0 : lo - span * 0.5) : lo - span * 0.1
-            return [from, hi + span * 0.15]
-          },
-        },
-      },
-      axes: [
-        {
-          stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, space: 70, size: 30,
-          values: (_u, splits, _i, _s, incr) => splits.map((t) => (incr < 60_000 ? seconds : clock).format(t)),
-        },
-        { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 74, gap: 6, values: (_u, splits) => splits.map((v) => text(v, p.unit)) },
-      ],
-      series: [
-        {},
-        { label: 'max', stroke: 'transparent', width: 0, points: { show: false } },
-        { label: 'min', stroke: 'transparent', width: 0, points: { show: false } },
-        { label: 'avg', stroke: line, width: 1.75, points: { show: false }, spanGaps: false },
-      ],
-      bands: [{ series: [1, 2], fill: token('--ww-band') }],
-      hooks: {
-        setCursor: [(u) => hooks.cursor(u.cursor.idx ?? null)],
-        setSelect: [(u) => u.select.width > 0 && hooks.zoom(true)],
-      },
-    },
-    [[], [], [], []],
-    host,
-  )
-  chart.over.addEventListener('dblclick', () => hooks.zoom(false))
-  return chart
-}
+const none: readonly Limit[] = []
 
 export function TimeChart(props: TimeChartProps) {
-  const { data, from, to, unit, zone, label, height } = props
-  const scheme = useComputedColorScheme('light')
+  const { lines, from, to, zone, label, height, kind = 'line', limits = none, sync, onLive, children } = props
+  const { t } = useLingui()
+  const tokens = useTokens()
   const host = useRef<HTMLDivElement>(null)
   const chart = useRef<uPlot>(undefined)
-  const [zoomed, setZoomed] = useState(false)
+  const latest = useRef(props)
   const [at, setAt] = useState<number | null>(null)
+  const [hidden, setHidden] = useState<ReadonlySet<string>>(() => new Set())
+
+  useEffect(() => {
+    latest.current = props
+  })
+
+  const ask = (begin: number, end: number) => {
+    const { from, to, onSpan } = latest.current
+    onSpan?.(part({ from, to }, begin, end, Date.now()))
+  }
 
   // A canvas keeps the colours it was drawn with, so another scheme is another chart.
+  const shape = lines.map((l) => `${l.key}\t${l.label}\t${l.unit}\t${l.faint ? 1 : 0}${l.min ? 1 : 0}`).join('\n')
   useEffect(() => {
-    if (!host.current) return
     const el = host.current
-    const made = draw(el, { data, from, to, unit, zone, label, height }, { cursor: setAt, zoom: setZoomed })
+    if (!el) return
+    const p = latest.current
+    const seek = (begin: number, end: number) => {
+      const { from, to, onSpan } = latest.current
+      onSpan?.(part({ from, to }, begin, end, Date.now()))
+    }
+    const made = new uPlot(
+      plotOptions({
+        width: Math.max(el.clientWidth, 120), height, lines: p.lines, hidden, kind, zone, limits, sync, tokens,
+        onCursor: setAt,
+        onSelect: (a, b) => {
+          const { from, to } = latest.current
+          seek((a - from) / (to - from), (b - from) / (to - from))
+        },
+        selects: (e) => e.button === 0 && !e.shiftKey && latest.current.onSpan !== undefined,
+      }),
+      aligned(p.lines),
+      el,
+    )
+    made.setScale('x', { min: p.from, max: p.to })
     chart.current = made
-    made.setData([data.t, data.max, data.min, data.avg], false)
-    made.setScale('x', { min: from, max: to })
+    const release = hands(made, { seek, wanted: () => latest.current.onSpan !== undefined, view: () => latest.current })
     const size = new ResizeObserver(() => {
-      if (el.clientWidth > 0) made.setSize({ width: el.clientWidth, height })
+      if (el.clientWidth > 0 && el.clientWidth !== made.width) made.setSize({ width: el.clientWidth, height })
     })
     size.observe(el)
     return () => {
       size.disconnect()
+      release()
       made.destroy()
       chart.current = undefined
     }
-    // New data goes in below, without drawing everything again.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [scheme, unit, zone, height])
+  }, [tokens, shape, hidden, kind, zone, limits, sync, height])
 
   useEffect(() => {
     const c = chart.current
     if (!c) return
     c.batch(() => {
-      c.setData([data.t, data.max, data.min, data.avg], false)
-      const x = c.scales.x
-      if (zoomed && x?.min !== undefined && x.max !== undefined) c.setScale('x', { min: x.min, max: x.max })
-      else c.setScale('x', { min: from, max: to })
+      c.setData(aligned(lines), false)
+      c.setScale('x', { min: from, max: to })
     })
-  }, [data, from, to, zoomed])
+  }, [lines, from, to])
 
-  const clock = useMemo(() => new Intl.DateTimeFormat(undefined, { timeStyle: 'medium', timeZone: zone }), [zone])
-  const s = useMemo(() => summary(data), [data])
-  const t = at === null ? undefined : data.t[at]
-  const avg = at === null ? null : (data.avg[at] ?? null)
-  const spoken = `${label}: ${data.t.length === 0 ? 'no data yet' : `now ${text(s.last, unit)}, between ${text(s.min, unit)} and ${text(s.max, unit)}`}`
+  const sums = useMemo(() => lines.map((l) => summary(l, from, to)), [lines, from, to])
+  const drawn = strokes(lines.map((l) => l.key))
+  const only = lines.length === 1 ? lines[0] : undefined
+  const sum = sums[0]
+  const spoken =
+    only && sum
+      ? sum.points === 0
+        ? t`${label}: no data yet`
+        : t`${label}: now ${text(sum.last, only.unit)}, between ${text(sum.min, only.unit)} and ${text(sum.max, only.unit)}`
+      : t`${label}: ${lines.map((l, i) => `${l.label} ${text(sums[i]?.last, l.unit)}`).join(', ')}`
 
+  /** The value of a line where the cursor is; null where nothing is known near it. */
+  const valueAt = (l: Line): { avg: number | null; min: number | null; max: number | null } => {
+    const i = at === null ? -1 : nearest(l.t, at)
+    return { avg: l.avg[i] ?? null, min: l.min?.[i] ?? null, max: l.max?.[i] ?? null }
+  }
+
+  const onKeyDown = (e: KeyboardEvent) => {
+    const c = chart.current
+    if (!c || e.ctrlKey || e.metaKey || e.altKey) return
+    const ts = c.data[0] as number[]
+    const step = (n: number) => {
+      const i = at === null ? (n > 0 ? nearest(ts, from) : nearest(ts, to)) : nearest(ts, at) + n
+      move(Math.max(0, Math.min(ts.length - 1, i)))
+    }
+    const move = (i: number) => {
+      const x = ts[i]
+      if (x !== undefined) c.setCursor({ left: c.valToPos(x, 'x'), top: 0 })
+    }
+    switch (e.key) {
+      case 'ArrowLeft':
+        if (e.shiftKey) ask(-0.25, 0.75)
+        else step(-1)
+        break
+      case 'ArrowRight':
+        if (e.shiftKey) ask(0.25, 1.25)
+        else step(1)
+        break
+      case 'Home':
+        move(nearest(ts, from))
+        break
+      case 'End':
+        move(nearest(ts, to))
+        break
+      case '+':
+        ask(0.25, 0.75)
+        break
+      case '-':
+        ask(-0.5, 1.5)
+        break
+      case '0':
+        onLive?.()
+        break
+      case 'Escape':
+        c.setCursor({ left: -10, top: -10 })
+        break
+      default:
+        return
+    }
+    e.preventDefault()
+  }
+
+  const toggle = (key: string) => {
+    const next = new Set(hidden)
+    if (!next.delete(key)) next.add(key)
+    setHidden(next)
+  }
+
+  const cursor = only ? valueAt(only) : undefined
   return (
     <div className={classes.frame}>
-      <div className={classes.readout} aria-hidden="true">
-        {t !== undefined && avg !== null && at !== null ? (
-          <>
-            <span>{clock.format(t)}</span>
-            <strong className="ww-number">{text(avg, unit)}</strong>
-            <span className="ww-number">
-              {text(data.min[at], unit)} to {text(data.max[at], unit)}
-            </span>
-          </>
-        ) : (
-          <>
-            <span>
-              lowest <span className="ww-number">{text(s.min, unit)}</span>
-            </span>
-            <span>
-              highest <span className="ww-number">{text(s.max, unit)}</span>
-            </span>
-          </>
-        )}
-        {zoomed && (
-          <button type="button" className={classes.follow} onClick={() => setZoomed(false)} tabIndex={-1}>
-            follow again
-          </button>
-        )}
+      <div className={classes.top}>
+        <div className={classes.readout} aria-live="off">
+          {at !== null && <span className={classes.at}>{time(at, zone, to - from < 7_200_000 ? 'seconds' : 'moment')}</span>}
+          {only &&
+            (at !== null && cursor && cursor.avg !== null ? (
+              <>
+                <strong className="ww-number">{text(cursor.avg, only.unit)}</strong>
+                {cursor.min !== null && cursor.max !== null && cursor.min !== cursor.max && (
+                  <span className="ww-number">{t`${text(cursor.min, only.unit)} to ${text(cursor.max, only.unit)}`}</span>
+                )}
+              </>
+            ) : at !== null ? (
+              <span>{t`nothing known`}</span>
+            ) : (
+              <>
+                <span className="ww-number">{t`lowest ${text(sum?.min, only.unit)}`}</span>
+                <span className="ww-number">{t`highest ${text(sum?.max, only.unit)}`}</span>
+              </>
+            ))}
+        </div>
+        <div className={`${classes.tools ?? ''} ww-noprint`}>
+          {props.onSpan && (
+            <>
+              {onLive && (
+                <Tooltip label={t`Follow the clock again`}>
+                  <button type="button" className={classes.follow} onClick={onLive}>
+                    <IconPlayerTrackNext size={14} aria-hidden="true" />
+                    {t`Live`}
+                  </button>
+                </Tooltip>
+              )}
+              <Tool name={t`Earlier`} onClick={() => ask(-0.5, 0.5)} icon={<IconChevronLeft size={17} />} />
+              <Tool name={t`Later`} onClick={() => ask(0.5, 1.5)} icon={<IconChevronRight size={17} />} disabled={onLive === undefined} />
+              <Tool name={t`Zoom in`} onClick={() => ask(0.25, 0.75)} icon={<IconZoomIn size={17} />} />
+              <Tool name={t`Zoom out`} onClick={() => ask(-0.5, 1.5)} icon={<IconZoomOut size={17} />} />
+            </>
+          )}
+          {children}
+        </div>
       </div>
-      <div ref={host} role="img" aria-label={spoken} data-points={data.t.length} data-testid="chart" style={{ height }} className={classes.plot} />
+      <div
+        ref={host}
+        role="group"
+        aria-roledescription={t`chart`}
+        aria-label={spoken}
+        aria-description={props.onSpan ? t`Arrow keys move the cursor, with Shift the chart; plus and minus zoom, 0 follows the clock.` : undefined}
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        data-points={sums.reduce((n, s) => n + s.points, 0)}
+        data-testid="chart"
+        style={{ height }}
+        className={classes.plot}
+      />
+      {!only && lines.length > 0 && (
+        <ul className={classes.legend} aria-label={t`Lines of the chart`}>
+          {lines.map((l, i) => {
+            const v = at === null ? (sums[i]?.last ?? null) : valueAt(l).avg
+            return (
+              <li key={`${l.key} ${l.faint ? 1 : 0}`}>
+                <button type="button" aria-pressed={!hidden.has(l.key)} onClick={() => toggle(l.key)}>
+                  <svg width="18" height="8" aria-hidden="true">
+                    <line x1="0" x2="18" y1="4" y2="4" stroke={drawn[i]?.colour} strokeWidth="3" strokeDasharray={l.faint ? '3 3' : (drawn[i]?.dash.join(' ') ?? '')} />
+                  </svg>
+                  <span>{l.label}</span>
+                  <span className={`ww-number ${classes.value ?? ''}`}>{text(v, l.unit)}</span>
+                </button>
+              </li>
+            )
+          })}
+        </ul>
+      )}
     </div>
+  )
+}
+
+function Tool({ name, icon, onClick, disabled = false }: { name: string; icon: ReactNode; onClick: () => void; disabled?: boolean }) {
+  return (
+    <Tooltip label={name}>
+      <ActionIcon variant="subtle" color="gray" size="sm" aria-label={name} onClick={onClick} disabled={disabled}>
+        {icon}
+      </ActionIcon>
+    </Tooltip>
   )
 }

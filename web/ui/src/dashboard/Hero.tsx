@@ -96,10 +96,9 @@ export function Hero({ index, h, group, onSelect }: { index: Index; h: Known<Hie
         </div>
         <Suspense fallback={<Skeleton height={chartHeight + 24} />}>
           <TimeChart
-            data={history.columns}
+            lines={[{ key: group, label: name, unit: 'W', t: history.columns.t, avg: history.columns.avg, min: history.columns.min, max: history.columns.max }]}
             from={history.from}
             to={history.to}
-            unit="W"
             zone={zone}
             height={chartHeight}
             label={`Power of ${name} over the last hour`}

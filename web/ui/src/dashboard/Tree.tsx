@@ -9,7 +9,7 @@ import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { useGroup, useNewest, useSensor } from '../api/live'
 import { ago, percent, power, text, unitOf } from '../lib/format'
 import { maxAge, rows, type GroupRow, type Index, type Row, type SensorRow, type UnaccountedRow } from '../lib/tree'
-import { useFollowed } from './data'
+import { useFollowed } from '../data/model'
 import classes from './Tree.module.css'
 
 const rowHeight = 40

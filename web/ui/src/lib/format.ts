@@ -1,12 +1,14 @@
 // Numbers as people read them, in their own locale. Values come in coherent
 // units (W, Wh, V, …); null is shown as a dash and never as 0.
 
+import { locale as chosen } from './locale'
+
 export const DASH = '–'
 
 const cache = new Map<string, Intl.NumberFormat>()
 
-function number(digits: number, locale?: string): Intl.NumberFormat {
-  const key = `${locale ?? ''} ${digits}`
+function number(digits: number, locale: string): Intl.NumberFormat {
+  const key = `${locale} ${digits}`
   let f = cache.get(key)
   if (!f) {
     f = new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits })
@@ -28,7 +30,7 @@ const steps = [
 ] as const
 
 /** Splits a value into digits and a unit with a prefix; of the 4 or so digits that matter. */
-export function scaled(v: number | null | undefined, unit: string, locale?: string): Shown {
+export function scaled(v: number | null | undefined, unit: string, locale = chosen): Shown {
   if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit }
   const a = Math.abs(v)
   const step = steps.find((s) => a >= s.at) ?? steps[3]
@@ -42,17 +44,17 @@ export function scaled(v: number | null | undefined, unit: string, locale?: stri
   return { value: number(shown, locale).format(rounded), unit: step.prefix + unit }
 }
 
-export function text(v: number | null | undefined, unit: string, locale?: string): string {
+export function text(v: number | null | undefined, unit: string, locale = chosen): string {
   const s = scaled(v, unit, locale)
   return s.value === DASH ? DASH : `${s.value}\u00a0${s.unit}`
 }
 
-export function power(v: number | null | undefined, locale?: string): string {
+export function power(v: number | null | undefined, locale = chosen): string {
   return text(v, 'W', locale)
 }
 
 /** Energy in kWh, with enough digits that it visibly moves. */
-export function kilowattHours(wh: number | null | undefined, locale?: string): Shown {
+export function kilowattHours(wh: number | null | undefined, locale = chosen): Shown {
   if (wh === null || wh === undefined || !Number.isFinite(wh)) return { value: DASH, unit: 'kWh' }
   const k = wh / 1000
   if (Math.abs(k) >= 1e5) return { value: number(2, locale).format(k / 1000), unit: 'MWh' }
@@ -61,13 +63,13 @@ export function kilowattHours(wh: number | null | undefined, locale?: string): S
 }
 
 /** A share from 0 to 1 as percent. */
-export function percent(v: number | null | undefined, digits = 0, locale?: string): string {
+export function percent(v: number | null | undefined, digits = 0, locale = chosen): string {
   if (v === null || v === undefined || !Number.isFinite(v)) return DASH
   return `${number(digits, locale).format(v * 100)}\u00a0%`
 }
 
 /** A change as percent with its sign. */
-export function signedPercent(v: number | null | undefined, locale?: string): string {
+export function signedPercent(v: number | null | undefined, locale = chosen): string {
   if (v === null || v === undefined || !Number.isFinite(v)) return DASH
   const digits = Math.abs(v) < 0.1 ? 1 : 0
   const x = Number((v * 100).toFixed(digits))
@@ -76,7 +78,7 @@ export function signedPercent(v: number | null | undefined, locale?: string): st
 }
 
 /** How long ago, in one unit. */
-export function ago(ms: number, locale?: string): string {
+export function ago(ms: number, locale = chosen): string {
   const f = new Intl.RelativeTimeFormat(locale, { numeric: 'always', style: 'short' })
   const s = Math.max(0, Math.round(ms / 1000))
   if (s < 90) return f.format(-s, 'second')

@@ -2,7 +2,7 @@ import { Alert, Button, Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback } from 'react'
-import { useModel } from '../dashboard/data'
+import { useModel } from '../data/model'
 import { Empty } from '../dashboard/Empty'
 import { Hero } from '../dashboard/Hero'
 import { Tiles } from '../dashboard/Tiles'
@@ -13,7 +13,7 @@ import classes from './Dashboard.module.css'
 
 export function Dashboard() {
   const { index, isPending, error, refetch } = useModel()
-  const search = useSearch({ from: '/app/' })
+  const search = useSearch({ from: '/app' })
   const navigate = useNavigate({ from: '/' })
   const me = useMe()
   const may = me.data?.scopes?.includes('operate') ?? false

@@ -1,27 +1,30 @@
 // What is around every page: header, navigation, connection state.
 
-import { ActionIcon, AppShell, Burger, Menu, NavLink, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { useLingui } from '@lingui/react/macro'
+import { ActionIcon, AppShell, Burger, Menu, Skeleton, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconApi, IconLayoutDashboard, IconLogout, IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react'
+import { IconCheck, IconLogout, IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
-import { Link, Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { useEffect } from 'react'
+import { Link, Outlet, useNavigate } from '@tanstack/react-router'
+import { Suspense, useEffect } from 'react'
 import { api } from '../api/client'
 import { live, useConnection, type Connection } from '../api/live'
+import { language, languages, speak, type Language } from '../lib/locale'
 import { Logo } from './Logo'
+import { Navigation } from './Navigation'
 import { isSignedOut, useMe } from './session'
 import classes from './Shell.module.css'
 
-const words: Record<Connection, string> = { connecting: 'Connecting', live: 'Live', reconnecting: 'Reconnecting', offline: 'Offline' }
-const meaning: Record<Connection, string> = {
-  connecting: 'Asking for the live stream',
-  live: 'Values are shown as they happen',
-  reconnecting: 'The live stream broke off; trying again. Values shown are the last known.',
-  offline: 'The server cannot be reached; trying again. Values shown are the last known.',
-}
-
 function State() {
+  const { t } = useLingui()
   const c = useConnection()
+  const words: Record<Connection, string> = { connecting: t`Connecting`, live: t`Live`, reconnecting: t`Reconnecting`, offline: t`Offline` }
+  const meaning: Record<Connection, string> = {
+    connecting: t`Asking for the live stream`,
+    live: t`Values are shown as they happen`,
+    reconnecting: t`The live stream broke off; trying again. Values shown are the last known.`,
+    offline: t`The server cannot be reached; trying again. Values shown are the last known.`,
+  }
   return (
     <Tooltip label={meaning[c]}>
       <span className={classes.state} data-state={c} role="status" data-testid="connection">
@@ -33,12 +36,13 @@ function State() {
 }
 
 function Scheme() {
+  const { t } = useLingui()
   const { setColorScheme } = useMantineColorScheme()
   const scheme = useComputedColorScheme('light')
-  const other = scheme === 'dark' ? 'light' : 'dark'
+  const name = scheme === 'dark' ? t`Switch to light colours` : t`Switch to dark colours`
   return (
-    <Tooltip label={`Switch to ${other}`}>
-      <ActionIcon variant="subtle" size="lg" color="gray" aria-label={`Switch to ${other} colours`} onClick={() => setColorScheme(other)}>
+    <Tooltip label={name}>
+      <ActionIcon variant="subtle" size="lg" color="gray" aria-label={name} onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}>
         {scheme === 'dark' ? <IconSun size={20} /> : <IconMoon size={20} />}
       </ActionIcon>
     </Tooltip>
@@ -46,12 +50,12 @@ function Scheme() {
 }
 
 export function Shell() {
+  const { t } = useLingui()
   const [open, { toggle, close }] = useDisclosure(false)
   const me = useMe()
   const navigate = useNavigate()
   const client = useQueryClient()
   const connection = useConnection()
-  const path = useRouterState({ select: (s) => s.location.pathname })
   const signedOut = isSignedOut(me.error)
   const known = me.data !== undefined
 
@@ -82,10 +86,10 @@ export function Shell() {
         e.preventDefault()
         document.getElementById('main')?.focus()
       }}>
-        Skip to the content
+        {t`Skip to the content`}
       </a>
       <AppShell.Header className={classes.header}>
-        <Burger opened={open} onClick={toggle} hiddenFrom="md" size="sm" aria-label={open ? 'Close the navigation' : 'Open the navigation'} aria-expanded={open} />
+        <Burger opened={open} onClick={toggle} hiddenFrom="md" size="sm" aria-label={open ? t`Close the navigation` : t`Open the navigation`} aria-expanded={open} />
         <Link to="/" search={{}} className={classes.brand} onClick={close}>
           <Logo />
           <span>Wattwerk</span>
@@ -96,7 +100,7 @@ export function Shell() {
         {me.data && (
           <Menu position="bottom-end" width={200}>
             <Menu.Target>
-              <UnstyledButton className={classes.user} aria-label={`Account of ${me.data.name}`}>
+              <UnstyledButton className={classes.user} aria-label={t`Account of ${me.data.name}`}>
                 <IconUserCircle size={22} stroke={1.6} aria-hidden="true" />
                 <span className={classes.userName}>{me.data.name}</span>
               </UnstyledButton>
@@ -106,21 +110,29 @@ export function Shell() {
                 {me.data.name}
                 {me.data.role ? `, ${me.data.role}` : ''}
               </Menu.Label>
+              <Menu.Label>{t`Language`}</Menu.Label>
+              {(Object.keys(languages) as Language[]).map((l) => (
+                <Menu.Item key={l} lang={l} onClick={() => speak(l)} leftSection={l === language ? <IconCheck size={16} /> : <span style={{ width: 16 }} />}>
+                  {languages[l]}
+                </Menu.Item>
+              ))}
+              {me.data.kind === 'user' && <Menu.Divider />}
               {me.data.kind === 'user' && (
                 <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
-                  Sign out
+                  {t`Sign out`}
                 </Menu.Item>
               )}
             </Menu.Dropdown>
           </Menu>
         )}
       </AppShell.Header>
-      <AppShell.Navbar p="sm" className={classes.navbar} aria-label="Main" data-open={open}>
-        <NavLink component={Link} to="/" label="Dashboard" leftSection={<IconLayoutDashboard size={18} />} active={path === '/'} onClick={close} />
-        <NavLink href="docs" label="API" leftSection={<IconApi size={18} />} />
+      <AppShell.Navbar p="sm" className={classes.navbar} aria-label={t`Main`} data-open={open}>
+        <Navigation onGo={close} />
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1} className={classes.main}>
-        <Outlet />
+        <Suspense fallback={<Skeleton height={420} radius={14} />}>
+          <Outlet />
+        </Suspense>
       </AppShell.Main>
     </AppShell>
   )

@@ -1,0 +1,91 @@
+// How the pages ask the server: addresses relative to the page, so that they
+// work under any path; types out of the OpenAPI document; answers that are
+// not a success as errors.
+
+import { t } from '@lingui/core/macro'
+import type { ErrorModel } from './generated/types.gen'
+
+/** An answer that is not a success, as RFC 9457 problem details say it. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message)
+    this.name = 'ApiError'
+  }
+}
+
+async function failure(res: Response): Promise<ApiError> {
+  let said = res.statusText || t`the server answered ${res.status}`
+  try {
+    const p = (await res.json()) as ErrorModel
+    said = p.detail ?? p.title ?? said
+    const first = p.errors?.[0]
+    if (first?.message) said += `: ${first.message}${first.location ? ` (${first.location})` : ''}`
+  } catch {
+    // Not a problem document; the status has to do.
+  }
+  return new ApiError(res.status, said)
+}
+
+/** What the generated types say of a request. */
+interface Asked {
+  url: string
+  path?: Record<string, string>
+  query?: Record<string, string | number | boolean | string[] | null | undefined>
+  body?: unknown
+  /** Changes only what still has this tag. */
+  ifMatch?: string | undefined
+}
+
+/** The address of a request, relative to the page. */
+export function address({ url, path, query }: Asked): string {
+  const at = url.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path?.[name] ?? ''))
+  const q = Object.entries(query ?? {}).flatMap(([name, v]) =>
+    (Array.isArray(v) ? v : v === null || v === undefined ? [] : [v]).map((one) => `${name}=${encodeURIComponent(one)}`),
+  )
+  return q.length > 0 ? `${at}?${q.join('&')}` : at
+}
+
+async function answer(method: string, asked: Asked, signal?: AbortSignal): Promise<Response> {
+  let res: Response
+  try {
+    res = await fetch(address(asked), {
+      method,
+      headers: { Accept: 'application/json', ...(asked.body === undefined ? {} : { 'Content-Type': 'application/json' }), ...(asked.ifMatch === undefined ? {} : { 'If-Match': asked.ifMatch }) },
+      ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
+      ...(signal ? { signal } : {}),
+    })
+  } catch (e) {
+    if (e instanceof DOMException && e.name === 'AbortError') throw e
+    throw new ApiError(0, t`the server cannot be reached`)
+  }
+  if (!res.ok) throw await failure(res)
+  return res
+}
+
+async function request<T>(method: string, asked: Asked, signal?: AbortSignal): Promise<T> {
+  const res = await answer(method, asked, signal)
+  if (res.status === 204) return undefined as T
+  return (await res.json()) as T
+}
+
+/** An answer with its tag, for `ifMatch`. */
+export interface Tagged<T> {
+  value: T
+  etag: string | undefined
+}
+
+/** A request by its generated type, without the headers, which are made here. */
+type Ask<D> = Omit<D, 'headers'> & Asked
+
+export const get = <D, R>(asked: Ask<D>, signal?: AbortSignal) => request<R>('GET', asked, signal)
+export const getTagged = async <D, R>(asked: Ask<D>, signal?: AbortSignal): Promise<Tagged<R>> => {
+  const res = await answer('GET', asked, signal)
+  return { value: (await res.json()) as R, etag: res.headers.get('ETag') ?? undefined }
+}
+export const post = <D, R>(asked: Ask<D>) => request<R>('POST', asked)
+export const put = <D, R>(asked: Ask<D>) => request<R>('PUT', asked)
+export const patch = <D, R>(asked: Ask<D>) => request<R>('PATCH', asked)
+export const del = <D, R>(asked: Ask<D>) => request<R>('DELETE', asked)

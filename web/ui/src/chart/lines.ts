@@ -1,0 +1,74 @@
+// What a chart of time draws, and how it is laid on one time axis.
+
+import uPlot from 'uplot'
+
+export type Column = (number | null)[]
+
+/** One line: columns of equal length, ascending times in ms, null where nothing is known. */
+export interface Line {
+  /** What is drawn: the identifier of a sensor or group, which gives the colour. */
+  key: string
+  label: string
+  /** Coherent unit of the values, "W". */
+  unit: string
+  t: number[]
+  avg: Column
+  /** Least and greatest of each bucket, drawn as a band. */
+  min?: Column | undefined
+  max?: Column | undefined
+  /** Drawn pale and dashed: the period before, an estimate, a forecast. */
+  faint?: boolean
+}
+
+/** Lines on one axis: times, then for each line max, min, avg or avg alone. */
+export function aligned(lines: readonly Line[]): uPlot.AlignedData {
+  const tables = lines.map((l): uPlot.AlignedData => (l.min && l.max ? [l.t, l.max, l.min, l.avg] : [l.t, l.avg]))
+  const first = tables[0]
+  if (!first) return [[], []]
+  if (tables.every((x) => x[0] === first[0])) {
+    return [first[0], ...tables.flatMap((x) => x.slice(1) as Column[])] as uPlot.AlignedData
+  }
+  // What one line does not know at times of another is bridged (undefined),
+  // what it says it does not know is a gap (null).
+  return uPlot.join(tables, tables.map((x) => x.map(() => 2)))
+}
+
+export interface Summary {
+  min: number | null
+  max: number | null
+  last: number | null
+  points: number
+}
+
+/** The least, greatest and newest value between two moments. */
+export function summary(l: Line, from: number, to: number): Summary {
+  const out: Summary = { min: null, max: null, last: null, points: 0 }
+  for (let i = 0; i < l.t.length; i++) {
+    const t = l.t[i] ?? 0
+    if (t < from || t > to) continue
+    const avg = l.avg[i] ?? null
+    const lo = l.min?.[i] ?? avg
+    const hi = l.max?.[i] ?? avg
+    if (lo !== null && (out.min === null || lo < out.min)) out.min = lo
+    if (hi !== null && (out.max === null || hi > out.max)) out.max = hi
+    if (avg !== null) {
+      out.last = avg
+      out.points++
+    }
+  }
+  return out
+}
+
+/** The place in ascending times that lies nearest; -1 when there is none. */
+export function nearest(t: readonly number[], at: number): number {
+  let lo = 0
+  let hi = t.length - 1
+  if (hi < 0) return -1
+  while (lo < hi) {
+    const mid = (lo + hi) >> 1
+    if ((t[mid] ?? 0) < at) lo = mid + 1
+    else hi = mid
+  }
+  const before = t[lo - 1]
+  return before !== undefined && at - before < (t[lo] ?? 0) - at ? lo - 1 : lo
+}

@@ -1,0 +1,146 @@
+// The values of sensors and groups over the span of a page: from the server,
+// reduced to what the width can show, and going on with the live stream.
+
+import { keepPreviousData, useQueries } from '@tanstack/react-query'
+import { useEffect, useMemo, useSyncExternalStore } from 'react'
+import { api, type Column } from '../api/client'
+import type { RangeOutputBody } from '../api/generated/types.gen'
+import { live } from '../api/live'
+import type { Line } from '../chart/lines'
+import { lengths, isLive } from '../lib/span'
+import { Series } from '../lib/series'
+import type { View } from '../shell/span'
+
+/** Where a line comes from. */
+export type Source =
+  | { kind: 'sensor'; id: string; label: string; unit: string; gap: number }
+  | { kind: 'group'; hierarchy: string; id: string; column: Column; label: string; unit: string; gap: number }
+
+export interface SeriesAnswer {
+  lines: Line[]
+  isPending: boolean
+  isPlaceholderData: boolean
+  error: Error | null
+  refetch: () => void
+}
+
+/** Live values are drawn in up to spans of this length; longer ones are asked for again now and then, ms. */
+const drawnLive = 24 * 3_600_000
+const points = 900
+
+interface Answer {
+  range: RangeOutputBody
+  from: number
+  to: number
+}
+
+const keyOf = (s: Source) => (s.kind === 'group' ? `g\t${s.hierarchy}\t${s.id}\t${s.column}` : `s\t${s.id}`)
+
+/** Lines of up to some dozens of sources. A new array of lines whenever something in it changed. */
+export function useSeries(sources: readonly Source[], view: View): SeriesAnswer {
+  const length = isLive(view.span) ? lengths[view.span.live] : undefined
+  const follows = length !== undefined && length <= drawnLive
+  const fixed = isLive(view.span) ? undefined : view.span
+
+  const asked = useQueries({
+    queries: sources.map((s) => ({
+      queryKey: ['series', keyOf(s), length ?? 0, fixed?.from ?? 0, fixed?.to ?? 0],
+      queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Answer> => {
+        const to = fixed?.to ?? Date.now()
+        const from = fixed?.from ?? to - (length ?? 0)
+        const range = s.kind === 'group' ? await api.range(s.id, s.column, from, to, points, signal) : await api.sensorRange(s.id, from, to, points, signal)
+        return { range, from, to }
+      },
+      staleTime: fixed ? 60_000 : Infinity,
+      gcTime: 60_000,
+      placeholderData: keepPreviousData,
+      refetchInterval: () => (length === undefined ? (fixed && fixed.to > Date.now() - 60_000 ? 60_000 : false) : follows ? Math.max(300_000, length / 12) : 60_000),
+      retry: 1,
+    })),
+  })
+
+  const names = sources.map((s) => `${keyOf(s)}\t${s.label}\t${s.unit}\t${s.gap}`).join('\n')
+  const stamp = asked.map((a) => a.dataUpdatedAt).join()
+  const feed = useMemo(
+    () => new Feed(sources, asked.map((a) => a.data), follows ? length : undefined),
+    // The sources and answers are known by their names and times.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+    [names, stamp, follows, length],
+  )
+  const lines = useSyncExternalStore(feed.subscribe, feed.lines)
+
+  const wantedSensors = sources.filter((s) => s.kind === 'sensor').map((s) => s.id).join('\n')
+  const wantedGroups = sources.filter((s) => s.kind === 'group').map((s) => s.id).join('\n')
+  useEffect(() => {
+    if (!follows) return
+    return live.follow({ sensors: wantedSensors === '' ? [] : wantedSensors.split('\n'), groups: wantedGroups === '' ? [] : wantedGroups.split('\n') })
+  }, [follows, wantedSensors, wantedGroups])
+
+  return {
+    lines,
+    isPending: asked.some((a) => a.isPending),
+    isPlaceholderData: asked.some((a) => a.isPlaceholderData),
+    error: asked.find((a) => a.error !== null)?.error ?? null,
+    refetch: () => asked.forEach((a) => void a.refetch()),
+  }
+}
+
+/** What the server sent, and live values behind it. Lines are drawn anew at most once a frame. */
+class Feed {
+  private readonly parts: { source: Source; series: Series; step: number }[]
+  private drawn: Line[]
+  private frame = 0
+
+  constructor(
+    sources: readonly Source[],
+    answers: readonly (Answer | undefined)[],
+    private readonly length: number | undefined,
+  ) {
+    this.parts = sources.map((source, i) => {
+      const a = answers[i]
+      const step = a ? Math.max(1, a.range.step ?? 1000) : 1000
+      const series = new Series(step, Math.max(4 * step, source.gap))
+      if (a) series.load(a.range)
+      return { source, series, step }
+    })
+    this.drawn = this.draw()
+  }
+
+  readonly lines = (): Line[] => this.drawn
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    const { length } = this
+    if (length === undefined) return () => undefined
+    const show = () => {
+      this.frame = 0
+      this.drawn = this.draw()
+      listener()
+    }
+    const take = (p: (typeof this.parts)[number]) => {
+      const s = p.source
+      if (s.kind === 'group') {
+        const v = live.final(s.hierarchy, s.id)
+        if (v) p.series.add(v.t, s.column === 'meter' ? v.meter : v.sum)
+      } else {
+        const v = live.sensor(s.id)
+        if (v) p.series.add(v.t, v.value)
+      }
+      p.series.drop(Date.now() - length - 2 * p.step)
+      if (this.frame === 0) this.frame = requestAnimationFrame(show)
+    }
+    const stops = this.parts.map((p) => live.subscribe(p.source.kind === 'group' ? `f\n${p.source.hierarchy}` : `s\n${p.source.id}`, () => take(p)))
+    this.parts.forEach(take)
+    return () => {
+      stops.forEach((stop) => stop())
+      cancelAnimationFrame(this.frame)
+      this.frame = 0
+    }
+  }
+
+  private draw(): Line[] {
+    return this.parts.map(({ source, series }) => {
+      const c = series.columns()
+      return { key: source.id, label: source.label, unit: source.unit, t: c.t, avg: c.avg, min: c.min, max: c.max }
+    })
+  }
+}

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest'
+import { axisLabels, isoWithOffset, weekdays } from './time'
+
+test.each([
+  ['2026-03-29T00:59:59Z', 'Europe/Berlin', '2026-03-29T01:59:59+01:00'],
+  ['2026-03-29T01:00:00Z', 'Europe/Berlin', '2026-03-29T03:00:00+02:00'],
+  ['2026-10-03T15:30:00.250Z', 'Australia/Lord_Howe', '2026-10-04T02:30:00.250+11:00'],
+  ['2026-01-01T00:00:00Z', 'Asia/Kathmandu', '2026-01-01T05:45:00+05:45'],
+  ['2026-07-01T12:00:00Z', 'America/New_York', '2026-07-01T08:00:00-04:00'],
+  ['2026-07-01T12:00:00Z', 'UTC', '2026-07-01T12:00:00+00:00'],
+])('%s in %s is %s', (at, zone, want) => {
+  expect(isoWithOffset(Date.parse(at), zone)).toBe(want)
+  expect(Date.parse(want)).toBe(Date.parse(at))
+})
+
+test('an axis says the day where it begins, and both hours that a clock change repeats', () => {
+  const from = Date.parse('2026-10-24T22:00:00Z')
+  const labels = axisLabels([0, 1, 2, 3, 4, 25].map((h) => from + h * 3_600_000), 3_600_000, 'Europe/Berlin')
+  expect(labels.map((l) => l.split('\n')[0]?.replace(/ ?AM| ?PM/, ''))).toEqual(expect.arrayContaining([expect.stringMatching(/0?2:00/)]))
+  expect(labels.filter((l) => /^0?2:00/.test(l))).toHaveLength(2)
+  expect(labels[0]).toContain('\n')
+  expect(labels[1]).not.toContain('\n')
+  expect(labels[5]).toContain('\n')
+})
+
+test('weeks begin on Monday', () => {
+  expect(weekdays('long')).toHaveLength(7)
+  expect(weekdays('long')[0]).toBe('Monday')
+})

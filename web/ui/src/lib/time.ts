@@ -1,0 +1,87 @@
+// Moments as people read them, in the zone of the site.
+
+import { locale } from './locale'
+import { wallOf } from './zone'
+
+const cache = new Map<string, Intl.DateTimeFormat>()
+
+function formatOf(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${zone} ${JSON.stringify(options)}`
+  let f = cache.get(key)
+  if (!f) {
+    f = new Intl.DateTimeFormat(locale, { ...options, timeZone: zone })
+    cache.set(key, f)
+  }
+  return f
+}
+
+const styles = {
+  /** 14:05 */
+  clock: { hour: '2-digit', minute: '2-digit' },
+  /** 14:05:09 */
+  seconds: { hour: '2-digit', minute: '2-digit', second: '2-digit' },
+  /** 28 Nov 2026 */
+  date: { day: 'numeric', month: 'short', year: 'numeric' },
+  /** Sat, 28 Nov */
+  day: { weekday: 'short', day: 'numeric', month: 'short' },
+  /** Sat */
+  weekday: { weekday: 'short' },
+  /** Nov 2026 */
+  month: { month: 'short', year: 'numeric' },
+  /** 2026 */
+  year: { year: 'numeric' },
+  /** 28 Nov 2026, 14:05 */
+  moment: { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' },
+  /** 28 Nov 2026, 14:05:09 CET: where it must be beyond doubt */
+  exact: { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
+} satisfies Record<string, Intl.DateTimeFormatOptions>
+
+export type TimeStyle = keyof typeof styles
+
+/** A moment (ms) in the zone. */
+export function time(at: number, zone: string, style: TimeStyle = 'moment'): string {
+  return formatOf(zone, styles[style]).format(at)
+}
+
+/** A span as briefly as it can be said: "28 Nov 2026, 14:05 – 15:05". */
+export function timeRange(from: number, to: number, zone: string): string {
+  return formatOf(zone, styles.moment).formatRange(from, to)
+}
+
+/** How the zone is called at a moment: "CET", "GMT+10:30". */
+export function zoneName(zone: string, at = Date.now()): string {
+  return formatOf(zone, { timeZoneName: 'short' }).formatToParts(at).find((p) => p.type === 'timeZoneName')?.value ?? zone
+}
+
+/** ISO 8601 with the offset that the zone has then: for exports. */
+export function isoWithOffset(at: number, zone: string): string {
+  const w = wallOf(at, zone)
+  const local = Date.UTC(w.year, w.month - 1, w.day, w.hour, w.minute, w.second)
+  const minutes = Math.round((local - Math.floor(at / 1000) * 1000) / 60_000)
+  const two = (n: number) => String(n).padStart(2, '0')
+  const ms = ((at % 1000) + 1000) % 1000
+  const sign = minutes < 0 ? '-' : '+'
+  const a = Math.abs(minutes)
+  return `${new Date(local).toISOString().slice(0, 19)}${ms > 0 ? `.${String(ms).padStart(3, '0')}` : ''}${sign}${two(Math.floor(a / 60))}:${two(a % 60)}`
+}
+
+/** Labels of a time axis with ticks `incr` ms apart: what is new is said, the day where it begins. */
+export function axisLabels(ticks: readonly number[], incr: number, zone: string): string[] {
+  let before = ''
+  return ticks.map((t) => {
+    if (incr >= 360 * 86_400_000) return time(t, zone, 'year')
+    if (incr >= 27 * 86_400_000) return time(t, zone, 'month')
+    const day = time(t, zone, 'day')
+    const fresh = day !== before
+    before = day
+    if (incr >= 86_400_000) return day
+    const clock = time(t, zone, incr < 60_000 ? 'seconds' : 'clock')
+    return fresh ? `${clock}\n${day}` : clock
+  })
+}
+
+/** Weekdays from Monday, as the locale calls them. */
+export function weekdays(style: 'short' | 'long' = 'short'): string[] {
+  const f = new Intl.DateTimeFormat(locale, { weekday: style, timeZone: 'UTC' })
+  return [0, 1, 2, 3, 4, 5, 6].map((d) => f.format(Date.UTC(2024, 0, 1 + d)))
+}

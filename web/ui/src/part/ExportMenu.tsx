@@ -1,0 +1,56 @@
+// Takes what a chart shows away: as CSV, as a workbook, as a picture.
+
+import { ActionIcon, Menu, Tooltip } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { IconDownload } from '@tabler/icons-react'
+import { useLingui } from '@lingui/react/macro'
+import { saveBlob, picture } from './save'
+import { csv, xlsx, type Table } from './table'
+
+export interface ExportMenuProps {
+  /** Name of the file, without its end. */
+  name: string
+  /** What is shown now; asked for when it is wanted. */
+  table?: () => Table
+  /** The element whose canvas is the picture. */
+  picture?: () => HTMLElement | null | undefined
+  /** Files that the server makes, with everything in them. */
+  links?: readonly { label: string; href: string }[]
+}
+
+export function ExportMenu({ name, table, picture: host, links = [] }: ExportMenuProps) {
+  const { t } = useLingui()
+  const file = name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').toLowerCase()
+  const attempt = (make: () => Promise<Blob>, end: string) => {
+    make()
+      .then((b) => saveBlob(b, `${file}.${end}`))
+      .catch((e: unknown) => notifications.show({ color: 'red', title: t`The file could not be made`, message: e instanceof Error ? e.message : String(e) }))
+  }
+  return (
+    <Menu position="bottom-end" withinPortal>
+      <Menu.Target>
+        <Tooltip label={t`Export`}>
+          <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t`Export ${name}`}>
+            <IconDownload size={17} />
+          </ActionIcon>
+        </Tooltip>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {table && (
+          <>
+            <Menu.Label>{t`What is shown`}</Menu.Label>
+            <Menu.Item onClick={() => attempt(() => Promise.resolve(new Blob([csv(table())], { type: 'text/csv' })), 'csv')}>CSV</Menu.Item>
+            <Menu.Item onClick={() => attempt(() => xlsx(table()), 'xlsx')}>{t`Excel (XLSX)`}</Menu.Item>
+          </>
+        )}
+        {host && <Menu.Item onClick={() => attempt(() => picture(host()), 'png')}>{t`Picture (PNG)`}</Menu.Item>}
+        {links.length > 0 && <Menu.Label>{t`Everything behind it`}</Menu.Label>}
+        {links.map((l) => (
+          <Menu.Item key={l.href} component="a" href={l.href} download>
+            {l.label}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}

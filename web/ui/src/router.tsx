@@ -1,0 +1,44 @@
+// Which page stands where. Pages come when they are asked for; what all of
+// them need is small.
+
+import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
+import { SignIn } from './pages/SignIn'
+import { readPlace } from './shell/place'
+import { Shell } from './shell/Shell'
+
+const root = createRootRoute({ component: Outlet })
+const app = createRoute({ getParentRoute: () => root, id: 'app', component: Shell, validateSearch: readPlace })
+const under = { getParentRoute: () => app } as const
+
+const routes = [
+  createRoute({ ...under, path: '/', component: lazyRouteComponent(() => import('./pages/Dashboard'), 'Dashboard') }),
+  createRoute({ ...under, path: '/sensors', component: lazyRouteComponent(() => import('./pages/Sensors'), 'Sensors') }),
+  createRoute({ ...under, path: '/compare', component: lazyRouteComponent(() => import('./pages/Compare'), 'Compare') }),
+  createRoute({ ...under, path: '/flow', component: lazyRouteComponent(() => import('./pages/Flow'), 'Flow') }),
+  createRoute({ ...under, path: '/costs', component: lazyRouteComponent(() => import('./pages/Costs'), 'Costs') }),
+  createRoute({ ...under, path: '/alerts', component: lazyRouteComponent(() => import('./pages/Alerts'), 'Alerts') }),
+  createRoute({ ...under, path: '/model', component: lazyRouteComponent(() => import('./pages/Model'), 'Model') }),
+  createRoute({ ...under, path: '/data', component: lazyRouteComponent(() => import('./pages/Data'), 'Data') }),
+  createRoute({ ...under, path: '/system', component: lazyRouteComponent(() => import('./pages/System'), 'System') }),
+  createRoute({ ...under, path: '/welcome', component: lazyRouteComponent(() => import('./pages/Welcome'), 'Welcome') }),
+] as const
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  component: SignIn,
+  validateSearch: (s: Record<string, unknown>): { why?: string } => (typeof s.why === 'string' && s.why !== '' ? { why: s.why } : {}),
+})
+
+// The place is kept behind the #: the server need not know it, under any path.
+export const router = createRouter({
+  routeTree: root.addChildren([app.addChildren(routes), signIn]),
+  history: createHashHistory(),
+  defaultPreload: 'intent',
+})
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router
+  }
+}

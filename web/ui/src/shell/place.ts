@@ -1,0 +1,32 @@
+// What is looked at stands in the address, so that it can be shared. All
+// pages read the same few words, so that a link leads from one to another
+// with what was chosen.
+
+import { spanSearch, type SpanSearch } from '../lib/span'
+
+export interface Place extends SpanSearch {
+  /** Hierarchy. */
+  h?: string | undefined
+  /** Group. */
+  g?: string | undefined
+  /** Sensor. */
+  s?: string | undefined
+  /** What is compared: its own short notation, see pages/compare. */
+  c?: string | undefined
+  /** A part of the page: the tab, the open entry. */
+  tab?: string | undefined
+  /** What is searched for. */
+  q?: string | undefined
+}
+
+// The router reads 42 as a number; an identifier can look like one.
+const text = (v: unknown): string | undefined => (typeof v === 'string' && v !== '' ? v : typeof v === 'number' ? String(v) : undefined)
+
+export function readPlace(s: Record<string, unknown>): Place {
+  const out: Place = spanSearch(s)
+  for (const key of ['h', 'g', 's', 'c', 'tab', 'q'] as const) {
+    const v = text(s[key])
+    if (v !== undefined) out[key] = v
+  }
+  return out
+}
