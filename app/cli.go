@@ -176,6 +176,7 @@ type RunCmd struct {
 	NATS         string `name:"nats" placeholder:"URL" help:"Use this NATS with JetStream instead of the embedded one."`
 	MQTT         string `name:"mqtt" placeholder:"HOST:PORT" help:"Where sensors publish by MQTT, or 'off' (default: 127.0.0.1:1883 if free)."`
 	AdvertiseURL string `name:"advertise-url" placeholder:"URL" help:"Where gateways in other processes reach this one (default: at --addr)."`
+	TitanAPI     bool   `name:"titan-api" help:"Answer the interfaces of the Titan Control Center too: who may read there says gateway.titan.anonymous_read."`
 	LogLevel     string `placeholder:"LEVEL" help:"debug, info, warn or error (default: info)."`
 	LogFormat    string `placeholder:"FORMAT" help:"text or json (default: text)."`
 }
@@ -191,6 +192,7 @@ Examples:
   wattwerk run --data /var/lib/wattwerk               everything, kept there
   wattwerk run --addr 0.0.0.0:8080                    reachable from other machines
   wattwerk run --modules bridge --nats nats://bus:4222  only what takes readings in, for a cluster
+  wattwerk run --titan-api                            Titan's page and programs find their interfaces
 
 Every flag can also be a setting in a file or in the environment, as WATTWERK_ADDR or
 WATTWERK_BUS_NATS; 'wattwerk config' shows them all.`
@@ -198,7 +200,8 @@ WATTWERK_BUS_NATS; 'wattwerk config' shows them all.`
 
 func (c *RunCmd) settings(sys IO) (Config, error) {
 	more := map[string]any{
-		"addr": c.Addr, "demo": c.Demo, "bus.nats": c.NATS, "bus.mqtt": c.MQTT, "gateway.advertise": c.AdvertiseURL, "log.level": c.LogLevel, "log.format": c.LogFormat,
+		"addr": c.Addr, "demo": c.Demo, "bus.nats": c.NATS, "bus.mqtt": c.MQTT, "gateway.advertise": c.AdvertiseURL,
+		"gateway.titan.api": c.TitanAPI, "log.level": c.LogLevel, "log.format": c.LogFormat,
 	}
 	if c.Modules != "" {
 		more["modules"] = strings.Split(c.Modules, ",")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/settlement"
@@ -245,6 +246,10 @@ func (c *Config) Warnings() []string {
 	warn(c.Aggregate.Grace == 0, "aggregate.grace is 0: readings that arrive a moment after a tick has closed do not count in it.")
 	warn(!loopback(host) && c.Gateway.TLSCertFile == "" && !strings.HasPrefix(c.Gateway.PublicURL, "https:"), "addr can be reached from other machines without TLS: passwords and tokens can be read on the way. Set gateway.tls_cert_file, or gateway.public_url when a proxy does it.")
 	warn(!c.Gateway.SignIn, "gateway.sign_in is off: every program and every person on this machine may do everything.")
+	t := c.Gateway.Titan
+	warn(t.API && t.AnonymousRead == gateway.GuestsAnybody && !loopback(host), "gateway.titan.anonymous_read is anybody: whoever reaches addr reads all readings, without signing in.")
+	warn(t.API && t.AnonymousRead != gateway.GuestsNever && slices.Contains(t.Origins, "*"), "gateway.titan.origins has *: every web page that is open in a browser that reaches addr can read all readings.")
+	warn(!t.API && (t.AnonymousRead != gateway.GuestsNever || len(t.Origins) > 0), "gateway.titan.api is off: the other settings of gateway.titan do nothing.")
 	warn(len(c.Modules) > 0 && !c.has("gateway") && c.Bus.NATS == "" && c.Bus.Listen == "" && c.Bus.Leaf.URL == "", "modules are left out while the bus is embedded and serves no other process: nothing outside can reach the modules that run.")
 	return append(out, c.apart()...)
 }

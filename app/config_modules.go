@@ -22,17 +22,18 @@ import (
 
 // GatewayConfig is who may come in, and how.
 type GatewayConfig struct {
-	SignIn          bool       `koanf:"sign_in" doc:"Ask who it is. Without it everybody who reaches addr is an administrator, so addr must then be a loopback address."`
-	Passwords       bool       `koanf:"passwords" doc:"People may sign in with a password kept here. Off: at the OpenID provider only."`
-	AnonymousIngest string     `koanf:"anonymous_ingest" doc:"Who may send readings without a token: 'loopback', programs on the same machine while addr is a loopback address; or 'never'."`
-	PublicURL       string     `koanf:"public_url" doc:"How people reach the page when a proxy is in front, as https://power.example.org."`
-	BasePath        string     `koanf:"base_path" doc:"The path below which a proxy serves the page, as /wattwerk; empty: the root."`
-	TLSCertFile     string     `koanf:"tls_cert_file" doc:"Certificate (PEM) to serve HTTPS with; empty: plain HTTP."`
-	TLSKeyFile      string     `koanf:"tls_key_file" doc:"Its key (PEM)."`
-	Advertise       string     `koanf:"advertise" doc:"Where the gateways of other processes reach this one, as http://10.0.0.7:8080; empty: at addr, and when that is all addresses, at the first one of this machine that others can reach."`
-	InnerCAFile     string     `koanf:"inner_ca_file" doc:"Certificates (PEM) of who signed those of other processes, for a gateway that reaches them by https; empty: those the system knows."`
-	Vite            string     `koanf:"vite" doc:"For work on the pages: URL of a Vite server to show instead of the pages inside, as http://127.0.0.1:5173."`
-	OIDC            OIDCConfig `koanf:"oidc" doc:"Sign in with an OpenID Connect provider too."`
+	SignIn          bool        `koanf:"sign_in" doc:"Ask who it is. Without it everybody who reaches addr is an administrator, so addr must then be a loopback address."`
+	Passwords       bool        `koanf:"passwords" doc:"People may sign in with a password kept here. Off: at the OpenID provider only."`
+	AnonymousIngest string      `koanf:"anonymous_ingest" doc:"Who may send readings without a token: 'loopback', programs on the same machine while addr is a loopback address; or 'never'."`
+	PublicURL       string      `koanf:"public_url" doc:"How people reach the page when a proxy is in front, as https://power.example.org."`
+	BasePath        string      `koanf:"base_path" doc:"The path below which a proxy serves the page, as /wattwerk; empty: the root."`
+	TLSCertFile     string      `koanf:"tls_cert_file" doc:"Certificate (PEM) to serve HTTPS with; empty: plain HTTP."`
+	TLSKeyFile      string      `koanf:"tls_key_file" doc:"Its key (PEM)."`
+	Advertise       string      `koanf:"advertise" doc:"Where the gateways of other processes reach this one, as http://10.0.0.7:8080; empty: at addr, and when that is all addresses, at the first one of this machine that others can reach."`
+	InnerCAFile     string      `koanf:"inner_ca_file" doc:"Certificates (PEM) of who signed those of other processes, for a gateway that reaches them by https; empty: those the system knows."`
+	Vite            string      `koanf:"vite" doc:"For work on the pages: URL of a Vite server to show instead of the pages inside, as http://127.0.0.1:5173."`
+	Titan           TitanConfig `koanf:"titan" doc:"The interfaces of the Titan Control Center, for its web page and for programs written for it; docs/titan.md."`
+	OIDC            OIDCConfig  `koanf:"oidc" doc:"Sign in with an OpenID Connect provider too."`
 }
 
 // OIDCConfig names an OpenID Connect provider.
@@ -51,7 +52,7 @@ type OIDCConfig struct {
 // DefaultGatewayConfig asks everybody who it is.
 func DefaultGatewayConfig() GatewayConfig {
 	return GatewayConfig{
-		SignIn: true, Passwords: true, AnonymousIngest: gateway.AnonymousLoopback,
+		SignIn: true, Passwords: true, AnonymousIngest: gateway.AnonymousLoopback, Titan: TitanConfig{AnonymousRead: gateway.GuestsNever},
 		OIDC: OIDCConfig{GroupsClaim: "groups"},
 	}
 }
@@ -81,6 +82,9 @@ func (c *GatewayConfig) Validate() error {
 	bad(c.OIDC.Issuer != "" && c.PublicURL == "", "gateway.oidc.issuer is set; gateway.public_url is needed too, for the provider sends people back to it")
 	bad(c.OIDC.Issuer != "" && !c.SignIn, "gateway.oidc is set and gateway.sign_in is off; one of both is not meant")
 	bad(c.OIDC.Issuer == "" && !c.Passwords && c.SignIn, "gateway.passwords is off and there is no gateway.oidc.issuer, so nobody could sign in")
+	if err := c.Titan.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	if c.OIDC.Others != "" {
 		_, err := access.ParseRole(c.OIDC.Others)
 		bad(err != nil, fmt.Sprintf("gateway.oidc.others %q is none of viewer, operator, administrator", c.OIDC.Others))

@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/gateway/forward"
+	"github.com/wattwerk/wattwerk/gateway/titan"
 	"github.com/wattwerk/wattwerk/history/promapi"
 	"github.com/wattwerk/wattwerk/history/transfer"
 )
@@ -31,13 +32,16 @@ type face struct {
 	// [http.ServeMux], for those who have the scope. To ask it twice for the
 	// same must do no harm. It is made only where the module runs.
 	plain func(pattern string, scope access.Scope, h func() http.Handler)
+	// titan does so for what is answered as Titan's services did, for who may
+	// read, if that is asked for.
+	titan func(pattern string, h func() http.Handler)
 }
 
 // here is the face of a module of this process.
 func (p *process) faceHere() face {
 	return face{p.gateway.API(), func(pattern string, scope access.Scope, h func() http.Handler) {
 		p.gateway.Handle(pattern, gateway.Require(scope, h()))
-	}}
+	}, p.titan(func(h func() http.Handler) http.Handler { return h() })}
 }
 
 // faceElsewhere leads to a module in other processes.
@@ -45,15 +49,20 @@ func (p *process) faceElsewhere(f *forward.Forwarder) face {
 	twice := f.Repeatable()
 	return face{p.gateway.Elsewhere(f), func(pattern string, scope access.Scope, _ func() http.Handler) {
 		p.gateway.Handle(pattern, gateway.Require(scope, twice))
-	}}
+	}, p.titan(func(func() http.Handler) http.Handler { return f })}
 }
 
-func faceRegistry(p *process, f face) { p.registry.Register(f.api) }
+func faceRegistry(p *process, f face) {
+	p.registry.Register(f.api)
+	f.titan(titan.HierarchyPath, p.titanHierarchy)
+	f.titan(titan.HierarchyPath+"/", p.titanHierarchy)
+}
 
 func faceHistory(p *process, f face) {
 	log := p.logger("history")
 	p.history.Register(f.api)
 	transfer.Register(f.api, p.history, log)
+	f.titan(titan.HistoryPath+"/", p.titanHistory)
 	f.plain("/prometheus/", access.Read, func() http.Handler { return promapi.Handler(promapi.Options{Store: p.store, Log: log}) })
 }
 

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/gateway/titan"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/transfer"
 	"github.com/wattwerk/wattwerk/internal/config"
@@ -214,6 +215,8 @@ func faceSettlement(p *process, f face) {
 	p.cost.Register(f.api)
 	p.profile.Register(f.api)
 	p.flow.Register(f.api)
+	f.titan(titan.StatisticsPath+"/", p.titanStatistics)
+	f.titan(titan.AnomaliesPath+"/", p.titanAnomalies)
 }
 
 var _ history.Watcher = (*ledger.Marks)(nil)

@@ -336,6 +336,7 @@ var methods = []string{http.MethodGet, http.MethodHead, http.MethodPost, http.Me
 
 // route calls the handler of the path, or the pages, or says what is wrong.
 func (s *Service) route(w http.ResponseWriter, r *http.Request) {
+	r = single(r)
 	_, pattern := s.mux.Handler(r)
 	note(w, pattern)
 	if pattern != "" {

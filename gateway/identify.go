@@ -114,6 +114,9 @@ func tokenOf(r *http.Request) string {
 			if _, after, ok := strings.Cut(value, ":"); ok {
 				value = after
 			}
+			if value == placeholder { // as good as none
+				return ""
+			}
 			return value
 		case "basic":
 			_, password, _ := r.BasicAuth()

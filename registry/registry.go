@@ -47,6 +47,26 @@ func New(o Options) (*Service, error) {
 // Run follows what sensors were seen until ctx ends.
 func (s *Service) Run(ctx context.Context) error { return s.followSeen(ctx) }
 
+// Change builds a patch on the newest model and stores it as a revision. When
+// somebody else was first it is built again, on the newer model. An error of
+// build is returned as it is; others are those of the API, with their status.
+func (s *Service) Change(ctx context.Context, build func(*model.Model) (model.Patch, string, error)) error {
+	var own error
+	st, err := s.change(ctx, anyRevision, func(st catalog.State) (model.Patch, string, error) {
+		var p model.Patch
+		var note string
+		p, note, own = build(st.Model)
+		return p, note, own
+	})
+	switch {
+	case err == nil:
+		return nil
+	case own != nil:
+		return own
+	}
+	return refuse(st, err)
+}
+
 // Reasons a change cannot be made, beside those of catalog and model.
 var (
 	errMatch   = errors.New("the model is not of that revision any more; read it again")

@@ -1,0 +1,177 @@
+package titan
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// placing puts a tree of Titan in the place of a hierarchy, or makes one.
+type placing struct {
+	h       *hierarchy
+	m       *model.Model
+	into    model.HierarchyID
+	before  map[model.GroupID]*model.Group // those of the hierarchy as it is
+	signs   map[string]int8                // of members as they are, which Titan's trees do not tell
+	meters  map[record.SensorID]bool       // of groups that stay; they are not in Titan's trees
+	groups  map[model.GroupID]bool         // of the new tree
+	sensors map[record.SensorID]bool
+	twice   []string
+	patch   model.Patch
+}
+
+// keys of signs
+func groupKey(id model.GroupID) string    { return "g" + string(id) }
+func sensorKey(id record.SensorID) string { return "s" + string(id) }
+
+// place gives the patch that makes of a hierarchy what the tree says. What
+// Titan's trees cannot tell stays: signs, meters of groups, everything of sensors
+// but their names. Sensors are never removed: their readings stay, so they do.
+func (h *hierarchy) place(m *model.Model, tree *node, into model.HierarchyID, top model.GroupID) (model.Patch, error) {
+	p := &placing{
+		h: h, m: m, into: into, before: within(m, top), signs: make(map[string]int8), meters: make(map[record.SensorID]bool),
+		groups: make(map[model.GroupID]bool), sensors: make(map[record.SensorID]bool),
+	}
+	for _, g := range p.before {
+		for _, x := range g.Members {
+			if x.Group != "" {
+				p.signs[groupKey(x.Group)] = x.Sign
+			} else if !x.Meter {
+				p.signs[sensorKey(x.Sensor)] = x.Sign
+			}
+		}
+	}
+	var meters func(n *node)
+	meters = func(n *node) {
+		if n.Children == nil {
+			return
+		}
+		if g, ok := p.before[model.GroupID(n.Identifier)]; ok {
+			for _, x := range g.Members {
+				if x.Meter {
+					p.meters[x.Sensor] = true
+				}
+			}
+		}
+		for i := range *n.Children {
+			meters(&(*n.Children)[i])
+		}
+	}
+	meters(tree)
+	if err := p.group(tree); err != nil {
+		return p.patch, err
+	}
+	if len(p.twice) > 0 {
+		slices.Sort(p.twice)
+		return p.patch, &collisions{slices.Compact(p.twice)}
+	}
+	for id := range p.before {
+		if !p.groups[id] {
+			p.patch.RemoveGroups = append(p.patch.RemoveGroups, id)
+		}
+	}
+	slices.Sort(p.patch.RemoveGroups)
+	return p.patch, nil
+}
+
+func (p *placing) group(n *node) error {
+	id := model.GroupID(n.Identifier)
+	at, stands := p.m.HierarchyOf(id)
+	if p.groups[id] || stands && at != p.into {
+		p.twice = append(p.twice, n.Identifier)
+		return nil
+	}
+	p.groups[id] = true
+	was, exists := p.m.Group(id)
+	g := model.Group{ID: id, Name: nameOf(n, was != nil, func() string { return was.Name })}
+	if exists {
+		for _, x := range was.Members {
+			if x.Meter {
+				g.Members = append(g.Members, x)
+			}
+		}
+	}
+	for i := range *n.Children {
+		c := &(*n.Children)[i]
+		x := model.Member{Sensor: record.SensorID(c.Identifier)}
+		var err error
+		if c.Children != nil {
+			x = model.Member{Group: model.GroupID(c.Identifier), Sign: p.signs[groupKey(model.GroupID(c.Identifier))]}
+			err = p.group(c)
+		} else {
+			x.Sign = p.signs[sensorKey(x.Sensor)]
+			err = p.sensor(c)
+		}
+		if err != nil {
+			return err
+		}
+		g.Members = append(g.Members, x)
+	}
+	if !exists || was.Name != g.Name || !sameMembers(was.Members, g.Members) {
+		p.patch.Groups = append(p.patch.Groups, g)
+	}
+	return nil
+}
+
+// sameMembers compares them; a sign of 0 is 1, and where among the members the
+// meter stands means nothing.
+func sameMembers(a, b []model.Member) bool {
+	plain := func(all []model.Member) (out, meters []model.Member) {
+		for _, x := range all {
+			if x.Sign == 0 {
+				x.Sign = 1
+			}
+			if x.Meter {
+				meters = append(meters, x)
+			} else {
+				out = append(out, x)
+			}
+		}
+		return out, meters
+	}
+	a, am := plain(a)
+	b, bm := plain(b)
+	return slices.Equal(a, b) && slices.Equal(am, bm)
+}
+
+func (p *placing) sensor(n *node) error {
+	id := record.SensorID(n.Identifier)
+	if p.sensors[id] || p.meters[id] {
+		p.twice = append(p.twice, n.Identifier)
+		return nil
+	}
+	p.sensors[id] = true
+	was, exists := p.m.Sensor(id)
+	q := record.ActivePower
+	if exists {
+		q = was.Quantity
+	} else if seen := p.h.o.Quantity(id); seen != "" {
+		q = seen
+	}
+	if q != record.ActivePower {
+		return refuse(http.StatusUnprocessableEntity, "sensor %q measures %s, and these hierarchies are of active_power", id, q)
+	}
+	switch name := nameOf(n, exists, func() string { return was.Name }); {
+	case !exists:
+		p.patch.Sensors = append(p.patch.Sensors, model.Sensor{ID: id, Name: name, Quantity: record.ActivePower})
+	case name != was.Name:
+		changed := *was
+		changed.Name = name
+		p.patch.Sensors = append(p.patch.Sensors, changed)
+	}
+	return nil
+}
+
+// nameOf is the name that a node gives; none, or the identifier that stood for
+// none, leaves it as it is.
+func nameOf(n *node, exists bool, was func() string) string {
+	switch {
+	case n.Name != "" && n.Name != n.Identifier:
+		return n.Name
+	case exists && (n.Name == "" || was() == ""):
+		return was()
+	}
+	return n.Name
+}
