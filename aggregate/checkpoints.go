@@ -23,7 +23,8 @@ import (
 // combined and stored: partials would be lost with the process.
 func (s *Service) checkpoints(ctx context.Context) error {
 	take := time.NewTimer(s.opts.Checkpoint)
-	store := time.NewTicker(time.Second)
+	store := time.NewTimer(time.Hour)
+	store.Stop() // until there is something to store
 	defer take.Stop()
 	defer store.Stop()
 	for {
@@ -40,15 +41,28 @@ func (s *Service) checkpoints(ctx context.Context) error {
 			s.trim(ctx)
 			// A large state may take one fiftieth of the time, no more.
 			take.Reset(max(s.opts.Checkpoint, 50*time.Since(begun)))
+			store.Reset(0)
 		case <-store.C:
 			done := make(map[model.HierarchyID]record.Millis)
+			more := false
 			for _, p := range s.ownedParts() {
 				if err := s.store(ctx, p, done); err != nil && ctx.Err() == nil {
 					s.log.Warn("a checkpoint could not be stored", "partition", p.number, "error", err)
 				}
+				more = more || p.unstored()
+			}
+			if more {
+				store.Reset(time.Second)
 			}
 		}
 	}
+}
+
+// unstored tells whether a checkpoint waits for being stored.
+func (p *part) unstored() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.candid != nil
 }
 
 func (p *part) checkpoint() error {

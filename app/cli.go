@@ -222,6 +222,7 @@ func (c *RunCmd) Run(ctx context.Context, sys IO) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("suspicious setting", "component", "settings", "because", w)
 	}
+	defer roomForGarbage()()
 	return Run(ctx, cfg, log, sys.Out)
 }
 
