@@ -18,6 +18,7 @@ import (
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/gateway/forward"
 	"github.com/wattwerk/wattwerk/gateway/titan"
+	"github.com/wattwerk/wattwerk/history/coverage"
 	"github.com/wattwerk/wattwerk/history/promapi"
 	"github.com/wattwerk/wattwerk/history/transfer"
 )
@@ -63,6 +64,7 @@ func faceHistory(p *process, f face) {
 	p.history.Register(f.api)
 	transfer.Register(f.api, p.history, log)
 	f.titan(titan.HistoryPath+"/", p.titanHistory)
+	coverage.Register(f.api, p.history, p.catalog, nil)
 	f.plain("/prometheus/", access.Read, func() http.Handler { return promapi.Handler(promapi.Options{Store: p.store, Log: log}) })
 }
 

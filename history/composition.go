@@ -195,7 +195,7 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 			age := int64(forever)
 			if sn, ok := m.Sensor(mb.Sensor); ok {
 				p.Name = sn.Name
-				if a := holds(m, sn); a >= 0 {
+				if a := Holds(m, sn); a >= 0 {
 					age = a
 				}
 			}

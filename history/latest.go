@@ -83,7 +83,7 @@ func (s *Service) latestOfSensors(ctx context.Context, ids []record.SensorID) ([
 			if sn, ok := m.Sensor(id); ok {
 				o.Unit = sn.Quantity.Unit().Symbol
 				o.Virtual = sn.Formula != ""
-				if a := holds(m, sn); a >= 0 {
+				if a := Holds(m, sn); a >= 0 {
 					age = a
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/prometheus/model/labels"
 
+	"github.com/wattwerk/wattwerk/history/curve"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -36,6 +37,22 @@ func (s *Service) GroupSeries(ctx context.Context, id, hierarchy string) (Series
 	return x.series, x.unit(), err
 }
 
+// Curve reduces values of a sensor to at most so many points; when that is empty,
+// of a group, whose hierarchy may be empty. It gives how people write their unit,
+// and the width of a bucket in ms.
+func (s *Service) Curve(ctx context.Context, id record.SensorID, group, hierarchy string, from, to record.Millis, points int) (p curve.Points, unit string, step int64, err error) {
+	var x subject
+	if id != "" {
+		x, err = s.sensor(ctx, id)
+	} else {
+		x, err = s.groupOf(ctx, model.GroupID(group), model.HierarchyID(hierarchy), Sum)
+	}
+	if err == nil {
+		p, step, err = s.reduce(ctx, x.series, from, to, points, x.rule)
+	}
+	return p, x.unit(), step, err
+}
+
 // Store is where everything is kept.
 func (s *Service) Store() Store { return s.opts.Store }
 
@@ -43,7 +60,7 @@ func (s *Service) sensor(ctx context.Context, id record.SensorID) (subject, erro
 	x := subject{series: RecordsOf(id), rule: rule{guess: true}}
 	if m := s.model(); m != nil {
 		if sn, ok := m.Sensor(id); ok {
-			x.sensor, x.quantity, x.rule = sn, sn.Quantity, rule{age: holds(m, sn)}
+			x.sensor, x.quantity, x.rule = sn, sn.Quantity, rule{age: Holds(m, sn)}
 			return x, nil
 		}
 	}
@@ -57,9 +74,9 @@ func (s *Service) sensor(ctx context.Context, id record.SensorID) (subject, erro
 	return x, nil
 }
 
-// holds is how long a value of a sensor holds, in ms; -1: unlimited. One of a
+// Holds is how long a value of a sensor holds, in ms; -1: unlimited. One of a
 // virtual sensor comes with the ticks of some hierarchy, whatever it states.
-func holds(m *model.Model, sn *model.Sensor) int64 {
+func Holds(m *model.Model, sn *model.Sensor) int64 {
 	age := sn.Age()
 	if sn.Formula == "" || age < 0 {
 		return age

@@ -862,6 +862,13 @@ export type CountOutputBody = {
     count: number;
 };
 
+export type CountsBody = {
+    late: number;
+    live: number;
+    never: number;
+    silent: number;
+};
+
 export type DeadLetter = {
     /**
      * When it was refused
@@ -1317,6 +1324,64 @@ export type Finding = {
     why: string;
 };
 
+export type GapBody = {
+    /**
+     * When the last reading before stopped to hold, ms since 1970 UTC
+     */
+    from: number;
+    /**
+     * How long it is, in ms
+     */
+    length: number;
+    /**
+     * It lasts until the end of the span
+     */
+    open?: boolean;
+    /**
+     * Time of the next reading, or the end of the span
+     */
+    to: number;
+};
+
+export type GapsBody = {
+    /**
+     * Part of the span in which a reading holds, 0 to 1
+     */
+    completeness: number;
+    /**
+     * Readings that the expected interval makes
+     */
+    expected: number;
+    /**
+     * Begin of the span, ms since 1970 UTC
+     */
+    from: number;
+    /**
+     * The newest of them, newest first, 1000 at most
+     */
+    gaps: Array<GapBody> | null;
+    /**
+     * Length of the longest gap in ms; 0: there is none
+     */
+    longest: number;
+    /**
+     * Seconds a reading holds; null: until the next one, however late, so there is a gap only where there is none before
+     */
+    maxAge: number | null;
+    /**
+     * Readings in the span
+     */
+    readings: number;
+    /**
+     * Its end, which is never after now
+     */
+    to: number;
+    /**
+     * How many gaps there are
+     */
+    total: number;
+};
+
 export type Group = {
     /**
      * Identifier
@@ -1330,6 +1395,31 @@ export type Group = {
      * As people call it
      */
     name?: string;
+};
+
+export type GroupBody = {
+    /**
+     * When this was so, ms since 1970 UTC
+     */
+    at: number;
+    /**
+     * How many of all of them are in which state
+     */
+    counts: CountsBody;
+    group: string;
+    hierarchy: string;
+    /**
+     * What to ask for behind, for the next page; absent on the last one
+     */
+    next?: string;
+    /**
+     * A page of those in the states asked for, in order of their identifiers
+     */
+    sensors: Array<SensorBody> | null;
+    /**
+     * Sensors below the group
+     */
+    total: number;
 };
 
 export type GroupEnergyOutputBody = {
@@ -3114,6 +3204,25 @@ export type RangeOutputBody = {
     value?: Array<number | null>;
 };
 
+export type RangesBody = {
+    /**
+     * Begin of the span, ms since 1970 UTC
+     */
+    from: number;
+    /**
+     * Sensors as they were named, then groups
+     */
+    series: Array<SeriesBody> | null;
+    /**
+     * Width of the buckets of all series in ms
+     */
+    step: number;
+    /**
+     * End of the span, inclusive
+     */
+    to: number;
+};
+
 export type ReachBackRequest = {
     hierarchy: string;
     /**
@@ -3124,6 +3233,25 @@ export type ReachBackRequest = {
      * The reason
      */
     why: string;
+};
+
+export type ReadingsBody = {
+    /**
+     * What to ask for before, for the next page; absent on the last one
+     */
+    next?: string;
+    /**
+     * Time of each reading, ms since 1970 UTC
+     */
+    t: Array<number> | null;
+    /**
+     * Unit of the values; empty when unknown
+     */
+    unit: string;
+    /**
+     * What it said; null where it is known that there is none
+     */
+    value: Array<number | null>;
 };
 
 export type Records = {
@@ -3514,6 +3642,43 @@ export type Sensor = {
     unit?: string;
 };
 
+export type SensorBody = {
+    /**
+     * Seconds since then
+     */
+    age: number | null;
+    /**
+     * The group it is a member of
+     */
+    group: string;
+    /**
+     * Seconds from reading to reading that are expected
+     */
+    interval: number;
+    /**
+     * Seconds a reading counts; null: without end
+     */
+    maxAge: number | null;
+    /**
+     * It is the meter of that group
+     */
+    meter?: boolean;
+    /**
+     * Its name; the identifier when it has none
+     */
+    name: string;
+    /**
+     * Time of its newest reading, ms since 1970 UTC; null when there is none
+     */
+    seen: number | null;
+    sensor: string;
+    state: 'live' | 'late' | 'silent' | 'never';
+    /**
+     * Its values follow from those of others
+     */
+    virtual?: boolean;
+};
+
 export type SensorEnergyOutputBody = {
     /**
      * Part of the asked time that is covered by readings
@@ -3565,6 +3730,38 @@ export type SensorLatest = {
      * It is no reading: the value follows from the formula of the sensor
      */
     virtual?: boolean;
+};
+
+export type SeriesBody = {
+    /**
+     * Mean of the values of the bucket
+     */
+    avg: Array<number | null>;
+    /**
+     * Why there is nothing
+     */
+    error?: string;
+    /**
+     * Sensor or group
+     */
+    id: string;
+    kind: 'sensor' | 'group';
+    /**
+     * Greatest value of the bucket
+     */
+    max: Array<number | null>;
+    /**
+     * Least value of the bucket; null where a gap begins
+     */
+    min: Array<number | null>;
+    /**
+     * Begin of each bucket that has something, ms since 1970 UTC
+     */
+    t: Array<number> | null;
+    /**
+     * Unit of the values; empty when unknown
+     */
+    unit: string;
 };
 
 export type SeriesPutBody = {
@@ -6057,6 +6254,53 @@ export type GroupCountResponses = {
 
 export type GroupCountResponse = GroupCountResponses[keyof GroupCountResponses];
 
+export type GroupCoverageData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; default: the one the group stands in
+         */
+        hierarchy?: string;
+        /**
+         * Only sensors in these states; default: all
+         */
+        state?: Array<'live' | 'late' | 'silent' | 'never'> | null;
+        /**
+         * Give what comes behind this sensor; for the next page, the next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most; 0: only the counts
+         */
+        limit?: number;
+    };
+    url: '/api/v1/groups/{id}/coverage';
+};
+
+export type GroupCoverageErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type GroupCoverageError = GroupCoverageErrors[keyof GroupCoverageErrors];
+
+export type GroupCoverageResponses = {
+    /**
+     * OK
+     */
+    200: GroupBody;
+};
+
+export type GroupCoverageResponse = GroupCoverageResponses[keyof GroupCoverageResponses];
+
 export type GroupDistributionData = {
     body?: never;
     path: {
@@ -7620,6 +7864,56 @@ export type ListPricePutsResponses = {
 
 export type ListPricePutsResponse = ListPricePutsResponses[keyof ListPricePutsResponses];
 
+export type RangesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Sensor; may be repeated
+         */
+        sensor?: Array<string> | null;
+        /**
+         * Group, of which the sums are given; may be repeated
+         */
+        group?: Array<string> | null;
+        /**
+         * Hierarchy of groups that are no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * Begin, inclusive: RFC 3339, milliseconds since 1970 UTC, or like now-1h. Default: now-1h
+         */
+        from?: string;
+        /**
+         * End, inclusive. Default: now
+         */
+        to?: string;
+        /**
+         * At most so many points of each; 200,000 of all
+         */
+        points?: number;
+    };
+    url: '/api/v1/range';
+};
+
+export type RangesErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type RangesError = RangesErrors[keyof RangesErrors];
+
+export type RangesResponses = {
+    /**
+     * OK
+     */
+    200: RangesBody;
+};
+
+export type RangesResponse = RangesResponses[keyof RangesResponses];
+
 export type RenameData = {
     body: RenameRequest;
     headers?: {
@@ -8863,6 +9157,53 @@ export type SensorExportResponses = {
     200: unknown;
 };
 
+export type SensorGapsData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Begin: RFC 3339, milliseconds since 1970 UTC, or like now-7d. Default: now-1d
+         */
+        from?: string;
+        /**
+         * End. Default: now
+         */
+        to?: string;
+        /**
+         * List only gaps longer than so many seconds
+         */
+        longer?: number;
+        /**
+         * How many gaps to list at most
+         */
+        limit?: number;
+    };
+    url: '/api/v1/sensors/{id}/gaps';
+};
+
+export type SensorGapsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SensorGapsError = SensorGapsErrors[keyof SensorGapsErrors];
+
+export type SensorGapsResponses = {
+    /**
+     * OK
+     */
+    200: GapsBody;
+};
+
+export type SensorGapsResponse = SensorGapsResponses[keyof SensorGapsResponses];
+
 export type InterveneData = {
     body: InterventionBody;
     path: {
@@ -8969,6 +9310,45 @@ export type SensorRangeResponses = {
 };
 
 export type SensorRangeResponse = SensorRangeResponses[keyof SensorRangeResponses];
+
+export type SensorReadingsData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Give what is older than this: RFC 3339, milliseconds since 1970 UTC, or like now-1d; for the next page, the next of the page before. Default: the newest
+         */
+        before?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+    };
+    url: '/api/v1/sensors/{id}/readings';
+};
+
+export type SensorReadingsErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SensorReadingsError = SensorReadingsErrors[keyof SensorReadingsErrors];
+
+export type SensorReadingsResponses = {
+    /**
+     * OK
+     */
+    200: ReadingsBody;
+};
+
+export type SensorReadingsResponse = SensorReadingsResponses[keyof SensorReadingsResponses];
 
 export type SensorTrendData = {
     body?: never;
