@@ -120,6 +120,7 @@ func refuse(st catalog.State, err error) error {
 // Register adds the routes.
 func (s *Service) Register(api huma.API) {
 	s.registerDocument(api)
+	s.registerPatch(api)
 	registerKind(s, api, sites)
 	registerKind(s, api, sensors)
 	registerKind(s, api, groups)

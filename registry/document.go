@@ -74,6 +74,21 @@ func (s *Service) registerDocument(api huma.API) {
 	})
 }
 
+// registerPatch adds the route for what no single thing's route can do in one revision.
+func (s *Service) registerPatch(api huma.API) {
+	o := op("patch-model", http.MethodPatch, "/api/v1/model", "Change several things at once",
+		"Puts and removes sites, sensors, groups and hierarchies as one revision, which takes effect at one tick and is undone as one. Each thing that is put replaces what has its identifier. "+
+			"Say in If-Match for which revision it was made, so that nothing somebody else changed meanwhile is overwritten.", mayOperate, 413, 422)
+	o.MaxBodyBytes, o.BodyReadTimeout = maxDocument, 5*time.Minute
+	huma.Register(api, o, func(ctx context.Context, in *bodyInput[model.Patch]) (*changed, error) {
+		match, err := in.revision()
+		if err != nil {
+			return nil, refuse(catalog.State{}, err)
+		}
+		return answer(s.change(ctx, match, func(catalog.State) (model.Patch, string, error) { return in.Body, "", nil }))
+	})
+}
+
 func readDocument(kind string, body []byte) (model.Document, error) {
 	var d model.Document
 	var err error

@@ -416,6 +416,25 @@ func TestMoveAndUndo(t *testing.T) {
 	}
 }
 
+func TestPatchIsOneRevision(t *testing.T) {
+	b := open(t, openBus(t))
+	b.plant()
+	was := b.catalog.State()
+	body := `{"groups":[{"id":"hall3","name":"Hall 3"},{"id":"plant","members":[{"group":"hall1"},{"group":"hall3"}]}],"removeGroups":["hall2"]}`
+	b.must(412, nil, http.MethodPatch, "/api/v1/model", body, "If-Match", etag(was.Revision-1))
+	var c Change
+	b.must(200, &c, http.MethodPatch, "/api/v1/model", body, "If-Match", etag(was.Revision))
+	if got := b.members("plant"); got != "hall1 hall3" || c.Revision != was.Revision+1 {
+		t.Errorf("revision %d has %s", c.Revision, got)
+	}
+	b.must(422, nil, http.MethodPatch, "/api/v1/model", `{"groups":[{"id":"hall3","members":[{"sensor":"nobody"}]}]}`)
+	b.must(422, nil, http.MethodPatch, "/api/v1/model", `{"removeGroups":["hall9"]}`)
+	b.post(fmt.Sprintf("/api/v1/revisions/%d/undo", c.Revision), "")
+	if p := model.Diff(was.Model.Document(), b.catalog.State().Model.Document()); !p.Empty() {
+		t.Errorf("undone, it differs: %+v", p)
+	}
+}
+
 func TestRenameAndDevices(t *testing.T) {
 	b := open(t, openBus(t))
 	b.plant()

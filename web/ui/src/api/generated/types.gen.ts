@@ -7595,6 +7595,57 @@ export type GetModelResponses = {
 
 export type GetModelResponse = GetModelResponses[keyof GetModelResponses];
 
+export type PatchModelData = {
+    body: Patch;
+    headers?: {
+        /**
+         * The revision the change was made for, in quotes, as the ETag of any answer; refused with 412 when the model has another one
+         */
+        'If-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/model';
+};
+
+export type PatchModelErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PatchModelError = PatchModelErrors[keyof PatchModelErrors];
+
+export type PatchModelResponses = {
+    /**
+     * OK
+     */
+    200: Change;
+};
+
+export type PatchModelResponse = PatchModelResponses[keyof PatchModelResponses];
+
 export type PutModelData = {
     body: Document;
     headers?: {
