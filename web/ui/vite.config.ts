@@ -49,16 +49,43 @@ function macros(): Plugin {
   }
 }
 
+/** What may be loaded before the dashboard can be used, bytes after gzip. */
+const firstLoad = 180_000
+
+// Fails the build when the first page needs more script than that.
+function budget(): Plugin {
+  return {
+    name: 'budget',
+    apply: 'build',
+    generateBundle(_, bundle) {
+      const sizes = new Map<string, number>()
+      const take = (name: string) => {
+        const chunk = bundle[name]
+        if (chunk?.type !== 'chunk' || sizes.has(name)) return
+        sizes.set(name, gzipSync(chunk.code, { level: 9 }).length)
+        chunk.imports.forEach(take)
+      }
+      for (const [name, chunk] of Object.entries(bundle)) {
+        if (chunk.type !== 'chunk') continue
+        if (chunk.isEntry || /pages\/Dashboard\.tsx$|locales\/de\.po$/.test(chunk.facadeModuleId ?? '')) take(name)
+      }
+      const sum = [...sizes.values()].reduce((a, b) => a + b, 0)
+      const said = `first load: ${(sum / 1000).toFixed(1)} kB of script after gzip, of ${firstLoad / 1000}`
+      if (sum > firstLoad) this.error(`${said}:\n${[...sizes].map(([name, n]) => `  ${name} ${n}`).join('\n')}`)
+      this.info(said)
+    },
+  }
+}
+
 // Where `npm run dev` finds the program; it serves the API, Vite the pages.
 const server = process.env.BACKEND ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   base: './', // all addresses relative: the pages work under any path
-  plugins: [macros(), lingui({ failOnMissing: true }), react(), compressed()],
+  plugins: [macros(), lingui({ failOnMissing: true }), react(), budget(), compressed()],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,
-    rollupOptions: { output: { manualChunks: (id) => (id.includes('node_modules/@mantine') ? 'mantine' : undefined) } },
   },
   server: {
     proxy: Object.fromEntries(

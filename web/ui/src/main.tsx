@@ -2,12 +2,11 @@ import { i18n } from '@lingui/core'
 import { I18nProvider } from '@lingui/react'
 import { MantineProvider, localStorageColorSchemeManager } from '@mantine/core'
 import '@mantine/core/styles.css'
-import { Notifications } from '@mantine/notifications'
 import '@mantine/notifications/styles.css'
 import './tokens.css'
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { StrictMode } from 'react'
+import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
 import { language, locale } from './lib/locale'
@@ -24,6 +23,9 @@ const client: QueryClient = new QueryClient({
   defaultOptions: { queries: { retry: (n, e) => n < 2 && !(e instanceof ApiError && e.status >= 400 && e.status < 500) } },
 })
 
+// Nothing is told before the first page is there.
+const Notifications = lazy(() => import('@mantine/notifications').then((m) => ({ default: m.Notifications })))
+
 const catalogs = { en: () => import('./locales/en.po'), de: () => import('./locales/de.po') }
 
 async function begin(host: HTMLElement): Promise<void> {
@@ -34,7 +36,9 @@ async function begin(host: HTMLElement): Promise<void> {
     <StrictMode>
       <I18nProvider i18n={i18n}>
         <MantineProvider theme={theme} defaultColorScheme="auto" colorSchemeManager={localStorageColorSchemeManager({ key: 'wattwerk-color-scheme' })}>
-          <Notifications position="bottom-right" />
+          <Suspense>
+            <Notifications position="bottom-right" />
+          </Suspense>
           <QueryClientProvider client={client}>
             <RouterProvider router={router} />
           </QueryClientProvider>

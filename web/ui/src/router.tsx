@@ -2,7 +2,6 @@
 // them need is small.
 
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
-import { SignIn } from './pages/SignIn'
 import { readPlace } from './shell/place'
 import { Shell } from './shell/Shell'
 
@@ -26,7 +25,7 @@ const routes = [
 const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
-  component: SignIn,
+  component: lazyRouteComponent(() => import('./pages/SignIn'), 'SignIn'),
   validateSearch: (s: Record<string, unknown>): { why?: string } => (typeof s.why === 'string' && s.why !== '' ? { why: s.why } : {}),
 })
 

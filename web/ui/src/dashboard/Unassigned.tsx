@@ -1,12 +1,12 @@
 // Sensors that send but stand in no hierarchy: one click puts each into the
 // group that is chosen.
 
-import { Button, Skeleton, Tooltip } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
-import { IconCheck, IconPlus } from '@tabler/icons-react'
+import { Button, Skeleton } from '@mantine/core'
+import { IconPlus } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api/client'
 import { ago } from '../lib/format'
+import { tell } from '../part/tell'
 import classes from './Unassigned.module.css'
 
 /** What is made when there is nothing yet to put a sensor into. */
@@ -24,8 +24,8 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
       }
       return api.assign(sensor, group ?? first.id)
     },
-    onSuccess: (_r, sensor) => notifications.show({ color: 'teal', icon: <IconCheck size={18} />, title: 'Assigned', message: `${sensor} counts for ${target} now` }),
-    onError: (e, sensor) => notifications.show({ color: 'red', title: `${sensor} was not assigned`, message: e.message }),
+    onSuccess: (_r, sensor) => tell({ title: 'Assigned', message: `${sensor} counts for ${target} now` }),
+    onError: (e, sensor) => tell({ bad: true, title: `${sensor} was not assigned`, message: e.message }),
     onSettled: () => Promise.all([client.invalidateQueries({ queryKey: ['unassigned'] }), client.invalidateQueries({ queryKey: ['model'] })]),
   })
   const items = q.data?.items ?? []
@@ -56,7 +56,6 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
                   </span>
                 </span>
                 {may && (
-                  <Tooltip label={`Add to ${target}`}>
                     <Button
                       size="compact-sm"
                       variant="default"
@@ -65,10 +64,10 @@ export function Unassigned({ group, name, may }: { group: string | undefined; na
                       loading={assign.isPending && assign.variables === s.sensor}
                       onClick={() => assign.mutate(s.sensor)}
                       aria-label={`Add ${s.sensor} to ${target}`}
+                      title={`Add to ${target}`}
                     >
                       Add
                     </Button>
-                  </Tooltip>
                 )}
               </li>
             ))}

@@ -1,15 +1,16 @@
 import { Alert, Button, Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useCallback } from 'react'
+import { lazy, Suspense, useCallback } from 'react'
 import { useModel } from '../data/model'
-import { Empty } from '../dashboard/Empty'
 import { Hero } from '../dashboard/Hero'
 import { Tiles } from '../dashboard/Tiles'
 import { Tree } from '../dashboard/Tree'
 import { Unassigned } from '../dashboard/Unassigned'
 import { useMe } from '../shell/session'
 import classes from './Dashboard.module.css'
+
+const Empty = lazy(() => import('../dashboard/Empty').then((m) => ({ default: m.Empty })))
 
 export function Dashboard() {
   const { index, isPending, error, refetch } = useModel()
@@ -61,7 +62,9 @@ export function Dashboard() {
         </>
       ) : (
         <>
-          <Empty />
+          <Suspense fallback={<Skeleton height={300} radius={14} />}>
+            <Empty />
+          </Suspense>
           <Unassigned group={undefined} name="" may={may} />
         </>
       )}

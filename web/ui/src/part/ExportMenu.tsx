@@ -1,11 +1,9 @@
-// Takes what a chart shows away: as CSV, as a workbook, as a picture.
+// Takes what a chart shows away. What it is made of comes after the page.
 
-import { ActionIcon, Menu, Tooltip } from '@mantine/core'
-import { notifications } from '@mantine/notifications'
-import { IconDownload } from '@tabler/icons-react'
-import { useLingui } from '@lingui/react/macro'
-import { saveBlob, picture } from './save'
-import { csv, xlsx, type Table } from './table'
+import { lazy, Suspense } from 'react'
+import type { Table } from './table'
+
+const ExportList = lazy(() => import('./ExportList').then((m) => ({ default: m.ExportList })))
 
 export interface ExportMenuProps {
   /** Name of the file, without its end. */
@@ -18,39 +16,10 @@ export interface ExportMenuProps {
   links?: readonly { label: string; href: string }[]
 }
 
-export function ExportMenu({ name, table, picture: host, links = [] }: ExportMenuProps) {
-  const { t } = useLingui()
-  const file = name.replace(/[^\p{L}\p{N}]+/gu, '-').replace(/^-|-$/g, '').toLowerCase()
-  const attempt = (make: () => Promise<Blob>, end: string) => {
-    make()
-      .then((b) => saveBlob(b, `${file}.${end}`))
-      .catch((e: unknown) => notifications.show({ color: 'red', title: t`The file could not be made`, message: e instanceof Error ? e.message : String(e) }))
-  }
+export function ExportMenu(props: ExportMenuProps) {
   return (
-    <Menu position="bottom-end" withinPortal>
-      <Menu.Target>
-        <Tooltip label={t`Export`}>
-          <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t`Export ${name}`}>
-            <IconDownload size={17} />
-          </ActionIcon>
-        </Tooltip>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {table && (
-          <>
-            <Menu.Label>{t`What is shown`}</Menu.Label>
-            <Menu.Item onClick={() => attempt(() => Promise.resolve(new Blob([csv(table())], { type: 'text/csv' })), 'csv')}>CSV</Menu.Item>
-            <Menu.Item onClick={() => attempt(() => xlsx(table()), 'xlsx')}>{t`Excel (XLSX)`}</Menu.Item>
-          </>
-        )}
-        {host && <Menu.Item onClick={() => attempt(() => picture(host()), 'png')}>{t`Picture (PNG)`}</Menu.Item>}
-        {links.length > 0 && <Menu.Label>{t`Everything behind it`}</Menu.Label>}
-        {links.map((l) => (
-          <Menu.Item key={l.href} component="a" href={l.href} download>
-            {l.label}
-          </Menu.Item>
-        ))}
-      </Menu.Dropdown>
-    </Menu>
+    <Suspense fallback={<span style={{ width: 22, height: 22 }} />}>
+      <ExportList {...props} />
+    </Suspense>
   )
 }

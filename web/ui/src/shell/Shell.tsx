@@ -1,19 +1,21 @@
 // What is around every page: header, navigation, connection state.
 
 import { useLingui } from '@lingui/react/macro'
-import { ActionIcon, AppShell, Burger, Menu, Skeleton, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, AppShell, Burger, Skeleton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure } from '@mantine/hooks'
-import { IconCheck, IconLogout, IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react'
+import { IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
-import { Suspense, useEffect } from 'react'
+import { lazy, Suspense, useEffect } from 'react'
 import { api } from '../api/client'
 import { live, useConnection, type Connection } from '../api/live'
-import { language, languages, speak, type Language } from '../lib/locale'
 import { Logo } from './Logo'
 import { Navigation } from './Navigation'
 import { isSignedOut, useMe } from './session'
 import classes from './Shell.module.css'
+
+// Menus bring what floats above the page; nobody needs that for the first look.
+const Account = lazy(() => import('./Account').then((m) => ({ default: m.Account })))
 
 function State() {
   const { t } = useLingui()
@@ -26,12 +28,10 @@ function State() {
     offline: t`The server cannot be reached; trying again. Values shown are the last known.`,
   }
   return (
-    <Tooltip label={meaning[c]}>
-      <span className={classes.state} data-state={c} role="status" data-testid="connection">
-        <span className={classes.dot} aria-hidden="true" />
-        {words[c]}
-      </span>
-    </Tooltip>
+    <span className={classes.state} data-state={c} role="status" data-testid="connection" title={meaning[c]}>
+      <span className={classes.dot} aria-hidden="true" />
+      {words[c]}
+    </span>
   )
 }
 
@@ -41,11 +41,9 @@ function Scheme() {
   const scheme = useComputedColorScheme('light')
   const name = scheme === 'dark' ? t`Switch to light colours` : t`Switch to dark colours`
   return (
-    <Tooltip label={name}>
-      <ActionIcon variant="subtle" size="lg" color="gray" aria-label={name} onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}>
-        {scheme === 'dark' ? <IconSun size={20} /> : <IconMoon size={20} />}
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon variant="subtle" size="lg" color="gray" aria-label={name} title={name} onClick={() => setColorScheme(scheme === 'dark' ? 'light' : 'dark')}>
+      {scheme === 'dark' ? <IconSun size={20} /> : <IconMoon size={20} />}
+    </ActionIcon>
   )
 }
 
@@ -98,32 +96,9 @@ export function Shell() {
         <State />
         <Scheme />
         {me.data && (
-          <Menu position="bottom-end" width={200}>
-            <Menu.Target>
-              <UnstyledButton className={classes.user} aria-label={t`Account of ${me.data.name}`}>
-                <IconUserCircle size={22} stroke={1.6} aria-hidden="true" />
-                <span className={classes.userName}>{me.data.name}</span>
-              </UnstyledButton>
-            </Menu.Target>
-            <Menu.Dropdown>
-              <Menu.Label>
-                {me.data.name}
-                {me.data.role ? `, ${me.data.role}` : ''}
-              </Menu.Label>
-              <Menu.Label>{t`Language`}</Menu.Label>
-              {(Object.keys(languages) as Language[]).map((l) => (
-                <Menu.Item key={l} lang={l} onClick={() => speak(l)} leftSection={l === language ? <IconCheck size={16} /> : <span style={{ width: 16 }} />}>
-                  {languages[l]}
-                </Menu.Item>
-              ))}
-              {me.data.kind === 'user' && <Menu.Divider />}
-              {me.data.kind === 'user' && (
-                <Menu.Item leftSection={<IconLogout size={16} />} onClick={() => void signOut()}>
-                  {t`Sign out`}
-                </Menu.Item>
-              )}
-            </Menu.Dropdown>
-          </Menu>
+          <Suspense fallback={<IconUserCircle size={22} stroke={1.6} aria-hidden="true" />}>
+            <Account me={me.data} onSignOut={() => void signOut()} />
+          </Suspense>
         )}
       </AppShell.Header>
       <AppShell.Navbar p="sm" className={classes.navbar} aria-label={t`Main`} data-open={open}>
