@@ -104,9 +104,14 @@ export function TimeChart(props: TimeChartProps) {
   useEffect(() => {
     const c = chart.current
     if (!c) return
+    const began = performance.now()
     c.batch(() => {
       c.setData(aligned(lines), false)
       c.setScale('x', { min: from, max: to })
+    })
+    // uPlot draws in a microtask of its own, which comes before this one.
+    queueMicrotask(() => {
+      if (host.current) host.current.dataset.ms = (performance.now() - began).toFixed(1)
     })
   }, [lines, from, to])
 
