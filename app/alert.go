@@ -35,7 +35,7 @@ type WebhookConfig struct {
 type MailConfig struct {
 	Server       string   `koanf:"server" doc:"Host and port of the server that takes mail, as mail.example.org:587; empty: none. TLS at once on port 465, by STARTTLS on all others."`
 	From         string   `koanf:"from" doc:"The address mail comes from."`
-	To           []string `koanf:"to" doc:"The addresses mail goes to."`
+	To           []string `koanf:"to" doc:"The addresses alerts go to; empty: none, and only reports are mailed, to whom they name."`
 	User         string   `koanf:"user" doc:"Who signs in at the server; empty: nobody."`
 	PasswordFile string   `koanf:"password_file" doc:"File with the password of user."`
 	Plain        bool     `koanf:"plain" doc:"Send without TLS when the server offers none."`
@@ -69,7 +69,7 @@ func (c *AlertConfig) Validate() error {
 	if m := c.Mail; m.Server != "" {
 		_, _, err := net.SplitHostPort(m.Server)
 		bad(err != nil, "alert.mail.server %q is not HOST:PORT", m.Server)
-		bad(m.From == "" || len(m.To) == 0, "alert.mail needs from and to")
+		bad(m.From == "", "alert.mail needs from")
 		bad((m.User == "") != (m.PasswordFile == ""), "alert.mail.user and alert.mail.password_file go together")
 		bad(m.User != "" && m.Plain, "alert.mail.plain is on and alert.mail.user is set: a password is not sent without TLS")
 	}
@@ -88,7 +88,7 @@ func (p *process) sinks() (map[string]alert.Sink, error) {
 		}
 		out["webhook"] = w
 	}
-	if c.Mail.Server != "" {
+	if c.Mail.Server != "" && len(c.Mail.To) > 0 {
 		m, err := c.mail()
 		if err != nil {
 			return nil, err

@@ -30,6 +30,15 @@ func TestAlertSettings(t *testing.T) {
 	if err != nil || c.Alert.MQTT != "wattwerk/alerts" || len(c.Alert.Mail.To) != 1 {
 		t.Errorf("%+v, %v", c.Alert, err)
 	}
+	if c, err = read("alert: {mail: {server: 'mail.example.org:587', from: a@example.org}}"); err != nil {
+		t.Errorf("mail for reports alone: %v", err)
+	}
+	if senders, err := c.Alert.senders(); err != nil || len(senders) != 1 {
+		t.Errorf("%v take reports away, %v", senders, err)
+	}
+	if sinks, err := (&process{config: c}).sinks(); err != nil || len(sinks) != 0 {
+		t.Errorf("alerts go to %v, %v", sinks, err)
+	}
 	for text, want := range map[string]string{
 		"alert: {webhook: {url: 'https://example.org'}}":                                                       "go together",
 		"alert: {webhook: {url: 'gopher://x', secret_file: x}}":                                                "alert.webhook.url",

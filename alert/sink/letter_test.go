@@ -18,9 +18,12 @@ import (
 // TestLetter sends a mail with files and reads it as a mail program does.
 func TestLetter(t *testing.T) {
 	addr, got := smtpServer(t, "250 ok")
-	m, err := sink.NewMail(sink.MailOptions{Server: addr, From: "wattwerk@example.org", To: []string{"eva@example.org"}, Plain: true})
+	m, err := sink.NewMail(sink.MailOptions{Server: addr, From: "wattwerk@example.org", Plain: true})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := m.Send(t.Context(), message); !errors.Is(err, alert.ErrRefused) {
+		t.Errorf("an alert to nobody: %v", err)
 	}
 	data := strings.Repeat("\x00\xffjust any bytes\r\n.\r\n", 300)
 	l := sink.Letter{

@@ -25,8 +25,8 @@ import (
 type MailOptions struct {
 	Server   string // HOST:PORT that takes mail
 	From     string
-	To       []string
-	User     string // empty: no sign-in
+	To       []string // who is told of alerts; empty: it takes letters alone
+	User     string   // empty: no sign-in
 	Password string
 	Plain    bool        // go on without TLS when the server offers none
 	TLS      *tls.Config // nil: the certificates of the system
@@ -44,9 +44,6 @@ func NewMail(o MailOptions) (*Mail, error) {
 	if err != nil || host == "" {
 		return nil, fmt.Errorf("open mail: the server %q is not HOST:PORT", o.Server)
 	}
-	if len(o.To) == 0 {
-		return nil, errors.New("open mail: nobody is named to send to")
-	}
 	for _, a := range append([]string{o.From}, o.To...) {
 		at, err := mail.ParseAddress(a)
 		if err != nil || at.Address != a {
@@ -59,8 +56,13 @@ func NewMail(o MailOptions) (*Mail, error) {
 	return &Mail{o: o, host: host}, nil
 }
 
+var errNobody = fmt.Errorf("%w: nobody is named to send to", alert.ErrRefused)
+
 // Send hands the mail to the server; by STARTTLS, or by TLS at once on port 465.
 func (s *Mail) Send(ctx context.Context, m alert.Message) error {
+	if len(s.o.To) == 0 {
+		return errNobody
+	}
 	return s.send(ctx, s.o.To, s.compose(m))
 }
 
@@ -89,7 +91,7 @@ func (s *Mail) SendLetter(ctx context.Context, l Letter) error {
 		}
 	}
 	if len(l.To) == 0 {
-		return fmt.Errorf("%w: nobody is named to send to", alert.ErrRefused)
+		return errNobody
 	}
 	data, err := s.letter(l)
 	if err != nil {
