@@ -51,6 +51,7 @@ type Incident struct {
 	Since      time.Time  `json:"since" doc:"Since when the condition held"`
 	Fired      time.Time  `json:"fired"`
 	Resolved   *time.Time `json:"resolved" doc:"Null while it lasts"`
+	Unknown    *time.Time `json:"unknown" doc:"Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over"`
 	Messages   int64      `json:"messages" doc:"How many were sent about it"`
 	Sentence   string     `json:"sentence" doc:"What became of it last"`
 	Ack        *Ack       `json:"acknowledged,omitempty" doc:"Who has seen it"`
@@ -320,6 +321,9 @@ func (s *Service) incidents(ctx context.Context, pick func(*bun.SelectQuery) *bu
 		if r.Resolved != nil {
 			at := time.UnixMilli(*r.Resolved).UTC()
 			in.Resolved = &at
+		}
+		if r.Unknown != nil && r.Resolved == nil {
+			in.Unknown = new(time.UnixMilli(*r.Unknown).UTC())
 		}
 		if a, ok := acks[r.ID]; ok {
 			in.Ack = &Ack{Who: a.Who, Until: time.UnixMilli(a.Until).UTC(), Why: a.Why}

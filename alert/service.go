@@ -342,10 +342,8 @@ func (w *worker) read(ctx context.Context, p int, l *lane) error {
 			defer w.mu.Unlock()
 			for i := range t.Ticks {
 				w.engine.Tick(t.Groups, &t.Ticks[i])
-				for k, id := range t.Sensors { // what is not known is no reading
-					if v := t.Ticks[i].Values[k]; v == v {
-						w.engine.Reading(id, t.Ticks[i].Time, v)
-					}
+				for k, id := range t.Sensors {
+					w.engine.Reading(id, t.Ticks[i].Time, t.Ticks[i].Values[k])
 				}
 			}
 			l.seq, l.stored = m.Seq, m.Stored

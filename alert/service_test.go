@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -333,10 +334,28 @@ func follow(w *world, stop func()) {
 		t.Errorf("got %+v", m)
 	}
 	k := record.Ticks{Hierarchy: "/", Sensors: []record.SensorID{"other", "twice"}, Ticks: []record.Tick{{Time: record.MillisOf(time.Now()), Values: []float64{1, 200}, Heard: true}}}
-	if _, err := w.bus.PublishAggregates(t.Context(), "/", k.Encode(nil), 0); err != nil {
-		t.Fatal(err)
+	value := func(after uint64, v float64) uint64 {
+		k.Ticks[0].Time, k.Ticks[0].Values[1] = max(k.Ticks[0].Time+1, record.MillisOf(time.Now())), v
+		seq, err := w.bus.PublishAggregates(t.Context(), "/", k.Encode(nil), after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return seq
 	}
+	at := value(0, 200)
 	if m := w.box.next(t); m.Rule != "virtual" || m.Change != "fired" || m.Value == nil || *m.Value != 200 {
+		t.Errorf("got %+v", m)
+	}
+	// One that is not known any more says so, and tells nobody.
+	at = value(at, math.NaN())
+	w.await("/history?rule=virtual&limit=1", `"unknown":"2`)
+	if said := w.want(200, "GET", "", "", ""); !strings.Contains(said, `"rule":"virtual"`) {
+		t.Errorf("active are %s", said)
+	}
+	at = value(at, 300)
+	w.await("/history?rule=virtual&limit=1", `"unknown":null`)
+	value(at, 1)
+	if m := w.box.next(t); m.Rule != "virtual" || m.Change != "resolved" || m.Count != 2 {
 		t.Errorf("got %+v", m)
 	}
 	if n := len(w.box.got); n != 0 {

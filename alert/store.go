@@ -69,6 +69,7 @@ type incidentRow struct {
 	Since    int64    `bun:"since"`
 	Fired    int64    `bun:"fired"`
 	Resolved *int64   `bun:"resolved"`
+	Unknown  *int64   `bun:"unknown"`
 	Messages int64    `bun:"messages"`
 	Value    *float64 `bun:"value"`
 	Sentence string   `bun:"sentence"`
@@ -306,7 +307,13 @@ func note(ctx context.Context, tx bun.Tx, t *told) error {
 		ID: t.Incident, Rule: t.Rule, Name: t.Name, Severity: string(t.Severity), Kind: string(t.Kind), Sensor: string(t.Subject.Sensor), Group: t.Subject.Group,
 		Status: "firing", Since: int64(t.Since), Fired: int64(t.Time), Messages: int64(t.Count), Value: t.Value, Sentence: t.sentence,
 	}
-	set := "status = EXCLUDED.status, messages = EXCLUDED.messages, sentence = EXCLUDED.sentence, resolved = EXCLUDED.resolved"
+	set := "messages = EXCLUDED.messages, sentence = EXCLUDED.sentence, resolved = EXCLUDED.resolved, unknown = EXCLUDED.unknown"
+	if t.Unknown > 0 {
+		row.Unknown = new(int64(t.Unknown))
+	}
+	if t.Change != rule.Unknown && t.Change != rule.Known { // these leave it as it is
+		set += ", status = EXCLUDED.status"
+	}
 	switch t.Change {
 	case rule.Suppressed:
 		row.Status = "hushed"

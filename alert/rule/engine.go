@@ -34,6 +34,7 @@ type state struct {
 	At       record.Millis     `json:"at,omitempty"`       // the newest event
 	Since    record.Millis     `json:"since,omitempty"`    // the condition holds since
 	Clear    record.Millis     `json:"clear,omitempty"`    // firing: it is over since; 0: it is not
+	Unknown  record.Millis     `json:"unknown,omitempty"`  // raised: since when it is not known whether it lasts; 0: it is known
 	Hold     record.Millis     `json:"hold,omitempty"`     // the hold time runs since
 	Incident string            `json:"incident,omitempty"` // from fired or suppressed to resolved
 	Messages int               `json:"messages,omitempty"` // about this incident
@@ -49,10 +50,11 @@ type state struct {
 	Members  uint32            `json:"members,omitempty"` // and how many members said so
 }
 
-// reading is the newest of a sensor.
+// reading is the newest of a sensor that has a value.
 type reading struct {
 	Time  record.Millis `json:"t"`
 	Value float64       `json:"v"`
+	Gone  record.Millis `json:"gone,omitempty"` // from then on there is none, however young it is; 0: it holds
 }
 
 // Engine steps through events. Every step gives its transitions to the
@@ -119,16 +121,22 @@ func (e *Engine) state(in *instance) *state {
 	return st
 }
 
-// Reading takes what a sensor measured. One that is not newer than the last is
-// passed over.
+// Reading takes what a sensor measured, or NaN where a virtual one has no value
+// any more. One that is not newer than the last is passed over.
 func (e *Engine) Reading(sensor record.SensorID, t record.Millis, v float64) {
 	if !e.plan.watched[sensor] {
 		return
 	}
-	if old, ok := e.last[sensor]; ok && t <= old.Time {
+	old, ok := e.last[sensor]
+	switch {
+	case ok && t <= max(old.Time, old.Gone), math.IsNaN(v) && (!ok || old.Gone > 0):
 		return
+	case math.IsNaN(v):
+		old.Gone = t
+		e.last[sensor] = old
+	default:
+		e.last[sensor] = reading{Time: t, Value: v}
 	}
-	e.last[sensor] = reading{t, v}
 	for _, in := range e.plan.sensors[sensor] {
 		if in.maxAge >= 0 && t+record.Millis(in.maxAge) < e.now {
 			continue // late: it is not what is the case now
@@ -253,6 +261,9 @@ func (e *Engine) judge(in *instance, now, since record.Millis) {
 				d = math.Abs(d)
 			}
 			st.Demand.Add(l.Time, d)
+			if l.Gone > 0 {
+				st.Demand.Add(l.Gone, math.NaN())
+			}
 		}
 		if math.IsNaN(v) {
 			break
@@ -268,7 +279,7 @@ func (e *Engine) judge(in *instance, now, since record.Millis) {
 // current gives a sensor's value, if it counts still.
 func (e *Engine) current(id record.SensorID, in *instance, now record.Millis) float64 {
 	r, ok := e.last[id]
-	if !ok || in.maxAge >= 0 && r.Time+record.Millis(in.maxAge) < now {
+	if !ok || r.Gone > 0 || in.maxAge >= 0 && r.Time+record.Millis(in.maxAge) < now {
 		return math.NaN()
 	}
 	return r.Value
@@ -366,10 +377,8 @@ func (e *Engine) step(in *instance, st *state, now, since record.Millis, v float
 		return
 	}
 	what := in.verdict(v)
-	if !math.IsNaN(v) {
+	if st.Value = nil; !math.IsNaN(v) {
 		st.Value = &v
-	} else if st.Status == Quiescent || st.Status == Waiting {
-		st.Value = nil
 	}
 	e.move(in, st, now, since, what)
 }
@@ -378,6 +387,10 @@ func (e *Engine) step(in *instance, st *state, now, since record.Millis, v float
 func (e *Engine) move(in *instance, st *state, now, since record.Millis, what verdict) {
 	st.At = max(st.At, now)
 	e.unhush(in, st, now)
+	lost, found := what == null && st.Incident != "" && st.Unknown == 0, what != null && st.Unknown != 0
+	if found {
+		st.Unknown = 0
+	}
 	r := in.rule
 	switch st.Status {
 	case Quiescent:
@@ -399,7 +412,7 @@ func (e *Engine) move(in *instance, st *state, now, since record.Millis, what ve
 			if now-st.Hold >= record.Millis(milli(r.For)) {
 				e.fire(in, st, now, true)
 			}
-		case what == null && r.KeepHold, what == between && st.Incident != "":
+		case what == null && (r.KeepHold || st.Incident != ""), what == between && st.Incident != "":
 		case st.Incident != "":
 			e.resolve(in, st, now, "")
 		default:
@@ -424,6 +437,13 @@ func (e *Engine) move(in *instance, st *state, now, since record.Millis, what ve
 				e.hush(in, st, now, by)
 			}
 		}
+	}
+	switch {
+	case lost:
+		st.Unknown = now
+		e.tell(in, st, Unknown, now)
+	case found && st.Incident != "":
+		e.tell(in, st, Known, now)
 	}
 	e.remind(in, st, now)
 }
@@ -484,12 +504,14 @@ func (e *Engine) resolve(in *instance, st *state, now record.Millis, why string)
 		t.Why = "nobody had been told"
 	}
 	e.emit(t)
-	st.Status, st.Since, st.Hold, st.Clear, st.Incident, st.Messages, st.Told = Quiescent, 0, 0, 0, "", 0, 0
+	st.Status, st.Since, st.Hold, st.Clear, st.Unknown, st.Incident, st.Messages, st.Told = Quiescent, 0, 0, 0, 0, "", 0, 0
 }
 
-// remind tells again, or at last, of an alert that lasts.
+// remind tells again, or at last, of an alert that lasts: not of one that is
+// about to end, and not where it is not known whether it lasts, as silence has
+// rules of its own.
 func (e *Engine) remind(in *instance, st *state, now record.Millis) {
-	if st.Status != Firing || e.quietUntil(in, now) > now {
+	if st.Status != Firing || st.Clear != 0 || st.Unknown != 0 || e.quietUntil(in, now) > now {
 		return
 	}
 	if st.Messages > 0 {
@@ -520,7 +542,7 @@ func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis
 	r := in.rule
 	t := Transition{
 		Change: c, Rule: r.ID, Name: r.Name, Severity: r.Severity, Kind: r.Condition.Kind, Subject: in.subject, Incident: st.Incident,
-		Time: now, Since: st.Since, Value: st.Value, Limit: r.Condition.Limit, Quantity: in.quantity, Unit: st.Unit, Count: st.Messages, Text: r.Text, To: r.To,
+		Time: now, Since: st.Since, Unknown: st.Unknown, Value: st.Value, Limit: r.Condition.Limit, Quantity: in.quantity, Unit: st.Unit, Count: st.Messages, Text: r.Text, To: r.To,
 	}
 	if st.Text != "" {
 		t.Note = st.Text

@@ -110,6 +110,7 @@ type Active struct {
 	Severity Severity      `json:"severity"`
 	Incident string        `json:"incident,omitempty"`
 	Since    record.Millis `json:"since"`
+	Unknown  record.Millis `json:"unknown,omitempty"` // since when it is not known whether it lasts; 0: it is known
 	Value    *float64      `json:"value"`
 	Sentence string        `json:"sentence"`
 }
@@ -125,7 +126,7 @@ func (e *Engine) Active() []Active {
 		t := e.transition(in, st, Fired, max(e.now, st.At))
 		out = append(out, Active{
 			Rule: in.key.rule, Subject: in.subject, Status: st.Status, Severity: in.rule.Severity, Incident: st.Incident,
-			Since: st.Since, Value: st.Value, Sentence: t.what(),
+			Since: st.Since, Unknown: st.Unknown, Value: st.Value, Sentence: t.what(),
 		})
 	}
 	return out

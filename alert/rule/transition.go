@@ -19,6 +19,8 @@ const (
 	Passed     Change = "passed"     // it was over before the hold time was
 	Fired      Change = "fired"      // the alert is raised
 	Repeated   Change = "repeated"   // it lasts, and is told again, or for the first time after quiet hours
+	Unknown    Change = "unknown"    // it is raised, and not known any more whether it lasts
+	Known      Change = "known"      // that is known again, and it lasts
 	Suppressed Change = "suppressed" // an alert of a group above says it already
 	Resolved   Change = "resolved"   // it is over
 )
@@ -50,8 +52,9 @@ type Transition struct {
 	Subject  Ref             `json:"subject"`
 	Incident string          `json:"incident,omitempty"` // the same from fired to resolved; empty before
 	Time     record.Millis   `json:"time"`
-	Since    record.Millis   `json:"since"` // since when the condition holds
-	Value    *float64        `json:"value"` // nil: not known
+	Since    record.Millis   `json:"since"`             // since when the condition holds
+	Unknown  record.Millis   `json:"unknown,omitempty"` // since when it is not known whether it does; 0: it is known
+	Value    *float64        `json:"value"`             // nil: not known
 	Limit    float64         `json:"limit"`
 	Quantity record.Quantity `json:"quantity,omitempty"`
 	Unit     string          `json:"unit,omitempty"` // of value and limit, if not the quantity's

@@ -2030,6 +2030,10 @@ export type Incident = {
      */
     status: 'firing' | 'hushed' | 'resolved';
     subject: Ref;
+    /**
+     * Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over
+     */
+    unknown: string | null;
 };
 
 export type IncidentsOutBody = {
@@ -4655,6 +4659,10 @@ export type IncidentWritable = {
      */
     status: 'firing' | 'hushed' | 'resolved';
     subject: Ref;
+    /**
+     * Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over
+     */
+    unknown: string | null;
 };
 
 export type IncidentsOutBodyWritable = {
