@@ -51,7 +51,7 @@ func (p *process) plant() titan.Plant {
 }
 
 func (p *process) titanHistory() http.Handler {
-	return titan.History(titan.HistoryOptions{Plant: p.plant(), Readings: titanReadings{p.store}, Seen: p.registry.Seen})
+	return titan.History(titan.HistoryOptions{Plant: p.plant(), Readings: titanReadings{p.store}, Sensors: p.history.Sensors})
 }
 
 func (p *process) titanHierarchy() http.Handler {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	promodel "github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/wattwerk/wattwerk/history/curve"
@@ -132,6 +133,18 @@ func (s *Service) groupOf(ctx context.Context, id model.GroupID, hierarchy model
 		}
 	}
 	return x, nil
+}
+
+// Sensors lists the sensors that have records, whether they are in the model or
+// not, in no order.
+func (s *Service) Sensors(ctx context.Context) ([]string, error) {
+	q, err := s.opts.Store.Queryable().Querier(int64(record.MinTime), int64(record.MaxTime))
+	if err != nil {
+		return nil, err
+	}
+	defer q.Close()
+	out, _, err := q.LabelValues(ctx, labelSensor, nil, labels.MustNewMatcher(labels.MatchEqual, promodel.MetricNameLabel, Record.String()))
+	return out, err
 }
 
 func (s *Service) hierarchiesOf(ctx context.Context, group string) ([]string, error) {

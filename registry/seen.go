@@ -163,20 +163,6 @@ func (s *seen) unassigned(m *model.Model, query, after string, limit int) (out [
 	return out, next, total
 }
 
-// Seen lists the sensors that were seen and are in no model, in no order.
-func (s *Service) Seen() []record.SensorID {
-	m := s.o.Catalog.State().Model
-	s.seen.mu.RLock()
-	defer s.seen.mu.RUnlock()
-	var out []record.SensorID
-	for id := range s.seen.of {
-		if _, known := m.Sensor(id); !known {
-			out = append(out, id)
-		}
-	}
-	return out
-}
-
 // SeenQuantity is what a sensor measures that was seen; empty when that is not
 // known.
 func (s *Service) SeenQuantity(id record.SensorID) record.Quantity {

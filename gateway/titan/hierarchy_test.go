@@ -288,7 +288,7 @@ func TestStatistics(t *testing.T) {
 	// Without an interval it is that one.
 	p.asked = nil
 	ask("/sensor/server1/hour-of-week?intervalStart=2020-09-18T00:00:00Z")
-	if got := fmt.Sprint(p.asked); got != "[{server1  } 2 2020-09-09T22:00:00Z 2020-10-07T22:00:00Z]" {
+	if got := fmt.Sprint(p.asked); got != "[{server1  } 2 2020-09-09T22:00:00.000Z 2020-10-07T22:00:00.000Z]" {
 		t.Errorf("asked for %s", got)
 	}
 }

@@ -27,9 +27,9 @@ type Readings interface {
 type HistoryOptions struct {
 	Plant
 	Readings Readings
-	// Seen are sensors that send and are in no model.
-	Seen func() []record.SensorID
-	Now  func() time.Time // the clock; nil: the real one
+	// Sensors lists those that have records, in no order.
+	Sensors func(context.Context) ([]string, error)
+	Now     func() time.Time // the clock; nil: the real one
 }
 
 // History answers what is below [HistoryPath].
@@ -66,7 +66,10 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case source == nil:
 		err = nothing(r)
 	case rest == "":
-		body = names(ids())
+		var all []string
+		if all, err = ids(r.Context()); err == nil {
+			body = names(all)
+		}
 	default:
 		body, err = h.about(r.Context(), source, strings.TrimRight(rest, "/"), r.URL.Query())
 	}
@@ -132,39 +135,39 @@ type table struct {
 
 // source gives the tables of one kind, and the identifiers it has; nil when there
 // is no such kind.
-func (h *history) source(m *model.Model, kind string) (func(id string) table, func() []string) {
+func (h *history) source(m *model.Model, kind string) (func(id string) table, func(context.Context) ([]string, error)) {
 	switch kind {
 	case "":
 		return nil, nil
 	case "raw":
-		return func(id string) table { return h.raw(m, id) }, func() []string { return h.sensors(m) }
+		return func(id string) table { return h.raw(m, id) }, func(ctx context.Context) ([]string, error) { return h.sensors(ctx, m) }
 	case "aggregated":
-		return func(id string) table { return h.aggregated(m, id) }, func() []string { return groups(m) }
+		return func(id string) table { return h.aggregated(m, id) }, func(context.Context) ([]string, error) { return groups(m), nil }
 	}
 	res, ok := resolutionOf(kind)
 	if !ok {
 		return nil, nil
 	}
-	return func(id string) table { return h.windowed(m, id, res) }, func() []string {
-		all := append(h.sensors(m), groups(m)...)
+	return func(id string) table { return h.windowed(m, id, res) }, func(ctx context.Context) ([]string, error) {
+		all, err := h.sensors(ctx, m)
+		all = append(all, groups(m)...)
 		slices.Sort(all)
-		return slices.Compact(all)
+		return slices.Compact(all), err
 	}
 }
 
-// sensors are those of power, and those nobody has placed.
-func (h *history) sensors(m *model.Model) []string {
-	var out []string
-	for s := range m.Sensors() {
-		if s.Quantity == record.ActivePower {
-			out = append(out, string(s.ID))
+// sensors are those with records of power, and those of which nothing is known
+// but that they send.
+func (h *history) sensors(ctx context.Context, m *model.Model) ([]string, error) {
+	all, err := h.o.Sensors(ctx)
+	out := make([]string, 0, len(all))
+	for _, id := range all {
+		if _, ok := h.o.sensor(m, id); ok {
+			out = append(out, id)
 		}
 	}
-	for _, id := range h.o.Seen() {
-		out = append(out, string(id))
-	}
 	slices.Sort(out)
-	return slices.Compact(out)
+	return out, err
 }
 
 func groups(m *model.Model) []string {

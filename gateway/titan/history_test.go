@@ -32,15 +32,15 @@ func filled(t *testing.T) *plant {
 // TestRecords holds records, restrictions and figures to what Titan answers.
 func TestRecords(t *testing.T) {
 	p := filled(t)
-	p.seen = []record.SensorID{"press", "server1", `a"<b`}
+	p.sending = []string{"server1", "press", "counter", `a"<b`}
 	raw := func(ms int, value string) string {
 		return fmt.Sprintf(`{"identifier":"server1","timestamp":15294957%05d,"valueInW":%s}`, ms, value)
 	}
 	first := raw(1000, "121.22001042992338")
 	for _, c := range []struct{ about, path, want string }{
-		{"the list of a kind, unlike Titan's in order, with those nobody has placed", "raw", `["a\"\u003cb","fan1","main","press","roof/pv","server1","server2","server3","spare"]`},
+		{"the list of a kind: what has records, unlike Titan's in order", "raw", `["a\"\u003cb","press","server1"]`},
 		{"groups that stand in a hierarchy of powers", "aggregated", `["comcenter","cooling","root","void"]`},
-		{"windows have both", "windowed/hourly", `["a\"\u003cb","comcenter","cooling","fan1","main","press","roof/pv","root","server1","server2","server3","spare","void"]`},
+		{"windows have both", "windowed/hourly", `["a\"\u003cb","comcenter","cooling","press","root","server1","void"]`},
 		{"the windows there are", "windowed", `["minutely","hourly","daily","monthly"]`},
 		{"a slash at the end", "windowed/", `["minutely","hourly","daily","monthly"]`},
 		{"records in order of time, without null", "raw/server1", "[" + first + "," + raw(3000, "100.0") + "," + raw(4000, "200.0") + "," + raw(5000, "150.0") + "]"},

@@ -51,7 +51,7 @@ type plant struct {
 	cells    []Cell
 	asked    []any // of cells and deviations
 	scores   []Deviation
-	seen     []record.SensorID
+	sending  []string
 	quantity map[record.SensorID]record.Quantity
 	busy     error
 	now      time.Time
@@ -181,7 +181,7 @@ func (p *plant) handler() http.Handler {
 	at := Plant{Model: func() *model.Model { return p.model }}
 	now := func() time.Time { return p.now }
 	mux := http.NewServeMux()
-	mux.Handle(HistoryPath+"/", History(HistoryOptions{Plant: at, Readings: p, Seen: func() []record.SensorID { return p.seen }, Now: now}))
+	mux.Handle(HistoryPath+"/", History(HistoryOptions{Plant: at, Readings: p, Sensors: func(context.Context) ([]string, error) { return p.sending, p.busy }, Now: now}))
 	hierarchy := Hierarchy(HierarchyOptions{
 		Plant: at, Registry: p, Quantity: func(id record.SensorID) record.Quantity { return p.quantity[id] },
 		Operators: func(h http.Handler) http.Handler {
