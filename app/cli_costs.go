@@ -233,7 +233,7 @@ func writeBill(sys IO, b *cost.BillBody) error {
 	line("estimated", fmt.Sprintf("%.1f %% of the amounts", 100*b.EstimatedShare))
 	line("complete", fmt.Sprintf("%.1f %%", 100*b.Completeness))
 	if b.Unpriced > 0 {
-		line("without a price", fmt.Sprintf("%g h", b.Unpriced))
+		line("without a price", b.Missing+" "+b.Unit, fmt.Sprintf("%g h", b.Unpriced))
 	}
 	if b.Unassigned > 0 {
 		line("nothing assigned", fmt.Sprintf("%g h", b.Unassigned))

@@ -59,6 +59,9 @@ type Bill struct {
 	// Measured is the time in ms whose amounts are known, Unpriced the part of it
 	// that has no price. Both count whole pieces of time.
 	Measured, Unpriced int64
+	// UnpricedTaken and UnpricedGiven are the parts of Taken and Given that have no
+	// price.
+	UnpricedTaken, UnpricedGiven energy.Amount
 }
 
 // Complete tells whether every part of the period was measured and has a price.
@@ -92,7 +95,7 @@ func (r *Pricer) Until(to record.Millis) (Bill, error) {
 		Plan: r.p.id, Currency: r.p.currency, Span: window.Span{From: r.period.From, To: to},
 		Taken: energy.Amount(r.taken[0]), TakenEstimated: energy.Amount(r.taken[1]),
 		Given: energy.Amount(r.given[0]), GivenEstimated: energy.Amount(r.given[1]),
-		Measured: r.measured, Unpriced: r.unpriced,
+		Measured: r.measured, Unpriced: r.unpriced, UnpricedTaken: energy.Amount(r.taken[2]), UnpricedGiven: energy.Amount(r.given[2]),
 	}
 	w := writer{r: r, b: &b, ok: true}
 	for i := range r.p.versions {

@@ -405,7 +405,21 @@ func TestParts(t *testing.T) {
 				Component{ID: "vat on vat", Kind: Tax, Percent: "7.7", On: []string{"vat"}})
 		}
 		s := randomScene(t, r, doc)
-		whole, _ := s.bill(t, s.period)
+		whole, costs := s.bill(t, s.period)
+		// What has no price is what the windows without a cost amount to.
+		var taken, given energy.Amount
+		for i, c := range costs {
+			switch w := s.all[len(s.all)-len(costs)+i]; {
+			case c.Known || !w.Known:
+			case w.Amount > 0:
+				taken += w.Amount
+			default:
+				given -= w.Amount
+			}
+		}
+		if whole.UnpricedTaken != taken || whole.UnpricedGiven != given {
+			t.Errorf("seed %d: %v and %v have no price, the bill says %v and %v", seed, taken, given, whole.UnpricedTaken, whole.UnpricedGiven)
+		}
 		type key struct {
 			version         int
 			component, slot string
@@ -418,6 +432,7 @@ func TestParts(t *testing.T) {
 		sum, lines := make(map[key]value), 0
 		var total Money
 		var measured, unpriced int64
+		var without energy.Amount
 		for at := s.period.From; at < s.period.To; {
 			part := window.Span{From: at, To: min(s.period.To, at+record.Millis(1+r.Int64N(300))*window.QuarterLength)}
 			// Steps and peaks of a part are counted since their beginning too.
@@ -430,6 +445,7 @@ func TestParts(t *testing.T) {
 				sum[k] = v
 			}
 			lines += len(b.Lines)
+			without += b.UnpricedTaken - b.UnpricedGiven
 			total, measured, unpriced = total+b.Total, measured+b.Measured, unpriced+b.Unpriced
 			at = part.To
 		}
@@ -443,6 +459,9 @@ func TestParts(t *testing.T) {
 			if v.quantity != l.Quantity || v.unpriced != l.Unpriced || v.days != l.Days || distance(v.money, l.Money) > slack || distance(v.estimated, l.Estimated) > slack {
 				t.Errorf("seed %d, %s %s: parts %+v, whole %+v", seed, l.Component, l.Slot, v, l)
 			}
+		}
+		if without != whole.UnpricedTaken-whole.UnpricedGiven {
+			t.Errorf("seed %d: of the parts %v have no price, of the whole %v - %v", seed, without, whole.UnpricedTaken, whole.UnpricedGiven)
 		}
 		if measured != whole.Measured || unpriced != whole.Unpriced || distance(total, whole.Total) > Money(lines) {
 			t.Errorf("seed %d: parts %v measured %d unpriced %d, whole %v, %d, %d", seed, total, measured, unpriced, whole.Total, whole.Measured, whole.Unpriced)

@@ -70,8 +70,8 @@ type Pricer struct {
 
 	// What was added up: by version, component and slot.
 	sums     [][][]slotSum
-	taken    [2]int64 // with the estimated part
-	given    [2]int64
+	taken    [3]int64 // with the estimated part, and that without a price
+	given    [3]int64
 	measured int64 // ms
 	unpriced int64 // ms
 	window   sheet
@@ -357,11 +357,12 @@ func (r *Pricer) charge(length int64, a amounts, priced bool) bool {
 	if r.version < 0 {
 		r.window.unknown = true
 		if priced {
-			r.unpriced += length
+			r.missing(length, a)
 		}
 		return true
 	}
 	v := &r.p.versions[r.version]
+	whole := a
 	a, ok := a.converted(v)
 	if !ok {
 		return false
@@ -370,7 +371,7 @@ func (r *Pricer) charge(length int64, a amounts, priced bool) bool {
 		if !r.window.turnTo(r.version, r.p) {
 			return false
 		}
-		missing := false
+		var without amounts // what has no price
 		all := r.sums[r.version]
 		for _, i := range v.charged {
 			c, now := &v.components[i], &r.current[i]
@@ -384,7 +385,11 @@ func (r *Pricer) charge(length int64, a amounts, priced bool) bool {
 			case !now.known:
 				to := &all[i][0].unpriced
 				*to, ok = wide.Sum(*to, amount)
-				missing = missing || amount != 0
+				if c.given {
+					without.given = whole.given
+				} else {
+					without.taken = whole.taken
+				}
 			default:
 				ok = r.book(i, &all[i][now.slot], amount, estimated, now.price, c.form == spot)
 			}
@@ -392,12 +397,20 @@ func (r *Pricer) charge(length int64, a amounts, priced bool) bool {
 				return false
 			}
 		}
-		if missing {
+		if without != (amounts{}) {
 			r.window.unknown = true
-			r.unpriced += length
+			r.missing(length, without)
 		}
 	}
 	return r.count(a)
+}
+
+// missing notes a piece of time in which amounts have no price. They are parts of
+// what was measured, and fit.
+func (r *Pricer) missing(length int64, a amounts) {
+	r.unpriced += length
+	r.taken[2] += a.taken
+	r.given[2] += a.given
 }
 
 // book adds an amount at a price.

@@ -48,7 +48,7 @@ func (r *Pricer) Next(period window.Span) (*Pricer, error) {
 	}
 	c := r.Clone()
 	c.period, c.measured, c.unpriced = period, 0, 0
-	c.taken, c.given = [2]int64{}, [2]int64{}
+	c.taken, c.given = [3]int64{}, [3]int64{}
 	c.open()
 	return c, nil
 }

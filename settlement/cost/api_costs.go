@@ -262,6 +262,7 @@ type CostsBody struct {
 	Completeness []float64          `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
 	Estimates    []float64          `json:"estimatedShare" doc:"Part of the amounts that is estimated, 0 to 1"`
 	Unpriced     []float64          `json:"unpriced" doc:"Hours with a known amount and without a price"`
+	Missing      settlement.Amounts `json:"unpricedAmount" doc:"What was taken and given back in them; null when nothing is known"`
 	By           string             `json:"by,omitempty" doc:"Of a group: members, or meter when it prices some of the time"`
 	// Unaccounted is there where a meter prices a group.
 	Unaccounted     *settlement.Amounts `json:"unaccounted,omitempty" doc:"Of a group that is priced by its own meter: what the meter says less the sum of the members"`
@@ -290,7 +291,7 @@ type BillLineBody struct {
 
 // CostSumBody is what is added up.
 type CostSumBody struct {
-	Cost      *string `json:"cost" doc:"Of all lines but credits; null when nothing was measured or no price was in force"`
+	Cost      *string `json:"cost" doc:"Of all lines but credits; null when nothing was measured, or nothing of it has a price"`
 	Credit    *string `json:"credit" doc:"For what was given back"`
 	Total     *string `json:"total" doc:"Cost less credit"`
 	Estimated *string `json:"estimated" doc:"The part of total that stands on estimated amounts"`
@@ -301,6 +302,7 @@ type CostSumBody struct {
 	Completeness   float64 `json:"completeness" doc:"Part of the time, and of the members, that readings speak of, 0 to 1"`
 	Measured       float64 `json:"measured" doc:"Hours of which an amount is known"`
 	Unpriced       float64 `json:"unpriced" doc:"Those of them for which there is no price"`
+	Missing        string  `json:"unpricedAmount" doc:"What was taken and given back without a price, in the coherent unit; it is in taken and given, and in no money"`
 }
 
 const hour = 3_600_000.0
@@ -309,7 +311,7 @@ func sumBody(x *price.Sum, completeness float64) CostSumBody {
 	return CostSumBody{
 		Cost: text(x.Cost, x.Known), Credit: text(x.Credit, x.Known), Total: text(x.Total, x.Known), Estimated: text(x.Estimated, x.Known),
 		Taken: x.Taken.String(), Given: x.Given.String(), EstimatedShare: x.EstimatedShare(), Completeness: completeness,
-		Measured: float64(x.Measured) / hour, Unpriced: float64(x.Unpriced) / hour,
+		Measured: float64(x.Measured) / hour, Unpriced: float64(x.Unpriced) / hour, Missing: x.Missing.String(),
 	}
 }
 
@@ -506,7 +508,7 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 	}
 	b := CostsBody{
 		Of: basis, Size: length, Zone: at.Calendar.Zone().String(), Unit: coherent(at), Settled: int64(settled),
-		Taken: settlement.Amounts{}, Given: settlement.Amounts{}, Used: Moneys{}, Estimated: Moneys{},
+		Taken: settlement.Amounts{}, Given: settlement.Amounts{}, Missing: settlement.Amounts{}, Used: Moneys{}, Estimated: Moneys{},
 	}
 	b.By = string(by)
 	var costs, credits, totals, unaccountedUsed Moneys
@@ -518,10 +520,11 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 			return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("the tariffs of this time are in %s and in %s; ask for the time of each alone", b.Currency, x.Sum.Currency))
 		}
 		b.Start, b.End = append(b.Start, int64(x.Span.From)), append(b.End, int64(x.Span.To))
-		var taken, given *energy.Amount
+		var taken, given, missing *energy.Amount
 		if x.Sum.Measured > 0 {
-			taken, given = &x.Sum.Taken, &x.Sum.Given
+			taken, given, missing = &x.Sum.Taken, &x.Sum.Given, &x.Sum.Missing
 		}
+		b.Missing = append(b.Missing, missing)
 		b.Taken, b.Given = append(b.Taken, taken), append(b.Given, given)
 		b.Used, b.Estimated = append(b.Used, known(x.Used, x.Known)), append(b.Estimated, known(x.UsedEstimated, x.Known))
 		costs, credits, totals = append(costs, known(x.Sum.Cost, x.Sum.Known)), append(credits, known(x.Sum.Credit, x.Sum.Known)), append(totals, known(x.Sum.Total, x.Sum.Known))

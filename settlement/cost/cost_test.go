@@ -247,7 +247,8 @@ func TestSpot(t *testing.T) {
 		}
 		w.expect("days", w.days(a.ID, begin, begin.AddDate(0, 0, 1)), "[03-01 2.16 r1]")
 		w.expect("emissions", day("location").Total, "9600.00") // g: 24 × 400
-		w.expect("emissions", day("market").Total, "0.00")
+		w.expect("emissions", day("market").Total, "null")
+		w.expect("what emits", day("market").Missing, "24000")
 		w.expect("unpriced emissions", day("market").Unpriced, "24")
 		w.expect("currency", day("location").Currency, "gCO2e")
 

@@ -11,6 +11,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/cost/price"
+	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -185,7 +186,8 @@ func (s *Service) days(ctx context.Context, b *price.Book, x *price.Stretch, was
 					Start: p.Span.From, Until: p.Span.To, Point: ids[0], Document: x.Document, Revision: x.Revision, Currency: p.Sum.Currency,
 					Known: p.Sum.Known, Cost: p.Sum.Cost, Credit: p.Sum.Credit, Total: p.Sum.Total, Estimated: p.Sum.Estimated,
 					Taken: int64(p.Sum.Taken), Given: int64(p.Sum.Given), Measured: p.Sum.Measured, Unpriced: p.Sum.Unpriced,
-					Completeness: p.Sum.Covered / float64(p.Span.Length()),
+					Completeness: p.Sum.Covered / float64(p.Span.Length()), By: x.By, Missing: int64(p.Sum.Missing),
+					Date: tariff.Date(p.Span.From.Time().In(c.Zone()).Format(time.DateOnly)), Zone: c.Zone().String(),
 				})
 			}
 			// The state that was stays until all is done.

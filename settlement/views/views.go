@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -34,6 +35,10 @@ type Service struct {
 func New(ctx context.Context, store *ledger.Store, c *catalog.Catalog, log *slog.Logger) (*Service, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
+	}
+	// The tables of costs, of which there is a view.
+	if _, err := contract.Open(ctx, store); err != nil {
+		return nil, fmt.Errorf("make views of settled windows: %w", err)
 	}
 	s := &Service{db: store.Settled(), catalog: c, log: log}
 	kind := "sqlite"

@@ -32,6 +32,10 @@ type dayRow struct {
 	Measured      int64   `bun:"measured"`
 	Unpriced      int64   `bun:"unpriced"`
 	Completeness  float64 `bun:"completeness"`
+	Date          string  `bun:"date"`
+	Zone          string  `bun:"zone"`
+	By            string  `bun:"priced_by"`
+	Missing       int64   `bun:"unpriced_amount"`
 }
 
 type stateRow struct {
@@ -70,6 +74,7 @@ func (s *Store) KeepDays(ctx context.Context, x State, from, to record.Millis, d
 		r := dayRow{
 			Assignment: x.Assignment, Basis: x.Basis, Start: int64(d.Start), Until: int64(d.Until), Point: d.Point, Document: string(d.Document), Revision: d.Revision,
 			Currency: d.Currency, Measured: d.Measured, Unpriced: d.Unpriced, Completeness: d.Completeness,
+			Date: string(d.Date), Zone: d.Zone, By: string(d.By), Missing: d.Missing,
 		}
 		if d.Known {
 			r.Cost, r.Credit, r.Total, r.Estimated = new(int64(d.Cost)), new(int64(d.Credit)), new(int64(d.Total)), new(int64(d.Estimated))
@@ -134,6 +139,7 @@ func (s *Store) Days(ctx context.Context, assignment, basis string, from, to rec
 			Start: record.Millis(r.Start), Until: record.Millis(r.Until), Point: r.Point, Document: tariff.ID(r.Document), Revision: r.Revision, Currency: r.Currency,
 			Known: r.Total != nil, Cost: tariff.Money(value(r.Cost)), Credit: tariff.Money(value(r.Credit)), Total: tariff.Money(value(r.Total)),
 			Estimated: tariff.Money(value(r.Estimated)), Taken: value(r.Taken), Given: value(r.Given), Measured: r.Measured, Unpriced: r.Unpriced, Completeness: r.Completeness,
+			Date: tariff.Date(r.Date), Zone: r.Zone, By: By(r.By), Missing: r.Missing,
 		})
 	}
 	return out, nil

@@ -93,7 +93,10 @@ type Book struct {
 // Day is what a whole day costs: the bill of the day.
 type Day struct {
 	Start, Until record.Millis
+	Date         tariff.Date // in the zone of the document
+	Zone         string      // IANA name of that
 	Point        int64
+	By           By
 	Document     tariff.ID
 	Revision     int64
 	Currency     string
@@ -104,6 +107,7 @@ type Day struct {
 	Taken, Given int64 // millionths of the coherent unit; meaningless when nothing was measured
 	Measured     int64 // ms
 	Unpriced     int64 // ms
+	Missing      int64 // millionths of the coherent unit, taken and given back without a price
 	Completeness float64
 }
 

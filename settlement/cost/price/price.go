@@ -158,16 +158,18 @@ type Sum struct {
 	Cost, Credit, Total, Estimated tariff.Money
 	Taken, TakenEstimated          energy.Amount
 	Given, GivenEstimated          energy.Amount
-	Measured, Unpriced             int64   // ms; see tariff.Bill
-	Covered                        float64 // ms that readings speak of, of all members
+	Measured, Unpriced             int64         // ms; see tariff.Bill
+	Missing                        energy.Amount // taken and given back without a price, both without sign
+	Covered                        float64       // ms that readings speak of, of all members
 }
 
 // Add adds a bill; the error says that it is in another currency.
 func (x *Sum) Add(b *tariff.Bill, covered float64) error {
 	return x.merge(&Sum{
-		Known: b.Known && b.Measured > 0, Currency: b.Currency, Cost: b.Cost, Credit: b.Credit, Total: b.Total, Estimated: b.Estimated,
+		// Of what has no price at all, standing charges alone are not the costs.
+		Known: b.Known && b.Measured > b.Unpriced, Currency: b.Currency, Cost: b.Cost, Credit: b.Credit, Total: b.Total, Estimated: b.Estimated,
 		Taken: b.Taken, TakenEstimated: b.TakenEstimated, Given: b.Given, GivenEstimated: b.GivenEstimated,
-		Measured: b.Measured, Unpriced: b.Unpriced, Covered: covered,
+		Measured: b.Measured, Unpriced: b.Unpriced, Missing: b.UnpricedTaken + b.UnpricedGiven, Covered: covered,
 	})
 }
 
@@ -183,7 +185,7 @@ func (x *Sum) merge(b *Sum) error {
 	}
 	x.Taken, x.TakenEstimated = x.Taken+b.Taken, x.TakenEstimated+b.TakenEstimated
 	x.Given, x.GivenEstimated = x.Given+b.Given, x.GivenEstimated+b.GivenEstimated
-	x.Measured, x.Unpriced, x.Covered = x.Measured+b.Measured, x.Unpriced+b.Unpriced, x.Covered+b.Covered
+	x.Measured, x.Unpriced, x.Missing, x.Covered = x.Measured+b.Measured, x.Unpriced+b.Unpriced, x.Missing+b.Missing, x.Covered+b.Covered
 	return nil
 }
 
@@ -511,6 +513,7 @@ func (x *Sum) measured(m measure, priced bool) {
 	x.Measured += m.Span.Length()
 	if !priced {
 		x.Unpriced += m.Span.Length()
+		x.Missing += magnitude(m.Amount) + m.Export
 	}
 	if m.Amount >= 0 {
 		x.Taken, x.TakenEstimated = x.Taken+m.Amount, x.TakenEstimated+m.Estimated
