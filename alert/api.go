@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/wattwerk/wattwerk/alert/rule"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -88,15 +89,11 @@ type Precondition struct {
 	IfMatch string `header:"If-Match" doc:"The version the change was made for, in quotes, as the ETag; \"0\": there must be none yet. 412 when it is another" example:"\"3\""`
 }
 
-// version reads the header; -1 when it does not matter.
+// version reads the header; etag.Any when it does not matter.
 func (p *Precondition) version() (int64, error) {
-	t := strings.TrimPrefix(strings.TrimSpace(p.IfMatch), "W/")
-	if t == "" || t == "*" {
-		return -1, nil
-	}
-	n, err := strconv.ParseInt(strings.Trim(t, `"`), 10, 64)
-	if err != nil || n < 0 {
-		return 0, huma.Error400BadRequest(`If-Match is not a version in quotes, like "3", or *`)
+	n, err := etag.Match(p.IfMatch)
+	if err != nil {
+		return 0, huma.Error400BadRequest(err.Error())
 	}
 	return n, nil
 }

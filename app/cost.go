@@ -20,7 +20,7 @@ func (p *process) startCosts(ctx context.Context) (err error) {
 		share = p.fleet.Share
 	}
 	p.cost, err = cost.New(ctx, cost.Options{
-		Ledger: p.settled, Windows: p.settlement, Catalog: p.catalog, Share: share, Actor: actor, Log: p.logger("settlement"),
+		Ledger: p.settled, Windows: p.settlement, Catalog: p.catalog, Share: share, Actor: actor, Log: p.logger("settlement"), Registerer: p.metrics,
 	})
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -58,7 +59,7 @@ type bodyInput[T any] struct {
 func registerAction[T any](s *Service, api huma.API, id, path, summary, description string, build func(catalog.State, *T) (model.Patch, string, error)) {
 	huma.Register(api, op(id, http.MethodPost, path, summary, description, mayOperate, 404, 413, 422),
 		func(ctx context.Context, in *bodyInput[T]) (*changed, error) {
-			match, err := in.revision()
+			match, err := etag.Match(in.IfMatch)
 			if err != nil {
 				return nil, refuse(catalog.State{}, err)
 			}
@@ -81,7 +82,7 @@ func (s *Service) registerActions(api huma.API) {
 	huma.Register(api, op("replace-device", http.MethodPost, "/api/v1/sensors/{id}/device", "Replace the device of a sensor",
 		"The sensor keeps its identity and history.", mayOperate, 404, 413, 422),
 		func(ctx context.Context, in *deviceInput) (*changed, error) {
-			match, err := in.revision()
+			match, err := etag.Match(in.IfMatch)
 			if err != nil {
 				return nil, refuse(catalog.State{}, err)
 			}
@@ -108,7 +109,7 @@ func (s *Service) registerActions(api huma.API) {
 			if items == nil {
 				items = []Unassigned{}
 			}
-			return &unassignedOutput{ETag: etag(st.Revision), Body: List[Unassigned]{Revision: st.Revision, Items: items, Next: next, Total: total}}, nil
+			return &unassignedOutput{ETag: tagOf(st.Revision), Body: List[Unassigned]{Revision: st.Revision, Items: items, Next: next, Total: total}}, nil
 		})
 }
 

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/model"
 )
 
@@ -46,35 +46,16 @@ func answer(st catalog.State, err error) (*changed, error) {
 	if err != nil {
 		return nil, refuse(st, err)
 	}
-	return &changed{ETag: etag(st.Revision), Body: Change{
+	return &changed{ETag: tagOf(st.Revision), Body: Change{
 		Revision: st.Revision, Effective: st.Effective.Time(), At: st.At, Who: st.Who, Note: st.Note,
 	}}, nil
 }
 
-func etag(revision uint64) string { return `"` + strconv.FormatUint(revision, 10) + `"` }
+func tagOf(revision uint64) string { return etag.Of(int64(revision)) }
 
 // Precondition is the If-Match of a change.
 type Precondition struct {
 	IfMatch string `header:"If-Match" doc:"The revision the change was made for, in quotes, as the ETag of any answer; refused with 412 when the model has another one" example:"\"17\""`
-}
-
-var errIfMatch = errors.New(`If-Match is not a revision in quotes, like "17", or *`)
-
-// revision reads the header; anyRevision when it does not matter.
-func (p Precondition) revision() (int64, error) {
-	t := strings.TrimSpace(p.IfMatch)
-	if t == "" || t == "*" {
-		return anyRevision, nil
-	}
-	t = strings.TrimPrefix(t, "W/")
-	if len(t) < 3 || t[0] != '"' || t[len(t)-1] != '"' {
-		return 0, errIfMatch
-	}
-	n, err := strconv.ParseInt(t[1:len(t)-1], 10, 64)
-	if err != nil || n < 0 {
-		return 0, errIfMatch
-	}
-	return n, nil
 }
 
 // refuse is the one place where an error becomes a status.
@@ -100,8 +81,8 @@ func refuse(st catalog.State, err error) error {
 		return huma.Error409Conflict(undo.Error(), details...)
 	case errors.Is(err, errMatch):
 		return huma.ErrorWithHeaders(huma.Error412PreconditionFailed(
-			errMatch.Error()+"; it is "+etag(st.Revision)), http.Header{"ETag": {etag(st.Revision)}})
-	case errors.Is(err, errIfMatch):
+			errMatch.Error()+"; it is "+tagOf(st.Revision)), http.Header{"ETag": {tagOf(st.Revision)}})
+	case errors.Is(err, etag.ErrMatch):
 		return huma.Error400BadRequest(err.Error())
 	case errors.Is(err, errNothing), errors.Is(err, catalog.ErrNoRevision):
 		return huma.Error404NotFound(err.Error())

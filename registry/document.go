@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/model"
 )
 
@@ -33,7 +34,7 @@ func (s *Service) registerDocument(api huma.API) {
 		st := s.o.Catalog.State()
 		asYAML := in.Format == "yaml" || in.Format == "" && strings.Contains(in.Accept, "yaml")
 		return &huma.StreamResponse{Body: func(c huma.Context) {
-			c.SetHeader("ETag", etag(st.Revision))
+			c.SetHeader("ETag", tagOf(st.Revision))
 			write := st.Model.Document().WriteJSON
 			kind := "application/json"
 			if asYAML {
@@ -60,7 +61,7 @@ func (s *Service) registerDocument(api huma.API) {
 		if strings.TrimSpace(in.IfMatch) == "" {
 			return nil, huma.NewError(http.StatusPreconditionRequired, `say in If-Match which revision is replaced, like "17"; GET tells it as ETag`)
 		}
-		match, err := Precondition{in.IfMatch}.revision()
+		match, err := etag.Match(in.IfMatch)
 		if err != nil {
 			return nil, refuse(catalog.State{}, err)
 		}
@@ -81,7 +82,7 @@ func (s *Service) registerPatch(api huma.API) {
 			"Say in If-Match for which revision it was made, so that nothing somebody else changed meanwhile is overwritten.", mayOperate, 413, 422)
 	o.MaxBodyBytes, o.BodyReadTimeout = maxDocument, 5*time.Minute
 	huma.Register(api, o, func(ctx context.Context, in *bodyInput[model.Patch]) (*changed, error) {
-		match, err := in.revision()
+		match, err := etag.Match(in.IfMatch)
 		if err != nil {
 			return nil, refuse(catalog.State{}, err)
 		}

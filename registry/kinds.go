@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -146,7 +147,7 @@ func registerKind[T any, K ~string](s *Service, api huma.API, k kind[T, K]) {
 				return nil, err
 			}
 			st := s.o.Catalog.State()
-			out := &listOutput[T]{ETag: etag(st.Revision), Body: List[T]{Revision: st.Revision, Items: []T{}}}
+			out := &listOutput[T]{ETag: tagOf(st.Revision), Body: List[T]{Revision: st.Revision, Items: []T{}}}
 			p := newPage[K](in.After, in.Limit)
 			for x := range k.all(st.Model) {
 				if matches(in.Query, string(*k.id(x)), k.name(x)) {
@@ -173,11 +174,11 @@ func registerKind[T any, K ~string](s *Service, api huma.API, k kind[T, K]) {
 			if !ok {
 				return nil, refuse(st, fmt.Errorf("%w: %s %q is not in the model", errNothing, k.one, in.ID))
 			}
-			return &itemOutput[T]{ETag: etag(st.Revision), Body: *x}, nil
+			return &itemOutput[T]{ETag: tagOf(st.Revision), Body: *x}, nil
 		})
 	huma.Register(api, op("put-"+k.one, http.MethodPut, base+"/{id}", "Add or replace a "+k.one, "The "+k.one+" is put as it is given, as a whole.", mayOperate, 413, 422),
 		func(ctx context.Context, in *putInput[T]) (*changed, error) {
-			match, err := in.revision()
+			match, err := etag.Match(in.IfMatch)
 			if err != nil {
 				return nil, refuse(catalog.State{}, err)
 			}
@@ -192,7 +193,7 @@ func registerKind[T any, K ~string](s *Service, api huma.API, k kind[T, K]) {
 		})
 	huma.Register(api, op("delete-"+k.one, http.MethodDelete, base+"/{id}", "Remove a "+k.one, "What was recorded stays in the history.", mayOperate, 404, 422),
 		func(ctx context.Context, in *deleteInput) (*changed, error) {
-			match, err := in.revision()
+			match, err := etag.Match(in.IfMatch)
 			if err != nil {
 				return nil, refuse(catalog.State{}, err)
 			}

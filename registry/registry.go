@@ -8,6 +8,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/model"
 )
 
@@ -52,7 +53,7 @@ func (s *Service) Run(ctx context.Context) error { return s.followSeen(ctx) }
 // build is returned as it is; others are those of the API, with their status.
 func (s *Service) Change(ctx context.Context, build func(*model.Model) (model.Patch, string, error)) error {
 	var own error
-	st, err := s.change(ctx, anyRevision, func(st catalog.State) (model.Patch, string, error) {
+	st, err := s.change(ctx, etag.Any, func(st catalog.State) (model.Patch, string, error) {
 		var p model.Patch
 		var note string
 		p, note, own = build(st.Model)
@@ -74,9 +75,6 @@ var (
 	errLater   = errors.New("changed again since")
 )
 
-// anyRevision stands for no If-Match, and for "*".
-const anyRevision = -1
-
 // change builds a patch on the newest state and commits it. Without a revision
 // to match it is built again when somebody else was first, so that two changes
 // at once both come to be; who names a revision is told.
@@ -88,7 +86,7 @@ func (s *Service) change(ctx context.Context, match int64, build func(catalog.St
 	}
 	for {
 		st := s.o.Catalog.State()
-		if match != anyRevision && uint64(match) != st.Revision {
+		if match != etag.Any && uint64(match) != st.Revision {
 			return st, errMatch
 		}
 		p, note, err := build(st)
@@ -100,7 +98,7 @@ func (s *Service) change(ctx context.Context, match int64, build func(catalog.St
 		}
 		next, err := s.o.Catalog.Commit(ctx, catalog.Change{Base: st.Revision, Patch: p, Who: s.o.Actor(ctx), Note: note})
 		switch {
-		case errors.Is(err, catalog.ErrConflict) && match != anyRevision:
+		case errors.Is(err, catalog.ErrConflict) && match != etag.Any:
 			return st, errMatch
 		case errors.Is(err, catalog.ErrConflict):
 			if ctx.Err() != nil {

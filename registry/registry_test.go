@@ -129,7 +129,7 @@ func (b *bench) put(path, body string, headers ...string) Change {
 	b.t.Helper()
 	var c Change
 	r := b.must(200, &c, http.MethodPut, path, body, headers...)
-	if r.header.Get("ETag") != etag(c.Revision) || c.Who != "ada" || c.Note == "" {
+	if r.header.Get("ETag") != tagOf(c.Revision) || c.Who != "ada" || c.Note == "" {
 		b.t.Errorf("PUT %s answers %s with %v", path, r.body, r.header)
 	}
 	return c
@@ -345,7 +345,7 @@ func TestWholeDocument(t *testing.T) {
 		}
 	}
 	tag := j.header.Get("ETag")
-	if tag != etag(b.catalog.State().Revision) {
+	if tag != tagOf(b.catalog.State().Revision) {
 		t.Errorf("ETag is %s", tag)
 	}
 	c := b.put("/api/v1/model", "sensors:\n- {id: only, quantity: voltage}\n", "If-Match", tag, "Content-Type", "application/yaml; charset=utf-8")
@@ -357,7 +357,7 @@ func TestWholeDocument(t *testing.T) {
 	if p := model.Diff(want, b.catalog.State().Model.Document()); !p.Empty() {
 		t.Errorf("undone, it differs: %+v", p)
 	}
-	b.put("/api/v1/model", `{}`, "If-Match", etag(b.catalog.State().Revision))
+	b.put("/api/v1/model", `{}`, "If-Match", tagOf(b.catalog.State().Revision))
 	b.put("/api/v1/model", j.body, "If-Match", "*")
 	if p := model.Diff(want, b.catalog.State().Model.Document()); !p.Empty() {
 		t.Errorf("put back, it differs: %+v", p)
@@ -421,9 +421,9 @@ func TestPatchIsOneRevision(t *testing.T) {
 	b.plant()
 	was := b.catalog.State()
 	body := `{"groups":[{"id":"hall3","name":"Hall 3"},{"id":"plant","members":[{"group":"hall1"},{"group":"hall3"}]}],"removeGroups":["hall2"]}`
-	b.must(412, nil, http.MethodPatch, "/api/v1/model", body, "If-Match", etag(was.Revision-1))
+	b.must(412, nil, http.MethodPatch, "/api/v1/model", body, "If-Match", tagOf(was.Revision-1))
 	var c Change
-	b.must(200, &c, http.MethodPatch, "/api/v1/model", body, "If-Match", etag(was.Revision))
+	b.must(200, &c, http.MethodPatch, "/api/v1/model", body, "If-Match", tagOf(was.Revision))
 	if got := b.members("plant"); got != "hall1 hall3" || c.Revision != was.Revision+1 {
 		t.Errorf("revision %d has %s", c.Revision, got)
 	}
@@ -563,7 +563,7 @@ func TestTwoRegistriesAtOnce(t *testing.T) {
 	var fine sync.Map
 	for i, b := range []*bench{one, two} {
 		wg.Go(func() {
-			r := b.do(http.MethodPut, "/api/v1/sites/x", fmt.Sprintf(`{"name":"%d"}`, i), "If-Match", etag(last))
+			r := b.do(http.MethodPut, "/api/v1/sites/x", fmt.Sprintf(`{"name":"%d"}`, i), "If-Match", tagOf(last))
 			if r.status == 200 {
 				fine.Store(i, true)
 			} else if r.status != 412 {

@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/model"
 )
 
@@ -60,7 +61,7 @@ func (s *Service) registerRevisions(api huma.API) {
 			if err != nil {
 				return nil, refuse(st, err)
 			}
-			out := &listOutput{ETag: etag(st.Revision), Body: RevisionList{Items: []Change{}}}
+			out := &listOutput{ETag: tagOf(st.Revision), Body: RevisionList{Items: []Change{}}}
 			for _, r := range rs {
 				out.Body.Items = append(out.Body.Items, changeOf(r))
 			}
@@ -93,7 +94,7 @@ func (s *Service) registerRevisions(api huma.API) {
 	huma.Register(api, op("undo-revision", http.MethodPost, "/api/v1/revisions/{rev}/undo", "Undo a revision",
 		"As a new revision, which can be undone as well. Refused with 409 when a later revision changed the same things again, or builds on them.", mayOperate, 404, 409),
 		func(ctx context.Context, in *undoInput) (*changed, error) {
-			match, err := in.revision()
+			match, err := etag.Match(in.IfMatch)
 			if err != nil {
 				return nil, refuse(catalog.State{}, err)
 			}

@@ -7,13 +7,13 @@ import (
 	"maps"
 	"net/http"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/goccy/go-yaml"
 
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
@@ -51,6 +51,9 @@ func answer(err error) error {
 			details = append(details, &huma.ErrorDetail{Message: f})
 		}
 		return huma.NewError(no.Status, no.Text, details...)
+	}
+	if errors.Is(err, etag.ErrMatch) {
+		return huma.Error400BadRequest(err.Error())
 	}
 	if errors.Is(err, contract.ErrChanged) {
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(contract.ErrChanged.Error()), http.Header{"Retry-After": {"1"}})
@@ -106,23 +109,6 @@ type changedOutput struct {
 	Body DocumentRevisionBody
 }
 
-func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) + `"` }
-
-// matching reads an If-Match.
-func matching(header string) (int64, error) {
-	t := strings.TrimSpace(header)
-	if t == "" || t == "*" {
-		return anyRevision, nil
-	}
-	t = strings.TrimPrefix(t, "W/")
-	if len(t) > 2 && t[0] == '"' && t[len(t)-1] == '"' {
-		if n, err := strconv.ParseInt(t[1:len(t)-1], 10, 64); err == nil && n >= 0 {
-			return n, nil
-		}
-	}
-	return 0, price.Refuse(http.StatusBadRequest, `If-Match is not a revision in quotes, like "3", or *`)
-}
-
 // isYAML tells in what a body is.
 func isYAML(kind string) (bool, error) {
 	switch kind, _, _ := strings.Cut(strings.ToLower(kind), ";"); strings.TrimSpace(kind) {
@@ -141,7 +127,7 @@ type DocumentPath struct {
 
 // Changing says what is changed.
 type Changing struct {
-	IfMatch    string `header:"If-Match" doc:"The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one" example:"\"3\""`
+	IfMatch    string `header:"If-Match" doc:"The revision the change was made for, in quotes, as the ETag; \"0\": there must be none yet. 412 when it is another" example:"\"3\""`
 	Correction string `query:"correction" maxLength:"2000" doc:"Why something that was priced already is changed; needed for that alone"`
 }
 
@@ -204,7 +190,7 @@ func registerDocuments[T tariff.Tariff | tariff.Factors](s *Service, api huma.AP
 			kind = yamlType
 		}
 		return &huma.StreamResponse{Body: func(c huma.Context) {
-			c.SetHeader("ETag", etag(d.Revision))
+			c.SetHeader("ETag", etag.Of(d.Revision))
 			c.SetHeader("Content-Type", kind)
 			_, _ = c.BodyWriter().Write(body) // who hung up is not told
 		}}, nil
@@ -220,7 +206,7 @@ func registerDocuments[T tariff.Tariff | tariff.Factors](s *Service, api huma.AP
 		RawBody     []byte
 	},
 	) (*changedOutput, error) {
-		match, err := matching(in.IfMatch)
+		match, err := etag.Match(in.IfMatch)
 		if err != nil {
 			return nil, answer(err)
 		}
@@ -240,7 +226,7 @@ func registerDocuments[T tariff.Tariff | tariff.Factors](s *Service, api huma.AP
 		if err != nil {
 			return nil, answer(err)
 		}
-		return &changedOutput{etag(d.Revision), revisionBody(d)}, nil
+		return &changedOutput{etag.Of(d.Revision), revisionBody(d)}, nil
 	})
 	remove := op("delete-"+one, http.MethodDelete, path+"/{id}", "Remove a "+what, "Only when no assignment names it. Its revisions stay to be seen.")
 	remove.Errors = []int{400, 404, 409, 412}
@@ -249,7 +235,7 @@ func registerDocuments[T tariff.Tariff | tariff.Factors](s *Service, api huma.AP
 		Changing
 	},
 	) (*struct{}, error) {
-		match, err := matching(in.IfMatch)
+		match, err := etag.Match(in.IfMatch)
 		if err == nil {
 			err = s.removeDocument(ctx, contract.Name{Kind: k, ID: tariff.ID(in.ID)}, match, in.Correction)
 		}

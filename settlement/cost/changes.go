@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
@@ -149,9 +150,6 @@ func (p *parsed) quantity() record.Quantity {
 	return q
 }
 
-// anyRevision matches every revision.
-const anyRevision = -1
-
 // putDocument keeps a document. match is the revision it is made for, 0 for none.
 func (s *Service) putDocument(ctx context.Context, p parsed, match int64, why string) (out contract.Document, err error) {
 	err = s.change(ctx, func(b *price.Book) error {
@@ -186,7 +184,7 @@ func (s *Service) putDocument(ctx context.Context, p parsed, match int64, why st
 }
 
 func matches(revision, match int64) error {
-	if match == anyRevision || match == revision {
+	if match == etag.Any || match == revision {
 		return nil
 	}
 	return &price.Refusal{Status: http.StatusPreconditionFailed, Text: "it was changed meanwhile: it has another revision than If-Match says"}

@@ -25,6 +25,7 @@ const daysAtOnce = 370
 // again.
 func (s *Service) Run(ctx context.Context) error {
 	err := s.opts.Share(ctx, "costs", 1, func(ctx context.Context, _ int) error {
+		defer s.lag.priced.Store(0) // another process goes on
 		for ctx.Err() == nil {
 			more, err := s.Step(ctx)
 			if err != nil && ctx.Err() == nil {
@@ -72,6 +73,15 @@ func (s *Service) Step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	began := time.Now()
+	s.lag.changes.Store(int64(len(notes)))
+	defer func() {
+		if err == nil {
+			s.lag.pass.Store(int64(time.Since(began)))
+			s.lag.priced.Store(int64(within.To))
+			s.lag.changes.Store(0)
+		}
+	}()
 	touched := make(map[int64][]window.Span)
 	for _, n := range notes {
 		touched[n.Point] = append(touched[n.Point], window.Span{From: n.Begin, To: n.End})
@@ -194,6 +204,7 @@ func (s *Service) days(ctx context.Context, b *price.Book, x *price.Stretch, was
 			if err := s.store.KeepDays(ctx, before(was, state), some[0].From, some[len(some)-1].To, rows); err != nil {
 				return err
 			}
+			s.lag.days.Add(int64(len(rows)))
 		}
 	}
 	if was != nil && same(*was, state) {

@@ -3,8 +3,11 @@ package cost
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/run"
@@ -22,6 +25,8 @@ type Options struct {
 	Actor   func(context.Context) string // who makes a request; nil: unknown
 	Log     *slog.Logger
 	Now     func() time.Time // the clock; nil: the real one
+
+	Registerer prometheus.Registerer // of metrics; nil: none
 }
 
 // Service prices settled windows, and keeps what they are priced by.
@@ -29,6 +34,7 @@ type Service struct {
 	*price.Service
 	opts  Options
 	store *contract.Store
+	lag   lag
 }
 
 // New opens the tables and makes a service.
@@ -56,5 +62,13 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{Service: prices, opts: o, store: store}, nil
+	s := &Service{Service: prices, opts: o, store: store}
+	if o.Registerer != nil {
+		for _, c := range s.lag.collectors() {
+			if err := o.Registerer.Register(c); err != nil {
+				return nil, fmt.Errorf("make costs: %w", err)
+			}
+		}
+	}
+	return s, nil
 }

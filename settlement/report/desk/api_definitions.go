@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report"
 )
@@ -84,15 +84,11 @@ type IfMatch struct {
 	IfMatch string `header:"If-Match" maxLength:"40" doc:"The version the change was made for, in quotes, as the ETag; \"0\": there must be none yet. 412 when it is another" example:"\"3\""`
 }
 
-// version reads the header; -1 when it does not matter.
+// version reads the header; etag.Any when it does not matter.
 func (p *IfMatch) version() (int64, error) {
-	t := strings.TrimPrefix(strings.TrimSpace(p.IfMatch), "W/")
-	if t == "" || t == "*" {
-		return -1, nil
-	}
-	n, err := strconv.ParseInt(strings.Trim(t, `"`), 10, 64)
-	if err != nil || n < 0 {
-		return 0, huma.Error400BadRequest(`If-Match is not a version in quotes, like "3", or *`)
+	n, err := etag.Match(p.IfMatch)
+	if err != nil {
+		return 0, huma.Error400BadRequest(err.Error())
 	}
 	return n, nil
 }

@@ -241,7 +241,7 @@ export type BillBody = {
      */
     completeness: number;
     /**
-     * Of all lines but credits; null when nothing was measured or no price was in force
+     * Of all lines but credits; null when nothing was measured, or nothing of it has a price
      */
     cost: string | null;
     /**
@@ -300,6 +300,10 @@ export type BillBody = {
      * Those of them for which there is no price
      */
     unpriced: number;
+    /**
+     * What was taken and given back without a price, in the coherent unit; it is in taken and given, and in no money
+     */
+    unpricedAmount: string;
     zone: string;
 };
 
@@ -363,7 +367,7 @@ export type BillPartBody = {
      */
     completeness: number;
     /**
-     * Of all lines but credits; null when nothing was measured or no price was in force
+     * Of all lines but credits; null when nothing was measured, or nothing of it has a price
      */
     cost: string | null;
     /**
@@ -406,6 +410,10 @@ export type BillPartBody = {
      * Those of them for which there is no price
      */
     unpriced: number;
+    /**
+     * What was taken and given back without a price, in the coherent unit; it is in taken and given, and in no money
+     */
+    unpricedAmount: string;
 };
 
 export type Bin = {
@@ -711,7 +719,7 @@ export type CostUpToNowBody = {
      */
     completeness: number;
     /**
-     * Of all lines but credits; null when nothing was measured or no price was in force
+     * Of all lines but credits; null when nothing was measured, or nothing of it has a price
      */
     cost: string | null;
     /**
@@ -748,6 +756,10 @@ export type CostUpToNowBody = {
      * Those of them for which there is no price
      */
     unpriced: number;
+    /**
+     * What was taken and given back without a price, in the coherent unit; it is in taken and given, and in no money
+     */
+    unpricedAmount: string;
 };
 
 export type Costs = {
@@ -845,6 +857,10 @@ export type CostsBody = {
      * Hours with a known amount and without a price
      */
     unpriced: Array<number> | null;
+    /**
+     * What was taken and given back in them; null when nothing is known
+     */
+    unpricedAmount: Array<number | null> | null;
     /**
      * What the amounts cost, less what is credited, with the taxes on both; each quarter of an hour rounded. Null when no amount with a price is known. Standing and demand charges are not in it
      */
@@ -5789,7 +5805,7 @@ export type DeleteFactorData = {
     body?: never;
     headers?: {
         /**
-         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         * The revision the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
          */
         'If-Match'?: string;
     };
@@ -5892,7 +5908,7 @@ export type PutFactorData = {
     body: TariffFactors;
     headers?: {
         /**
-         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         * The revision the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
          */
         'If-Match'?: string;
         /**
@@ -10711,7 +10727,7 @@ export type DeleteTariffData = {
     body?: never;
     headers?: {
         /**
-         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         * The revision the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
          */
         'If-Match'?: string;
     };
@@ -10814,7 +10830,7 @@ export type PutTariffData = {
     body: Tariff;
     headers?: {
         /**
-         * The revision that is changed, in quotes, as the ETag of any answer; refused with 412 when it has another one
+         * The revision the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
          */
         'If-Match'?: string;
         /**
