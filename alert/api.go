@@ -53,6 +53,7 @@ type Incident struct {
 	Fired      time.Time  `json:"fired"`
 	Resolved   *time.Time `json:"resolved" doc:"Null while it lasts"`
 	Unknown    *time.Time `json:"unknown" doc:"Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over"`
+	Withdrawn  bool       `json:"withdrawn" doc:"It should not have been raised, as windows that were settled again say"`
 	Messages   int64      `json:"messages" doc:"How many were sent about it"`
 	Sentence   string     `json:"sentence" doc:"What became of it last"`
 	Ack        *Ack       `json:"acknowledged,omitempty" doc:"Who has seen it"`
@@ -313,6 +314,7 @@ func (s *Service) incidents(ctx context.Context, pick func(*bun.SelectQuery) *bu
 		in := Incident{
 			ID: r.ID, Rule: r.Rule, Name: r.Name, Severity: r.Severity, Kind: r.Kind, Subject: rule.Ref{Sensor: record.SensorID(r.Sensor), Group: r.Group},
 			Status: r.Status, Since: time.UnixMilli(r.Since).UTC(), Fired: time.UnixMilli(r.Fired).UTC(), Messages: r.Messages, Sentence: r.Sentence,
+			Withdrawn:  r.Withdrawn != 0,
 			Deliveries: append([]Outcome{}, told[r.ID]...),
 		}
 		if r.Resolved != nil {

@@ -41,9 +41,12 @@ func percent(v float64) string { return fmt.Sprintf("%.0f %%", math.Floor(v*100+
 
 // Profiles tells what is usual at an hour of the week.
 type Profiles interface {
-	// Deviation compares the newest settled quarter of an hour of a sensor or
-	// group with the same hour, by the clock of the zone, of so many weeks before.
-	Deviation(ctx context.Context, subject rule.Ref, weeks int, zone *time.Location) (Deviation, error)
+	// Settled tells up to when quarters of an hour are settled; 0: none is.
+	Settled(ctx context.Context) (record.Millis, error)
+	// Deviations compares each quarter of an hour that begins in a span, of a
+	// sensor or group, with the same hour, by the clock of the zone, of so many
+	// weeks before.
+	Deviations(ctx context.Context, subject rule.Ref, weeks int, zone *time.Location, from, to record.Millis) ([]Deviation, error)
 }
 
 // Deviation is how far a quarter of an hour is from what is usual.
@@ -102,11 +105,12 @@ func (w *worker) ask() {
 			return
 		}
 		q := &all[i]
-		a, err := w.answer(q, now)
-		if err != nil && !w.unanswered[q.Rule] {
-			w.log.Warn("what a rule asks is not known", "rule", q.Rule, "error", err)
+		if q.Condition.Kind == rule.Deviation {
+			w.note(q, w.judge(q))
+			continue
 		}
-		if w.unanswered[q.Rule] = err != nil; err != nil {
+		a, err := w.answer(q, now)
+		if w.note(q, err); err != nil {
 			continue // the alert stays as it is
 		}
 		w.mu.Lock()
@@ -115,13 +119,43 @@ func (w *worker) ask() {
 	}
 }
 
+// note tells that a question is not answered, once.
+func (w *worker) note(q *rule.Question, err error) {
+	if err != nil && !w.unanswered[q.Rule] {
+		w.log.Warn("what a rule asks is not known", "rule", q.Rule, "error", err)
+	}
+	w.unanswered[q.Rule] = err != nil
+}
+
+// judge asks how the quarters of the last days deviate when one is settled that
+// was not: so it costs little, and what was settled again is judged a quarter of
+// an hour later at most.
+func (w *worker) judge(q *rule.Question) error {
+	if err := w.able(&q.Condition); err != nil {
+		return err
+	}
+	settled, err := w.opts.Profiles.Settled(w.ctx)
+	if err != nil || settled == 0 || settled == w.judged[subject{q.Rule, q.Subject}] {
+		return err
+	}
+	all, err := w.opts.Profiles.Deviations(w.ctx, q.Subject, q.Condition.Weeks, q.Zone, settled-record.Millis(rule.Again.Milliseconds()), settled)
+	if err != nil {
+		return err
+	}
+	quarters := make([]rule.Answer, len(all))
+	for i := range all {
+		quarters[i] = all[i].answer(&q.Condition, q.Zone)
+	}
+	w.mu.Lock()
+	w.engine.Judge(q.Rule, q.Subject, quarters)
+	w.mu.Unlock()
+	w.judged[subject{q.Rule, q.Subject}] = settled
+	return nil
+}
+
 func (w *worker) answer(q *rule.Question, now record.Millis) (rule.Answer, error) {
 	if err := w.able(&q.Condition); err != nil {
 		return rule.Answer{}, err
-	}
-	if q.Condition.Kind == rule.Deviation {
-		d, err := w.opts.Profiles.Deviation(w.ctx, q.Subject, q.Condition.Weeks, q.Zone)
-		return d.answer(&q.Condition, q.Zone), err
 	}
 	from, _ := q.Condition.Period.Span(now, q.Zone)
 	amounts := w.opts.Amounts

@@ -2,8 +2,10 @@ package alert
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +23,7 @@ type answers struct {
 	used Used
 	from record.Millis
 	zone string
+	past []Deviation // before odd, when more than that is asked for
 	odd  Deviation
 }
 
@@ -37,10 +40,19 @@ func (a *answers) Amount(_ context.Context, _ rule.Ref, from, _ record.Millis, z
 	return a.used, nil
 }
 
-func (a *answers) Deviation(context.Context, rule.Ref, int, *time.Location) (Deviation, error) {
+func (a *answers) Settled(context.Context) (record.Millis, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.odd, nil
+	return a.odd.To, nil
+}
+
+func (a *answers) Deviations(_ context.Context, _ rule.Ref, _ int, _ *time.Location, from, to record.Millis) ([]Deviation, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if to != a.odd.To || to-from != 7*24*3_600_000 {
+		return nil, fmt.Errorf("asked from %v to %v", from, to)
+	}
+	return append(slices.Clone(a.past), a.odd), nil
 }
 
 // TestQuestions asks what was used, in energy and in money, and what is usual.
@@ -116,6 +128,20 @@ func questions(w *world) {
 	if !strings.HasPrefix(got["energy"], "Resolved") || !strings.HasPrefix(got["odd"], "Resolved") {
 		t.Errorf("got %q", got)
 	}
+	// Late readings: what had been odd was not. Rules are asked at once when one changes.
+	usual.set(func(a *answers) {
+		for at := record.MillisOf(settled); at <= a.odd.To; at += 900_000 {
+			d := a.odd
+			d.From, d.To = at-900_000, at
+			a.past = append(a.past, d)
+		}
+		a.odd.From, a.odd.To = a.odd.To, a.odd.To+900_000
+	})
+	w.want(200, "PUT", "/rules/energy", budget, "")
+	if m := w.box.next(t); m.Rule != "odd" || m.Change != "withdrawn" || m.Count != 3 || m.Title != "Withdrawn: odd" || !strings.Contains(m.Sentence, "settled again, it does not hold") {
+		t.Errorf("got %+v", m)
+	}
+	w.await("/history?rule=odd", `"withdrawn":true`)
 	for body, want := range map[string]string{
 		`{"condition":{"kind":"budget","of":"meter","period":"day"},"subject":{"group":"hall"}}`:        "condition.of says nothing",
 		`{"condition":{"kind":"above","of":"cost"},"subject":{"group":"hall"}}`:                         "condition.of says nothing",

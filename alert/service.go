@@ -118,9 +118,10 @@ type worker struct {
 	model      uint64 // revision the plan was made for
 	began      bool   // a plan was made
 	saved      time.Time
-	asked      time.Time       // when settled windows were last asked
-	unanswered map[string]bool // rules whose question was not answered
-	dirty      bool            // a save is due
+	asked      time.Time                 // when settled windows were last asked
+	unanswered map[string]bool           // rules whose question was not answered
+	judged     map[subject]record.Millis // the newest quarter that each rule about deviations was told of
+	dirty      bool                      // a save is due
 
 	mu     sync.Mutex // what follows is shared with the readers
 	engine *rule.Engine
@@ -137,6 +138,12 @@ type told struct {
 	rule.Transition
 	sentence string
 	zone     *time.Location
+}
+
+// subject names an alert.
+type subject struct {
+	rule string
+	of   rule.Ref
 }
 
 // lane is a stream that is read.
@@ -156,7 +163,7 @@ func (s *Service) work(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	w := &worker{Service: s, epoch: row.Epoch, lanes: make(map[int]*lane), unanswered: make(map[string]bool), saved: time.Now(), plan: new(rule.Plan)}
+	w := &worker{Service: s, epoch: row.Epoch, lanes: make(map[int]*lane), unanswered: make(map[string]bool), judged: make(map[subject]record.Millis), saved: time.Now(), plan: new(rule.Plan)}
 	w.engine = rule.NewEngine(func(t rule.Transition) {
 		zone := w.plan.Zone(t.Rule, t.Subject)
 		w.out = append(w.out, told{t, t.Sentence(zone), zone})
@@ -267,6 +274,7 @@ func (w *worker) replan(state catalog.State, positions map[int]uint64) error {
 	}
 	w.mu.Unlock()
 	w.dirty, w.asked = true, time.Time{}
+	clear(w.judged)
 	return w.follow(plan, positions)
 }
 

@@ -59,6 +59,8 @@ func (m *Message) title() string {
 		name = m.Rule
 	}
 	switch m.Change {
+	case rule.Withdrawn:
+		return "Withdrawn: " + name
 	case rule.Resolved:
 		return "Resolved: " + name
 	case Test:

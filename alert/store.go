@@ -58,21 +58,22 @@ type workRow struct {
 type incidentRow struct {
 	bun.BaseModel `bun:"table:alert_incidents,alias:i"`
 
-	ID       string   `bun:"id,pk"`
-	Rule     string   `bun:"rule"`
-	Name     string   `bun:"name"`
-	Severity string   `bun:"severity"`
-	Kind     string   `bun:"kind"`
-	Sensor   string   `bun:"sensor"`
-	Group    string   `bun:"in_group"`
-	Status   string   `bun:"status"`
-	Since    int64    `bun:"since"`
-	Fired    int64    `bun:"fired"`
-	Resolved *int64   `bun:"resolved"`
-	Unknown  *int64   `bun:"unknown"`
-	Messages int64    `bun:"messages"`
-	Value    *float64 `bun:"value"`
-	Sentence string   `bun:"sentence"`
+	ID        string   `bun:"id,pk"`
+	Rule      string   `bun:"rule"`
+	Name      string   `bun:"name"`
+	Severity  string   `bun:"severity"`
+	Kind      string   `bun:"kind"`
+	Sensor    string   `bun:"sensor"`
+	Group     string   `bun:"in_group"`
+	Status    string   `bun:"status"`
+	Since     int64    `bun:"since"`
+	Fired     int64    `bun:"fired"`
+	Resolved  *int64   `bun:"resolved"`
+	Unknown   *int64   `bun:"unknown"`
+	Withdrawn int64    `bun:"withdrawn"`
+	Messages  int64    `bun:"messages"`
+	Value     *float64 `bun:"value"`
+	Sentence  string   `bun:"sentence"`
 }
 
 type ackRow struct {
@@ -307,7 +308,7 @@ func note(ctx context.Context, tx bun.Tx, t *told) error {
 		ID: t.Incident, Rule: t.Rule, Name: t.Name, Severity: string(t.Severity), Kind: string(t.Kind), Sensor: string(t.Subject.Sensor), Group: t.Subject.Group,
 		Status: "firing", Since: int64(t.Since), Fired: int64(t.Time), Messages: int64(t.Count), Value: t.Value, Sentence: t.sentence,
 	}
-	set := "messages = EXCLUDED.messages, sentence = EXCLUDED.sentence, resolved = EXCLUDED.resolved, unknown = EXCLUDED.unknown"
+	set := "messages = EXCLUDED.messages, sentence = EXCLUDED.sentence, resolved = EXCLUDED.resolved, unknown = EXCLUDED.unknown, withdrawn = EXCLUDED.withdrawn"
 	if t.Unknown > 0 {
 		row.Unknown = new(int64(t.Unknown))
 	}
@@ -317,9 +318,11 @@ func note(ctx context.Context, tx bun.Tx, t *told) error {
 	switch t.Change {
 	case rule.Suppressed:
 		row.Status = "hushed"
-	case rule.Resolved:
-		at := int64(t.Time)
-		row.Status, row.Resolved = "resolved", &at
+	case rule.Resolved, rule.Withdrawn:
+		row.Status, row.Resolved = "resolved", new(int64(t.Time))
+		if t.Change == rule.Withdrawn {
+			row.Withdrawn = 1
+		}
 	}
 	_, err := tx.NewInsert().Model(row).On("CONFLICT (id) DO UPDATE").Set(set).Exec(ctx)
 	return err

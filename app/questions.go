@@ -61,11 +61,20 @@ func (q *questions) Amount(ctx context.Context, r rule.Ref, from, to record.Mill
 	return alert.Used{Amount: u.Amount, Estimated: u.Estimated, Completeness: u.Completeness, Settled: u.Settled}, err
 }
 
-// Deviation answers rules about what is not as usual.
-func (q *questions) Deviation(ctx context.Context, r rule.Ref, weeks int, zone *time.Location) (alert.Deviation, error) {
+// Settled tells how far windows are settled.
+func (q *questions) Settled(ctx context.Context) (record.Millis, error) {
+	return q.Store.Progress(ctx, ledger.Frontier)
+}
+
+// Deviations answers rules about what is not as usual.
+func (q *questions) Deviations(ctx context.Context, r rule.Ref, weeks int, zone *time.Location, from, to record.Millis) ([]alert.Deviation, error) {
 	p, quantity := q.point(r)
-	d, err := profile.Newest(ctx, q.Store, p, window.In(zone), weeks)
-	return alert.Deviation{From: d.From, To: d.To, Demand: d.Demand, Usual: d.Median, Spread: d.Spread, Weeks: d.Weeks, Unit: quantity.RateUnit()}, err
+	all, err := profile.Span(ctx, q.Store, p, window.In(zone), from, to, weeks)
+	out := make([]alert.Deviation, len(all))
+	for i, d := range all {
+		out[i] = alert.Deviation{From: d.From, To: d.To, Demand: d.Demand, Usual: d.Median, Spread: d.Spread, Weeks: d.Weeks, Unit: quantity.RateUnit()}
+	}
+	return out, err
 }
 
 // spending answers budgets of money.

@@ -48,6 +48,9 @@ type state struct {
 	Demand   *forecast.Running `json:"demand,omitempty"`
 	Window   record.Millis     `json:"window,omitempty"`  // demand of a group: begin of the newest window that was going to be above the limit
 	Members  uint32            `json:"members,omitempty"` // and how many members said so
+	By       string            `json:"by,omitempty"`      // deviation: what the rule says
+	First    record.Millis     `json:"first,omitempty"`   // and the first quarter judged by that
+	Episodes []episode         `json:"episodes,omitempty"`
 }
 
 // reading is the newest of a sensor that has a value.
@@ -470,7 +473,7 @@ func (e *Engine) hush(in *instance, st *state, now record.Millis, by *instance) 
 	st.Status, st.Clear = Hushed, 0
 	t := e.transition(in, st, Suppressed, now)
 	t.By = by.subject
-	e.emit(t)
+	e.say(st, t)
 }
 
 // unhush lets an alert speak for itself when those above have ended. Silence
@@ -503,7 +506,12 @@ func (e *Engine) resolve(in *instance, st *state, now record.Millis, why string)
 	} else if why == "" {
 		t.Why = "nobody had been told"
 	}
-	e.emit(t)
+	e.say(st, t)
+	st.rest()
+}
+
+// rest makes it as if nothing had been the matter.
+func (st *state) rest() {
 	st.Status, st.Since, st.Hold, st.Clear, st.Unknown, st.Incident, st.Messages, st.Told = Quiescent, 0, 0, 0, 0, "", 0, 0
 }
 
@@ -535,7 +543,7 @@ func (e *Engine) tell(in *instance, st *state, c Change, now record.Millis) {
 			t.Tell, t.Count = true, st.Messages
 		}
 	}
-	e.emit(t)
+	e.say(st, t)
 }
 
 func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis) Transition {

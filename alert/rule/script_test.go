@@ -30,6 +30,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 //	silence peak until 12:00    somebody silences a rule
 //	ack until 12:00             somebody acknowledges what fired last
 //	say hook fires too warm  another program; "say hook clears" ends it
+//	scores odd 10:15 1 8 none   how many spreads the quarters of an hour deviate, the first of which ends then
 //	amount budget 90 kWh     what a budget's subject has used so far today
 //	restart                  the engine goes on from a checkpoint
 //
@@ -248,6 +249,21 @@ func (p *player) command(words []string, body string) {
 			if q.Rule == words[1] {
 				p.engine.Answer(q.Rule, q.Subject, Answer{Time: p.now, Value: p.value(words[2:])})
 			}
+		}
+	case "scores":
+		for _, q := range p.engine.plan.Questions() {
+			if q.Rule != words[1] {
+				continue
+			}
+			var all []Answer
+			end := p.time(words[2])
+			for _, w := range words[3:] {
+				all = append(all, Answer{Time: end, Value: p.value([]string{w}), Note: "until " + end.Time().In(p.zone).Format("15:04")})
+				end += 900_000
+			}
+			p.now = max(p.now, end-900_000+120_000)
+			p.engine.Clock(p.now)
+			p.engine.Judge(q.Rule, q.Subject, all)
 		}
 	case "restart":
 		p.again()

@@ -23,6 +23,7 @@ const (
 	Known      Change = "known"      // that is known again, and it lasts
 	Suppressed Change = "suppressed" // an alert of a group above says it already
 	Resolved   Change = "resolved"   // it is over
+	Withdrawn  Change = "withdrawn"  // it should not have been raised, as windows that were settled again say
 )
 
 // Ref names a sensor or a group; the zero Ref is neither.
@@ -76,7 +77,7 @@ func (t *Transition) Sentence(zone *time.Location) string {
 		fmt.Fprintf(&b, " after %s", long(int64(t.Time-t.Since)))
 	}
 	b.WriteString(": " + t.what())
-	if t.Change != Resolved && t.Change != Suppressed {
+	if t.Change != Resolved && t.Change != Withdrawn && t.Change != Suppressed {
 		if t.Note != "" {
 			b.WriteString(", " + t.Note)
 		}
@@ -117,6 +118,9 @@ func (t *Transition) what() string {
 	case Budget:
 		return fmt.Sprintf("%s has used %s, more than %s", name, v, t.show(t.Limit))
 	case Deviation:
+		if t.Value == nil {
+			return name + " is not as usual"
+		}
 		return fmt.Sprintf("%s is not as usual, by %s times the usual spread", name, v)
 	}
 	if name == "" {

@@ -182,7 +182,7 @@ func cutLast(s string) (before, after string, ok bool) {
 func (n *Ntfy) Send(ctx context.Context, m alert.Message) error {
 	priority := map[rule.Severity]int{rule.Info: 2, rule.Warning: 3, rule.Critical: 5}[m.Severity]
 	tag := "warning"
-	if m.Change == rule.Resolved {
+	if m.Change == rule.Resolved || m.Change == rule.Withdrawn {
 		priority, tag = 2, "white_check_mark"
 	}
 	body, err := json.Marshal(map[string]any{

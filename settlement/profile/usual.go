@@ -109,31 +109,6 @@ type Deviation struct {
 	Usual
 }
 
-// Newest compares the newest settled quarter of a point with so many weeks
-// before. The zero span when nothing is settled yet.
-func Newest(ctx context.Context, store *ledger.Store, p ledger.Point, c window.Calendar, weeks int) (Deviation, error) {
-	d := Deviation{Demand: math.NaN(), Usual: Usual{Median: math.NaN(), Spread: math.NaN()}}
-	settled, err := store.Progress(ctx, ledger.Frontier)
-	if err != nil || settled < quarter {
-		return d, err
-	}
-	d.Span = window.Span{From: settled - quarter, To: settled}
-	ids, err := store.IDs(ctx, []ledger.Point{p}, false)
-	if err != nil || ids[0] == 0 {
-		return d, err
-	}
-	before := hours(c, d.From, weeks)
-	var rows []ledger.Row
-	for _, at := range append([]window.Span{d.Span}, before...) {
-		if rows, err = store.Rows(ctx, rows, ledger.Quarters, ids[0], at.From, at.To); err != nil {
-			return d, err
-		}
-	}
-	find := index(rows)
-	d.Demand, d.Usual = demandOf(find(d.From)), usual(before, find)
-	return d, nil
-}
-
 // index finds rows by their begin.
 func index(rows []ledger.Row) func(record.Millis) *ledger.Row {
 	at := make(map[record.Millis]int, len(rows))

@@ -2050,6 +2050,10 @@ export type Incident = {
      * Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over
      */
     unknown: string | null;
+    /**
+     * It should not have been raised, as windows that were settled again say
+     */
+    withdrawn: boolean;
 };
 
 export type IncidentsOutBody = {
@@ -4679,6 +4683,10 @@ export type IncidentWritable = {
      * Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over
      */
     unknown: string | null;
+    /**
+     * It should not have been raised, as windows that were settled again say
+     */
+    withdrawn: boolean;
 };
 
 export type IncidentsOutBodyWritable = {
