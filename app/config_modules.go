@@ -26,7 +26,7 @@ type GatewayConfig struct {
 	Passwords       bool        `koanf:"passwords" doc:"People may sign in with a password kept here. Off: at the OpenID provider only."`
 	AnonymousIngest string      `koanf:"anonymous_ingest" doc:"Who may send readings without a token: 'loopback', programs on the same machine while addr is a loopback address; or 'never'."`
 	PublicURL       string      `koanf:"public_url" doc:"How people reach the page when a proxy is in front, as https://power.example.org."`
-	BasePath        string      `koanf:"base_path" doc:"The path below which a proxy serves the page, as /wattwerk; empty: the root."`
+	BasePath        string      `koanf:"base_path" doc:"The path below which a proxy serves the page, as /wattwerk; empty: that of public_url, or the root. The proxy may leave it in the path or take it off."`
 	TLSCertFile     string      `koanf:"tls_cert_file" doc:"Certificate (PEM) to serve HTTPS with; empty: plain HTTP."`
 	TLSKeyFile      string      `koanf:"tls_key_file" doc:"Its key (PEM)."`
 	Advertise       string      `koanf:"advertise" doc:"Where the gateways of other processes reach this one, as http://10.0.0.7:8080; empty: at addr, and when that is all addresses, at the first one of this machine that others can reach."`

@@ -44,7 +44,7 @@ type Options struct {
 	AnonymousIngest string        // default [AnonymousLoopback]
 	NoPasswords     bool          // people sign in at the OpenID provider only
 	OIDC            *OIDC         // nil: no OpenID provider
-	BasePath        string        // "/wattwerk" when a reverse proxy serves it there; default "/"
+	BasePath        string        // "/wattwerk" when a reverse proxy serves it there; default the path of PublicURL
 	PublicURL       string        // as browsers see it, "https://power.example.org"; needed for OIDC
 	TLSCert, TLSKey string        // files in PEM; empty: plain HTTP
 	MaxBody         int64         // default [DefaultMaxBody]
@@ -153,6 +153,9 @@ func (s *Service) check() error {
 		u.Path = strings.TrimSuffix(u.Path, "/")
 		if u.Path == "" {
 			u.Path = s.base
+		}
+		if s.base == "" { // a proxy may leave the path in
+			s.base = u.Path
 		}
 		s.public = u
 	}

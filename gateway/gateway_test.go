@@ -445,6 +445,25 @@ func TestBasePathAndPublicURL(t *testing.T) {
 	}
 }
 
+// TestPublicPath: who names the public URL alone has named the path, whether the
+// proxy takes it off or not.
+func TestPublicPath(t *testing.T) {
+	w := start(t, func(o *Options) { o.PublicURL = "https://example.org/power/" }, routes)
+	for path, want := range map[string]int{"/power": 308, "/power/": 200, "/power/healthz": 200, "/healthz": 200, "/powerful": 200, "/power/api/v1/nothing": 404} {
+		if a := w.do(t, nil, "GET", path, ""); a.StatusCode != want {
+			t.Errorf("%s answered %d, want %d", path, a.StatusCode, want)
+		}
+	}
+	link, err := w.SignInURL(t.Context(), w.admin.ID)
+	if err != nil || !strings.HasPrefix(link, "https://example.org/power/login?once=") {
+		t.Fatalf("the link is %s, %v", link, err)
+	}
+	a := w.do(t, nil, "GET", strings.TrimPrefix(link, "https://example.org"), "")
+	if a.StatusCode != 303 || a.Header.Get("Location") != "https://example.org/power/" || len(a.Cookies()) != 1 || a.Cookies()[0].Path != "/power/" {
+		t.Errorf("the link leads to %d %s with %v", a.StatusCode, a.Header.Get("Location"), a.Cookies())
+	}
+}
+
 func TestStreamOutlivesTheDeadlineAndEndsWithTheService(t *testing.T) {
 	began := make(chan struct{})
 	ended := make(chan struct{})
