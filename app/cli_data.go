@@ -35,7 +35,7 @@ func firstLine(r io.Reader) (string, error) {
 type ImportCmd struct {
 	serverFlags
 	Files     []string `arg:"" help:"CSV, NDJSON or Parquet; '-' reads from standard input."`
-	Format    string   `placeholder:"FORMAT" help:"csv, ndjson or parquet (default: by the name of the file)."`
+	Format    string   `placeholder:"FORMAT" help:"csv, ndjson, parquet or xlsx (default: by the name of the file)."`
 	Column    []string `sep:"none" placeholder:"COLUMN=SENSOR:UNIT/INTERVAL" help:"A column with the values of one sensor; may be repeated (default: every column)."`
 	Time      string   `placeholder:"COLUMN" help:"The column of the time (default: time, timestamp, date, or the first)."`
 	Layout    string   `placeholder:"LAYOUT" help:"How times are written: as Go writes 2006-01-02 15:04:05, or unix, unix_ms (default: ISO 8601)."`
@@ -203,9 +203,9 @@ type ExportCmd struct {
 	Group  string `placeholder:"ID" help:"Export the ticks of this group."`
 	From   string `default:"now-1h" help:"Begin: RFC 3339, milliseconds since 1970, or like now-7d."`
 	To     string `default:"now" help:"End."`
-	Format string `placeholder:"FORMAT" help:"csv, ndjson or parquet (default: by the name of the file)."`
+	Format string `placeholder:"FORMAT" help:"csv, ndjson, parquet or xlsx (default: by the name of the file)."`
 
-	Settled string `placeholder:"SIZE" help:"Export settled windows instead: 15m, 30m, 1h, 1d, 1w, 1M or 1y; of a group with all that is below it. As csv or parquet."`
+	Settled string `placeholder:"SIZE" help:"Export settled windows instead: 15m, 30m, 1h, 1d, 1w, 1M or 1y; of a group with all that is below it. As csv, parquet or xlsx."`
 }
 
 // Help is shown by --help.
@@ -215,6 +215,7 @@ func (*ExportCmd) Help() string {
   wattwerk export --group hall3 --from now-7d week.csv
   wattwerk export --sensor main --format ndjson -
   wattwerk export --group hall3 --settled 15m --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z january.parquet
+  wattwerk export --group hall3 --settled 1d --from 2026-01-01T00:00:00Z --to 2027-01-01T00:00:00Z year.xlsx
 
 Readings that were exported can be imported as they are.`
 }

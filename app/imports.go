@@ -8,11 +8,16 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/imports"
 	"github.com/wattwerk/wattwerk/internal/config"
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
+	"github.com/wattwerk/wattwerk/settlement/trial"
 )
 
 // ImportsConfig bounds what is taken in of files.
@@ -66,13 +71,51 @@ func startImports(ctx context.Context, p *process) (running, error) {
 			return nil
 		},
 		Limits: imports.Limits{Bytes: int64(c.MaxSize), Files: c.Files, Keep: c.Keep.Std(), Values: c.Values},
-		Actor:  actor, Log: p.logger(importsModule),
+		Actor:  actor, Log: p.logger(importsModule), Suppose: p.supposing(),
 	})
 	if err != nil {
 		return running{}, err
 	}
 	p.imports = s
 	return running{run: s.Run}, nil
+}
+
+// supposing tells imports what would be settled, with the history of this process;
+// nil where nobody settles.
+func (p *process) supposing() func(context.Context, *model.Sensor, []record.Millis, []float64, []imports.Intervention) (*imports.ImportSettled, error) {
+	if !p.settles {
+		return nil
+	}
+	d := trial.Data{Readings: readings{p.store}, Store: p.settled, Decided: func(ctx context.Context, id record.SensorID) (reading.Decisions, error) {
+		all, err := settlement.Decided(ctx, p.settled, id)
+		return all[id], err
+	}}
+	return func(ctx context.Context, sn *model.Sensor, times []record.Millis, values []float64, instead []imports.Intervention) (*imports.ImportSettled, error) {
+		var added []energy.Reading
+		for i, t := range times {
+			added = append(added, energy.Reading{Time: t, Value: values[i], Quality: energy.Measured})
+		}
+		var more []energy.Correction
+		for _, x := range instead {
+			c := energy.Correction{From: x.From, To: x.To, Method: energy.Replace}
+			for i, t := range x.Times {
+				c.Points = append(c.Points, energy.Reading{Time: t, Value: x.Values[i]})
+			}
+			more = append(more, c)
+		}
+		x, ok, err := d.Suppose(ctx, sn, added, more)
+		if err != nil || !ok {
+			return nil, err
+		}
+		out := &imports.ImportSettled{From: x.Span.From.Time(), To: x.Span.To.Time(), Windows: x.Windows}
+		if x.Before.Known {
+			out.Before = new(x.Before.Amount.Float64())
+		}
+		if x.After.Known {
+			out.After = new(x.After.Amount.Float64())
+		}
+		return out, nil
+	}
 }
 
 func faceImports(p *process, f face) { p.imports.Register(f.api) }

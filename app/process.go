@@ -38,6 +38,7 @@ import (
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
+	"github.com/wattwerk/wattwerk/settlement/figure"
 	"github.com/wattwerk/wattwerk/settlement/flow"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/profile"
@@ -84,6 +85,7 @@ type process struct {
 	cost       *cost.Service
 	profile    *profile.Service
 	flow       *flow.Service
+	figures    *figure.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
 	alert      *alert.Service

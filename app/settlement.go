@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/demand"
+	"github.com/wattwerk/wattwerk/settlement/figure"
 	"github.com/wattwerk/wattwerk/settlement/flow"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/profile"
@@ -137,6 +138,9 @@ func startSettlement(ctx context.Context, p *process) (running, error) {
 	if p.flow, err = flow.New(flow.Options{Store: p.settled, Catalog: p.catalog, Trees: s}); err != nil {
 		return running{}, errors.Join(err, closeStore())
 	}
+	if p.figures, err = figure.New(figure.Options{Store: p.settled, Decider: s, Catalog: p.catalog, Actor: actor}); err != nil {
+		return running{}, errors.Join(err, closeStore())
+	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
@@ -215,6 +219,7 @@ func faceSettlement(p *process, f face) {
 	p.cost.Register(f.api)
 	p.profile.Register(f.api)
 	p.flow.Register(f.api)
+	p.figures.Register(f.api)
 	f.titan(titan.StatisticsPath+"/", p.titanStatistics)
 	f.titan(titan.AnomaliesPath+"/", p.titanAnomalies)
 }

@@ -51,6 +51,9 @@ func refuse(err error) error {
 	return err
 }
 
+// Refuse turns errors of decisions into those of HTTP.
+func (s *Service) Refuse(err error) error { return refuse(err) }
+
 func (s *Service) registerInterventions(api huma.API) {
 	op := func(id, method, path, summary, text, scope string) huma.Operation {
 		return huma.Operation{

@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/reading"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // errBad is wrapped by errors about what was asked for.
@@ -31,7 +32,7 @@ func (e notFound) Error() string { return string(e) }
 func (e notFound) Is(target error) bool { return target == sql.ErrNoRows }
 
 // check says what is wrong, or nil.
-func check(b *ledger.InterventionBody, counter bool) error {
+func check(b *ledger.InterventionBody, counter, adds bool) error {
 	bad := func(format string, a ...any) error { return fmt.Errorf("%w: %s", errBad, fmt.Sprintf(format, a...)) }
 	finite := func(v float64) bool { return math.Abs(v) <= record.MaxValue }
 	inside := func(t time.Time) bool { m := record.MillisOf(t); return m >= record.MinTime && m <= record.MaxTime }
@@ -42,11 +43,17 @@ func check(b *ledger.InterventionBody, counter bool) error {
 		return bad("times are between 1970 and 2100")
 	case b.Value != nil && !finite(*b.Value):
 		return bad("the value is not a possible one")
-	case !ledger.Correction(b.Kind) && !counter:
+	case b.Kind == ledger.Figure && !adds:
+		return bad("what this sensor measures does not add up to an amount")
+	case b.Kind == ledger.Figure && (b.From.UnixMilli()%int64(quarter) != 0 || b.To != nil && b.To.UnixMilli()%int64(quarter) != 0):
+		return bad("figures are of time from one quarter of an hour to another")
+	case (b.Kind == ledger.Figure || b.Kind == ledger.Reading) && b.Value == nil:
+		return bad("say in value how much it is")
+	case !ledger.Ranged(b.Kind) && !counter:
 		return bad("%s is about counters, and this sensor is none; exclude, replace or interpolate a range", b.Kind)
-	case !ledger.Correction(b.Kind) && b.To != nil:
+	case !ledger.Ranged(b.Kind) && b.To != nil:
 		return bad("%s is about one reading; leave out to", b.Kind)
-	case ledger.Correction(b.Kind) && (b.To == nil || !b.To.After(b.From)):
+	case ledger.Ranged(b.Kind) && (b.To == nil || !b.To.After(b.From)):
 		return bad("%s is about a range; to must be after from", b.Kind)
 	case b.Kind == ledger.Replace && (b.Value == nil) == (len(b.Points) == 0):
 		return bad("replace needs a value or points, one of both")
@@ -58,6 +65,11 @@ func check(b *ledger.InterventionBody, counter bool) error {
 		return bad("%s has no value", b.Kind)
 	case b.Kind != ledger.Replace && len(b.Points) > 0:
 		return bad("only replace has points")
+	}
+	if b.Kind == ledger.Figure {
+		if _, err := energy.Of(*b.Value); err != nil {
+			return bad("the amount is not a possible one")
+		}
 	}
 	for i, p := range b.Points {
 		if p.Time.Before(b.From) || !p.Time.Before(*b.To) {
@@ -82,7 +94,9 @@ func (s *Service) Intervene(ctx context.Context, id record.SensorID, b ledger.In
 	if sn.Formula != "" {
 		return ledger.Intervention{}, fmt.Errorf("%w: sensor %q is virtual and has no readings of its own; correct those of the sensors that its formula uses", errBad, id)
 	}
-	if err := check(&b, reading.Rules(sn).Counter); err != nil {
+	_, adds := sn.Quantity.Integral()
+	counter := reading.Rules(sn).Counter
+	if err := check(&b, counter, adds || counter); err != nil {
 		return ledger.Intervention{}, err
 	}
 	var random [8]byte
@@ -103,6 +117,27 @@ func (s *Service) touch(ctx context.Context, x ledger.Intervention) error {
 	at := span{record.MillisOf(x.From), record.MillisOf(x.From) + 1}
 	if x.To != nil {
 		at.to = record.MillisOf(*x.To)
+	}
+	if x.Kind == ledger.Reading { // what others that were entered say depends on it
+		all, err := s.opts.Store.Interventions(ctx, x.Sensor, false, mostInterventions)
+		if err != nil {
+			return err
+		}
+		var times []record.Millis
+		for _, o := range all {
+			if o.Kind == ledger.Reading {
+				times = append(times, record.MillisOf(o.From))
+			}
+		}
+		slices.Sort(times)
+		i, _ := slices.BinarySearch(times, at.from)
+		j, _ := slices.BinarySearch(times, at.to)
+		if i > 0 {
+			at.from = times[max(0, i-energy.Context)]
+		}
+		if j < len(times) {
+			at.to = times[min(len(times)-1, j+energy.Context-1)] + 1
+		}
 	}
 	return s.mark(ctx, ledger.SensorKind, string(x.Sensor), at)
 }
@@ -126,9 +161,9 @@ func (s *Service) Undo(ctx context.Context, id, why, who string) (ledger.Interve
 // mostInterventions bounds those that are in force.
 const mostInterventions = 200_000
 
-// decided reads all decisions that are in force: of one sensor, or of all when
+// Decided reads all decisions that are in force: of one sensor, or of all when
 // it is empty.
-func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[record.SensorID]reading.Decisions, error) {
+func Decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[record.SensorID]reading.Decisions, error) {
 	all, err := from.Interventions(ctx, id, false, mostInterventions)
 	if err != nil {
 		return nil, err
@@ -140,9 +175,16 @@ func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[r
 	out := make(map[record.SensorID]reading.Decisions)
 	for _, x := range all {
 		d := out[x.Sensor]
-		if ledger.Correction(x.Kind) {
+		switch {
+		case ledger.Correction(x.Kind) || x.Kind == ledger.Reading:
 			d.Corrections = append(d.Corrections, correctionOf(x))
-		} else {
+		case x.Kind == ledger.Figure:
+			a, err := energy.Of(*x.Value)
+			if err != nil {
+				return nil, fmt.Errorf("read figure %s: %w", x.ID, err)
+			}
+			d.Figures = append(d.Figures, reading.Figure{Span: window.Span{From: record.MillisOf(x.From), To: record.MillisOf(*x.To)}, Amount: a})
+		default:
 			d.Overrides = append(d.Overrides, overrideOf(x))
 		}
 		out[x.Sensor] = d
@@ -151,7 +193,10 @@ func decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[r
 }
 
 func correctionOf(x ledger.Intervention) energy.Correction {
-	c := energy.Correction{Sequence: x.Number, From: record.MillisOf(x.From), To: record.MillisOf(*x.To)}
+	c := energy.Correction{Sequence: x.Number, From: record.MillisOf(x.From), To: record.MillisOf(x.From) + 1}
+	if x.To != nil {
+		c.To = record.MillisOf(*x.To)
+	}
 	if x.Value != nil {
 		c.Value = *x.Value
 	}

@@ -133,7 +133,7 @@ func (s *Service) fineSensor(ctx context.Context, m *model.Model, id record.Sens
 // values settles a sensor between edges that are given.
 func (s *Service) values(ctx context.Context, sn *model.Sensor, edges []record.Millis) ([]energy.Value, []energy.Annotation, error) {
 	rules := reading.Rules(sn)
-	decided, err := decided(ctx, s.opts.Store, sn.ID)
+	decided, err := Decided(ctx, s.opts.Store, sn.ID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -144,6 +144,7 @@ func (s *Service) values(ctx context.Context, sn *model.Sensor, edges []record.M
 		return nil, nil, err
 	}
 	values, notes := energy.Settle(energy.Correct(rs, d.Corrections, rules, window.Span{From: at.from, To: at.to}), edges, rules, d.Overrides)
+	d.Enter(values, edges)
 	return values, notes, nil
 }
 

@@ -114,7 +114,7 @@ type fresh struct {
 }
 
 func (s *Service) newJob(ctx context.Context, within, kept span, limit record.Millis) (*job, error) {
-	decided, err := decided(ctx, s.opts.Store, "")
+	decided, err := Decided(ctx, s.opts.Store, "")
 	m := s.opts.Catalog.State().Model
 	return &job{
 		s: s, model: m, outline: s.outlineOf(m, s.trees), decided: decided, within: within, kept: kept, limit: limit,
@@ -242,6 +242,7 @@ func (j *job) compute(ctx context.Context, id record.SensorID, want span) (out c
 		edges = append(edges, t)
 	}
 	values, _ := energy.Settle(rs, edges, rules, decided.Overrides)
+	decided.Enter(values, edges)
 	out.in, out.rows = wide, rowsOf(values, edges)
 	return out
 }

@@ -116,7 +116,7 @@ func status(err error) int {
 		return http.StatusNotFound
 	case errors.Is(err, ErrState):
 		return http.StatusConflict
-	case errors.Is(err, ErrPlan), errors.Is(err, transfer.ErrImport), errors.Is(err, ErrTooMuch):
+	case errors.Is(err, ErrPlan), errors.Is(err, transfer.ErrImport), errors.Is(err, ErrTooMuch), errors.Is(err, ErrEmpty):
 		return http.StatusUnprocessableEntity
 	case errors.As(err, &tooLarge):
 		return http.StatusRequestEntityTooLarge

@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -20,10 +21,11 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/transfer"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// Options are what a service needs. All but Limits, Room, Actor, Log and Now must
+// Options are what a service needs. All but Limits, Room, Actor, Log, Now and Suppose must
 // be set.
 type Options struct {
 	Dir         string    // for files; made when missing
@@ -38,6 +40,10 @@ type Options struct {
 	Limits Limits
 	Log    *slog.Logger
 	Now    func() time.Time // the clock; nil: the real one
+
+	// Suppose tells what would be settled of a sensor if new readings were there and
+	// others replaced by these; nil when that is not known. It may be nil itself.
+	Suppose func(ctx context.Context, sn *model.Sensor, times []record.Millis, values []float64, instead []Intervention) (*ImportSettled, error)
 }
 
 // Limits bound what is taken in.
@@ -134,6 +140,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 var (
 	ErrTooMuch = errors.New("that is more than is taken")
 	ErrState   = errors.New("that cannot be done now")
+	ErrEmpty   = errors.New("the file is empty")
 )
 
 const partSuffix = ".part"
@@ -176,6 +183,9 @@ func (s *Service) Upload(ctx context.Context, name string, r io.Reader) (x Impor
 	if n > s.opts.Limits.Bytes {
 		return x, fmt.Errorf("%w: the file is larger than %d bytes; part it, or use 'wattwerk import', which takes any size", ErrTooMuch, s.opts.Limits.Bytes)
 	}
+	if blank, err := isBlank(part); err != nil || blank {
+		return x, cmp.Or(err, fmt.Errorf("%w: nothing is in it; look whether the export that wrote it has come to its end", ErrEmpty))
+	}
 	now := s.opts.Now().UTC()
 	who := s.opts.Actor(ctx)
 	x = Import{
@@ -194,6 +204,25 @@ func (s *Service) Upload(ctx context.Context, name string, r io.Reader) (x Impor
 		return x, errors.Join(err, os.Rename(s.path(id), part))
 	}
 	return x, nil
+}
+
+// isBlank tells whether there is nothing in a file but white space.
+func isBlank(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, fmt.Errorf("look at a file: %w", err)
+	}
+	defer f.Close() //nolint:errcheck // only read
+	head := make([]byte, transfer.SniffBytes)
+	n, err := io.ReadFull(f, head)
+	switch {
+	case err == nil:
+		return false, nil // whatever it is, it is not empty
+	case !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF):
+		return false, fmt.Errorf("look at a file: %w", err)
+	}
+	// White space, marks of an encoding, and the zeros of UTF-16.
+	return !slices.ContainsFunc(head[:n], func(b byte) bool { return strings.IndexByte(" \t\r\n\x00\xef\xbb\xbf\xff\xfe", b) < 0 }), nil
 }
 
 // begin makes a file, if there may be one more.

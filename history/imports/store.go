@@ -100,6 +100,17 @@ type ImportOutcome struct {
 	Conflicts uint64          `json:"conflicts" doc:"That differ from a stored one, or from another of the file, and are refused"`
 	Replacing uint64          `json:"replacing" doc:"That count instead of a stored one, by an intervention"`
 	Amount    *float64        `json:"amount,omitempty" doc:"What the amounts of the file add up to, in the coherent unit of the quantity, as W·h; absent for other columns"`
+	Settled   *ImportSettled  `json:"settled,omitempty" doc:"Of a trial: what would be settled otherwise; absent when nothing of the time is settled, or another process settles"`
+}
+
+// ImportSettled is what is settled of a sensor, and would be after an import. Amounts
+// are in the coherent unit (of electricity: W·h).
+type ImportSettled struct {
+	From    time.Time `json:"from" doc:"Begin of the time in which windows may be others"`
+	To      time.Time `json:"to"`
+	Windows int       `json:"windows" doc:"Settled windows of 15 minutes that would say something else"`
+	Before  *float64  `json:"before" doc:"What is settled of the time; null when nothing is known"`
+	After   *float64  `json:"after" doc:"What would be settled of it"`
 }
 
 // ErrNotFound is for an import that there is not.

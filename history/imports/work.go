@@ -54,6 +54,9 @@ func (s *Service) do(ctx context.Context, x *Import) error {
 		for _, sn := range missing(c.make, s.opts.Catalog.State().Model) {
 			report.Made = append(report.Made, string(sn.ID))
 		}
+		if err := s.suppose(ctx, x, c, all, found, &report); err != nil {
+			return err
+		}
 		return s.end(ctx, x, Uploaded, report)
 	}
 	if x.State == Reading {
@@ -338,6 +341,68 @@ func (s *Service) by(x *Import) string {
 	return x.Who
 }
 
+// suppose tells what would be settled.
+func (s *Service) suppose(ctx context.Context, x *Import, c checked, all content, found map[record.SensorID]*finding, report *ImportReport) error {
+	if s.opts.Suppose == nil {
+		return nil
+	}
+	m := s.opts.Catalog.State().Model
+	for i := range report.Sensors {
+		o := &report.Sensors[i]
+		f := found[o.Sensor]
+		if f == nil {
+			continue
+		}
+		sn, ok := m.Sensor(o.Sensor)
+		for k := range c.make {
+			if !ok && c.make[k].ID == o.Sensor {
+				sn, ok = &c.make[k], true
+			}
+		}
+		if !ok {
+			continue
+		}
+		ts, vs := f.news(all[o.Sensor])
+		var err error
+		if o.Settled, err = s.opts.Suppose(ctx, sn, ts, vs, f.instead(x, new(0))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// news are the values that are new, of each time the first.
+func (f *finding) news(all []sample) (ts []record.Millis, vs []float64) {
+	fresh := f.fresh
+	for _, x := range all {
+		for len(fresh) > 0 && fresh[0] < x.t {
+			fresh = fresh[1:]
+		}
+		if len(fresh) > 0 && fresh[0] == x.t { // the first one of a time
+			ts, vs, fresh = append(ts, x.t), append(vs, x.v), fresh[1:]
+		}
+	}
+	return ts, vs
+}
+
+// instead are the interventions by which values count instead of stored ones; n
+// counts those of an import.
+func (f *finding) instead(x *Import, n *int) (all []Intervention) {
+	for _, run := range f.replacing {
+		for len(run) > 0 {
+			some := run[:min(len(run), mostPoints)]
+			run = run[len(some):]
+			*n++
+			i := Intervention{ID: interventionID(x, "r", *n), From: some[0].t, To: some[len(some)-1].t + 1}
+			for _, p := range some {
+				i.Times, i.Values = append(i.Times, p.t), append(i.Values, p.v)
+			}
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
 // keep stores what is new, and has windows settled again.
 func (s *Service) keep(ctx context.Context, all content, found map[record.SensorID]*finding, report *ImportReport) error {
 	fill, err := s.opts.Store.Backfill(ctx)
@@ -350,17 +415,7 @@ func (s *Service) keep(ctx context.Context, all content, found map[record.Sensor
 		report.example(ImportExample{Sensor: record.SensorID(k.Name), Time: new(x.Time.Time()), Value: new(x.Value), Reason: why.Reason.Error()})
 	})
 	for _, id := range slices.Sorted(maps.Keys(found)) {
-		var ts []record.Millis
-		var vs []float64
-		fresh := found[id].fresh
-		for _, x := range all[id] {
-			for len(fresh) > 0 && fresh[0] < x.t {
-				fresh = fresh[1:]
-			}
-			if len(fresh) > 0 && fresh[0] == x.t { // the first one of a time
-				ts, vs, fresh = append(ts, x.t), append(vs, x.v), fresh[1:]
-			}
-		}
+		ts, vs := found[id].news(all[id])
 		if len(ts) == 0 {
 			continue
 		}
@@ -407,19 +462,9 @@ func interventionID(x *Import, what string, n int) string {
 func (s *Service) replace(ctx context.Context, x *Import, found map[record.SensorID]*finding) (held []ImportDecision, err error) {
 	n := 0
 	for _, id := range slices.Sorted(maps.Keys(found)) {
-		var all []Intervention
-		for _, run := range found[id].replacing {
-			for len(run) > 0 {
-				some := run[:min(len(run), mostPoints)]
-				run = run[len(some):]
-				n++
-				i := Intervention{ID: interventionID(x, "r", n), From: some[0].t, To: some[len(some)-1].t + 1}
-				for _, p := range some {
-					i.Times, i.Values = append(i.Times, p.t), append(i.Values, p.v)
-				}
-				all = append(all, i)
-				held = append(held, ImportDecision{ID: i.ID, Sensor: id, Kind: replaceKind})
-			}
+		all := found[id].instead(x, &n)
+		for _, i := range all {
+			held = append(held, ImportDecision{ID: i.ID, Sensor: id, Kind: replaceKind})
 		}
 		if len(all) > 0 {
 			if err := s.opts.Corrections.Intervene(ctx, id, all, fmt.Sprintf("import of %s (%s)", x.Name, x.ID), s.by(x)); err != nil {

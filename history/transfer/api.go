@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/internal/sheet"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -45,7 +47,7 @@ type face struct {
 type ExportInput struct {
 	From   string `query:"from" doc:"Begin, inclusive: RFC 3339, milliseconds since 1970 UTC, or like now-1h. Default: now-1h" example:"now-1h"`
 	To     string `query:"to" doc:"End, inclusive. Default: now" example:"now"`
-	Format string `query:"format" enum:"csv,ndjson,parquet" default:"csv" doc:"File format"`
+	Format string `query:"format" enum:"csv,ndjson,parquet,xlsx" default:"csv" doc:"File format; xlsx has at most 100,000 rows"`
 }
 
 func (a *face) exportSensor(ctx context.Context, in *struct {
@@ -56,7 +58,7 @@ func (a *face) exportSensor(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.export(k, unit, in.ExportInput)
+	return a.export(ctx, k, unit, in.ExportInput)
 }
 
 func (a *face) exportGroup(ctx context.Context, in *struct {
@@ -68,24 +70,37 @@ func (a *face) exportGroup(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return a.export(k, unit, in.ExportInput)
+	return a.export(ctx, k, unit, in.ExportInput)
 }
 
 var contentTypes = map[string]string{
-	"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson", "parquet": "application/vnd.apache.parquet",
+	"csv": "text/csv; charset=utf-8; header=present", "ndjson": "application/x-ndjson", "parquet": "application/vnd.apache.parquet", "xlsx": sheet.Type,
 }
 
-func (a *face) export(k history.Series, unit string, in ExportInput) (*huma.StreamResponse, error) {
+func (a *face) export(ctx context.Context, k history.Series, unit string, in ExportInput) (*huma.StreamResponse, error) {
 	from, to, err := a.svc.Span(in.From, in.To)
 	if err != nil {
 		return nil, err
 	}
+	o := ExportOptions{Series: k, Format: in.Format, From: from, To: to, Unit: unit}
+	var workbook bytes.Buffer // made before the answer, so that what is too much is said
+	if in.Format == "xlsx" {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		defer cancel()
+		if err := Export(ctx, &workbook, a.svc.Store(), o); errors.Is(err, sheet.ErrRows) {
+			return nil, huma.Error422UnprocessableEntity(sheet.ErrRows.Error())
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		ctx.SetHeader("Content-Type", contentTypes[in.Format])
 		ctx.SetHeader("Content-Disposition", fmt.Sprintf("attachment; filename*=UTF-8''%s.%s", percent(k.Name), in.Format))
-		if err := Export(ctx.Context(), ctx.BodyWriter(), a.svc.Store(), ExportOptions{
-			Series: k, Format: in.Format, From: from, To: to, Unit: unit,
-		}); err != nil {
+		if workbook.Len() > 0 {
+			_, _ = ctx.BodyWriter().Write(workbook.Bytes()) // who hung up is not told
+			return
+		}
+		if err := Export(ctx.Context(), ctx.BodyWriter(), a.svc.Store(), o); err != nil {
 			a.log.Warn("export broken off", "series", k.Name, "error", err)
 			// The status is out: only a broken connection tells the client.
 			panic(http.ErrAbortHandler)

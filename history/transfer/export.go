@@ -27,7 +27,7 @@ func columnName(m history.Metric) string { return strings.TrimPrefix(m.String(),
 // columns; all of them are written.
 type ExportOptions struct {
 	Series   history.Series
-	Format   string        // csv, ndjson or parquet
+	Format   string        // csv, ndjson, parquet or xlsx, which has at most sheet.Most rows
 	From, To record.Millis // both inclusive
 	Unit     string        // for the header; may be empty
 }
@@ -46,6 +46,12 @@ func Export(ctx context.Context, w io.Writer, store history.Store, o ExportOptio
 	switch {
 	case o.Format == "csv":
 		sink = newCSVSink(buf, o)
+	case o.Format == "xlsx":
+		x, err := newSheetSink(buf, o)
+		if err != nil {
+			return fmt.Errorf("export %q: %w", o.Series.Name, err)
+		}
+		sink = x
 	case o.Format == "ndjson":
 		sink = &jsonSink{w: buf, series: o.Series}
 	case o.Format == "parquet" && group:
@@ -53,7 +59,7 @@ func Export(ctx context.Context, w io.Writer, store history.Store, o ExportOptio
 	case o.Format == "parquet":
 		sink = newParquetSink(buf, o)
 	default:
-		return fmt.Errorf("export: format %q is not csv, ndjson or parquet", o.Format)
+		return fmt.Errorf("export: format %q is not csv, ndjson, parquet or xlsx", o.Format)
 	}
 	err := errors.Join(eachRow(ctx, store, o, sink.row), sink.close())
 	if err == nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xuri/excelize/v2"
+
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/record"
@@ -244,6 +246,20 @@ func TestExportOfGroup(t *testing.T) {
 		var got bytes.Buffer
 		if err := Export(t.Context(), &got, s, ExportOptions{Series: k, Format: format, To: record.MaxTime, Unit: "W"}); err != nil || got.String() != want {
 			t.Errorf("%s\n got %s\nwant %s\n%v", format, got.String(), want, err)
+		}
+	}
+	var book bytes.Buffer
+	if err := Export(t.Context(), &book, s, ExportOptions{Series: k, Format: "xlsx", To: record.MaxTime, Unit: "W"}); err != nil {
+		t.Fatal(err)
+	}
+	workbook, err := excelize.OpenReader(&book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer workbook.Close()
+	for cell, want := range map[string]string{"A1": "time (UTC)", "B1": "sum [W]", "F1": "total", "A2": "1970-01-01 00:00:01", "B2": "1", "B3": "", "F3": "2", "A4": "1970-01-01 13:53:20", "B4": "3", "A5": ""} {
+		if got, err := workbook.GetCellValue("readings", cell); err != nil || got != want {
+			t.Errorf("%s of the workbook is %q, %v; want %q", cell, got, err, want)
 		}
 	}
 	var file bytes.Buffer

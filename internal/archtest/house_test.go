@@ -53,7 +53,7 @@ var clients = []struct {
 	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
-	{"github.com/xuri/excelize", []string{"settlement/report/form"}, "workbooks are a form of reports"},
+	{"github.com/xuri/excelize", []string{"settlement/report/form", "internal/sheet"}, "workbooks are a form of reports, and tables are written by internal/sheet"},
 	{"github.com/parquet-go", []string{"history", "history/*", "settlement/table", "app"}, "export belongs to the history, and to settlement/table"},
 }
 

@@ -23,6 +23,10 @@ const (
 	Reset       = "reset"       // the counter began anew before it, at a value that can be given
 	Rollover    = "rollover"    // the counter passed its greatest value, which can be given
 	Rise        = "rise"        // the counter rose by so much
+
+	// Figures that people enter, of production as a rule.
+	Figure  = "figure"  // the amount of the range, whatever readings say
+	Reading = "reading" // what a counter showed at a time
 )
 
 // Intervention is what somebody has decided about readings of a sensor. The
@@ -43,10 +47,10 @@ type Intervention struct {
 
 // InterventionBody is what is decided.
 type InterventionBody struct {
-	Kind   string        `json:"kind" enum:"exclude,replace,interpolate,ignore,accept,reset,rollover,rise" doc:"exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise"`
+	Kind   string        `json:"kind" enum:"exclude,replace,interpolate,ignore,accept,reset,rollover,rise,figure,reading" doc:"exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise; or a figure that somebody enters: the amount of a range, or a reading of a counter"`
 	From   time.Time     `json:"from" doc:"Begin of the range; or the time of the reading"`
 	To     *time.Time    `json:"to,omitempty" doc:"End of the range, not part of it; absent for a single reading"`
-	Value  *float64      `json:"value,omitempty" doc:"In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose"`
+	Value  *float64      `json:"value,omitempty" doc:"In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose; figure: the amount; reading: what it showed"`
 	Points []PointInTime `json:"points,omitempty" maxItems:"100000" doc:"replace: readings in the place of those of the range"`
 	Why    string        `json:"why" minLength:"1" maxLength:"2000" doc:"The reason, for whoever audits this"`
 }
@@ -57,8 +61,11 @@ type PointInTime struct {
 	Value float64   `json:"value" doc:"In the coherent unit"`
 }
 
-// Correction tells whether the kind is one of a range.
+// Correction tells whether the kind is one of a range of readings.
 func Correction(kind string) bool { return kind == Exclude || kind == Replace || kind == Interpolate }
+
+// Ranged tells whether the kind is one of a range, and not of a moment.
+func Ranged(kind string) bool { return Correction(kind) || kind == Figure }
 
 type interventionRow struct {
 	bun.BaseModel `bun:"table:settled_interventions"`
@@ -83,7 +90,7 @@ func (r *interventionRow) intervention() (Intervention, error) {
 		ID: r.ID, Sensor: record.SensorID(r.Sensor), Number: r.Number, Who: r.Who, At: record.Millis(r.At).Time(), UndoneWho: r.UndoneWho, UndoneWhy: r.UndoneWhy,
 		InterventionBody: InterventionBody{Kind: r.Kind, From: record.Millis(r.Begin).Time(), Value: r.Value, Why: r.Why},
 	}
-	if Correction(r.Kind) {
+	if Ranged(r.Kind) {
 		x.To = new(record.Millis(r.End).Time())
 	}
 	if r.UndoneAt != nil {

@@ -64,6 +64,7 @@ func value(p *float64) float64 {
 type Decisions struct {
 	Corrections []energy.Correction
 	Overrides   []energy.Override
+	Figures     []Figure // in the order in which they were entered
 }
 
 // errEnough ends a scan that has all it needs.

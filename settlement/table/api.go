@@ -1,7 +1,9 @@
 package table
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"mime"
@@ -11,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/sheet"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
@@ -23,7 +26,7 @@ type ExportQuery struct {
 	Size   string `query:"size" enum:"15m,30m,1h,1d,1w,1M,1y" default:"15m" doc:"Length of the windows"`
 	From   string `query:"from" required:"true" maxLength:"60" doc:"Begin: RFC 3339, a date of the zone, ms since 1970 UTC, or like now-7d" example:"2026-01-01"`
 	To     string `query:"to" required:"true" maxLength:"60" doc:"End, not part of it" example:"2027-01-01"`
-	Format string `query:"format" enum:"csv,parquet" default:"csv" doc:"File format"`
+	Format string `query:"format" enum:"csv,parquet,xlsx" default:"csv" doc:"File format; xlsx has at most 100,000 rows"`
 }
 
 // Most of what one file may hold.
@@ -49,21 +52,22 @@ func Register(api huma.API, s *settlement.Service, c *catalog.Catalog, log *slog
 			Security: []map[string][]string{{"wattwerk": {"read"}}}, Errors: []int{404, 422},
 			Responses: map[string]*huma.Response{"200": {Description: "The file", Content: map[string]*huma.MediaType{
 				"text/csv": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}, "application/vnd.apache.parquet": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
+				sheet.Type: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 			}}},
 		}
 	}
 	const text = "One row for each window, in order of time; amounts with all their digits. docs/imports.md has the columns."
-	huma.Register(api, op("export-settled-sensor", "sensors/{id}/export", "Settled windows of a sensor as a file", text), func(_ context.Context, in *struct {
+	huma.Register(api, op("export-settled-sensor", "sensors/{id}/export", "Settled windows of a sensor as a file", text), func(ctx context.Context, in *struct {
 		ID record.SensorID `path:"id" doc:"Sensor"`
 		ExportQuery
 	}) (*huma.StreamResponse, error) {
 		if _, ok := f.catalog.State().Model.Sensor(in.ID); !ok {
 			return nil, huma.Error404NotFound(fmt.Sprintf("there is no sensor %q in the model", in.ID))
 		}
-		return f.export(string(in.ID), []ledger.Point{ledger.SensorPoint(in.ID)}, in.ExportQuery)
+		return f.export(ctx, string(in.ID), []ledger.Point{ledger.SensorPoint(in.ID)}, in.ExportQuery)
 	})
 	huma.Register(api, op("export-settled-group", "groups/{id}/export", "Settled windows of a group and its members as a file",
-		"The group first, then what is below it in the tree: groups and sensors. "+text), func(_ context.Context, in *struct {
+		"The group first, then what is below it in the tree: groups and sensors. "+text), func(ctx context.Context, in *struct {
 		ID        model.GroupID     `path:"id" doc:"Group"`
 		Hierarchy model.HierarchyID `query:"hierarchy" doc:"Hierarchy; needed only for a group that is no longer in the model"`
 		Members   bool              `query:"members" default:"true" doc:"With all that is below it in the present tree"`
@@ -81,11 +85,11 @@ func Register(api huma.API, s *settlement.Service, c *catalog.Catalog, log *slog
 		if in.Members {
 			points = Below(m, h, in.ID)
 		}
-		return f.export(string(in.ID), points, in.ExportQuery)
+		return f.export(ctx, string(in.ID), points, in.ExportQuery)
 	})
 }
 
-func (f *face) export(name string, points []ledger.Point, in ExportQuery) (*huma.StreamResponse, error) {
+func (f *face) export(ctx context.Context, name string, points []ledger.Point, in ExportQuery) (*huma.StreamResponse, error) {
 	o := Options{Points: points, Format: in.Format}
 	if err := o.Size.UnmarshalText([]byte(in.Size)); err != nil {
 		return nil, huma.Error422UnprocessableEntity("size: " + err.Error())
@@ -107,6 +111,9 @@ func (f *face) export(name string, points []ledger.Point, in ExportQuery) (*huma
 		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("that would be %d rows; %d are possible. Ask for a shorter time or longer windows", rows, mostRows))
 	}
 	m := f.catalog.State().Model
+	if o.Format == "xlsx" {
+		return f.workbook(ctx, name+"-"+in.Size, m, o)
+	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		kind := "text/csv; charset=utf-8; header=present"
 		if o.Format == "parquet" {
@@ -121,5 +128,24 @@ func (f *face) export(name string, points []ledger.Point, in ExportQuery) (*huma
 			// The status is out: only a broken connection tells the client.
 			panic(http.ErrAbortHandler)
 		}
+	}}, nil
+}
+
+// workbook makes the file before it answers, so that what is too much is said.
+func (f *face) workbook(ctx context.Context, name string, m *model.Model, o Options) (*huma.StreamResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	var file bytes.Buffer
+	err := Write(ctx, &file, f.service, m, o)
+	if errors.Is(err, sheet.ErrRows) {
+		return nil, huma.Error422UnprocessableEntity(sheet.ErrRows.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		ctx.SetHeader("Content-Type", sheet.Type)
+		ctx.SetHeader("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name + ".xlsx"}))
+		_, _ = ctx.BodyWriter().Write(file.Bytes()) // who hung up is not told
 	}}, nil
 }

@@ -32,7 +32,7 @@ type Options struct {
 	Points   []ledger.Point
 	Size     window.Size // a quarter of an hour or longer
 	From, To record.Millis
-	Format   string // csv or parquet
+	Format   string // csv, parquet or xlsx, which has at most sheet.Most rows
 }
 
 // chunk is how many windows are asked for at once.
@@ -52,8 +52,10 @@ func Write(ctx context.Context, w io.Writer, src Source, m *model.Model, o Optio
 		sink, err = newCSV(buf)
 	case "parquet":
 		sink = newParquet(buf, o)
+	case "xlsx":
+		sink, err = newXLSX(buf)
 	default:
-		err = fmt.Errorf("format %q is not csv or parquet", o.Format)
+		err = fmt.Errorf("format %q is not csv, parquet or xlsx", o.Format)
 	}
 	if err != nil {
 		return fmt.Errorf("export settled windows: %w", err)

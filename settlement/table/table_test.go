@@ -8,13 +8,16 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/internal/sheet"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -159,6 +162,56 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestWorkbook reads back a workbook: dates by the clock on site, numbers, and text
+// that nothing computes.
+func TestWorkbook(t *testing.T) {
+	m := plant(t)
+	o, src := options(t, m, "xlsx")
+	o.From, o.To = o.From+27*86_400_000, o.From+30*86_400_000 // the clock is set forward
+	var file bytes.Buffer
+	if err := Write(t.Context(), &file, src, m, o); err != nil {
+		t.Fatal(err)
+	}
+	f, err := excelize.OpenReader(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines, err := f.GetRows("windows", excelize.Options{RawCellValue: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 1
+	for _, p := range o.Points {
+		for w := range src.calendar.Spans(o.Size, o.From, o.To) {
+			line, want := lines[n], rowAt(p, w)
+			n++
+			begins := w.From.Time().In(src.calendar.Zone())
+			_, offset := begins.Zone()
+			cells := map[int]string{
+				2: p.Name, 6: begins.Format("Z07:00"), 8: map[bool]string{true: fmt.Sprintf("%.15g", want.Amount.Float64())}[want.Known],
+				10: map[bool]string{true: fmt.Sprintf("%.15g", want.Meter.Float64())}[want.Metered], 20: want.Quality.String(),
+			}
+			for i, s := range cells {
+				got := line[i]
+				if x, err := strconv.ParseFloat(got, 64); err == nil && (i == 8 || i == 10) {
+					got = fmt.Sprintf("%.15g", x)
+				}
+				if got != s {
+					t.Fatalf("%v at %v: %s is %q, want %q", p, w, lines[0][i], line[i], s)
+				}
+			}
+			days, err := strconv.ParseFloat(line[4], 64)
+			if clock := (days - 25_569) * 86_400_000; err != nil || math.Abs(clock-float64(int64(w.From)+int64(offset)*1000)) > 1 {
+				t.Fatalf("%v at %v: begins at %s", p, w, line[4])
+			}
+		}
+	}
+	if n != len(lines) || n != 1+3*96*len(o.Points) {
+		t.Errorf("%d windows, %d lines", n, len(lines))
+	}
+}
+
 // TestBroken tells of a source that fails, and of a format that there is not.
 func TestBroken(t *testing.T) {
 	m := plant(t)
@@ -169,9 +222,15 @@ func TestBroken(t *testing.T) {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
-	o, src := options(t, m, "xlsx")
+	o, src := options(t, m, "ods")
 	if err := Write(t.Context(), io.Discard, src, m, o); err == nil {
 		t.Error("it writes what it cannot")
+	}
+	// Four years of quarters of an hour are more than a workbook has.
+	o, src = options(t, m, "xlsx")
+	o.Points, o.To = o.Points[:1], o.From+4*366*86_400_000
+	if err := Write(t.Context(), io.Discard, src, m, o); !errors.Is(err, sheet.ErrRows) {
+		t.Errorf("too many rows: %v", err)
 	}
 	if _, err := decimal(energy.Amount(mostDecimal)+1, true); err == nil {
 		t.Error(fmt.Sprint("18 digits hold ", mostDecimal+1))

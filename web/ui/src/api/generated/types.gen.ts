@@ -1244,6 +1244,91 @@ export type Energy = {
     value: number | null;
 };
 
+export type Entered = {
+    /**
+     * In unit
+     */
+    amount?: number;
+    /**
+     * When a counter was read
+     */
+    at?: string;
+    /**
+     * Begin of the time of an amount
+     */
+    from?: string;
+    id: string;
+    note: string;
+    /**
+     * In unit
+     */
+    reading?: number;
+    sensor: string;
+    to?: string;
+    /**
+     * When; absent: it is in force
+     */
+    undoneAt?: string;
+    /**
+     * Who changed or deleted it
+     */
+    undoneWho?: string;
+    /**
+     * Why; of a changed one the figure that follows it
+     */
+    undoneWhy?: string;
+    /**
+     * The coherent unit of what the sensor counts, or the one asked for
+     */
+    unit: string;
+    /**
+     * When it was entered
+     */
+    when: string;
+    /**
+     * Who entered it
+     */
+    who: string;
+};
+
+export type EnteredList = {
+    /**
+     * In order of time; of one time the newest entry first
+     */
+    items: Array<Entered> | null;
+};
+
+export type Entry = {
+    /**
+     * How much it was, in unit
+     */
+    amount?: number;
+    /**
+     * Or: when a counter was read
+     */
+    at?: string;
+    /**
+     * Begin of the time the amount is of: a date of the site's zone, RFC 3339, or ms since 1970 UTC; at a quarter of an hour
+     */
+    from?: string;
+    /**
+     * Where it is from, for whoever audits this
+     */
+    note: string;
+    /**
+     * And what it showed, in unit
+     */
+    reading?: number;
+    /**
+     * Its end, not part of it. Default: the end of the day in which it begins
+     */
+    to?: string;
+    /**
+     * Default: the coherent unit of what the sensor counts
+     */
+    unit?: string;
+};
+
 export type ErrorDetail = {
     /**
      * Where the error occurred, e.g. 'body.items[3].tags' or 'path.thing-id'
@@ -1749,6 +1834,10 @@ export type ImportOutcome = {
      */
     same: number;
     sensor: string;
+    /**
+     * Of a trial: what would be settled otherwise; absent when nothing of the time is settled, or another process settles
+     */
+    settled?: ImportSettled;
     to?: string;
     /**
      * Of the file
@@ -1992,6 +2081,26 @@ export type ImportSeries = {
     twice: number;
 };
 
+export type ImportSettled = {
+    /**
+     * What would be settled of it
+     */
+    after: number | null;
+    /**
+     * What is settled of the time; null when nothing is known
+     */
+    before: number | null;
+    /**
+     * Begin of the time in which windows may be others
+     */
+    from: string;
+    to: string;
+    /**
+     * Settled windows of 15 minutes that would say something else
+     */
+    windows: number;
+};
+
 export type ImportStartBody = {
     plan: ImportPlan;
     /**
@@ -2233,9 +2342,9 @@ export type Intervention = {
     from: string;
     id: string;
     /**
-     * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise
+     * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise; or a figure that somebody enters: the amount of a range, or a reading of a counter
      */
-    kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise';
+    kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise' | 'figure' | 'reading';
     /**
      * replace: readings in the place of those of the range
      */
@@ -2258,7 +2367,7 @@ export type Intervention = {
      */
     undoneWhy?: string;
     /**
-     * In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose
+     * In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose; figure: the amount; reading: what it showed
      */
     value?: number;
     /**
@@ -2277,9 +2386,9 @@ export type InterventionBody = {
      */
     from: string;
     /**
-     * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise
+     * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise; or a figure that somebody enters: the amount of a range, or a reading of a counter
      */
-    kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise';
+    kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise' | 'figure' | 'reading';
     /**
      * replace: readings in the place of those of the range
      */
@@ -2289,7 +2398,7 @@ export type InterventionBody = {
      */
     to?: string;
     /**
-     * In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose
+     * In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose; figure: the amount; reading: what it showed
      */
     value?: number;
     /**
@@ -6449,9 +6558,9 @@ export type GroupExportData = {
          */
         to?: string;
         /**
-         * File format
+         * File format; xlsx has at most 100,000 rows
          */
-        format?: 'csv' | 'ndjson' | 'parquet';
+        format?: 'csv' | 'ndjson' | 'parquet' | 'xlsx';
     };
     url: '/api/v1/groups/{id}/export';
 };
@@ -9217,9 +9326,9 @@ export type SensorExportData = {
          */
         to?: string;
         /**
-         * File format
+         * File format; xlsx has at most 100,000 rows
          */
-        format?: 'csv' | 'ndjson' | 'parquet';
+        format?: 'csv' | 'ndjson' | 'parquet' | 'xlsx';
     };
     url: '/api/v1/sensors/{id}/export';
 };
@@ -9239,6 +9348,196 @@ export type SensorExportResponses = {
      */
     200: unknown;
 };
+
+export type ListFiguresData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor that counts what is produced
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Begin: RFC 3339, a date of the zone, or ms since 1970 UTC. Default: all
+         */
+        from?: string;
+        /**
+         * End, not part of it
+         */
+        to?: string;
+        /**
+         * Those that were changed or deleted, too
+         */
+        undone?: boolean;
+        /**
+         * Default: the coherent one
+         */
+        unit?: string;
+    };
+    url: '/api/v1/sensors/{id}/figures';
+};
+
+export type ListFiguresErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type ListFiguresError = ListFiguresErrors[keyof ListFiguresErrors];
+
+export type ListFiguresResponses = {
+    /**
+     * OK
+     */
+    200: EnteredList;
+};
+
+export type ListFiguresResponse = ListFiguresResponses[keyof ListFiguresResponses];
+
+export type EnterFigureData = {
+    body: Entry;
+    path: {
+        /**
+         * Sensor that counts what is produced
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/sensors/{id}/figures';
+};
+
+export type EnterFigureErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type EnterFigureError = EnterFigureErrors[keyof EnterFigureErrors];
+
+export type EnterFigureResponses = {
+    /**
+     * Created
+     */
+    201: Entered;
+};
+
+export type EnterFigureResponse = EnterFigureResponses[keyof EnterFigureResponses];
+
+export type DeleteFigureData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor that counts what is produced
+         */
+        id: string;
+        /**
+         * Figure
+         */
+        figure: string;
+    };
+    query: {
+        /**
+         * The reason, for whoever audits this
+         */
+        why: string;
+    };
+    url: '/api/v1/sensors/{id}/figures/{figure}';
+};
+
+export type DeleteFigureErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type DeleteFigureError = DeleteFigureErrors[keyof DeleteFigureErrors];
+
+export type DeleteFigureResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteFigureResponse = DeleteFigureResponses[keyof DeleteFigureResponses];
+
+export type ChangeFigureData = {
+    body: Entry;
+    path: {
+        /**
+         * Sensor that counts what is produced
+         */
+        id: string;
+        /**
+         * Figure
+         */
+        figure: string;
+    };
+    query?: never;
+    url: '/api/v1/sensors/{id}/figures/{figure}';
+};
+
+export type ChangeFigureErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type ChangeFigureError = ChangeFigureErrors[keyof ChangeFigureErrors];
+
+export type ChangeFigureResponses = {
+    /**
+     * OK
+     */
+    200: Entered;
+};
+
+export type ChangeFigureResponse = ChangeFigureResponses[keyof ChangeFigureResponses];
 
 export type SensorGapsData = {
     body?: never;
@@ -9731,9 +10030,9 @@ export type ExportSettledGroupData = {
          */
         to: string;
         /**
-         * File format
+         * File format; xlsx has at most 100,000 rows
          */
-        format?: 'csv' | 'parquet';
+        format?: 'csv' | 'parquet' | 'xlsx';
     };
     url: '/api/v1/settled/groups/{id}/export';
 };
@@ -10166,9 +10465,9 @@ export type ExportSettledSensorData = {
          */
         to: string;
         /**
-         * File format
+         * File format; xlsx has at most 100,000 rows
          */
-        format?: 'csv' | 'parquet';
+        format?: 'csv' | 'parquet' | 'xlsx';
     };
     url: '/api/v1/settled/sensors/{id}/export';
 };
