@@ -50,7 +50,7 @@ func (s *Service) ownPart(ctx context.Context, number int) error {
 	// What is being told when the partition is given up is told to the end.
 	telling, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	context.AfterFunc(ctx, func() { time.AfterFunc(lastWords, end) })
+	context.AfterFunc(ctx, func() { time.AfterFunc(s.lastWords(), end) })
 	p := &part{number: number, ctx: telling}
 	if !s.insist(ctx, "a checkpoint to begin from", func() error { return s.restore(ctx, p) }) {
 		return nil
@@ -71,22 +71,44 @@ func (s *Service) ownPart(ctx context.Context, number int) error {
 	return nil
 }
 
-// lastWords is how long giving up a partition may take. The next owner starts
-// from an older checkpoint when it does not suffice.
-const lastWords = 500 * time.Millisecond
+// How long giving up a partition may take. The next owner starts from an older
+// checkpoint when it does not suffice, so where one may be waiting it is short;
+// where nobody else can be on the bus, there is no next owner until this process
+// has ended. It is less than what a process may take to stop.
+const (
+	lastWords      = 500 * time.Millisecond
+	lastWordsAlone = 10 * time.Second
+)
+
+func (s *Service) lastWords() time.Duration {
+	if s.opts.Bus.Shared() {
+		return lastWords
+	}
+	return lastWordsAlone
+}
 
 // giveUp leaves the next owner as little to read as may be.
 func (s *Service) giveUp(p *part) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), lastWords)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), s.lastWords())
 	defer cancel()
 	p.mu.Lock()
 	p.candid = nil
+	before := p.saved
 	p.mu.Unlock()
 	err := p.checkpoint()
 	if err == nil {
 		err = s.store(ctx, p, make(map[model.HierarchyID]record.Millis))
 	}
-	if err != nil {
+	p.mu.Lock()
+	stored := p.saved != before
+	p.mu.Unlock()
+	switch {
+	case err == nil:
+	case stored: // the one before is still there, and the next owner removes it
+		s.log.Info("an old checkpoint was left behind", "partition", p.number, "error", err)
+	case errors.Is(err, context.DeadlineExceeded):
+		s.log.Info("a partition was given up before its checkpoint was stored; its next owner reads on from an older one", "partition", p.number)
+	default:
 		s.log.Warn("a partition was given up without a checkpoint", "partition", p.number, "error", err)
 	}
 }

@@ -80,10 +80,22 @@ func openEngineRoom(ctx context.Context, dir string, partitions, series int, noS
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.catalog.Run(ctx) })
-	g.Go(func() error { return e.history.Run(ctx) })
-	g.Go(func() error { return e.aggregate.Run(ctx) })
+	// They end in the order in which a process ends them, one after the other: what
+	// the history flushes at the end would take the time that checkpoints have.
+	var ends []func()
+	for _, run := range []func(context.Context) error{e.aggregate.Run, e.history.Run, e.catalog.Run} {
+		own, end := context.WithCancel(ctx)
+		ended := make(chan struct{})
+		ends = append(ends, func() { end(); <-ended })
+		g.Go(func() error {
+			defer close(ended)
+			return run(own)
+		})
+	}
 	stop := func() error {
+		for _, end := range ends {
+			end()
+		}
 		cancel()
 		err := errors.Join(g.Wait(), e.store.Close())
 		b.Close()
