@@ -97,14 +97,19 @@ func (a *archive) addFile(name, path string) error {
 	return a.add(name, st.Size(), f)
 }
 
-// Write copies everything to w. Nothing may be removed from the bus meanwhile;
-// everything else goes on.
+// Write copies everything to w. No process removes anything from the bus
+// meanwhile; everything else goes on.
 func (s Source) Write(ctx context.Context, w io.Writer) (err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("write backup: %w", err)
 		}
 	}()
+	release, err := s.Bus.Hold(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
 	// The smaller the part that is only on the bus, the smaller the backup.
 	if s.Flush != nil {
 		if err := s.Flush(ctx); err != nil {

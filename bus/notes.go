@@ -18,6 +18,9 @@ var ErrOvertaken = errors.New("somebody else has written it meanwhile")
 type Note struct {
 	Data   []byte         `json:"data,omitempty"`   // the service's own
 	Behind map[int]uint64 `json:"behind,omitempty"` // per partition: what is stored behind this position stays
+	// Lease is how long the note keeps things after it was written; 0: until it
+	// is written anew. While one with a lease is in force, ticks stay as well.
+	Lease time.Duration `json:"lease,omitempty"`
 
 	revision uint64
 }
@@ -78,18 +81,19 @@ func (b *Bus) notes(ctx context.Context) (jetstream.KeyValue, error) {
 	return kv, nil
 }
 
-// held gives, per partition, the position behind which notes keep everything.
-func (b *Bus) held(ctx context.Context) (map[int]uint64, error) {
+// held gives, per partition, the position behind which notes keep everything,
+// and whether they keep ticks too.
+func (b *Bus) held(ctx context.Context) (behind map[int]uint64, ticks bool, err error) {
 	kv, err := b.js.KeyValue(ctx, notesKV)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open notes: %w", err)
+		return nil, false, fmt.Errorf("open notes: %w", err)
 	}
 	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
-		return nil, fmt.Errorf("read notes: %w", err)
+		return nil, false, fmt.Errorf("read notes: %w", err)
 	}
 	defer w.Stop() //nolint:errcheck // it ends with the connection at the latest
 	out := make(map[int]uint64)
@@ -97,11 +101,17 @@ func (b *Bus) held(ctx context.Context) (map[int]uint64, error) {
 		select {
 		case e := <-w.Updates():
 			if e == nil {
-				return out, nil
+				return out, ticks, nil
 			}
 			var n Note
 			if err := json.Unmarshal(e.Value(), &n); err != nil {
-				return nil, fmt.Errorf("read note %s: %w", e.Key(), err)
+				return nil, false, fmt.Errorf("read note %s: %w", e.Key(), err)
+			}
+			if n.Lease > 0 {
+				if time.Since(e.Created()) > n.Lease { // its process was killed, or it came with a backup
+					continue
+				}
+				ticks = true
 			}
 			for p, at := range n.Behind {
 				if least, ok := out[p]; !ok || at < least {
@@ -109,7 +119,7 @@ func (b *Bus) held(ctx context.Context) (map[int]uint64, error) {
 				}
 			}
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		}
 	}
 }

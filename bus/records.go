@@ -117,8 +117,12 @@ func (b *Bus) LastAggregates(ctx context.Context, hierarchy string) ([]byte, uin
 }
 
 // TrimAggregates removes the ticks of a hierarchy up to position seq, but
-// never the newest message, which says how far the hierarchy has come.
+// never the newest message, which says how far the hierarchy has come, and
+// nothing during a [Bus.Hold].
 func (b *Bus) TrimAggregates(ctx context.Context, hierarchy string, seq uint64) error {
+	if _, held, err := b.held(ctx); held || err != nil {
+		return err
+	}
 	_, last, err := b.LastAggregates(ctx, hierarchy)
 	if err != nil {
 		return err
@@ -220,7 +224,7 @@ func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
 		upTo[p] = least
 	}
 	// Asked after the positions: what a note is written for later is stored behind all of them.
-	held, err := b.held(ctx)
+	held, _, err := b.held(ctx)
 	if err != nil {
 		return err
 	}
