@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // Beats is how many heartbeats a process may miss, counted by those of the
@@ -163,7 +164,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
 			f.log.Warn("following the other processes failed, trying again", "error", err)
-			pause(ctx, f.every)
+			run.Pause(ctx, f.every)
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
@@ -178,15 +179,6 @@ func (f *Fleet) Run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-	case <-t.C:
-	}
 }
 
 func (f *Fleet) bucket() jetstream.KeyValue {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -59,7 +60,7 @@ func (c *collector) follow(b *bus.Bus) {
 }
 
 func trimAgainAndAgain(ctx context.Context, t *testing.T, b *bus.Bus, reader string) {
-	for pause(ctx, 5*time.Millisecond) {
+	for run.Pause(ctx, 5*time.Millisecond) {
 		if err := b.TrimRecords(ctx, reader); err != nil && ctx.Err() == nil {
 			t.Error(err)
 			return
@@ -176,7 +177,7 @@ func journeys(t *testing.T, p *pair, random *rand.Rand, events int, write func(k
 			p.link.Heal()
 			for range 6 {
 				more(1)
-				pause(t.Context(), time.Duration(random.IntN(50))*time.Millisecond)
+				run.Pause(t.Context(), time.Duration(random.IntN(50))*time.Millisecond)
 			}
 			so := k
 			eventually(t, func() error { return c.has(written, so) })
@@ -206,7 +207,7 @@ func journeys(t *testing.T, p *pair, random *rand.Rand, events int, write func(k
 			w = p.edge.NewWriter()
 			trim()
 		}
-		pause(t.Context(), time.Duration(random.IntN(150))*time.Millisecond)
+		run.Pause(t.Context(), time.Duration(random.IntN(150))*time.Millisecond)
 	}
 	edge.end()
 	centre.end()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -393,7 +394,7 @@ func (j *journey) tell(ctx context.Context, now int64) error {
 // await waits until something is stored, and no less than the least time
 // between batches.
 func (j *journey) await(ctx context.Context, began time.Time) error {
-	if rest := j.s.opts.Every - time.Since(began); rest > 0 && !pause(ctx, rest) {
+	if rest := j.s.opts.Every - time.Since(began); rest > 0 && !run.Pause(ctx, rest) {
 		return context.Canceled
 	}
 	idle := time.NewTimer(time.Second)

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -31,7 +32,7 @@ func (p *pair) askRaw(data []byte) answer {
 	defer cancel()
 	for {
 		m, err := p.edge.Link().RequestWithContext(ctx, bus.LandingSubject(site), data)
-		if errors.Is(err, nats.ErrNoResponders) && pause(ctx, 10*time.Millisecond) {
+		if errors.Is(err, nats.ErrNoResponders) && run.Pause(ctx, 10*time.Millisecond) {
 			continue
 		}
 		var a answer

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -138,18 +139,9 @@ func (s *Service) Run(ctx context.Context) error {
 		default:
 			s.log.Warn("uplink begins again", "error", err)
 		}
-		if !pause(ctx, wait) {
+		if !run.Pause(ctx, wait) {
 			return nil
 		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
@@ -217,7 +209,7 @@ func (s *Service) insist(ctx context.Context, e *envelope, body []byte) (answer,
 			said = reason
 			s.log.Warn("the centre does not take it yet; it is kept here", "because", reason)
 		}
-		if !pause(ctx, wait) {
+		if !run.Pause(ctx, wait) {
 			return answer{}, ctx.Err()
 		}
 		wait = min(2*wait, s.longest)
