@@ -83,6 +83,11 @@ func (s *Service) Register(api huma.API) {
 		x, err := s.Start(ctx, in.ID, in.Body.Plan, in.Body.Trial)
 		return &importOutput{x}, explain(err)
 	})
+	huma.Register(api, op("cancel-import", http.MethodPost, "imports/{id}/cancel", "Leave a trial or an import",
+		"As long as nothing is stored of it; then the file stands as it was brought, at once or a moment later. What is being stored is taken back with undo when it is.", 404, 409), func(ctx context.Context, in *ImportPath) (*importOutput, error) {
+		x, err := s.Cancel(ctx, in.ID)
+		return &importOutput{x}, explain(err)
+	})
 	for _, o := range []struct {
 		name, summary, description string
 		do                         func(*Service, context.Context, string, string) (Import, error)

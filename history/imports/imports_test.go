@@ -192,7 +192,8 @@ func (w *world) wait(id string) imports.Import {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if x.State == imports.Uploaded && x.Report != nil || x.State == imports.Stored || x.State == imports.Failed {
+		cancelled := x.State == imports.Uploaded && x.Events[len(x.Events)-1].What == "cancel"
+		if cancelled || x.State == imports.Uploaded && x.Report != nil || x.State == imports.Stored || x.State == imports.Failed {
 			return x
 		}
 		if time.Now().After(deadline) {
@@ -493,6 +494,55 @@ func TestKilled(t *testing.T) {
 		}
 		if got := w.text("a"); got != "00:15=5" {
 			t.Errorf("after it was undone: %s", got)
+		}
+	})
+}
+
+// slow is a store in which nothing is found until somebody stops waiting.
+type slow struct {
+	history.Store
+	asked func()
+}
+
+func (s *slow) Scan(ctx context.Context, _ history.Series, _, _ record.Millis, _ func([]int64, []float64) error) error {
+	s.asked()
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestCancelled leaves what waits and what is read, and not what is done.
+func TestCancelled(t *testing.T) {
+	databases(t, site("UTC", power()), func(t *testing.T, w *world) {
+		w.stop()
+		asked := make(chan struct{})
+		w.begin(&slow{w.store, sync.OnceFunc(func() { close(asked) })})
+		p := plan(imports.ImportColumn{Column: "a", Sensor: "a", As: "gauge"})
+		first, second := w.upload("a.csv", "time,a\n2026-01-01 00:00,1\n"), w.upload("b.csv", "time,a\n2026-01-01 00:15,2\n")
+		for _, x := range []imports.Import{first, second} {
+			if _, err := w.service.Start(t.Context(), x.ID, p, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		<-asked
+		for _, x := range []imports.Import{second, first} {
+			if _, err := w.service.Cancel(t.Context(), x.ID); err != nil {
+				t.Fatal(err)
+			}
+			done := w.wait(x.ID)
+			if e := done.Events[len(done.Events)-1]; done.State != imports.Uploaded || done.Report != nil || e.What != "cancel" {
+				t.Errorf("%s is %s, last %+v", done.Name, done.State, e)
+			}
+			if _, err := w.service.Cancel(t.Context(), x.ID); !errors.Is(err, imports.ErrState) {
+				t.Errorf("cancelled again: %v", err)
+			}
+		}
+		w.stop()
+		w.begin(w.store)
+		if _, err := w.service.Start(t.Context(), first.ID, p, false); err != nil {
+			t.Fatal(err)
+		}
+		if done := w.wait(first.ID); done.State != imports.Stored || w.text("a") != "00:00=1" {
+			t.Errorf("begun again it is %s: %s", done.State, w.text("a"))
 		}
 	})
 }

@@ -85,7 +85,10 @@ type Service struct {
 	log   *slog.Logger
 	store store
 
-	mu    sync.Mutex    // held while the state of an import is changed
+	mu    sync.Mutex    // held while the state of an import is changed, and for what follows
+	doing string        // the import that is worked on; empty: none
+	stop  func()        // leaves it
+	who   string        // who wants it left; empty: nobody
 	again chan struct{} // something waits
 	looks chan struct{} // bounds previews at a time
 }
@@ -477,8 +480,8 @@ func (s *Service) work(ctx context.Context) error {
 		if len(all) == 0 {
 			return nil
 		}
-		x := all[len(all)-1] // the oldest
-		err = s.do(ctx, &x)
+		id := all[len(all)-1].ID // the oldest
+		err = s.one(ctx, id)
 		switch {
 		case ctx.Err() != nil:
 			return nil // it goes on at the next start
@@ -486,12 +489,67 @@ func (s *Service) work(ctx context.Context) error {
 		case retryable(err):
 			return err
 		default:
-			if err := s.fail(ctx, x.ID, err); err != nil {
+			if err := s.fail(ctx, id, err); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// one does what waits for one import, unless somebody cancels it.
+func (s *Service) one(ctx context.Context, id string) error {
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	s.mu.Lock()
+	x, err := s.Get(ctx, id)
+	if err == nil && slices.Contains(busy, x.State) {
+		s.doing, s.stop, s.who = id, stop, ""
+	}
+	s.mu.Unlock()
+	if err != nil || !slices.Contains(busy, x.State) {
+		return err
+	}
+	err = s.do(within, &x)
+	s.mu.Lock()
+	who := s.who
+	s.doing, s.stop, s.who = "", nil, ""
+	s.mu.Unlock()
+	if err == nil || who == "" || ctx.Err() != nil {
+		return err
+	}
+	_, err = s.change(ctx, id, func(x *Import) error {
+		if x.State == Waiting || x.State == Reading { // else it was too late, and goes on
+			s.left(x, who)
+		}
+		return nil
+	})
+	return err
+}
+
+// left has an import stand as when its file was brought.
+func (s *Service) left(x *Import, who string) {
+	x.State, x.Trial, x.Report, x.Error, x.Progress = Uploaded, false, nil, "", nil
+	x.Events = append(x.Events, ImportEvent{At: s.opts.Now().UTC(), Who: who, What: "cancel"})
+}
+
+// Cancel leaves what was asked for by Start, as long as nothing is stored of it. What is
+// being read stands as brought a moment later.
+func (s *Service) Cancel(ctx context.Context, id string) (Import, error) {
+	return s.change(ctx, id, func(x *Import) error {
+		switch {
+		case x.State == Storing:
+			return fmt.Errorf("%w: the import is being stored; wait until it is, and take it back", ErrState)
+		case !slices.Contains(busy, x.State):
+			return fmt.Errorf("%w: the import is %s", ErrState, x.State)
+		case s.doing == id:
+			s.who = s.opts.Actor(ctx)
+			s.stop()
+		default:
+			s.left(x, s.opts.Actor(ctx))
+		}
+		return nil
+	})
 }
 
 func retryable(err error) bool {

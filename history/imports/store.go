@@ -61,7 +61,7 @@ type Import struct {
 type ImportEvent struct {
 	At   time.Time `json:"at"`
 	Who  string    `json:"who"`
-	What string    `json:"what" enum:"upload,try,import,stored,failed,undo,redo,remove"`
+	What string    `json:"what" enum:"upload,try,import,cancel,stored,failed,undo,redo,remove"`
 	Why  string    `json:"why,omitempty" doc:"For whoever audits this"`
 }
 

@@ -1737,7 +1737,7 @@ export type ImportDecision = {
 
 export type ImportEvent = {
     at: string;
-    what: 'upload' | 'try' | 'import' | 'stored' | 'failed' | 'undo' | 'redo' | 'remove';
+    what: 'upload' | 'try' | 'import' | 'cancel' | 'stored' | 'failed' | 'undo' | 'redo' | 'remove';
     who: string;
     /**
      * For whoever audits this
@@ -7130,6 +7130,48 @@ export type GetImportResponses = {
 };
 
 export type GetImportResponse = GetImportResponses[keyof GetImportResponses];
+
+export type CancelImportData = {
+    body?: never;
+    path: {
+        /**
+         * Import
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/imports/{id}/cancel';
+};
+
+export type CancelImportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type CancelImportError = CancelImportErrors[keyof CancelImportErrors];
+
+export type CancelImportResponses = {
+    /**
+     * OK
+     */
+    200: Import;
+};
+
+export type CancelImportResponse = CancelImportResponses[keyof CancelImportResponses];
 
 export type PreviewImportData = {
     body: ImportPlan;
