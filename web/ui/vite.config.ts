@@ -27,6 +27,9 @@ function compressed(): Plugin {
   }
 }
 
+/** The messages that each module speaks of. */
+const spoken = new Map<string, string[]>()
+
 // Makes messages of the texts marked with Lingui's macros.
 function macros(): Plugin {
   return {
@@ -43,8 +46,40 @@ function macros(): Plugin {
           parserOpts: { plugins: ['typescript', 'jsx'] },
           plugins: ['@lingui/babel-plugin-lingui-macro'],
         })
+        spoken.set(id, [...(out?.code ?? '').matchAll(/\bid: "([^"]{6})"/g)].map((m) => m[1] ?? ''))
         return out?.code ? { code: out.code, map: out.map } : null
       },
+    },
+  }
+}
+
+// A catalog is asked for twice (src/lib/texts.ts): what the first page and all
+// that is around it say comes first, the rest with the first other page.
+function texts(): Plugin {
+  return {
+    name: 'texts',
+    apply: 'build',
+    renderChunk(code, chunk) {
+      const id = chunk.facadeModuleId ?? ''
+      if (!/\/locales\/\w+\.po(\?lingui)?$/.test(id)) return null
+      const first = new Set<string>()
+      const seen = new Set<string>()
+      const walk = (module: string) => {
+        if (seen.has(module)) return
+        seen.add(module)
+        for (const m of spoken.get(module) ?? []) first.add(m)
+        const info = this.getModuleInfo(module)
+        info?.importedIds.forEach(walk)
+        const later = info?.dynamicallyImportedIds ?? []
+        for (const x of later) if (!/\/router\.tsx$/.test(module) || /\/pages\/(Dashboard|SignIn)\.tsx$/.test(x)) walk(x)
+      }
+      for (const m of this.getModuleIds()) if (/\/src\/main\.tsx$/.test(m)) walk(m)
+      if (first.size === 0) this.error('no message of the first page is found')
+      const json = /JSON\.parse\(("(?:[^"\\]|\\.)*")\)/.exec(code)
+      if (!json?.[1]) return this.error(`the catalog ${id} is not as expected: ${code.slice(0, 200)}`)
+      const all = Object.entries(JSON.parse(JSON.parse(json[1]) as string) as Record<string, unknown>)
+      const kept = Object.fromEntries(all.filter(([m]) => first.has(m) !== id.endsWith('?lingui')))
+      return { code: code.replace(json[0], () => `JSON.parse(${JSON.stringify(JSON.stringify(kept))})`), map: null }
     },
   }
 }
@@ -82,7 +117,7 @@ const server = process.env.BACKEND ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   base: './', // all addresses relative: the pages work under any path
-  plugins: [macros(), lingui({ failOnMissing: true }), react(), budget(), compressed()],
+  plugins: [macros(), lingui({ failOnMissing: true }), react(), texts(), budget(), compressed()],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,

@@ -9,7 +9,8 @@ import { RouterProvider } from '@tanstack/react-router'
 import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
-import { language, locale } from './lib/locale'
+import { language } from './lib/locale'
+import { firstTexts } from './lib/texts'
 import { router } from './router'
 import { theme } from './theme'
 
@@ -26,11 +27,8 @@ const client: QueryClient = new QueryClient({
 // Nothing is told before the first page is there.
 const Notifications = lazy(() => import('@mantine/notifications').then((m) => ({ default: m.Notifications })))
 
-const catalogs = { en: () => import('./locales/en.po'), de: () => import('./locales/de.po') }
-
 async function begin(host: HTMLElement): Promise<void> {
-  const { messages } = await catalogs[language]()
-  i18n.loadAndActivate({ locale: language, locales: locale, messages })
+  await firstTexts()
   document.documentElement.lang = language
   createRoot(host).render(
     <StrictMode>

@@ -2,6 +2,7 @@
 // them need is small.
 
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
+import { otherTexts } from './lib/texts'
 import { readPlace } from './shell/place'
 import { Shell } from './shell/Shell'
 
@@ -9,17 +10,20 @@ const root = createRootRoute({ component: Outlet })
 const app = createRoute({ getParentRoute: () => root, id: 'app', component: Shell, validateSearch: readPlace })
 const under = { getParentRoute: () => app } as const
 
+/** A page with its texts. */
+const page = <T,>(load: () => Promise<T>) => async (): Promise<T> => (await Promise.all([load(), otherTexts()]))[0]
+
 const routes = [
   createRoute({ ...under, path: '/', component: lazyRouteComponent(() => import('./pages/Dashboard'), 'Dashboard') }),
-  createRoute({ ...under, path: '/sensors', component: lazyRouteComponent(() => import('./pages/Sensors'), 'Sensors') }),
-  createRoute({ ...under, path: '/compare', component: lazyRouteComponent(() => import('./pages/Compare'), 'Compare') }),
-  createRoute({ ...under, path: '/flow', component: lazyRouteComponent(() => import('./pages/Flow'), 'Flow') }),
-  createRoute({ ...under, path: '/costs', component: lazyRouteComponent(() => import('./pages/Costs'), 'Costs') }),
-  createRoute({ ...under, path: '/alerts', component: lazyRouteComponent(() => import('./pages/Alerts'), 'Alerts') }),
-  createRoute({ ...under, path: '/model', component: lazyRouteComponent(() => import('./pages/Model'), 'Model') }),
-  createRoute({ ...under, path: '/data', component: lazyRouteComponent(() => import('./pages/Data'), 'Data') }),
-  createRoute({ ...under, path: '/system', component: lazyRouteComponent(() => import('./pages/System'), 'System') }),
-  createRoute({ ...under, path: '/welcome', component: lazyRouteComponent(() => import('./pages/Welcome'), 'Welcome') }),
+  createRoute({ ...under, path: '/sensors', component: lazyRouteComponent(page(() => import('./pages/Sensors')), 'Sensors') }),
+  createRoute({ ...under, path: '/compare', component: lazyRouteComponent(page(() => import('./pages/Compare')), 'Compare') }),
+  createRoute({ ...under, path: '/flow', component: lazyRouteComponent(page(() => import('./pages/Flow')), 'Flow') }),
+  createRoute({ ...under, path: '/costs', component: lazyRouteComponent(page(() => import('./pages/Costs')), 'Costs') }),
+  createRoute({ ...under, path: '/alerts', component: lazyRouteComponent(page(() => import('./pages/Alerts')), 'Alerts') }),
+  createRoute({ ...under, path: '/model', component: lazyRouteComponent(page(() => import('./pages/Model')), 'Model') }),
+  createRoute({ ...under, path: '/data', component: lazyRouteComponent(page(() => import('./pages/Data')), 'Data') }),
+  createRoute({ ...under, path: '/system', component: lazyRouteComponent(page(() => import('./pages/System')), 'System') }),
+  createRoute({ ...under, path: '/welcome', component: lazyRouteComponent(page(() => import('./pages/Welcome')), 'Welcome') }),
 ] as const
 
 const signIn = createRoute({
