@@ -108,9 +108,9 @@ export const test = base.extend<{}, { demo: Program; empty: Program }>({
   ],
 })
 
-export async function signIn(page: Page, p: Program): Promise<void> {
+export async function signIn(page: Page, p: Program, name = 'admin'): Promise<void> {
   await page.goto(p.url)
-  await page.getByLabel('Name').fill('admin')
+  await page.getByLabel('Name').fill(name)
   await page.getByLabel('Password', { exact: true }).fill(p.password)
   await page.getByRole('button', { name: 'Sign in' }).click()
   await expect(page.getByTestId('connection')).toHaveText('Live')

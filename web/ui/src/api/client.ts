@@ -6,7 +6,7 @@ import type {
   GroupTrendResponse, Hierarchy, LatestData, LatestResponse, ListUnassignedData, ListUnassignedResponse, LoginData, LoginResponse, LogoutData, LogoutResponse, MeData,
   MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SensorRangeData, SensorRangeResponse, SignInWaysData, SignInWaysResponse, StreamData,
 } from './generated/types.gen'
-import { address, get, post, put } from './request'
+import { address, get, getTagged, post, put } from './request'
 
 export { address, ApiError } from './request'
 
@@ -14,7 +14,10 @@ export { address, ApiError } from './request'
 export type Known<T extends { id?: string }> = T & { id: string }
 
 /** The model as a whole, where an empty list is a list. */
-export type Model = { [K in keyof Document]-?: Known<NonNullable<Document[K]>[number]>[] }
+export type Model = { [K in keyof Document]-?: Known<NonNullable<Document[K]>[number]>[] } & {
+  /** Which revision it is; what is changed in it is sent for this one. */
+  revision?: number | undefined
+}
 
 /** A column of a group's ticks: its own meter, or the sum of its members. */
 export type Column = Extract<NonNullable<NonNullable<GroupRangeData['query']>['column']>, 'sum' | 'meter'>
@@ -27,8 +30,9 @@ export const api = {
   login: (name: string, password: string) => post<LoginData, LoginResponse>({ url: '/api/v1/login', body: { name, password } }),
   logout: () => post<LogoutData, LogoutResponse>({ url: '/api/v1/logout' }),
   model: async (signal?: AbortSignal): Promise<Model> => {
-    const m = await get<GetModelData, Document>({ url: '/api/v1/model' }, signal)
-    return { sites: [], sensors: [], groups: [], hierarchies: [], ...Object.fromEntries(Object.entries(m).filter(([, list]) => list !== null)) }
+    const { value, etag } = await getTagged<GetModelData, Document>({ url: '/api/v1/model' }, signal)
+    const revision = etag === undefined ? undefined : Number(etag.replaceAll('"', ''))
+    return { sites: [], sensors: [], groups: [], hierarchies: [], ...Object.fromEntries(Object.entries(value).filter(([, list]) => list !== null)), revision }
   },
   unassigned: (signal?: AbortSignal) => get<ListUnassignedData, ListUnassignedResponse>({ url: '/api/v1/unassigned', query: { limit: 50 } }, signal),
   assign: (sensor: string, group: string) => post<AssignData, AssignResponse>({ url: '/api/v1/assign', body: { sensor, group } }),

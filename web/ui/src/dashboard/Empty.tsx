@@ -1,7 +1,9 @@
 // Nothing is there yet: how to send the first reading.
 
-import { ActionIcon, Code, CopyButton, Tooltip } from '@mantine/core'
+import { Trans } from '@lingui/react/macro'
+import { ActionIcon, Button, Code, CopyButton, Tooltip } from '@mantine/core'
 import { IconCheck, IconCopy, IconPlugConnected } from '@tabler/icons-react'
+import { Link } from '@tanstack/react-router'
 import classes from './Empty.module.css'
 
 export function Empty() {
@@ -26,6 +28,9 @@ export function Empty() {
           )}
         </CopyButton>
       </div>
+      <Button renderRoot={(props) => <Link to="/welcome" search={{}} {...props} />}>
+        <Trans>Step by step</Trans>
+      </Button>
       <p className={classes.quiet}>
         It appears below as unassigned at once. Telegraf, Prometheus, MQTT and rack PDUs work too: see the <a href="docs">API</a>. Or start with{' '}
         <Code>--demo</Code> to look around.

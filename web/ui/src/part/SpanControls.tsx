@@ -7,24 +7,10 @@ import { useLingui } from '@lingui/react/macro'
 import { useState, type SubmitEvent } from 'react'
 import { calendar, isLive, lengths, part, type Length } from '../lib/span'
 import { time, timeRange, zoneName } from '../lib/time'
-import { momentOf, wallOf, type Unit } from '../lib/zone'
+import { read, written } from '../lib/wall'
+import type { Unit } from '../lib/zone'
 import type { SpanPickerProps } from './SpanPicker'
 import classes from './SpanControls.module.css'
-
-const two = (n: number) => String(n).padStart(2, '0')
-
-/** As <input type="datetime-local"> has it. */
-function written(at: number, zone: string): string {
-  const w = wallOf(at, zone)
-  return `${String(w.year).padStart(4, '0')}-${two(w.month)}-${two(w.day)}T${two(w.hour)}:${two(w.minute)}`
-}
-
-function read(s: string, zone: string): number | undefined {
-  const m = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)/.exec(s)
-  if (!m) return undefined
-  const [year = 0, month = 1, day = 1, hour = 0, minute = 0] = m.slice(1).map(Number)
-  return momentOf({ year, month, day, hour, minute }, zone)
-}
 
 function useLengthNames(): Record<Length, string> {
   const { t } = useLingui()

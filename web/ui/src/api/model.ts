@@ -1,0 +1,37 @@
+// What the view of the model asks for.
+
+import type {
+  AssignData, AssignResponse, Document, GetRevisionData, GetRevisionResponse, ListRevisionsData, ListRevisionsResponse, ListUnassignedData, ListUnassignedResponse,
+  MoveData, MoveResponse, Patch, PatchModelData, PatchModelResponse, PutModelData, PutModelResponse, RenameData, RenameResponse, ReplaceDeviceData,
+  ReplaceDeviceResponse, UndoRevisionData, UndoRevisionResponse,
+} from './generated/types.gen'
+import { get, patch, post, put } from './request'
+
+const tag = (revision: number) => `"${revision}"`
+
+export const changeModel = (body: Patch, revision: number | undefined) =>
+  patch<PatchModelData, PatchModelResponse>({ url: '/api/v1/model', body, ifMatch: revision === undefined ? undefined : tag(revision) })
+
+export const replaceModel = (body: Document, revision: number) => put<PutModelData, PutModelResponse>({ url: '/api/v1/model', body, ifMatch: tag(revision) })
+
+export const move = (body: MoveData['body']) => post<MoveData, MoveResponse>({ url: '/api/v1/move', body })
+export const assign = (body: AssignData['body']) => post<AssignData, AssignResponse>({ url: '/api/v1/assign', body })
+export const rename = (body: RenameData['body']) => post<RenameData, RenameResponse>({ url: '/api/v1/rename', body })
+
+export const replaceDevice = (id: string, body: ReplaceDeviceData['body']) =>
+  post<ReplaceDeviceData, ReplaceDeviceResponse>({ url: '/api/v1/sensors/{id}/device', path: { id }, body })
+
+export const undoRevision = (rev: number) => post<Omit<UndoRevisionData, 'path'>, UndoRevisionResponse>({ url: '/api/v1/revisions/{rev}/undo', path: { rev: `${rev}` } })
+
+export const revisions = (before: number | undefined, signal?: AbortSignal) =>
+  get<ListRevisionsData, ListRevisionsResponse>({ url: '/api/v1/revisions', query: { limit: 50, ...(before === undefined ? {} : { before }) } }, signal)
+
+/** The number of the newest one; 0 when there is none. */
+export const newestRevision = async (signal?: AbortSignal) =>
+  (await get<ListRevisionsData, ListRevisionsResponse>({ url: '/api/v1/revisions', query: { limit: 1 } }, signal)).items?.[0]?.revision ?? 0
+
+export const revision = (rev: number, signal?: AbortSignal) =>
+  get<Omit<GetRevisionData, 'path'>, GetRevisionResponse>({ url: '/api/v1/revisions/{rev}', path: { rev: `${rev}` } }, signal)
+
+export const unassigned = (q: string, signal?: AbortSignal) =>
+  get<ListUnassignedData, ListUnassignedResponse>({ url: '/api/v1/unassigned', query: { limit: 200, ...(q === '' ? {} : { q }) } }, signal)

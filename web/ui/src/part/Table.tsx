@@ -1,0 +1,29 @@
+// A plain table that scrolls sideways in its own box.
+
+import type { ReactNode } from 'react'
+import classes from './Table.module.css'
+
+export interface Col {
+  name: string
+  /** Numbers stand at the right. */
+  number?: boolean
+}
+
+export function Table({ label, columns, children }: { label: string; columns: readonly Col[]; children: ReactNode }) {
+  return (
+    <div className={classes.box} role="group" aria-label={label} tabIndex={0}>
+      <table className={classes.table}>
+        <thead>
+          <tr>
+            {columns.map((c) => (
+              <th key={c.name} scope="col" data-number={c.number}>
+                {c.name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  )
+}

@@ -1,0 +1,90 @@
+// How far everything is settled, and settling a span of time again.
+
+import { useLingui } from '@lingui/react/macro'
+import { Button, Progress } from '@mantine/core'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { settleAgain, settlement } from '../api/system'
+import { time } from '../lib/time'
+import { count, lasting } from '../lib/units'
+import { read, written } from '../lib/wall'
+import { startOf } from '../lib/zone'
+import { Panel } from '../part/Panel'
+import classes from './System.module.css'
+
+export function Settling({ zone, may }: { zone: string; may: boolean }) {
+  const { t } = useLingui()
+  const client = useQueryClient()
+  const [ends, setEnds] = useState(() => [written(startOf('day', Date.now(), zone, -1), zone), written(startOf('day', Date.now(), zone), zone)] as const)
+  /** Ranges that waited when it began; undefined: nothing was asked for. */
+  const [begun, setBegun] = useState<number>()
+  const asked = useQuery({ queryKey: ['settlement'], queryFn: ({ signal }) => settlement(signal), refetchInterval: begun === undefined ? 5000 : 1000 })
+  const s = asked.data
+  const from = read(ends[0], zone)
+  const to = read(ends[1], zone)
+  const run = useMutation({
+    mutationFn: () => settleAgain({ from: new Date(from ?? 0).toISOString(), to: new Date(to ?? 0).toISOString() }),
+    onSuccess: (r) => {
+      setBegun(Math.max(1, r.marks))
+      void client.invalidateQueries({ queryKey: ['settlement'] })
+    },
+  })
+  const waiting = s?.marks ?? 0
+  const share = begun === undefined ? undefined : Math.max(0, Math.min(1, 1 - waiting / begun))
+  const known = s !== undefined && Date.parse(s.settled) > 0
+  const wrong = from === undefined || to === undefined || to <= from
+  return (
+    <>
+      <Panel title={t`Settled windows`} height={160} asked={asked}>
+        {s && (
+          <dl className={classes.facts}>
+            <dt>{t`Settled until`}</dt>
+            <dd>{known ? time(Date.parse(s.settled), zone, 'exact') : t`nothing yet`}</dd>
+            <dt>{t`Behind by`}</dt>
+            <dd>{known ? lasting(s.lag) : '–'}</dd>
+            <dt>{t`Settled from`}</dt>
+            <dd>{known ? time(Date.parse(s.since), zone, 'exact') : '–'}</dd>
+            <dt>{t`Oldest reading`}</dt>
+            <dd>{s.oldest === undefined ? '–' : time(Date.parse(s.oldest), zone, 'exact')}</dd>
+            <dt>{t`Ranges waiting to be settled again`}</dt>
+            <dd data-testid="marks">{count(s.marks)}</dd>
+          </dl>
+        )}
+      </Panel>
+      {may && (
+        <Panel title={t`Settle again`} note={t`Times of ${zone}`} height={120}>
+          <p className={classes.text}>{t`Computes the windows of a span of time from the raw readings once more. It happens by itself when readings come late; by hand it is needed after files of the history were changed.`}</p>
+          <form
+            className={classes.filter}
+            onSubmit={(e) => {
+              e.preventDefault()
+              run.mutate()
+            }}
+          >
+            <label className={classes.when}>
+              {t`Begin`}
+              <input type="datetime-local" required value={ends[0]} onChange={(e) => setEnds([e.currentTarget.value, ends[1]])} />
+            </label>
+            <label className={classes.when}>
+              {t`End`}
+              <input type="datetime-local" required value={ends[1]} onChange={(e) => setEnds([ends[0], e.currentTarget.value])} />
+            </label>
+            <Button type="submit" size="xs" disabled={wrong} loading={run.isPending}>
+              {t`Settle again`}
+            </Button>
+          </form>
+          {wrong && <p role="alert" className={classes.bad}>{t`The end must be after the begin.`}</p>}
+          {run.error && <p role="alert" className={classes.bad}>{run.error.message}</p>}
+          {share !== undefined && (
+            <div className={classes.progress} aria-live="polite">
+              <Progress.Root size="lg">
+                <Progress.Section value={share * 100} aria-label={t`Settled again`} />
+              </Progress.Root>
+              <span>{waiting === 0 ? t`Done.` : t`${count(waiting)} of ${count(begun)} ranges are waiting.`}</span>
+            </div>
+          )}
+        </Panel>
+      )}
+    </>
+  )
+}
