@@ -3,6 +3,8 @@ package cost
 import (
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +65,30 @@ func TestHomeWithPanels(t *testing.T) {
 			}
 			if used != year.Sum.Total || size >= window.Day && total != used {
 				t.Errorf("windows of %v cost %v, %v; the bill says %v", size, used, total, year.Sum.Total)
+			}
+		}
+		// The same over HTTP, with what it stands on beside.
+		for size, n := range map[string]int{"1d": 366, "1M": 12} {
+			var c struct {
+				Total                                  []string
+				Completeness, EstimatedShare, Unpriced []float64
+				UnpricedAmount                         []float64
+			}
+			w.must("GET", "costs/groups/all?size="+size+"&from=2011-07-01&to=2012-07-01", "", "", &c)
+			micro := int64(0)
+			for i, text := range c.Total {
+				whole, rest, _ := strings.Cut(text, ".")
+				v, err := strconv.ParseInt(whole+rest+strings.Repeat("0", 6-len(rest)), 10, 64)
+				if err != nil {
+					t.Fatal(err)
+				}
+				micro += v
+				if c.Completeness[i] != 1 || c.EstimatedShare[i] != 0 || c.Unpriced[i] != 0 || c.UnpricedAmount[i] != 0 {
+					t.Errorf("%s, window %d: complete to %v, estimated %v, without a price %v h, %v", size, i, c.Completeness[i], c.EstimatedShare[i], c.Unpriced[i], c.UnpricedAmount[i])
+				}
+			}
+			if len(c.Total) != n || micro != int64(year.Sum.Total) {
+				t.Errorf("%d windows of %s cost %d millionths, the bill says %v", len(c.Total), size, micro, year.Sum.Total)
 			}
 		}
 		days, err := w.cost.store.Days(t.Context(), year.Parts[0].Assignment.ID, "cost", at.From, at.To)

@@ -418,6 +418,35 @@ func TestNow(t *testing.T) {
 	})
 }
 
+// TestBeforeTheFirstPrice prices days that no version is in force for: their money
+// is null, and how much that is about is told.
+func TestBeforeTheFirstPrice(t *testing.T) {
+	zone := berlin(t)
+	begin := time.Date(2026, 3, 1, 0, 0, 0, 0, zone)
+	w := newWorld(t, "", begin.AddDate(0, 0, 3).Add(time.Hour), meters("Europe/Berlin", time.Minute, 0, "house"))
+	w.must("PUT", "tariffs/home", yamlType, strings.Replace(flat, "2026-01-01", "2026-03-02", 1), nil)
+	w.must("POST", "costs/assignments", "", `{"group":"all","tariff":"home","from":"2026-03-01"}`, nil)
+	w.send(constant("house", 1000, begin, w.now)...)
+	w.settled()
+	text := w.must("GET", "costs/groups/all?size=1d&from=2026-03-01&to=2026-03-04", "", "", nil)
+	for _, part := range []string{
+		`"taken":[24000,24000,24000]`, `"used":[null,"7.20","7.20"]`, `"cost":[null,"7.70","7.70"]`, `"total":[null,"7.70","7.70"]`,
+		`"unpriced":[24,0,0]`, `"unpricedAmount":[24000,0,0]`, `"estimatedShare":[0,0,0]`,
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s is not in %s", part, text)
+		}
+	}
+	var b BillBody
+	w.must("GET", "costs/groups/all/bill?from=2026-03-01&to=2026-03-02", "", "", &b)
+	if b.Total != nil || b.Cost != nil || b.Missing != "24000" || b.Unpriced != 24 || b.Complete {
+		t.Errorf("%+v", b)
+	}
+	w.must("GET", "costs/groups/all/bill?from=2026-03-01&to=2026-03-04", "", "", &b)
+	w.expect("three days", b.Total, "15.40")
+	w.expect("without a price", b.Missing, "24000")
+}
+
 // TestPage runs the query of the page for users.
 func TestPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/settlement.md")
