@@ -81,5 +81,20 @@ func testBudget(t *testing.T, kind string, settings ...string) {
 	face.call("PUT", "/api/v1/alerts/rules/day", `{"subject":{"group":"hall"},"condition":{"kind":"budget","period":"day","limit":41000}}`, nil)
 	face.call("PUT", "/api/v1/alerts/rules/sensor", `{"subject":{"sensor":"press"},"condition":{"kind":"budget","period":"day","limit":31000}}`, nil)
 	alerts("sensor press has used 32 kWh", "hall")
+	// In money: eight hours of 5 kW at 30 cents, and a euro for the day.
+	face.call("PUT", "/api/v1/tariffs/home", flat(fmt.Sprintf("Etc/GMT%+d", -offset)), nil)
+	assign(t, face, fmt.Sprintf(`{"group":"hall","tariff":"home","from":%q}`, midnight.Format(time.DateOnly)))
+	money := `{"subject":{"group":"hall"},"condition":{"kind":"budget","of":"cost","period":"day","limit":12.5}}`
+	if kind == manyProcesses { // who tells of alerts has no prices
+		if a, err := face.send("PUT", "/api/v1/alerts/rules/money", nil, money); err != nil || a.status != 422 || !strings.Contains(string(a.body), "budgets of money need costs") {
+			t.Errorf("a budget of money is answered by %d %s, %v", a.status, a.body, err)
+		}
+		d.stop()
+		return
+	}
+	face.call("PUT", "/api/v1/alerts/rules/money", money, nil)
+	alerts("group hall has used 13 EUR, more than 12.5 EUR, settled until", "")
+	face.call("PUT", "/api/v1/alerts/rules/money", strings.Replace(money, "12.5", "13.5", 1), nil)
+	alerts("", "EUR")
 	d.stop()
 }
