@@ -1,6 +1,7 @@
 package settlement
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -79,6 +80,99 @@ func TestBrokenOff(t *testing.T) {
 				if sum != 0 {
 					t.Errorf("%v: days differ from quarters by %d", p, sum)
 				}
+			}
+		})
+	}
+}
+
+// TestBrokenOffAmongGroups is killed when the windows of sensors were stored and
+// those of the groups above them not, in a span that is settled for the first
+// time and in one that is settled again.
+func TestBrokenOffAmongGroups(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) *ledger.Store{"SQLite": sqlite, "PostgreSQL": postgres} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			begin := time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+			first := begin.Add(36 * time.Hour)
+			end := begin.Add(72 * time.Hour)
+			w := newWorld(t, open, first)
+			w.put(model.Document{
+				Sites:       []model.Site{{ID: "kiel", Zone: "Europe/Berlin"}},
+				Sensors:     []model.Sensor{{ID: "a", Site: "kiel", Quantity: record.ActivePower, Interval: model.Duration(time.Minute)}},
+				Groups:      []model.Group{{ID: "all", Members: []model.Member{{Group: "hall"}}}, {ID: "hall", Members: []model.Member{{Sensor: "a"}}}},
+				Hierarchies: []model.Hierarchy{{ID: "place", Root: "all", Site: "kiel"}},
+			})
+			w.settle()
+			for at := begin; at.Before(end); at = at.Add(time.Minute) {
+				w.send(record.Record{Sensor: "a", Time: record.MillisOf(at), Value: 600})
+			}
+			w.now = begin.Add(80 * time.Hour)
+			w.settle()
+			sums := func() (all []int64) {
+				for _, size := range []window.Size{window.Quarter, window.Day} {
+					for _, p := range []ledger.Point{ledger.SensorPoint("a"), ledger.GroupPoint("place", "hall"), ledger.GroupPoint("place", "all")} {
+						rows, _, err := w.service.Windows(ctx, p, size, record.MillisOf(begin), record.MillisOf(end))
+						if err != nil {
+							t.Fatal(err)
+						}
+						sum := int64(0)
+						for _, r := range rows {
+							sum += int64(r.Amount)
+						}
+						all = append(all, sum)
+					}
+				}
+				return all
+			}
+			want := sums()
+			if want[0] == 0 || want[3] == 0 || slices.Min(want[:3]) != slices.Max(want[:3]) || slices.Min(want[3:]) != slices.Max(want[3:]) {
+				t.Fatalf("sensor, hall and all have %v", want)
+			}
+			lose := func() {
+				t.Helper()
+				for _, p := range []ledger.Point{ledger.GroupPoint("place", "hall"), ledger.GroupPoint("place", "all")} {
+					ids, err := w.store.IDs(ctx, []ledger.Point{p}, false)
+					if err != nil {
+						t.Fatal(err)
+					}
+					for _, table := range []ledger.Table{ledger.Quarters, ledger.Days} {
+						rows, err := w.store.Rows(ctx, nil, table, ids[0], 0, record.MaxTime)
+						if err != nil {
+							t.Fatal(err)
+						}
+						var gone []ledger.Change
+						for _, r := range rows {
+							gone = append(gone, ledger.Change{Point: ids[0], Gone: true, Row: r})
+						}
+						if err := w.store.Write(ctx, table, gone); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if slices.Equal(sums(), want) {
+					t.Fatal("nothing is lost")
+				}
+				w.again()
+			}
+			lose()
+			for _, edge := range []string{ledger.Frontier, ledger.Floor} {
+				if err := w.store.SetProgress(ctx, edge, record.MillisOf(first)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.again()
+			w.settle()
+			if got := sums(); !slices.Equal(got, want) {
+				t.Errorf("settled for the first time: %v, want %v", got, want)
+			}
+
+			lose()
+			if err := w.store.Mark(ctx, "a", record.MillisOf(begin), record.MillisOf(end)); err != nil {
+				t.Fatal(err)
+			}
+			w.settle()
+			if got := sums(); !slices.Equal(got, want) {
+				t.Errorf("settled again: %v, want %v", got, want)
 			}
 		})
 	}

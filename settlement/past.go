@@ -40,12 +40,16 @@ func (s *Service) Reach(ctx context.Context, h model.HierarchyID, since record.M
 		}
 		return o.Since >= since
 	})
+	// Marked first: whoever is killed in between has it computed again for nothing.
+	if err := s.mark(ctx, ledger.HierarchyKind, string(h), span{since, record.MaxTime}); err != nil {
+		return err
+	}
 	if err := tree.Keep(ctx, s.opts.Store, &x, slices.DeleteFunc(gone, func(o *tree.Tree) bool { return o.Since == since })); err != nil {
 		return err
 	}
 	s.trees[string(h)] = append(left, &x)
 	s.view.Store(nil)
-	return s.mark(ctx, ledger.HierarchyKind, string(h), span{since, record.MaxTime})
+	return nil
 }
 
 // TreeBody says since when a tree holds.

@@ -56,6 +56,9 @@ type Service struct {
 	// Up and down to here windows may have been stored, though they do not count
 	// as settled: something came in between. Guarded by mu.
 	tried struct{ up, down record.Millis }
+	// Whoever settled before may have been killed among the marks there were:
+	// true until there are none.
+	doubt bool
 }
 
 // New checks the options and makes a service.
@@ -171,6 +174,7 @@ func (s *Service) recall(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trees = all
+	s.doubt = true
 	s.owned.Store(true)
 	s.view.Store(nil)
 	return s.look(ctx)
@@ -235,11 +239,7 @@ func (s *Service) follow(ctx context.Context, st catalog.State) error {
 		if x.Equal(newest) || newest == nil && len(x.Groups) == 0 {
 			continue
 		}
-		obsolete := s.trees.Add(x)
-		s.view.Store(nil)
-		if err := tree.Keep(ctx, s.opts.Store, x, obsolete); err != nil {
-			return err
-		}
+		// Marked first: whoever is killed in between finds no tree, and marks again.
 		if since == 0 {
 			if err := s.mark(ctx, ledger.HierarchyKind, string(h), span{0, record.MaxTime}); err != nil {
 				return err
@@ -248,6 +248,11 @@ func (s *Service) follow(ctx context.Context, st catalog.State) error {
 			if err := s.mark(ctx, ledger.HierarchyKind, string(h), span{since, record.MaxTime}); err != nil {
 				return err
 			}
+		}
+		obsolete := s.trees.Add(x)
+		s.view.Store(nil)
+		if err := tree.Keep(ctx, s.opts.Store, x, obsolete); err != nil {
+			return err
 		}
 	}
 	return s.followSensors(ctx, st)
@@ -550,6 +555,7 @@ func (s *Service) all(ctx context.Context, at, virgin span, limit record.Millis)
 		return err
 	}
 	j.virgin = virgin
+	j.doubt = len(at.without(virgin)) > 0 // it was tried
 	// Numbered at once: one by one it is a transaction for each.
 	var points []ledger.Point
 	for sn := range j.model.Sensors() {
@@ -584,6 +590,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 	marks, err := s.opts.Store.Marks(ctx, marksAtOnce)
 	if err != nil || len(marks) == 0 {
 		s.at.marks.Store(0)
+		s.doubt = s.doubt && err != nil
 		return false, err
 	}
 	within, kept := s.settled(), s.kept()
@@ -591,6 +598,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	j.doubt = s.doubt
 	sensors := make(map[record.SensorID]spans)
 	windows := record.Millis(0)
 	for i, m := range marks {

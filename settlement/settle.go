@@ -97,6 +97,7 @@ type job struct {
 	kept    span          // nor what follows from sensors
 	virgin  span          // nothing was ever stored here
 	limit   record.Millis // days that end later have not passed
+	doubt   bool          // it may have been broken off before: what is stored already counts as changed
 
 	changes []ledger.Change // of ledger.Quarters, not yet stored
 	touched map[record.SensorID]spans
@@ -282,6 +283,11 @@ func (j *job) replace(ctx context.Context, p ledger.Point, within span, rows []l
 				note(ledger.Change{Row: rows[0]})
 			}
 			old, rows = old[1:], rows[1:]
+		}
+	}
+	if j.doubt { // its windows may be as they are since then, and what follows from them not
+		for _, at := range within.without(j.virgin) {
+			changed = changed.with(at)
 		}
 	}
 	j.points[p] = j.points[p].union(changed, within)
