@@ -34,6 +34,7 @@ type ModuleStatus struct {
 }
 
 func (p *process) register(api huma.API) {
+	p.registerInstances(api)
 	huma.Register(api, huma.Operation{
 		OperationID: "system", Method: http.MethodGet, Path: "/api/v1/system", Tags: []string{"System"},
 		Summary: "What this process is and what runs in it", Security: gateway.Needs(access.Read),
@@ -43,10 +44,11 @@ func (p *process) register(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "doctor", Method: http.MethodGet, Path: "/api/v1/doctor", Tags: []string{"System"},
 		Summary:     "What is wrong, in sentences",
-		Description: "What this process sees of the installation: each finding with since when, why it matters and what to do. Takes some seconds when the bus is slow.",
+		Description: "What this process sees of the installation: each finding with since when, why it matters and what to do. Takes some seconds when the bus is slow, or when work has no owner.",
 		Security:    gateway.Needs(access.Operate),
 	}, func(ctx context.Context, _ *struct{}) (*struct{ Body Diagnosis }, error) {
-		d := Diagnosis{At: time.Now().UTC(), Findings: p.diagnose(ctx)}
+		d := Diagnosis{At: time.Now().UTC()}
+		d.Findings, d.Owners = p.diagnose(ctx)
 		if d.Findings == nil {
 			d.Findings = []doctor.Finding{}
 		}

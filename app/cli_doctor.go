@@ -22,8 +22,8 @@ type DoctorCmd struct {
 func (*DoctorCmd) Help() string {
 	return `Says in sentences what is wrong, since when, why it matters and what to do. It asks the process that
 runs on the data directory, or the one at --url (with a token of scope operate); where none runs it
-looks at the settings and the directory alone. Of several processes ask each: every one
-tells what it sees.
+looks at the settings and the directory alone. Of several processes it says who works on what;
+disk, limits and clock are those of the one that is asked, so ask each.
 
 Exit code 0: nothing is wrong. 1: there are findings. 2: nobody could be asked.
 
@@ -38,6 +38,7 @@ type Diagnosis struct {
 	At       time.Time        `json:"at" doc:"When this was so"`
 	Offline  bool             `json:"offline" doc:"No process runs; only the settings and the data directory were looked at"`
 	Findings []doctor.Finding `json:"findings" doc:"What is wrong, the worst first"`
+	Owners   []string         `json:"owners,omitempty" doc:"Who works on what, in sentences, when there are several processes"`
 }
 
 // findingsError ends the command with exit code 1; all has been said.
@@ -58,6 +59,16 @@ func (c *DoctorCmd) Run(ctx context.Context, sys IO) error {
 	} else {
 		if d.Offline {
 			if _, err := fmt.Fprint(sys.Out, "No process runs here; only the settings and the data directory were looked at.\n\n"); err != nil {
+				return err
+			}
+		}
+		for _, o := range d.Owners {
+			if _, err := fmt.Fprintln(sys.Out, o); err != nil {
+				return err
+			}
+		}
+		if len(d.Owners) > 0 {
+			if _, err := fmt.Fprintln(sys.Out); err != nil {
 				return err
 			}
 		}

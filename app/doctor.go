@@ -31,8 +31,9 @@ const (
 	partitionsAsked  = 64 // whose backlog is asked for, reader by reader
 )
 
-// diagnose collects what is known of the installation, and says what is wrong.
-func (p *process) diagnose(ctx context.Context) []doctor.Finding {
+// diagnose collects what is known of the installation, and says what is wrong
+// and who works on what.
+func (p *process) diagnose(ctx context.Context) (found []doctor.Finding, owners []string) {
 	ctx, cancel := context.WithTimeout(ctx, diagnosisWithin)
 	defer cancel()
 	f := p.visible()
@@ -42,9 +43,7 @@ func (p *process) diagnose(ctx context.Context) []doctor.Finding {
 		p.backlogFacts(ctx, &f)
 		p.letterFacts(ctx, &f)
 	}
-	for _, m := range p.fleet.Members() {
-		f.Members = append(f.Members, doctor.Member{Name: m.Name, Version: m.Version, Modules: m.Modules})
-	}
+	p.ownerFacts(ctx, &f)
 	if p.aggregate != nil {
 		st := p.aggregate.Status()
 		for _, h := range st.Hierarchies {
@@ -75,7 +74,7 @@ func (p *process) diagnose(ctx context.Context) []doctor.Finding {
 	if _, err := p.users.Users(ctx); err != nil {
 		f.Unanswered = append(f.Unanswered, doctor.Unanswered{What: "the database of users", Error: err.Error()})
 	}
-	return doctor.Examine(f)
+	return doctor.Examine(f), doctor.Owners(f)
 }
 
 func (p *process) settledFacts(ctx context.Context, f *doctor.Facts) {
@@ -106,9 +105,7 @@ func (p *process) busFacts(ctx context.Context, f *doctor.Facts) bool {
 		}
 		b.Streams = append(b.Streams, x)
 	}
-	for _, l := range p.bus.Lags(ctx) {
-		f.Lags = append(f.Lags, doctor.Lag(l))
-	}
+	p.lagFacts(ctx, f)
 	return h.Connected
 }
 

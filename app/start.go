@@ -116,6 +116,7 @@ func startFleet(_ context.Context, p *process) (running, error) {
 		g := new(errgroup.Group)
 		live, leave := context.WithCancel(context.WithoutCancel(ctx))
 		g.Go(func() error { return f.Run(live) })
+		g.Go(func() error { return f.Tell(live, p.condition) })
 		g.Go(func() error {
 			defer leave()
 			return f.Share(ctx, "trim", 1, func(ctx context.Context, _ int) error { return p.trim(ctx) })

@@ -24,9 +24,13 @@ func well() Facts {
 		Bus: &Bus{Connected: true, Sync: true, Replicas: 3, Servers: 3, Streams: []Stream{{
 			Name: "RECORDS-0000", Clustered: true, Leader: "n1", Followers: []Follower{{Name: "n2", Current: true}, {Name: "n3", Current: true}},
 		}}},
-		Backlogs:    []Backlog{{Reader: "history", Messages: 10, Oldest: now.Add(-time.Hour), Usual: 4 * time.Hour}, {Reader: "aggregate"}},
-		Lags:        []Lag{{Reader: "history", Messages: 1, Age: time.Second}},
-		Members:     []Member{{Name: "a", Version: "v1", Modules: []string{"history"}}, {Name: "b", Version: "v1", Modules: []string{"aggregate"}}},
+		Backlogs: []Backlog{{Reader: "history", Messages: 10, Oldest: now.Add(-time.Hour), Usual: 4 * time.Hour}, {Reader: "aggregate"}},
+		Lags:     []Lag{{Reader: "history", Messages: 1, Age: time.Second}},
+		Members:  []Member{{Name: "a", Version: "v1", Modules: []string{"history"}}, {Name: "b", Version: "v1", Modules: []string{"aggregate"}}},
+		Shares: []Share{
+			{Module: "aggregate", Noun: "partition", Pieces: 12, Takers: []string{"b", "c", "d"}, Owners: map[string][]int{"b": {0, 1, 2, 3}, "c": {4, 6, 8, 9}, "d": {5, 7, 10, 11}}},
+			{Module: "alert", Pieces: 1, Takers: []string{"a", "b"}, Owners: map[string][]int{"a": {0}}},
+		},
 		Ticks:       []Tick{{Hierarchy: "place", Delay: 3 * time.Second}},
 		Late:        120,
 		Taken:       1_000_000,
@@ -67,11 +71,17 @@ var cases = []struct {
 		f.Unanswered = []Unanswered{{What: "the store of the history", Error: "dial tcp: connection refused"}}
 	}},
 	{"nobody-reads", func(f *Facts) { f.Members = f.Members[:1] }},
+	{"pieces-unowned", func(f *Facts) { f.Shares[0].Owners["c"] = []int{6} }},
+	{"pieces-unowned", func(f *Facts) { f.Shares[1].Owners = nil }},
+	{"share-uneven", func(f *Facts) {
+		f.Shares[0].Owners = map[string][]int{"b": {0, 1, 2, 3, 4, 5, 6, 7, 8}, "c": {9}, "d": {10, 11}}
+	}},
 	{"reader-stopped", func(f *Facts) {
 		f.Backlogs[0].Oldest = now.Add(-5 * time.Hour)
 		f.Backlogs = append(f.Backlogs, Backlog{Reader: "history", Partition: 3, Messages: 1, Oldest: now.Add(-9 * time.Hour), Usual: 4 * time.Hour})
 	}},
 	{"reader-behind", func(f *Facts) { f.Lags[0].Age = 20 * time.Minute }},
+	{"reader-behind", func(f *Facts) { f.Lags[0].Age, f.Lags[0].By = 20*time.Minute, "d" }},
 	{"ticks-delayed", func(f *Facts) { f.Ticks[0].Delay = 3 * time.Hour }},
 	{"late-readings", func(f *Facts) { f.Late = 20_000 }},
 	{"dead-letters", func(f *Facts) {
@@ -138,9 +148,13 @@ func TestEachRule(t *testing.T) {
 
 // Rules whose name is written in the code are all in a case above.
 func TestNoRuleIsUntried(t *testing.T) {
-	code, err := os.ReadFile("rules.go")
-	if err != nil {
-		t.Fatal(err)
+	var code []byte
+	for _, file := range []string{"rules.go", "owners.go"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		code = append(code, text...)
 	}
 	for part := range strings.SplitSeq(string(code), `Rule: "`) {
 		name, _, _ := strings.Cut(part, `"`)
@@ -166,5 +180,23 @@ func TestTheWorstComesFirst(t *testing.T) {
 	}
 	if !slices.IsSortedFunc(all, func(a, b Finding) int { return weight(a) - weight(b) }) {
 		t.Error("not in order")
+	}
+}
+
+func TestOwners(t *testing.T) {
+	f := well()
+	want := []string{
+		"b works on partitions 0 to 3 of aggregate, 4 of 12.",
+		"c works on partitions 4, 6, 8 and 9 of aggregate, 4 of 12.",
+		"d works on partitions 5, 7, 10 and 11 of aggregate, 4 of 12.",
+		"a does the work of alert.",
+		"b has none of the work of alert, and would take over.",
+	}
+	if got := Owners(f); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	f.Members = f.Members[:1]
+	if got := Owners(f); got != nil {
+		t.Errorf("one process says %q", got)
 	}
 }

@@ -14,6 +14,7 @@ type Facts struct {
 	Backlogs    []Backlog
 	Lags        []Lag
 	Members     []Member
+	Shares      []Share
 	Ticks       []Tick
 	Late        uint64 // records that came after their tick was closed
 	Taken       uint64 // records taken in meanwhile
@@ -83,8 +84,9 @@ type Backlog struct {
 	Usual     time.Duration // how old that may be when all is well
 }
 
-// Lag is how far a reader in this process is behind.
+// Lag is how far a reader is behind.
 type Lag struct {
+	By        string // the process it is in; empty: the one that is asked
 	Reader    string
 	Partition int
 	Messages  uint64

@@ -43,7 +43,7 @@ const (
 // rules in the order in which findings are told: causes before what follows.
 var rules = []func(*Facts) []Finding{
 	settings, format, files, disk, limits, busAway, streams, replicas, unsynced, clocks, unanswered,
-	withoutModule, backlogs, lags, ticks, late, deadLetters, settled, messages, sensors, versions,
+	withoutModule, unowned, uneven, backlogs, lags, ticks, late, deadLetters, settled, messages, sensors, versions,
 }
 
 // Examine gives what is wrong, the worst first, nil when nothing is.
@@ -381,10 +381,13 @@ func lags(f *Facts) (out []Finding) {
 				worst = l
 			}
 		}
-		since := f.At.Add(-worst.Age)
+		since, by := f.At.Add(-worst.Age), ""
+		if worst.By != "" {
+			by = ", read by " + worst.By
+		}
 		out = append(out, Finding{
 			Rule: "reader-behind", Severity: Trouble, Since: &since,
-			What: fmt.Sprintf("%s is behind on %s: %d messages, the oldest on partition %d since %s.", upper(reader), count(len(all), "partition", "partitions"), messages, worst.Partition, span(worst.Age)),
+			What: fmt.Sprintf("%s is behind on %s: %d messages, the oldest on partition %d since %s%s.", upper(reader), count(len(all), "partition", "partitions"), messages, worst.Partition, span(worst.Age), by),
 			Why:  "What it gives is that old. Nothing is lost.",
 			Do:   "After a pause wait and ask again. If it grows: more processors or another instance for aggregate, a faster disk for history.",
 		})

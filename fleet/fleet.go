@@ -60,9 +60,11 @@ type Fleet struct {
 	listed  []Member // alive when that last changed
 	shares  []string // we take part in
 	beats   uint64
-	stir    chan struct{} // closed at the next change of anything
-	changed chan struct{} // closed at the next change of Members
-	urge    chan struct{} // a heartbeat is wanted now
+	stir    chan struct{}  // closed at the next change of anything
+	changed chan struct{}  // closed at the next change of Members
+	urge    chan struct{}  // a heartbeat is wanted now
+	alone   map[string]int // pieces of shares, where nobody else can be there
+	tell    func(context.Context) (any, error)
 
 	moves   *prometheus.CounterVec
 	pieces  *prometheus.GaugeVec
@@ -91,7 +93,7 @@ func New(o Options) (*Fleet, error) {
 	}
 	f := &Fleet{
 		opts: o, log: o.Log, every: o.TTL / Beats, view: newView(o.Self.ID),
-		stir: make(chan struct{}), changed: make(chan struct{}), urge: make(chan struct{}, 1),
+		stir: make(chan struct{}), changed: make(chan struct{}), urge: make(chan struct{}, 1), alone: make(map[string]int),
 	}
 	f.moves = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wattwerk_fleet_moves_total", Help: "Pieces of shared work that this process took, gave up by plan, or lost to another process.",

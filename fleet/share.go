@@ -29,6 +29,14 @@ type task struct {
 func (f *Fleet) Share(ctx context.Context, name string, pieces int, work run.Work) error {
 	if f.opts.Alone {
 		f.pieces.WithLabelValues(name).Set(float64(pieces))
+		f.mu.Lock()
+		f.alone[name] = pieces
+		f.mu.Unlock()
+		defer func() {
+			f.mu.Lock()
+			delete(f.alone, name)
+			f.mu.Unlock()
+		}()
 		return run.Alone(ctx, name, pieces, work)
 	}
 	if err := f.join(name); err != nil {

@@ -1085,6 +1085,10 @@ export type Diagnosis = {
      * No process runs; only the settings and the data directory were looked at
      */
     offline: boolean;
+    /**
+     * Who works on what, in sentences, when there are several processes
+     */
+    owners?: Array<string> | null;
 };
 
 export type Document = {
@@ -2253,6 +2257,53 @@ export type IndicatorSpec = {
     unit?: string;
 };
 
+export type Instance = {
+    /**
+     * It said how it is; false: its states are not known, and what it reads is not among the readers
+     */
+    answered: boolean;
+    /**
+     * It refuses readings for want of room
+     */
+    diskFull: boolean;
+    /**
+     * It is the process that answers
+     */
+    here: boolean;
+    /**
+     * Unique for each start of a process
+     */
+    id: string;
+    /**
+     * What runs in it
+     */
+    modules: Array<string> | null;
+    /**
+     * What people call it: the setting name, else the name of the machine
+     */
+    name: string;
+    /**
+     * What it works on of what is shared
+     */
+    owns: Array<Owned> | null;
+    /**
+     * When the bus stored its newest heartbeat, by the clock of the bus; null: there are none, because no other process can be there
+     */
+    seen: string | null;
+    /**
+     * By its own clock
+     */
+    started: string;
+    /**
+     * Those of its modules that are not running, yet or any more
+     */
+    unready: Array<ModuleStatus> | null;
+    /**
+     * Of the program
+     */
+    version: string;
+};
+
 export type InstanceIntake = {
     /**
      * Records stored
@@ -2290,6 +2341,42 @@ export type InstanceIntake = {
      * It did not say what it was offered, so it is not in the sum
      */
     silent?: boolean;
+};
+
+export type InstanceLag = {
+    /**
+     * ID of the process it is in
+     */
+    instance: string;
+    /**
+     * Stored and not read yet
+     */
+    messages: number;
+    partition: number;
+    reader: string;
+    /**
+     * How long the oldest of them has been stored
+     */
+    seconds: number;
+};
+
+export type Instances = {
+    /**
+     * When this was so, by the clock of the process that answers
+     */
+    at: string;
+    /**
+     * The processes that are alive, by name
+     */
+    instances: Array<Instance> | null;
+    /**
+     * How far each reader is behind on each partition, as far as the processes answered
+     */
+    readers: Array<InstanceLag> | null;
+    /**
+     * What they share, and what of it nobody does
+     */
+    work: Array<SharedWork> | null;
 };
 
 export type Intake = {
@@ -3013,6 +3100,22 @@ export type Outcome = {
      * given_up: the sink refused it, or took nothing for two days; dropped: 10,000 were waiting for it already
      */
     status: 'waiting' | 'sent' | 'given_up' | 'dropped';
+};
+
+export type Owned = {
+    module: string;
+    /**
+     * How many there are in all
+     */
+    of: number;
+    /**
+     * Their numbers, in order
+     */
+    pieces: Array<number> | null;
+    /**
+     * Which of the module's work
+     */
+    share: string;
 };
 
 export type Part = {
@@ -3924,6 +4027,23 @@ export type SeriesPutBody = {
 
 export type SeriesPutsBody = {
     items: Array<SeriesPutBody> | null;
+};
+
+export type SharedWork = {
+    module: string;
+    /**
+     * How many there are
+     */
+    pieces: number;
+    share: string;
+    /**
+     * Processes that take part
+     */
+    takers: number;
+    /**
+     * Pieces that nobody works on at this moment; for some seconds that is usual when a process has ended
+     */
+    unowned: Array<number> | null;
 };
 
 export type SignInWays = {
@@ -7491,6 +7611,31 @@ export type IngestPduResponses = {
 };
 
 export type IngestPduResponse = IngestPduResponses[keyof IngestPduResponses];
+
+export type InstancesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/instances';
+};
+
+export type InstancesErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type InstancesError = InstancesErrors[keyof InstancesErrors];
+
+export type InstancesResponses = {
+    /**
+     * OK
+     */
+    200: Instances;
+};
+
+export type InstancesResponse = InstancesResponses[keyof InstancesResponses];
 
 export type IntakeData = {
     body?: never;
