@@ -88,7 +88,7 @@ func sleep(ctx context.Context, timer *time.Timer, d time.Duration) bool {
 // show publishes finished previews.
 func (s *Service) show(out []*record.Ticks) {
 	for _, t := range out {
-		for _, part := range split(t) {
+		for _, part := range split(t, s.opts.Widest) {
 			if err := s.opts.Bus.Conn().Publish(bus.PreviewsSubject(t.Hierarchy), part.Encode(nil)); err != nil {
 				s.log.Warn("a preview was not published", "error", err)
 			}

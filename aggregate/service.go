@@ -45,6 +45,10 @@ type Options struct {
 	// allows its ticks to be trimmed; empty: they are kept.
 	HistoryReader string
 	OtherReader   string // another one that must have them too, or alone; empty: none
+	// Widest is how many groups and virtual sensors a message of ticks tells of at
+	// most, and how many of them times ticks; a wider hierarchy is told in parts.
+	// Default 40,000, so that messages fit.
+	Widest int
 }
 
 // Service runs the engines and combiners that are this process's share.
@@ -86,6 +90,12 @@ func New(o Options) (*Service, error) {
 	}
 	if o.Checkpoint == 0 {
 		o.Checkpoint = 15 * time.Second
+	}
+	if o.Widest == 0 {
+		o.Widest = widest
+	}
+	if o.Widest < 1 {
+		return nil, fmt.Errorf("aggregate: %d groups in a message; at least one is possible", o.Widest)
 	}
 	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), stir: make(chan struct{}, 1)}
 	if o.Registerer != nil {

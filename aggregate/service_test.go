@@ -12,6 +12,7 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/exact"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -257,5 +258,24 @@ func awaitTick(t *testing.T, b *bus.Bus, at record.Millis) {
 	})
 	if !errors.Is(err, stop) {
 		t.Fatalf("the hierarchy did not come to %v: %v", at, err)
+	}
+}
+
+// TestTimeToGiveUp: another process may be waiting for a partition, or there can
+// be none, and the checkpoints of all partitions may take their time.
+func TestTimeToGiveUp(t *testing.T) {
+	for listen, want := range map[string]time.Duration{"": lastWordsAlone, "127.0.0.1:0": lastWords} {
+		b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: 1, MinFree: 1, NoSync: true, Listen: listen})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := New(Options{Bus: b, Catalog: catalog.New(b, nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.lastWords(); got != want || got >= run.DefaultDeadline {
+			t.Errorf("giving up may take %v where others listen on %q, not %v", got, listen, want)
+		}
+		b.Close()
 	}
 }

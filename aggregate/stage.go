@@ -150,8 +150,8 @@ func (s *Service) combine(ctx context.Context, x *stage) error {
 	})
 }
 
-// maxTicks bounds a message of ticks by its number of values.
-const maxTicks = 40_000
+// widest bounds a message of ticks by its number of groups times ticks.
+const widest = 40_000
 
 // publish stores finished ticks, several of a hierarchy in one message; false
 // when ctx ended before all of them were.
@@ -161,7 +161,7 @@ func (s *Service) publish(ctx context.Context, x *stage, out []*record.Ticks) bo
 		rest := out[:0:0]
 		blocked := false
 		for _, o := range out[1:] {
-			if !blocked && o.Hierarchy == t.Hierarchy && o.Revision == t.Revision && (len(t.Ticks)+1)*(len(t.Groups)+len(t.Sensors)) <= maxTicks {
+			if !blocked && o.Hierarchy == t.Hierarchy && o.Revision == t.Revision && (len(t.Ticks)+1)*(len(t.Groups)+len(t.Sensors)) <= s.opts.Widest {
 				t.Ticks = append(t.Ticks, o.Ticks...)
 				continue
 			}
@@ -169,7 +169,7 @@ func (s *Service) publish(ctx context.Context, x *stage, out []*record.Ticks) bo
 			rest = append(rest, o)
 		}
 		out = rest
-		for _, part := range split(&t) {
+		for _, part := range split(&t, s.opts.Widest) {
 			if !s.insist(ctx, "ticks", func() error { return s.put(ctx, x, part) }) {
 				return false
 			}
@@ -223,18 +223,19 @@ func (s *Service) overtaken(ctx context.Context, x *stage, t *record.Ticks) erro
 
 // split cuts the ticks of a very wide hierarchy into messages that fit: first
 // the groups, then the virtual sensors.
-func split(t *record.Ticks) []*record.Ticks {
+func split(t *record.Ticks, widest int) []*record.Ticks {
 	groups := len(t.Groups)
 	n := groups + len(t.Sensors)
-	if n <= maxTicks {
+	if n <= widest {
 		return []*record.Ticks{t}
 	}
 	var out []*record.Ticks
-	for from := 0; from < n; from += maxTicks {
-		to := min(n, from+maxTicks)
+	parts := uint32((n + widest - 1) / widest)
+	for from := 0; from < n; from += widest {
+		to := min(n, from+widest)
 		a, b := min(from, groups), min(to, groups)
 		v, w := max(from, groups)-groups, max(to, groups)-groups
-		part := &record.Ticks{Hierarchy: t.Hierarchy, Revision: t.Revision, Groups: t.Groups[a:b], Sensors: t.Sensors[v:w]}
+		part := &record.Ticks{Hierarchy: t.Hierarchy, Revision: t.Revision, Groups: t.Groups[a:b], Sensors: t.Sensors[v:w], Part: uint32(len(out)), Parts: parts}
 		for _, k := range t.Ticks {
 			part.Ticks = append(part.Ticks, record.Tick{
 				Time: k.Time, Sum: k.Sum[a:b], Min: k.Min[a:b], Max: k.Max[a:b], Count: k.Count[a:b],

@@ -251,7 +251,14 @@ func printable(data []byte) string { return fmt.Sprintf("%.500q", data) }
 // tickColumns are the metrics of a tick in the order they are stored in.
 var tickColumns = [...]Metric{Sum, Min, Max, Count, Total, Meter, Unaccounted}
 
-// lane is what is known of the ticks of one hierarchy.
+// lanes are those of one hierarchy: one, or one for each part in which its ticks
+// come.
+type lanes struct {
+	parts []*lane
+	gone  *lane // series of lanes that were replaced, until the last part has come: they may be in another one
+}
+
+// lane is what is known of the ticks of one hierarchy, or of one part of them.
 type lane struct {
 	column []byte   // the groups, as they are encoded
 	groups []string // the same
@@ -263,7 +270,7 @@ type lane struct {
 // aggregates reads ticks into the store.
 func (s *Service) aggregates(ctx context.Context) reader {
 	s.opts.Store.Forget() // somebody else may have read them until now
-	lanes, virtual := make(map[string]*lane), make(map[string]*lane)
+	known, virtual := make(map[string]*lanes), make(map[part]*lane)
 	handle := func(m bus.Message) error {
 		var ticks record.Ticks
 		if err := ticks.Decode(m.Data); err != nil {
@@ -276,7 +283,7 @@ func (s *Service) aggregates(ctx context.Context) reader {
 		}
 		newest := record.Millis(0)
 		if len(ticks.Ticks) > 0 {
-			l, err := s.lane(ctx, lanes, &ticks)
+			l, err := s.lane(ctx, known, &ticks)
 			if err != nil {
 				return err
 			}
@@ -296,13 +303,51 @@ func (s *Service) aggregates(ctx context.Context) reader {
 	return func(from uint64) error { return s.opts.Bus.FollowAggregates(ctx, AggregatesReader, from, handle) }
 }
 
+// part names a part of the ticks of a hierarchy.
+type part struct {
+	hierarchy string
+	number    uint32
+}
+
 // lane finds the lane of the ticks, and when the groups are others than before
-// makes a new one and ends the groups that are gone.
-func (s *Service) lane(ctx context.Context, lanes map[string]*lane, t *record.Ticks) (*lane, error) {
-	old := lanes[t.Hierarchy]
-	if old != nil && string(old.column) == string(t.GroupColumn()) {
-		return old, nil
+// makes a new one. Groups that are in no part any more are ended when the last
+// part has come.
+func (s *Service) lane(ctx context.Context, known map[string]*lanes, t *record.Ticks) (*lane, error) {
+	all := known[t.Hierarchy]
+	if all == nil {
+		all = new(lanes)
+		known[t.Hierarchy] = all
 	}
+	number, parts := int(t.Part), int(max(t.Parts, 1))
+	for len(all.parts) <= number {
+		all.parts = append(all.parts, nil)
+	}
+	l := all.parts[number]
+	if l == nil || string(l.column) != string(t.GroupColumn()) {
+		now, err := s.newLane(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			now.last = l.last
+			all.replaced(l)
+		}
+		l = now
+		all.parts[number] = l
+	}
+	if number < parts-1 {
+		return l, nil
+	}
+	for _, old := range all.parts[parts:] {
+		if old != nil {
+			all.replaced(old)
+		}
+	}
+	all.parts = all.parts[:parts]
+	return l, s.endGone(ctx, all, t.Ticks[0].Time)
+}
+
+func (s *Service) newLane(ctx context.Context, t *record.Ticks) (*lane, error) {
 	l := &lane{column: slices.Clone(t.GroupColumn()), groups: t.Groups}
 	series := make([]Series, 0, len(t.Groups)*len(tickColumns))
 	for _, g := range t.Groups {
@@ -321,22 +366,47 @@ func (s *Service) lane(ctx context.Context, lanes map[string]*lane, t *record.Ti
 	for _, x := range newest {
 		l.open = append(l.open, !math.IsNaN(x.Value))
 	}
-	lanes[t.Hierarchy] = l
-	if old == nil {
-		return l, nil
+	return l, nil
+}
+
+// replaced remembers the open series of a lane that is none any more.
+func (all *lanes) replaced(l *lane) {
+	if all.gone == nil {
+		all.gone = new(lane)
 	}
-	l.last = old.last
-	still := make(map[Ref]bool, len(l.refs))
-	for _, r := range l.refs {
-		still[r] = true
-	}
-	gone := &lane{last: old.last}
-	for i, r := range old.refs {
-		if !still[r] && old.open[i] {
-			gone.refs, gone.groups = append(gone.refs, r), append(gone.groups, old.groups[i/len(tickColumns)])
+	all.gone.last = max(all.gone.last, l.last)
+	for i, r := range l.refs {
+		if l.open[i] {
+			all.gone.refs, all.gone.groups = append(all.gone.refs, r), append(all.gone.groups, l.groups[i/len(tickColumns)])
 		}
 	}
-	return l, s.end(ctx, gone, t.Ticks[0].Time)
+}
+
+// endGone ends what was replaced and is in no part any more.
+func (s *Service) endGone(ctx context.Context, all *lanes, at record.Millis) error {
+	if all.gone == nil {
+		return nil
+	}
+	still := make(map[Ref]bool)
+	for _, l := range all.parts {
+		if l == nil {
+			continue // it began to read between two parts
+		}
+		for _, r := range l.refs {
+			still[r] = true
+		}
+	}
+	gone := &lane{last: all.gone.last}
+	for i, r := range all.gone.refs {
+		if !still[r] {
+			gone.refs, gone.groups = append(gone.refs, r), append(gone.groups, all.gone.groups[i])
+		}
+	}
+	if err := s.end(ctx, gone, at); err != nil {
+		return err
+	}
+	all.gone = nil
+	return nil
 }
 
 // end writes the begin of a gap for every series of the lane.
@@ -353,11 +423,12 @@ func (s *Service) end(ctx context.Context, l *lane, at record.Millis) error {
 
 // appendVirtual stores the values of virtual sensors as if they were records of
 // theirs, and where null begins.
-func (s *Service) appendVirtual(ctx context.Context, lanes map[string]*lane, t *record.Ticks) error {
+func (s *Service) appendVirtual(ctx context.Context, lanes map[part]*lane, t *record.Ticks) error {
 	if len(t.Sensors) == 0 {
 		return nil
 	}
-	l := lanes[t.Hierarchy]
+	key := part{t.Hierarchy, t.Part}
+	l := lanes[key]
 	if l == nil || string(l.column) != string(t.SensorColumn()) {
 		// One that is told no more may be told by another hierarchy at the same
 		// time, so nothing is ended.
@@ -381,7 +452,7 @@ func (s *Service) appendVirtual(ctx context.Context, lanes map[string]*lane, t *
 		if old != nil {
 			l.last = old.last
 		}
-		lanes[t.Hierarchy] = l
+		lanes[key] = l
 	}
 	var index []uint32
 	var times []record.Millis

@@ -53,7 +53,7 @@ func (c *client) offer(t *tick) {
 	if len(c.hierarchies) > 0 && !slices.Contains(c.hierarchies, h) {
 		return
 	}
-	way := course{h, t.preview}
+	way := course{h, t.preview, t.layout.part}
 	c.mu.Lock()
 	waiting := c.ticks[way]
 	if len(waiting) == 0 {

@@ -75,6 +75,7 @@ type layout struct {
 	revision  uint64
 	groups    []string
 	column    []byte
+	part      uint32 // of a hierarchy that comes in parts
 	once      sync.Once
 	at        map[string]int
 }
@@ -142,10 +143,12 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
-// course tells ticks of one hierarchy from their previews, which run ahead.
+// course tells ticks of one hierarchy from their previews, which run ahead, and
+// the parts of a wide one from one another.
 type course struct {
 	hierarchy string
 	preview   bool
+	part      uint32
 }
 
 // aggregates takes one message of the aggregates stream, or previews.
@@ -162,13 +165,13 @@ func (s *Service) aggregates(data []byte, preview bool, now time.Time) {
 			delete(s.last, h)
 		}
 	}
-	way := course{t.Hierarchy, preview}
+	way := course{t.Hierarchy, preview, t.Part}
 	before := s.last[way]
 	var l *layout
 	if before != nil && before.layout.revision == t.Revision && string(before.layout.column) == string(t.GroupColumn()) {
 		l = before.layout
 	} else {
-		l = &layout{hierarchy: t.Hierarchy, revision: t.Revision, groups: t.Groups, column: t.GroupColumn()}
+		l = &layout{hierarchy: t.Hierarchy, revision: t.Revision, groups: t.Groups, column: t.GroupColumn(), part: t.Part}
 	}
 	for _, k := range t.Ticks {
 		// Two owners for a moment, or a message delivered twice, repeat ticks.

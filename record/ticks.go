@@ -16,6 +16,10 @@ type Ticks struct {
 	Groups    []string   // the groups, in the order of the columns
 	Sensors   []SensorID // virtual sensors whose values are told with the hierarchy, in the order of Tick.Values
 	Ticks     []Tick
+	// A hierarchy that is too wide for one message is told in Parts messages, one
+	// behind the other, of the same ticks, each with groups of its own; this one
+	// is number Part, from 0. Parts is 0 when this is all of it.
+	Part, Parts uint32
 
 	column  []byte
 	sensors []byte
@@ -67,6 +71,12 @@ func (t *Ticks) Encode(dst []byte) []byte {
 	for _, id := range t.Sensors {
 		dst = append(dst, 5<<3|2)
 		dst = protowire.AppendString(dst, string(id))
+	}
+	if t.Parts != 0 {
+		dst = append(dst, 6<<3|0)
+		dst = protowire.AppendVarint(dst, uint64(t.Part))
+		dst = append(dst, 7<<3|0)
+		dst = protowire.AppendVarint(dst, uint64(t.Parts))
 	}
 	return dst
 }
@@ -136,6 +146,16 @@ func (t *Ticks) Decode(data []byte) error {
 			v, _ := protowire.ConsumeBytes(rest)
 			t.Sensors = append(t.Sensors, SensorID(v))
 			t.sensors = append(t.sensors, data[at:at+n+m]...)
+		case (num == 6 || num == 7) && typ == protowire.VarintType:
+			v, _ := protowire.ConsumeVarint(rest)
+			if v > math.MaxUint32 {
+				return fmt.Errorf("%w: bad field %d", ErrWire, num)
+			}
+			if num == 6 {
+				t.Part = uint32(v)
+			} else {
+				t.Parts = uint32(v)
+			}
 		case num == 4 && typ == protowire.BytesType:
 			v, _ := protowire.ConsumeBytes(rest)
 			var tick Tick
@@ -145,6 +165,9 @@ func (t *Ticks) Decode(data []byte) error {
 			t.Ticks = append(t.Ticks, tick)
 		}
 		rest = rest[m:]
+	}
+	if t.Part >= max(t.Parts, 1) {
+		return fmt.Errorf("%w: part %d of %d", ErrWire, t.Part, t.Parts)
 	}
 	g := len(t.Groups)
 	for i := range t.Ticks {
