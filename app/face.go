@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/letter"
 	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/gateway/forward"
@@ -72,6 +73,7 @@ func faceAggregate(p *process, f face) { p.aggregate.Register(f.api) }
 
 func faceBridge(p *process, f face) {
 	p.bridge.Register(f.api)
+	letter.Register(f.api, letter.Options{Bus: p.bus, Again: p.bridge.Again, Actor: actor})
 	for _, pattern := range bridge.Patterns() {
 		f.plain(pattern, access.Ingest, func() http.Handler { return p.bridge.Handler() })
 	}

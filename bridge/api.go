@@ -2,7 +2,7 @@ package bridge
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"reflect"
 
@@ -10,6 +10,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/record"
 )
 
 // Register adds what people and programs ask about the intake, and describes
@@ -27,37 +28,28 @@ func (s *Service) Register(api huma.API) {
 		}
 		return &struct{ Body []intake.Intake }{all}, nil
 	})
-	huma.Register(api, huma.Operation{
-		OperationID: "dead-letters", Method: http.MethodGet, Path: "/api/v1/dead-letters", Tags: []string{"Intake"},
-		Summary:     "What could not be taken, newest first",
-		Description: "Each with its reason and the beginning of what was offered. Kept for 90 days, at most 1 GiB.",
-		Security:    scope("operate"),
-	}, s.deadLetters)
 	s.describe(api.OpenAPI())
 }
 
-type deadLettersAnswer struct {
-	Body struct {
-		Count   uint64           `json:"count" doc:"How many are kept"`
-		Letters []bus.DeadLetter `json:"letters" doc:"The newest of them, newest first"`
+// Again offers what a dead letter says once more, by what the model says now. It
+// gives the reason why it cannot be taken still, or stores it. The error is that
+// of the bus, as of [Service.Take]. No dead letter is made.
+func (s *Service) Again(ctx context.Context, letter bus.DeadLetter) (refused, err error) {
+	if !letter.Decoded || letter.Value == nil {
+		return errors.New("only the beginning of what was offered is kept; have it sent again"), nil
 	}
-}
-
-func (s *Service) deadLetters(ctx context.Context, in *struct {
-	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many to give"`
-}) (*deadLettersAnswer, error) {
-	out := &deadLettersAnswer{}
-	var err error
-	if out.Body.Count, err = s.bus.DeadLetterCount(ctx); err != nil {
-		return nil, fmt.Errorf("list dead letters: %w", err)
+	now := record.MillisOf(s.now())
+	d := &drain{s: s, ctx: ctx, source: letter.Source, now: now}
+	rec, unknown, err := d.check(&Message{At: now}, Reading{Sensor: string(letter.Sensor), Time: letter.Time, Value: *letter.Value, Unit: letter.Unit})
+	if err != nil {
+		return err, nil
 	}
-	if out.Body.Letters, err = s.bus.DeadLetters(ctx, in.Limit); err != nil {
-		return nil, fmt.Errorf("list dead letters: %w", err)
+	if unknown.Sensor != "" {
+		d.unknown = append(d.unknown, unknown)
 	}
-	if out.Body.Letters == nil {
-		out.Body.Letters = []bus.DeadLetter{}
-	}
-	return out, nil
+	d.records = []record.Record{rec}
+	d.flush()
+	return nil, d.err
 }
 
 func scope(name string) []map[string][]string { return []map[string][]string{{"wattwerk": {name}}} }

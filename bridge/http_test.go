@@ -178,12 +178,11 @@ func TestAcceptedIsStored(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var letters struct {
-		Count   int
-		Letters []bus.DeadLetter
+	letters, err := b.DeadLetters(t.Context(), 5)
+	if err != nil {
+		t.Fatal(err)
 	}
-	get("/api/v1/dead-letters?limit=5", &letters)
-	if letters.Count != 1 || len(letters.Letters) != 1 || letters.Letters[0].Source != "json" || letters.Letters[0].Sensor != "desk" {
+	if len(letters) != 1 || letters[0].Source != "json" || letters[0].Sensor != "desk" {
 		t.Errorf("%+v", letters)
 	}
 	var intakes []intake.Intake

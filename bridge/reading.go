@@ -47,6 +47,9 @@ type Refusal struct {
 	Sensor record.SensorID
 	Time   record.Millis
 	Value  *float64 // finite, or nil
+
+	unit    string // of the value
+	decoded bool   // sensor, time, value and unit are all there is to say
 }
 
 // Refuse gives a refusal of the part.

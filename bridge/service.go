@@ -259,7 +259,7 @@ type drain struct {
 func (d *drain) take(m *Message, r Reading) bool {
 	rec, seen, err := d.check(m, r)
 	if err != nil {
-		ref := &Refusal{Reason: err, Sensor: record.SensorID(r.Sensor), Sample: r.Part}
+		ref := &Refusal{Reason: err, Sensor: record.SensorID(r.Sensor), Sample: r.Part, Time: m.At, unit: r.Unit, decoded: true}
 		if r.Part == nil {
 			// Sensor, time and value say it all; the beginning of the message would mislead.
 			ref.Sample = []byte{}
@@ -350,7 +350,8 @@ func (d *drain) refuse(m *Message, err error) bool {
 	var r *Refusal
 	if errors.As(err, &r) {
 		letter.Sensor = r.Sensor[:min(len(r.Sensor), 2*record.MaxIDBytes)]
-		letter.Time, letter.Value = r.Time, r.Value
+		letter.Time, letter.Value, letter.Unit = r.Time, r.Value, r.unit
+		letter.Decoded = r.decoded && r.Value != nil && len(r.Sensor) <= record.MaxIDBytes
 		if r.Sample != nil {
 			sample = r.Sample
 		}

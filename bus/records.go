@@ -257,6 +257,7 @@ func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
 
 // DeadLetter is something that was offered and could not be taken.
 type DeadLetter struct {
+	ID     uint64          `json:"id,omitempty" doc:"Its number; later ones have higher ones"`
 	Source string          `json:"source" doc:"The bridge or service that refused it" example:"influx"`
 	Reason string          `json:"reason" doc:"Why, in a sentence"`
 	Sensor record.SensorID `json:"sensor,omitempty" doc:"The sensor concerned, when known"`
@@ -264,6 +265,10 @@ type DeadLetter struct {
 	Value  *float64        `json:"value,omitempty" doc:"The value it claims, when finite"`
 	Sample string          `json:"sample,omitempty" doc:"The beginning of the offered bytes, at most 2000 characters"`
 	At     record.Millis   `json:"at" doc:"When it was refused"`
+
+	// Decoded letters say by sensor, time, value and unit all that was offered.
+	Decoded bool   `json:"decoded,omitempty" doc:"Sensor, time, value and unit are all that was offered, so that it can be tried again"`
+	Unit    string `json:"unit,omitempty" doc:"Unit of the value as it was offered; empty: the coherent one of the sensor"`
 }
 
 // MaxSample is how much of refused bytes a dead letter keeps.
@@ -277,6 +282,7 @@ func (b *Bus) Bury(ctx context.Context, d DeadLetter) error {
 	if len(d.Sample) > MaxSample {
 		d.Sample = d.Sample[:MaxSample]
 	}
+	d.ID = 0 // the stream numbers it
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("bury: %w", err)
@@ -290,27 +296,54 @@ func (b *Bus) Bury(ctx context.Context, d DeadLetter) error {
 
 // DeadLetters gives the newest n dead letters, newest first.
 func (b *Bus) DeadLetters(ctx context.Context, n int) ([]DeadLetter, error) {
+	var out []DeadLetter
+	err := b.ScanDeadLetters(ctx, 0, func(d DeadLetter) bool {
+		if len(out) < n {
+			out = append(out, d)
+		}
+		return len(out) < n
+	})
+	return out, err
+}
+
+// ScanDeadLetters hands dead letters to f, newest first, from the one before a
+// number on, or the newest when that is 0, until f gives false.
+func (b *Bus) ScanDeadLetters(ctx context.Context, before uint64, f func(DeadLetter) bool) error {
 	s, err := b.js.Stream(ctx, deadStream)
 	if err != nil {
-		return nil, fmt.Errorf("read dead letters: %w", err)
+		return fmt.Errorf("read dead letters: %w", err)
 	}
 	st := s.CachedInfo().State
-	var out []DeadLetter
-	for seq := st.LastSeq; seq >= st.FirstSeq && seq > 0 && len(out) < n; seq-- {
+	seq := st.LastSeq
+	if before > 0 {
+		seq = min(seq, before-1)
+	}
+	for ; seq >= st.FirstSeq && seq > 0; seq-- {
 		m, err := s.GetMsg(ctx, seq)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read dead letters: %w", err)
+			return fmt.Errorf("read dead letters: %w", err)
 		}
 		var d DeadLetter
 		if err := json.Unmarshal(m.Data, &d); err != nil {
-			return nil, fmt.Errorf("read dead letter %d: %w", seq, err)
+			return fmt.Errorf("read dead letter %d: %w", seq, err)
 		}
-		out = append(out, d)
+		if d.ID = seq; !f(d) {
+			return nil
+		}
 	}
-	return out, nil
+	return nil
+}
+
+// DeadLetter gives the one with a number; false when there is none any more.
+func (b *Bus) DeadLetter(ctx context.Context, id uint64) (d DeadLetter, ok bool, err error) {
+	err = b.ScanDeadLetters(ctx, id+1, func(x DeadLetter) bool {
+		d, ok = x, x.ID == id
+		return false
+	})
+	return d, ok, err
 }
 
 // DeadLetterCount is how many dead letters are kept.

@@ -108,6 +108,7 @@ func (s *Service) Register(api huma.API) {
 	registerKind(s, api, hierarchies)
 	s.registerActions(api)
 	s.registerRevisions(api)
+	s.registerDifferences(api)
 }
 
 // op makes the description of a route.

@@ -42,7 +42,7 @@ var clients = []struct {
 	why    string
 }{
 	{"github.com/nats-io/nats-server", []string{"bus"}, "the bus embeds the server"},
-	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "bridge/intake", "bridge/mqtt", "live", "uplink", "fleet", "bench/*"}, "services see JetStream through package bus"},
+	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "bridge/intake", "bridge/letter", "bridge/mqtt", "live", "uplink", "fleet", "bench/*"}, "services see JetStream through package bus"},
 	{"github.com/prometheus/prometheus/tsdb", []string{"history/*"}, "the embedded store is a driver of history.Store"},
 	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge"}, "PromQL belongs to the history, remote write to the bridge"},
 	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt"}, "bridge/mqtt is the MQTT client"},

@@ -74,6 +74,7 @@ type MembersBody struct {
 var cells = map[string]ledger.Cells{"hourOfDay": ledger.HourOfDay, "dayOfWeek": ledger.DayOfWeek, "hourOfWeek": ledger.HourOfWeek}
 
 func (s *Service) registerStatistics(api huma.API) {
+	s.registerCorrelation(api)
 	op := func(id, path, summary string) huma.Operation {
 		return huma.Operation{
 			OperationID: id, Method: http.MethodGet, Path: "/api/v1/settled/" + path, Summary: summary,

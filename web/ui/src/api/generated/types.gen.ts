@@ -673,6 +673,53 @@ export type ContributorsBody = {
     unknown: number;
 };
 
+export type CorrelatedBody = {
+    /**
+     * Sensor or group
+     */
+    id: string;
+    kind: 'sensor' | 'group';
+    /**
+     * Quarters of an hour of which the mean is known
+     */
+    known: number;
+    /**
+     * Its name; the identifier when it has none
+     */
+    name: string;
+    /**
+     * Unit of its means
+     */
+    unit: string;
+};
+
+export type CorrelationBody = {
+    /**
+     * Quarters that are known of both
+     */
+    count: Array<Array<number> | null> | null;
+    /**
+     * Begin, ms since 1970 UTC: the first quarter of an hour that begins in the time asked for
+     */
+    from: number;
+    /**
+     * Row by row, as the series: Pearson's correlation of the means of the quarters that are known of both, -1 to 1; null where those are fewer than 3, or one of both does not vary
+     */
+    pearson: Array<Array<number | null> | null> | null;
+    /**
+     * Quarters of an hour in between
+     */
+    quarters: number;
+    /**
+     * Sensors as they were named, then groups
+     */
+    series: Array<CorrelatedBody> | null;
+    /**
+     * End, not part of it: what was asked for, or up to when windows are settled
+     */
+    until: number;
+};
+
 export type CostNowBody = {
     at: string;
     /**
@@ -885,48 +932,6 @@ export type CountsBody = {
     silent: number;
 };
 
-export type DeadLetter = {
-    /**
-     * When it was refused
-     */
-    at: number;
-    /**
-     * Why, in a sentence
-     */
-    reason: string;
-    /**
-     * The beginning of the offered bytes, at most 2000 characters
-     */
-    sample?: string;
-    /**
-     * The sensor concerned, when known
-     */
-    sensor?: string;
-    /**
-     * The bridge or service that refused it
-     */
-    source: string;
-    /**
-     * The time it claims, in ms since 1970 UTC
-     */
-    time?: number;
-    /**
-     * The value it claims, when finite
-     */
-    value?: number;
-};
-
-export type DeadLettersAnswerBody = {
-    /**
-     * How many are kept
-     */
-    count: number;
-    /**
-     * The newest of them, newest first
-     */
-    letters: Array<DeadLetter> | null;
-};
-
 export type Decision = {
     /**
      * When it was decided
@@ -1089,6 +1094,51 @@ export type Diagnosis = {
      * Who works on what, in sentences, when there are several processes
      */
     owners?: Array<string> | null;
+};
+
+export type Difference = {
+    /**
+     * Of what was changed: the fields
+     */
+    fields?: Array<FieldChange> | null;
+    /**
+     * Of what was renamed, the name before; of what was moved, the group it was a member of
+     */
+    from?: string;
+    id: string;
+    kind: 'site' | 'sensor' | 'group' | 'hierarchy';
+    /**
+     * Its name afterwards; of what was removed before
+     */
+    name?: string;
+    /**
+     * The same as a sentence
+     */
+    text: string;
+    /**
+     * Of what was renamed, the new name; of what was moved, the group it is a member of
+     */
+    to?: string;
+    what: 'added' | 'removed' | 'renamed' | 'moved' | 'changed';
+};
+
+export type Differences = {
+    /**
+     * The first 1000 of them: sites, hierarchies, groups and sensors
+     */
+    items: Array<Difference> | null;
+    /**
+     * The revision after
+     */
+    revision: number;
+    /**
+     * The revision before; 0: before there was any
+     */
+    since: number;
+    /**
+     * How many there are
+     */
+    total: number;
 };
 
 export type Document = {
@@ -1373,6 +1423,21 @@ export type ErrorModel = {
      * A URI reference to human-readable documentation for the error.
      */
     type?: string;
+};
+
+export type FieldChange = {
+    /**
+     * As in the model
+     */
+    field: string;
+    /**
+     * As JSON; absent: it was not there
+     */
+    from?: string;
+    /**
+     * As JSON; absent: it is not there
+     */
+    to?: string;
 };
 
 export type Figure = {
@@ -2554,6 +2619,57 @@ export type LatestOutputBody = {
     sensors: Array<SensorLatest> | null;
 };
 
+export type Letter = {
+    /**
+     * When it was refused
+     */
+    at: number;
+    /**
+     * Sensor, time, value and unit are all that was offered, so that it can be tried again
+     */
+    decoded?: boolean;
+    /**
+     * Its number; later ones have higher ones
+     */
+    id?: number;
+    /**
+     * Why, in a sentence
+     */
+    reason: string;
+    /**
+     * When it was tried again and stored
+     */
+    retriedAt?: string;
+    /**
+     * Who did that
+     */
+    retriedBy?: string;
+    /**
+     * The beginning of the offered bytes, at most 2000 characters
+     */
+    sample?: string;
+    /**
+     * The sensor concerned, when known
+     */
+    sensor?: string;
+    /**
+     * The bridge or service that refused it
+     */
+    source: string;
+    /**
+     * The time it claims, in ms since 1970 UTC
+     */
+    time?: number;
+    /**
+     * Unit of the value as it was offered; empty: the coherent one of the sensor
+     */
+    unit?: string;
+    /**
+     * The value it claims, when finite
+     */
+    value?: number;
+};
+
 export type Line = {
     /**
      * Energy of a step without production
@@ -2618,6 +2734,21 @@ export type LinkView = {
      * Signs in once
      */
     url: string;
+};
+
+export type ListBody = {
+    /**
+     * How many are kept, of all
+     */
+    count: number;
+    /**
+     * Newest first
+     */
+    letters: Array<Letter> | null;
+    /**
+     * What to ask for before, for the next page; absent on the last. A page may be short, or empty, when few of many letters are asked for
+     */
+    next?: number;
 };
 
 export type ListGroup = {
@@ -3629,6 +3760,48 @@ export type Report = {
      * The same period of the year before
      */
     yearAgo?: Comparison;
+};
+
+export type RetryDeadLettersRequest = {
+    /**
+     * Or all of the filter, newest first, at most 1000 at once
+     */
+    all?: boolean;
+    /**
+     * Only those older than the one with this number; for the next page, the next of the page before
+     */
+    before?: number;
+    /**
+     * These letters
+     */
+    ids?: Array<number> | null;
+    /**
+     * Only those of this sensor
+     */
+    sensor?: string;
+    /**
+     * Only those that this bridge or service refused
+     */
+    source?: string;
+};
+
+export type RetryBody = {
+    /**
+     * Each that was looked at
+     */
+    letters: Array<TriedBody> | null;
+    /**
+     * There may be older ones: try again with this as before
+     */
+    next?: number;
+    /**
+     * How many cannot be taken still
+     */
+    refused: number;
+    /**
+     * How many were stored now
+     */
+    stored: number;
 };
 
 export type Revision = {
@@ -4713,6 +4886,18 @@ export type TrendOutputBody = {
      * Length of what is compared
      */
     span: string;
+};
+
+export type TriedBody = {
+    id: number;
+    /**
+     * Why it cannot be taken still
+     */
+    reason?: string;
+    /**
+     * stored; refused again; done: was stored before; busy: somebody else tries it now; gone: there is no such letter any more
+     */
+    state: 'stored' | 'refused' | 'done' | 'busy' | 'gone';
 };
 
 export type UnaccountedBody = {
@@ -5963,6 +6148,18 @@ export type DeadLettersData = {
     path?: never;
     query?: {
         /**
+         * Only those of this sensor
+         */
+        sensor?: string;
+        /**
+         * Only those that this bridge or service refused
+         */
+        source?: string;
+        /**
+         * Only those older than the one with this number; for the next page, the next of the page before
+         */
+        before?: number;
+        /**
          * How many to give
          */
         limit?: number;
@@ -5983,10 +6180,35 @@ export type DeadLettersResponses = {
     /**
      * OK
      */
-    200: DeadLettersAnswerBody;
+    200: ListBody;
 };
 
 export type DeadLettersResponse = DeadLettersResponses[keyof DeadLettersResponses];
+
+export type RetryDeadLettersData = {
+    body: RetryDeadLettersRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/dead-letters/retry';
+};
+
+export type RetryDeadLettersErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type RetryDeadLettersError = RetryDeadLettersErrors[keyof RetryDeadLettersErrors];
+
+export type RetryDeadLettersResponses = {
+    /**
+     * OK
+     */
+    200: RetryBody;
+};
+
+export type RetryDeadLettersResponse = RetryDeadLettersResponses[keyof RetryDeadLettersResponses];
 
 export type DoctorData = {
     body?: never;
@@ -9022,6 +9244,105 @@ export type GetRevisionResponses = {
 
 export type GetRevisionResponse = GetRevisionResponses[keyof GetRevisionResponses];
 
+export type RevisionDifferencesData = {
+    body?: never;
+    path: {
+        /**
+         * The revision after; 0 is an empty model
+         */
+        rev: number;
+    };
+    query?: {
+        /**
+         * The revision before, which may also be a later one; default: the one before it
+         */
+        since?: number;
+    };
+    url: '/api/v1/revisions/{rev}/differences';
+};
+
+export type RevisionDifferencesErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+};
+
+export type RevisionDifferencesError = RevisionDifferencesErrors[keyof RevisionDifferencesErrors];
+
+export type RevisionDifferencesResponses = {
+    /**
+     * OK
+     */
+    200: Differences;
+};
+
+export type RevisionDifferencesResponse = RevisionDifferencesResponses[keyof RevisionDifferencesResponses];
+
+export type RestoreRevisionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The revision the change was made for, in quotes, as the ETag of any answer; refused with 412 when the model has another one
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * The revision
+         */
+        rev: number;
+    };
+    query?: never;
+    url: '/api/v1/revisions/{rev}/restore';
+};
+
+export type RestoreRevisionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreRevisionError = RestoreRevisionErrors[keyof RestoreRevisionErrors];
+
+export type RestoreRevisionResponses = {
+    /**
+     * OK
+     */
+    200: Change;
+};
+
+export type RestoreRevisionResponse = RestoreRevisionResponses[keyof RestoreRevisionResponses];
+
 export type UndoRevisionData = {
     body?: never;
     headers?: {
@@ -9982,6 +10303,48 @@ export type SettleAgainResponses = {
 };
 
 export type SettleAgainResponse = SettleAgainResponses[keyof SettleAgainResponses];
+
+export type SettledCorrelationData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Sensor; may be repeated
+         */
+        sensor?: Array<string> | null;
+        /**
+         * Group; may be repeated. 2 to 50 sensors and groups are possible
+         */
+        group?: Array<string> | null;
+        /**
+         * RFC 3339, a date of the zone of the first, ms since 1970 UTC, or like now-28d. Default: 28 days before the end
+         */
+        from?: string;
+        /**
+         * End, not part of it. Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/settled/correlation';
+};
+
+export type SettledCorrelationErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledCorrelationError = SettledCorrelationErrors[keyof SettledCorrelationErrors];
+
+export type SettledCorrelationResponses = {
+    /**
+     * OK
+     */
+    200: CorrelationBody;
+};
+
+export type SettledCorrelationResponse = SettledCorrelationResponses[keyof SettledCorrelationResponses];
 
 export type SettledGroupData = {
     body?: never;
