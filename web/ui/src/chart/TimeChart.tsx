@@ -64,7 +64,7 @@ export function TimeChart(props: TimeChartProps) {
   }
 
   // A canvas keeps the colours it was drawn with, so another scheme is another chart.
-  const shape = lines.map((l) => `${l.key}\t${l.label}\t${l.unit}\t${l.faint ? 1 : 0}${l.min ? 1 : 0}`).join('\n')
+  const shape = lines.map((l) => `${l.key}\t${l.of ?? ''}\t${l.label}\t${l.unit}\t${l.faint ? 1 : 0}${l.min ? 1 : 0}`).join('\n')
   useEffect(() => {
     const el = host.current
     if (!el) return
@@ -116,7 +116,7 @@ export function TimeChart(props: TimeChartProps) {
   }, [lines, from, to])
 
   const sums = useMemo(() => lines.map((l) => summary(l, from, to)), [lines, from, to])
-  const drawn = strokes(lines.map((l) => l.key))
+  const drawn = strokes(lines.map((l) => l.of ?? l.key))
   const only = lines.length === 1 ? lines[0] : undefined
   const sum = sums[0]
   const spoken =

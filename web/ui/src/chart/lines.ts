@@ -6,8 +6,10 @@ export type Column = (number | null)[]
 
 /** One line: columns of equal length, ascending times in ms, null where nothing is known. */
 export interface Line {
-  /** What is drawn: the identifier of a sensor or group, which gives the colour. */
+  /** What is drawn: the identifier of a sensor or group; different for each line of a chart. */
   key: string
+  /** Whose colour it has, where that is another's: of the same sensor, a year before. Default: the key's. */
+  of?: string | undefined
   label: string
   /** Coherent unit of the values, "W". */
   unit: string

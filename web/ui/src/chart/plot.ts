@@ -55,7 +55,7 @@ export function plotOptions(o: PlotOptions): uPlot.Options {
   const { tokens: k, kind } = o
   const font = `12px ${k.font}`
   const units = [...new Set(o.lines.map((l) => l.unit))]
-  const drawn = strokes(o.lines.map((l) => l.key))
+  const drawn = strokes(o.lines.map((l) => l.of ?? l.key))
   const series: uPlot.Series[] = [{}]
   const bands: uPlot.Band[] = []
   const paths = kind === 'bars' ? uPlot.paths.bars?.({ align: 1, size: [0.86, 80], radius: 0.12 }) : kind === 'steps' ? uPlot.paths.stepped?.({ align: 1 }) : undefined

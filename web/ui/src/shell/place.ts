@@ -11,12 +11,18 @@ export interface Place extends SpanSearch {
   g?: string | undefined
   /** Sensor. */
   s?: string | undefined
-  /** What is compared: its own short notation, see pages/compare. */
+  /** What is compared: its own short notation, see lib/compare. */
   c?: string | undefined
   /** A part of the page: the tab, the open entry. */
   tab?: string | undefined
   /** What is searched for. */
   q?: string | undefined
+  /** Length of the windows that are shown: "15m", "1d". */
+  size?: string | undefined
+  /** What the time is compared with: "previous", "year". */
+  with?: string | undefined
+  /** Levels of the tree that are shown. */
+  depth?: string | undefined
 }
 
 // The router reads 42 as a number; an identifier can look like one.
@@ -24,7 +30,7 @@ const text = (v: unknown): string | undefined => (typeof v === 'string' && v !==
 
 export function readPlace(s: Record<string, unknown>): Place {
   const out: Place = spanSearch(s)
-  for (const key of ['h', 'g', 's', 'c', 'tab', 'q'] as const) {
+  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth'] as const) {
     const v = text(s[key])
     if (v !== undefined) out[key] = v
   }

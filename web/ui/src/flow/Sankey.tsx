@@ -1,0 +1,92 @@
+// The drawing of an energy flow.
+
+import { useLingui } from '@lingui/react/macro'
+import { useCallback } from 'react'
+import { colourIndex, type Tokens } from '../chart/colour'
+import { Figure } from '../chart/Figure'
+import { text } from '../lib/format'
+import type { Drawing, FlowRow } from '../lib/flow'
+
+export interface SankeyProps {
+  drawing: Drawing
+  unit: string
+  name: (r: FlowRow) => string
+  label: string
+  height: number
+  narrow: boolean
+  onPick: (r: FlowRow) => void
+}
+
+export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: SankeyProps) {
+  const { t } = useLingui()
+  const option = useCallback(
+    (k: Tokens) => {
+      const rows = new Map(drawing.rows.map((r) => [r.index, r]))
+      const deepest = Math.max(0, ...[...drawing.drawn].map((i) => rows.get(i)?.node.depth ?? 0))
+      const colour = (r: FlowRow) =>
+        r.node.kind === 'unaccounted' ? k.warn : r.node.kind === 'others' ? k.dim : r.node.depth === 0 ? k.power : (k.series[colourIndex(r.node.id ?? '')] ?? k.power)
+      return {
+        tooltip: {
+          backgroundColor: k.card, borderColor: k.line, textStyle: { color: k.ink },
+          formatter: (p: { dataType: string; name: string; value: number; data: { said?: string; source?: string; target?: string } }) => p.data.said ?? '',
+        },
+        series: [
+          {
+            type: 'sankey',
+            left: 4, top: 12, bottom: 12, right: narrow ? 108 : 190,
+            nodeWidth: narrow ? 10 : 14, nodeGap: narrow ? 8 : 12, nodeAlign: 'left', layoutIterations: 0, draggable: false,
+            emphasis: { focus: 'adjacency' },
+            lineStyle: { color: 'target', opacity: k.scheme === 'dark' ? 0.38 : 0.28, curveness: 0.5 },
+            label: { color: k.ink, fontSize: narrow ? 11 : 12, width: narrow ? 100 : 180, overflow: 'truncate' },
+            data: drawing.rows
+              .filter((r) => drawing.drawn.has(r.index))
+              .map((r) => {
+                const amount = text(r.amount, unit)
+                return {
+                  id: `${r.index}`,
+                  name: `${r.index}`,
+                  depth: r.node.depth,
+                  said: `<b>${escaped(name(r))}</b><br>${escaped(amount)}`,
+                  itemStyle: { color: colour(r), borderColor: k.card, ...(r.node.kind === 'unaccounted' ? { decal: { symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4, color: k.card } } : {}) },
+                  label: {
+                    formatter: `{n|${braceless(name(r))}}\n{a|${amount}}`,
+                    rich: { n: { fontSize: narrow ? 11 : 12, color: k.ink, width: narrow ? 96 : 176, overflow: 'truncate' }, a: { fontSize: narrow ? 10 : 11, color: k.dim } },
+                    ...(r.node.depth < deepest && narrow ? { width: 60 } : {}),
+                  },
+                }
+              }),
+            links: drawing.ribbons.map((l) => {
+              const a = rows.get(l.source)
+              const b = rows.get(l.target)
+              return {
+                source: `${l.source}`, target: `${l.target}`, value: l.value,
+                said: a && b ? `${escaped(name(a))} → ${escaped(name(b))}<br><b>${escaped(text(l.value, unit))}</b>` : '',
+              }
+            }),
+          },
+        ],
+      }
+    },
+    [drawing, unit, name, narrow],
+  )
+  return (
+    <Figure
+      option={option}
+      height={height}
+      label={`${label}. ${t`The table below has the same figures.`}`}
+      onPick={(id) => {
+        const r = drawing.rows.find((x) => `${x.index}` === id)
+        if (r) onPick(r)
+      }}
+    />
+  )
+}
+
+function escaped(s: string): string {
+  return s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)
+}
+
+/** Braces begin a style in a label. */
+function braceless(s: string): string {
+  return s.replace(/[{}|]/g, ' ')
+}

@@ -1,0 +1,109 @@
+import { expect, test } from 'vitest'
+import { readPlace } from '../shell/place'
+import { change, code, correlation, decode, encode, everything, held, moveChart, moveSeries, mostCharts, mostSeries, onto, shifted, subtract, toggle, type Drawn, type Pick, type Selection } from './compare'
+
+/** The same sequence each time. */
+function dice(seed: number): (n: number) => number {
+  let x = seed
+  return (n) => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0
+    return Math.floor((x / 2 ** 32) * n)
+  }
+}
+
+const odd = ['42', '1e3', 'true', 'null', '"x"', 'Küche/Herd, links', 'a.b*c_d-e', '__00fc', '_', '{"a":1}', '雪', '💡', '\ud800', ' ', '\n', '%2F', '+', 'c.sx', '<script>', '\u0000', '../..', 'x'.repeat(200)]
+
+test('whatever is chosen comes back from an address as it was', () => {
+  const roll = dice(7)
+  for (let round = 0; round < 300; round++) {
+    const selection: Selection = Array.from({ length: roll(5) }, (): Drawn => {
+      const series = new Map<string, Pick>()
+      for (let n = roll(6); n > 0; n--) {
+        const made = Array.from({ length: 1 + roll(6) }, () => String.fromCharCode(roll(4) === 0 ? roll(0x10000) : 32 + roll(96))).join('')
+        const p: Pick = { kind: roll(2) === 0 ? 'sensor' : 'group', id: roll(2) === 0 ? (odd[roll(odd.length)] ?? '') : made }
+        series.set(code(p), p)
+      }
+      return { series: [...series.values()], before: (['previous', 'week', 'year'] as const).filter(() => roll(2) === 0), difference: roll(2) === 0 }
+    })
+    const c = encode(selection)
+    expect(decode(c)).toEqual(selection)
+    expect(encodeURIComponent(c)).toBe(c.replaceAll('*', encodeURIComponent('*')))
+    // The router leaves it a text.
+    if (selection.length > 0) expect(readPlace({ c }).c).toBe(c)
+    expect(/^[\d{["]|^(true|false|null)$/.test(c)).toBe(false)
+  }
+})
+
+test('different identifiers are written differently', () => {
+  const names = odd.flatMap((id): Pick[] => [{ kind: 'sensor', id }, { kind: 'group', id }]).map(code)
+  expect(new Set(names).size).toBe(names.length)
+})
+
+test('an address that makes no sense hurts nobody', () => {
+  const roll = dice(11)
+  for (let round = 0; round < 500; round++) {
+    const s = Array.from({ length: roll(40) }, () => 'c*.sgpwyd_-0fA%ü "'[roll(18)] ?? '').join('')
+    const selection = decode(s)
+    expect(decode(encode(selection))).toEqual(selection)
+  }
+  expect(decode('')).toEqual([])
+  expect(decode('c.sa.sa.xb.s.s_g0.gb')).toEqual([{ series: [{ kind: 'sensor', id: 'a' }, { kind: 'group', id: 'b' }], before: [], difference: false }])
+})
+
+test('there is an end to what one page compares', () => {
+  expect(decode(Array.from({ length: 40 }, () => 'c').join('*'))).toHaveLength(mostCharts)
+  const many = `c.${Array.from({ length: 90 }, (_, i) => `s${i}`).join('.')}`
+  expect(everything(decode(`${many}*${many}`))).toHaveLength(mostSeries)
+})
+
+const s = (id: string): Pick => ({ kind: 'sensor', id })
+const of = (...charts: string[][]): Selection => charts.map((ids) => ({ series: ids.map(s), before: [], difference: false }))
+const ids = (x: Selection) => x.map((c) => c.series.map((p) => p.id))
+
+test('series and charts are moved', () => {
+  const x = of(['a', 'b', 'c'], ['d'])
+  expect(ids(moveSeries(x, { chart: 0, at: 0 }, { chart: 0, at: 3 }))).toEqual([['b', 'c', 'a'], ['d']])
+  expect(ids(moveSeries(x, { chart: 0, at: 2 }, { chart: 0, at: 0 }))).toEqual([['c', 'a', 'b'], ['d']])
+  expect(ids(moveSeries(x, { chart: 0, at: 1 }, { chart: 1, at: 0 }))).toEqual([['a', 'c'], ['b', 'd']])
+  expect(ids(moveSeries(x, { chart: 1, at: 0 }, { chart: 2, at: 0 }))).toEqual([['a', 'b', 'c'], [], ['d']])
+  expect(ids(moveSeries(x, { chart: 7, at: 0 }, { chart: 0, at: 0 }))).toEqual(ids(x))
+  expect(ids(moveSeries(of(['a'], ['a', 'b']), { chart: 0, at: 0 }, { chart: 1, at: 2 }))).toEqual([[], ['a', 'b']])
+  expect(ids(moveChart(x, 0, 1))).toEqual([['d'], ['a', 'b', 'c']])
+  expect(ids(moveChart(x, 0, -1))).toEqual(ids(x))
+  expect(ids(toggle(toggle(x, 1, s('e')), 1, s('d')))).toEqual([['a', 'b', 'c'], ['e']])
+  expect(change(x, 1, (c) => ({ ...c, difference: true }))[1]?.difference).toBe(true)
+})
+
+test('a value holds until it is too old, and nothing is not zero', () => {
+  const l = { t: [0, 10, 20], avg: [1, null, 3] }
+  expect(held(l, [-5, 0, 5, 10, 15, 20, 25, 31], 10)).toEqual([null, 1, 1, null, null, 3, 3, null])
+  expect(subtract(l, { t: [5, 20], avg: [1, 1] }, 10, 10)).toEqual({ t: [0, 5, 10, 20], avg: [null, 0, null, 2] })
+})
+
+test('a week before lies under the same times of day across a clock change', () => {
+  const to = onto('week', 0, 'Europe/Berlin')
+  const at = (x: string) => Date.parse(x)
+  // The clock goes forward on 29 March 2026.
+  expect(to(at('2026-03-24T11:00:00Z'))).toBe(at('2026-03-31T10:00:00Z'))
+  expect(to(at('2026-03-20T11:00:00Z'))).toBe(at('2026-03-27T11:00:00Z'))
+  const lordHowe = onto('year', 0, 'Australia/Lord_Howe')
+  expect(lordHowe(at('2025-07-01T01:30:00Z'))).toBe(at('2026-07-01T01:30:00Z'))
+  expect(onto('previous', 86_400_000, 'UTC')(5)).toBe(86_400_005)
+})
+
+test('a line that is moved never goes back in time', () => {
+  // The week that lies under the hour that is left out on 29 March 2026.
+  const t = [0, 1, 2, 3, 4].map((i) => Date.parse('2026-03-22T00:00:00Z') + i * 1_800_000)
+  const l = shifted({ key: 'a', label: '', unit: 'W', t, avg: [1, 2, 3, 4, 5] }, onto('week', 0, 'Europe/Berlin'))
+  expect(l.t).toEqual([...l.t].sort((a, b) => a - b))
+  expect(new Set(l.t).size).toBe(l.t.length)
+  expect(l.avg).toHaveLength(l.t.length)
+})
+
+test('correlation is that of what is known of both', () => {
+  expect(correlation([1, 2, 3, null], [2, 4, 6, 9])).toEqual({ r: 1, n: 3 })
+  expect(correlation([1, 2, 3], [3, 2, 1]).r).toBeCloseTo(-1)
+  expect(correlation([1, 2], [1, 2])).toEqual({ r: null, n: 2 })
+  expect(correlation([5, 5, 5, 5], [1, 2, 3, 4]).r).toBeNull()
+  expect(correlation([1, 2, 3, 4], [1, 3, 2, 4]).r).toBeCloseTo(0.8)
+})
