@@ -72,6 +72,8 @@ test('reports of the period can be taken away', async ({ page, works }) => {
 })
 
 test('energies and costs look right in light, dark and on a phone', async ({ browser, works }) => {
+  // Three signings-in and three looks for hindrances, on a machine that may be slow.
+  test.slow()
   for (const [name, options] of [
     ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
     ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],

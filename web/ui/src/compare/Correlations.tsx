@@ -55,7 +55,7 @@ export function Correlations({ chosen, now, from, to, zone }: { chosen: readonly
       series: [
         {
           type: 'heatmap',
-          data: cells.flatMap((row, y) => row.map((c, x) => ({ value: [x, y, c.r ?? '-'], n: c.n }))),
+          data: cells.flatMap((row, y) => row.map((c, x) => ({ value: [x, y, c.r ?? '-'], n: c.n, label: { color: Math.abs(c.r ?? 0) > 0.6 ? k.card : k.ink } }))),
           label: { show: names.length <= 10, color: k.ink, formatter: (p: { data: { value: [number, number, number | '-'] } }) => (p.data.value[2] === '-' ? '–' : written(p.data.value[2])) },
           itemStyle: { borderColor: k.line, borderWidth: 1 },
         },

@@ -24,8 +24,8 @@ export interface EnergyProps {
   size: Size
   unit: string
   bars: readonly Bar[]
-  /** The windows of the period it is compared with, in their order. */
-  other: readonly Bar[] | undefined
+  /** Beside each, that of the period it is compared with. */
+  other: readonly (Bar | undefined)[] | undefined
   otherName: string
   asked: readonly Asked[]
   until: string

@@ -50,7 +50,7 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
                   itemStyle: { color: colour(r), borderColor: k.card, ...(r.node.kind === 'unaccounted' ? { decal: { symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4, color: k.card } } : {}) },
                   label: {
                     formatter: `{n|${braceless(name(r))}}\n{a|${amount}}`,
-                    rich: { n: { fontSize: narrow ? 11 : 12, color: k.ink, width: narrow ? 96 : 176, overflow: 'truncate' }, a: { fontSize: narrow ? 10 : 11, color: k.dim } },
+                    rich: { n: { lineHeight: 16, fontSize: narrow ? 11 : 12, color: k.ink, width: narrow ? 96 : 176, overflow: 'truncate' }, a: { lineHeight: 14, fontSize: narrow ? 10 : 11, color: k.dim } },
                     ...(r.node.depth < deepest && narrow ? { width: 60 } : {}),
                   },
                 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { amount, bars, decimal, money, periodAt, periodOf, sizes } from './costs'
+import { amount, bars, beside, decimal, money, periodAt, periodOf, sizes } from './costs'
 
 const at = (s: string) => Date.parse(s)
 
@@ -41,6 +41,18 @@ test('bars keep what is unknown, estimated and open apart', () => {
     { start: 20, end: 30, amount: -4, estimated: -4, completeness: 0.5, open: false },
     { start: 30, end: 40, amount: 0, estimated: 0, completeness: 1, open: true },
   ])
+})
+
+test('hours stand beside those of the same clock time, whatever the clock did', () => {
+  const hours = (from: string, n: number) => Array.from({ length: n }, (_, i) => ({ start: at(from) + i * 3_600_000, end: at(from) + (i + 1) * 3_600_000, amount: i, estimated: 0, completeness: 1, open: false }))
+  // 25 hours in Berlin beside the 24 of the day before.
+  const own = hours('2026-10-24T22:00:00Z', 25)
+  expect(beside(own, hours('2026-10-23T22:00:00Z', 24), 'Europe/Berlin').map((b) => b?.amount)).toEqual([0, 1, 2, 2, ...Array.from({ length: 21 }, (_, i) => i + 3)])
+  // 23 hours in spring leave one of the day before out, 24 beside 23 have one without.
+  const spring = hours('2026-03-28T23:00:00Z', 23)
+  const before = hours('2026-03-27T23:00:00Z', 24)
+  expect(beside(spring, before, 'Europe/Berlin').map((b) => b?.amount)).toEqual([0, 1, 3, ...Array.from({ length: 20 }, (_, i) => i + 4)])
+  expect(beside(before, spring, 'Europe/Berlin').filter((b) => b === undefined)).toHaveLength(1)
 })
 
 test('of a metered group the meter counts, with what its sensor knows', () => {

@@ -79,6 +79,34 @@ export function bars(w: Windows, metered: boolean, meter?: Windows): Bar[] {
   })
 }
 
+/**
+ * The windows of another period beside those of this one: of the same day
+ * and time of day, counted from the begin of each. Of an hour that comes
+ * twice both stand beside the one of the other period.
+ */
+export function beside(own: readonly Bar[], other: readonly Bar[], zone: string): (Bar | undefined)[] {
+  const long = (own[0]?.end ?? 0) - (own[0]?.start ?? 0) > 25 * 3_600_000
+  if (long) return own.map((_, i) => other[i])
+  const key = (list: readonly Bar[]) => {
+    const w = wallOf(list[0]?.start ?? 0, zone)
+    const first = Date.UTC(w.year, w.month - 1, w.day)
+    return (b: Bar) => {
+      const x = wallOf(b.start, zone)
+      const day = Math.round((Date.UTC(x.year, x.month - 1, x.day) - first) / 86_400_000)
+      // A day can begin at 01:00.
+      return b.end - b.start > 22 * 3_600_000 ? `${day}` : `${day} ${x.hour}:${x.minute}`
+    }
+  }
+  const theirs = key(other)
+  const known = new Map<string, Bar>()
+  for (const b of other) {
+    const k = theirs(b)
+    if (!known.has(k)) known.set(k, b)
+  }
+  const mine = key(own)
+  return own.map((b) => known.get(mine(b)))
+}
+
 /** An amount with a prefix where its unit has some: 12.3 kWh, 1,200 m³. */
 export function amount(v: number | null | undefined, unit: string, locale = chosen): string {
   if (/^(W|Wh|var|varh|VA|VAh|J)$/.test(unit)) return text(v, unit, locale)

@@ -16,7 +16,7 @@ import classes from '../costs/Costs.module.css'
 import { useModel } from '../data/model'
 import { useNow } from '../data/now'
 import { shareDown } from '../flow/Figures'
-import { amount, bars, periodAt, periodOf, sizes, type Period } from '../lib/costs'
+import { amount, bars, beside, periodAt, periodOf, sizes, type Period } from '../lib/costs'
 import { percent, signedPercent } from '../lib/format'
 import { language } from '../lib/locale'
 import { before } from '../lib/span'
@@ -106,6 +106,10 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
   const emitted = useQuery({ queryKey: ['costs', 'co2', ...key, period.from, period.to], queryFn: ({ signal }) => ask.bill(subject, 'location', period.from, period.to, signal), ...settings })
   const hasFactors = emitted.data !== undefined && emitted.data.currency !== ''
   const emissions = useQuery({ queryKey: ['costs', 'co2 windows', ...key, priced, period.from, period.to], queryFn: ({ signal }) => ask.costs(subject, 'location', priced, period.from, period.to, signal), enabled: hasFactors, ...settings })
+
+  const shown = energy.data?.bars
+  const then = past === undefined ? undefined : earlier.data?.bars
+  const others = useMemo(() => (shown && then ? beside(shown, then, zone) : undefined), [shown, then, zone])
 
   const r = report.data
   const unit = energy.data?.body.unit ?? 'Wh'
@@ -204,7 +208,7 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
         size={size}
         unit={unit}
         bars={energy.data?.bars ?? []}
-        other={past === undefined ? undefined : earlier.data?.bars}
+        other={others}
         otherName={other === 'year' ? t`A year before` : t`Period before`}
         asked={past === undefined ? [energy] : [energy, earlier]}
         until={said}
