@@ -46,20 +46,20 @@ test('a link works once', async ({ page, demo }) => {
 test('the chart has the last hour, and other groups can be chosen', async ({ page, demo }) => {
   const complaints = quiet(page)
   await signIn(page, demo)
-  const chart = page.getByTestId('chart')
+  const chart = page.getByTestId('chart').first()
   await expect.poll(async () => Number(await chart.getAttribute('data-points'))).toBeGreaterThan(2)
   await expect(chart.locator('canvas')).toBeVisible()
-  await expect(chart).toHaveAccessibleName(/over the last hour: now [\d.,]+/)
+  await expect(chart).toHaveAccessibleName(/^Power of .+: now [\d.,]+/)
 
   const rows = page.getByRole('treeitem', { level: 2 }).filter({ has: page.getByTestId('group-power') })
   const name = (await rows.first().locator('[class*=label]').textContent()) ?? ''
   await rows.first().click()
-  await expect(page.getByRole('heading', { level: 2, name, exact: true })).toBeVisible()
+  await expect(page.getByRole('heading', { level: 1, name, exact: true })).toBeVisible()
   await expect(rows.first()).toHaveAttribute('aria-selected', 'true')
   await expect(chart).toHaveAccessibleName(new RegExp(`Power of ${name}`))
   // The choice stands in the address.
   await page.reload()
-  await expect(page.getByRole('heading', { level: 2, name, exact: true })).toBeVisible()
+  await expect(page.getByRole('heading', { level: 1, name, exact: true })).toBeVisible()
   complaints()
 })
 
@@ -93,11 +93,11 @@ test('light, dark and phone look right', async ({ browser, demo }) => {
     const complaints = quiet(page)
     await signIn(page, demo)
     await expect(page.getByTestId('live-power')).toHaveText(/\d/)
-    await expect.poll(async () => Number(await page.getByTestId('chart').getAttribute('data-points'))).toBeGreaterThan(2)
+    await expect.poll(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points'))).toBeGreaterThan(2)
     await accessible(page)
     // Nothing sticks out sideways.
     expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
-    await page.screenshot({ path: `${shots}/${name}.png`, fullPage: name.startsWith('phone') })
+    await page.screenshot({ path: `${shots}/dashboard-${name}.png`, fullPage: name.startsWith('phone') })
     if (name === 'phone') {
       const nav = page.getByRole('navigation', { name: 'Main' })
       await expect(nav).toBeHidden()
@@ -109,6 +109,27 @@ test('light, dark and phone look right', async ({ browser, demo }) => {
     complaints()
     await context.close()
   }
+})
+
+test('everything about a group stands below each other', async ({ page, demo }) => {
+  const complaints = quiet(page)
+  await signIn(page, demo)
+  await expect(page.getByRole('img', { name: /^Shares of .+ now: .+ [kM]?W/ })).toBeVisible()
+  await expect(page.getByRole('list', { name: 'Sensors by state' })).toContainText('live')
+  const last = page.getByRole('heading', { level: 2, name: 'Who draws when' })
+  // What is below is made when somebody comes near it.
+  await expect(async () => {
+    await page.getByRole('heading', { level: 2 }).last().scrollIntoViewIfNeeded()
+    await expect(last).toBeVisible({ timeout: 500 })
+  }).toPass({ timeout: 30_000 })
+  for (const name of ['Energy', 'Peak of the month', 'Usual week', 'Running quarter of an hour', 'Usual day', 'Weekdays', 'How often which value']) {
+    await expect(page.getByRole('region', { name, exact: true })).toHaveAttribute('aria-busy', 'false')
+  }
+  await expect(page.getByTestId('forecast')).toHaveText(/\d/)
+  await expect(page.getByRole('alert')).toHaveCount(0)
+  await accessible(page)
+  await page.screenshot({ path: `${shots}/dashboard-whole.png`, fullPage: true })
+  complaints()
 })
 
 test('says when there is no stream, and when it is back', async ({ page, demo }) => {
@@ -125,10 +146,9 @@ test('says when there is no stream, and when it is back', async ({ page, demo })
 })
 
 test('what cannot be loaded says so in its place', async ({ page, demo }) => {
-  await page.route('**/range?*', (r) => r.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"status":503,"title":"x","detail":"the history is busy"}' }))
+  await page.route('**/groups/*/range?*', (r) => r.fulfill({ status: 503, contentType: 'application/problem+json', body: '{"status":503,"title":"x","detail":"the history is busy"}' }))
   await page.goto((/http:\/\/\S+once=\w+/.exec(await demo.run('user', 'link')) ?? [''])[0])
-  await expect(page.getByText('The last hour could not be loaded')).toBeVisible()
-  await expect(page.getByText('the history is busy')).toBeVisible()
+  await expect(page.getByRole('region', { name: 'Power over time' }).getByRole('alert')).toContainText('the history is busy')
   await expect(page.getByTestId('live-power')).toHaveText(/\d/)
 })
 

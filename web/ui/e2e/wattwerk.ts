@@ -21,6 +21,8 @@ const binary = process.env.PROGRAM ?? resolve(import.meta.dirname, '../../../bin
 
 interface Running {
   program: Program
+  /** Ends it and starts it again with the same data at the same address. The page notices when it is there. */
+  restart: () => Promise<void>
   stop: () => Promise<void>
 }
 
@@ -51,14 +53,26 @@ function output(child: ChildProcess, done: (text: string) => boolean): Promise<s
 export async function start(...args: string[]): Promise<Running> {
   const data = mkdtempSync(join(tmpdir(), 'wattwerk-e2e-'))
   const began = Date.now()
-  const child = spawn(binary, ['run', '--data', data, '--addr', '127.0.0.1:0', ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const launch = (addr: string) => spawn(binary, ['run', '--data', data, '--addr', addr, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let child = launch('127.0.0.1:0')
   const said = await output(child, (t) => /once=\w+/.test(t))
   const link = /http:\/\/\S+once=\w+/.exec(said)?.[0] ?? ''
   const password = /password\s+(\S+)/.exec(said)?.[1] ?? ''
   child.removeAllListeners('exit')
   child.stdout.resume()
   child.stderr.resume()
+  const end = () =>
+    new Promise<void>((resolve) => {
+      child.on('exit', () => resolve())
+      child.kill('SIGTERM')
+    })
   return {
+    restart: async () => {
+      await end()
+      child = launch(new URL(link).host)
+      child.stdout.resume()
+      child.stderr.resume()
+    },
     program: {
       url: link.replace(/\/login.*/, ''),
       link,
@@ -74,14 +88,10 @@ export async function start(...args: string[]): Promise<Running> {
           c.on('close', (code) => (code === 0 ? resolve(out.trim()) : reject(new Error(err))))
         }),
     },
-    stop: () =>
-      new Promise((resolve) => {
-        child.on('exit', () => {
-          rmSync(data, { recursive: true, force: true })
-          resolve()
-        })
-        child.kill('SIGTERM')
-      }),
+    stop: async () => {
+      await end()
+      rmSync(data, { recursive: true, force: true })
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 // One tile per hierarchy: its name and what it takes now.
 
+import { useLingui } from '@lingui/react/macro'
 import type { Known } from '../api/client'
 import type { Hierarchy } from '../api/generated/types.gen'
 import { useGroup } from '../api/live'
@@ -23,10 +24,11 @@ function Tile({ index, h, selected, onSelect }: { index: Index; h: Known<Hierarc
 }
 
 export function Tiles({ index, selected, onSelect }: { index: Index; selected: string; onSelect: (h: Known<Hierarchy>) => void }) {
+  const { t } = useLingui()
   const hs = index.model.hierarchies
   if (hs.length < 2) return null
   return (
-    <div className={classes.strip} role="group" aria-label="Hierarchies">
+    <div className={classes.strip} role="group" aria-label={t`Hierarchies`}>
       {hs.map((h) => (
         <Tile key={h.id} index={index} h={h} selected={h.id === selected} onSelect={() => onSelect(h)} />
       ))}

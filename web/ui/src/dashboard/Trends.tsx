@@ -1,5 +1,6 @@
 // The three arrows: the last hour, day and week against the one before.
 
+import { useLingui } from '@lingui/react/macro'
 import { Skeleton } from '@mantine/core'
 import { IconArrowRight, IconMinus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
@@ -7,18 +8,13 @@ import { api, type Column } from '../api/client'
 import { power, signedPercent } from '../lib/format'
 import classes from './Trends.module.css'
 
-const spans = [
-  { span: '1h', name: 'Hour', before: 'the hour before' },
-  { span: '1d', name: 'Day', before: 'the day before' },
-  { span: '1w', name: 'Week', before: 'the week before' },
-] as const
-
 /** Steep from 20 percent on. */
 function angle(change: number): number {
   return -Math.max(-1, Math.min(1, change / 0.2)) * 60
 }
 
-function Arrow({ group, column, span, name, before }: { group: string; column: Column } & (typeof spans)[number]) {
+function Arrow({ group, column, span, name, before }: { group: string; column: Column; span: '1h' | '1d' | '1w'; name: string; before: string }) {
+  const { t } = useLingui()
   const q = useQuery({
     queryKey: ['trend', group, column, span],
     queryFn: ({ signal }) => api.trend(group, column, span, signal),
@@ -29,7 +25,7 @@ function Arrow({ group, column, span, name, before }: { group: string; column: C
   const change = ratio === null ? null : ratio - 1
   const flat = change === null || Math.abs(change) < 0.005
   const colour = flat ? 'var(--ww-dim)' : change > 0 ? 'var(--ww-up)' : 'var(--ww-down)'
-  const said = change === null ? 'not known yet' : `${signedPercent(change)} against ${before}: ${power(q.data?.current)} after ${power(q.data?.before)}`
+  const said = change === null ? t`not known yet` : t`${signedPercent(change)} against ${before}: ${power(q.data?.current)} after ${power(q.data?.before)}`
   return (
     <div className={classes.arrow} title={said}>
       <dt>{name}</dt>
@@ -50,11 +46,12 @@ function Arrow({ group, column, span, name, before }: { group: string; column: C
 }
 
 export function Trends({ group, column }: { group: string; column: Column }) {
+  const { t } = useLingui()
   return (
-    <dl className={classes.row} aria-label="Mean power against the same time before">
-      {spans.map((s) => (
-        <Arrow key={s.span} group={group} column={column} {...s} />
-      ))}
+    <dl className={classes.row} aria-label={t`Mean power against the same time before`}>
+      <Arrow group={group} column={column} span="1h" name={t`Hour`} before={t`the hour before`} />
+      <Arrow group={group} column={column} span="1d" name={t`Day`} before={t`the day before`} />
+      <Arrow group={group} column={column} span="1w" name={t`Week`} before={t`the week before`} />
     </dl>
   )
 }

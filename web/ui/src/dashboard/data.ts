@@ -4,53 +4,8 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useState } from 'react'
 import { api, type Column } from '../api/client'
 import { live } from '../api/live'
-import { Meter, nothing, Series, type Columns } from '../lib/series'
+import { Meter } from '../lib/series'
 import { knownZone, startOfDay } from '../lib/zone'
-
-export const hour = 3_600_000
-const points = 720
-const step = hour / points
-
-export interface History {
-  columns: Columns
-  from: number
-  to: number
-  loading: boolean
-  error: Error | null
-  again: () => void
-}
-
-/** The last hour of a group, going on by itself. */
-export function useLastHour(hierarchy: string, group: string, column: Column, tick: number): History {
-  const q = useQuery({
-    queryKey: ['last-hour', hierarchy, group, column],
-    queryFn: async ({ signal }) => {
-      const to = Date.now()
-      return { range: await api.range(group, column, to - hour, to, points, signal), to }
-    },
-    staleTime: Infinity,
-    gcTime: 0,
-    retry: 1,
-  })
-  const [shown, setShown] = useState(() => ({ columns: nothing, to: Date.now() }))
-
-  useEffect(() => {
-    const s = new Series(step, Math.max(4 * step, 4 * tick))
-    if (q.data) s.load(q.data.range)
-    const take = () => {
-      const v = live.final(hierarchy, group)
-      if (v) {
-        s.add(v.t, v.power)
-        s.drop(v.t - hour - step)
-      }
-      setShown({ columns: s.columns(), to: Math.max(v?.t ?? 0, s.last, q.data?.to ?? 0) })
-    }
-    take()
-    return live.subscribe(`f\n${hierarchy}`, take)
-  }, [q.data, hierarchy, group, tick])
-
-  return { columns: shown.columns, from: shown.to - hour, to: shown.to, loading: q.isPending, error: q.error, again: () => void q.refetch() }
-}
 
 /** Energy since midnight in the zone, Wh, going on by itself; null when nothing is known. */
 export function useEnergyToday(hierarchy: string, group: string, column: Column, zoneName: string | undefined): { wh: number | null; loading: boolean; since: number } {

@@ -34,14 +34,17 @@ function useSettled(value: string): string {
   return settled
 }
 
+/** Stands for all groups; no identifier begins like this. */
+const all = '\t'
+
 const lines = (list: string) => (list === '' ? [] : list.split('\n'))
 
 /** Makes sure the stream brings these sensors and groups (undefined: all), and fetches what the sensors said last. */
 export function useFollowed(sensors: string[], groups: string[] | undefined): void {
   const wantedSensors = useSettled(sensors.join('\n'))
-  const wantedGroups = useSettled(groups?.join('\n') ?? '')
+  const wantedGroups = useSettled(groups?.join('\n') ?? all)
   useEffect(() => {
-    return live.follow({ sensors: lines(wantedSensors), groups: wantedGroups === '' ? undefined : lines(wantedGroups) })
+    return live.follow({ sensors: lines(wantedSensors), groups: wantedGroups === all ? undefined : lines(wantedGroups) })
   }, [wantedSensors, wantedGroups])
   useEffect(() => {
     const wanted = lines(wantedSensors)

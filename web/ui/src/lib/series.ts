@@ -13,8 +13,6 @@ export interface Columns {
   max: Column
 }
 
-export const nothing: Columns = { t: [], min: [], avg: [], max: [] }
-
 export class Series {
   private t: number[] = []
   private min: Column = []

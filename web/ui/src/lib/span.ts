@@ -73,7 +73,12 @@ export function calendar(unit: Unit, at: number, zone: string, n = 0): { from: n
 }
 
 /** What a span is compared with. */
-export type Before = 'previous' | 'week' | 'year'
+export const befores = ['previous', 'week', 'year'] as const
+export type Before = (typeof befores)[number]
+
+export function readBefore(s: string | undefined): Before | undefined {
+  return befores.find((k) => k === s)
+}
 
 /**
  * The stretch before that it is compared with: the one of equal length that

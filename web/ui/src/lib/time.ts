@@ -32,6 +32,8 @@ const styles = {
   year: { year: 'numeric' },
   /** 28 Nov 2026, 14:05 */
   moment: { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' },
+  /** 28/11/2026, 14:05:09.250: a reading in a table */
+  stamp: { day: '2-digit', month: '2-digit', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3 },
   /** 28 Nov 2026, 14:05:09 CET: where it must be beyond doubt */
   exact: { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
 } satisfies Record<string, Intl.DateTimeFormatOptions>

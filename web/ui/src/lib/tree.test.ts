@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { i18n } from '@lingui/core'
+import { beforeAll, describe, expect, it } from 'vitest'
 import type { Model } from '../api/client'
-import { duration, Index, maxAge, rows } from './tree'
+import { duration, find, Index, keysTo, maxAge, rows } from './tree'
 
 const model: Model = {
   sites: [{ id: 'kiel', name: 'Kiel', zone: 'Europe/Berlin' }, { id: 'home' }],
@@ -12,6 +13,8 @@ const model: Model = {
   ],
   hierarchies: [{ id: 'place', name: 'By place', site: 'kiel', root: 'dc' }, { id: 'cost', site: 'kiel', root: 'rack' }, { id: 'house', site: 'home', root: 'house' }],
 }
+
+beforeAll(() => i18n.loadAndActivate({ locale: 'en', messages: {} }))
 
 const shape = (rs: ReturnType<typeof rows>) => rs.map((r) => `${' '.repeat(r.level)}${r.kind} ${r.label} ${r.position}/${r.siblings}`)
 
@@ -70,4 +73,38 @@ it('reads durations', () => {
   expect(maxAge({})).toBe(180_000)
   expect(maxAge({ interval: '1s' })).toBe(3000)
   expect(maxAge({ maxAge: 'unlimited' })).toBe(Infinity)
+})
+
+describe('find', () => {
+  const index = new Index({ ...model, sensors: [...model.sensors, { id: 'spare', quantity: 'active_power' }] })
+  const found = (q: string) => {
+    const f = find(index, q)
+    return shape(rows(index, (_k, _l, g) => g === undefined || (f?.open.has(g) ?? true), f, true))
+  }
+
+  it('shows what fits, and the way to it', () => {
+    expect(found('server 1')).toEqual([
+      ' site Kiel 1/2', '  group By place 1/2', '   group rack 1/1', '    sensor Server 1 1/1', '  group rack 2/2', '    sensor Server 1 1/1'.replace('    ', '   '),
+      ' site home 2/2', '  group house 1/1', '   sensor Server 1 1/1',
+    ])
+  })
+
+  it('shows a group that fits with all that is in it', () => {
+    const f = find(index, 'rack')
+    expect(shape(rows(index, () => true, f))).toContain('    sensor s2 2/2')
+  })
+
+  it('shows what stands in no group', () => {
+    expect(found('SPARE')).toEqual([' loose In no group 1/1', '  sensor spare 1/1'])
+    expect(found('')).toContain(' loose In no group 3/3')
+    expect(find(index, '  ')).toBeUndefined()
+  })
+
+  it('knows the way to a group, and the place of a sensor', () => {
+    expect(keysTo(index, 'place', 'rack')).toEqual(['@kiel', '@kiel/place', '@kiel/place/rack'])
+    expect(rows(index, () => true).map((r) => r.key)).toEqual(expect.arrayContaining(keysTo(index, 'place', 'rack')))
+    expect(keysTo(index, 'place', 'house')).toEqual([])
+    expect(index.placeOf('s2')).toEqual({ hierarchy: 'place', group: 'rack' })
+    expect(index.placeOf('spare')).toBeUndefined()
+  })
 })

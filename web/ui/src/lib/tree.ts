@@ -1,6 +1,7 @@
 // The tree as rows: every hierarchy with its groups and sensors, in the order
 // of the model, only what is unfolded.
 
+import { t } from '@lingui/core/macro'
 import type { Known, Model } from '../api/client'
 import type { Hierarchy, Member, Sensor, Site } from '../api/generated/types.gen'
 
@@ -48,7 +49,12 @@ export interface UnaccountedRow extends Base {
   within: string
 }
 
-export type Row = SiteRow | GroupRow | SensorRow | UnaccountedRow
+/** Above the sensors that stand in no group. */
+export interface LooseRow extends Base {
+  kind: 'loose'
+}
+
+export type Row = SiteRow | GroupRow | SensorRow | UnaccountedRow | LooseRow
 
 export class Index {
   readonly groups
@@ -58,14 +64,37 @@ export class Index {
   readonly metered
   /** The group that each group is a member of; there is one at most. */
   private readonly above = new Map<string, string>()
+  /** The groups that each sensor is a member of. */
+  private readonly holders = new Map<string, string[]>()
   constructor(readonly model: Model) {
     this.groups = new Map(model.groups.map((g) => [g.id, g]))
     this.sensors = new Map(model.sensors.map((s) => [s.id, s]))
     this.sites = new Map(model.sites.map((s) => [s.id, s]))
     this.metered = new Set(model.groups.filter((g) => g.members?.some((m) => m.meter)).map((g) => g.id))
     for (const g of model.groups) {
-      for (const m of g.members ?? []) if (m.group !== undefined) this.above.set(m.group, g.id)
+      for (const m of g.members ?? []) {
+        if (m.group !== undefined) this.above.set(m.group, g.id)
+        if (m.sensor !== undefined) this.holders.set(m.sensor, [...(this.holders.get(m.sensor) ?? []), g.id])
+      }
     }
+  }
+
+  /** The groups that a sensor is a member of. */
+  groupsOf(sensor: string): readonly string[] {
+    return this.holders.get(sensor) ?? []
+  }
+
+  /** The group that a group is a member of. */
+  over(group: string): string | undefined {
+    return this.above.get(group)
+  }
+
+  /** Where a sensor stands; undefined when in no hierarchy. */
+  placeOf(sensor: string): { hierarchy: string; group: string } | undefined {
+    for (const group of this.groupsOf(sensor)) {
+      for (const h of this.model.hierarchies) if (this.path(h.id, group).length > 0) return { hierarchy: h.id, group }
+    }
+    return undefined
   }
 
   groupName(id: string): string {
@@ -92,26 +121,86 @@ export class Index {
   }
 }
 
-/** The rows to show, given which keys are unfolded. */
-export function rows(index: Index, isOpen: (key: string, level: number) => boolean): Row[] {
-  const out: Row[] = []
-  const hierarchies = index.model.hierarchies
-  const used = new Set(hierarchies.map((h) => h.site ?? ''))
-  // A row for each site helps when a site has several hierarchies; else it is one more to unfold.
-  const withSites = used.size > 1 && used.size < hierarchies.length
+/** What a search has found. */
+export interface Found {
+  /** Groups of which something is shown. */
+  groups: ReadonlySet<string>
+  sensors: ReadonlySet<string>
+  /** Groups that were found themselves: all that is in them is shown. */
+  whole: ReadonlySet<string>
+  /** Groups in which something else was found. */
+  open: ReadonlySet<string>
+}
 
-  const walk = (h: Known<Hierarchy>, id: string, at: Omit<GroupRow, 'kind' | 'hierarchy' | 'group' | 'open' | 'folds'>, above: Set<string>) => {
-    const members = index.groups.get(id)?.members ?? []
-    const open = members.length > 0 && isOpen(at.key, at.level)
+/** Looks for all words in names and identifiers; undefined when nothing is searched for. */
+export function find(index: Index, query: string): Found | undefined {
+  const words = query.toLowerCase().split(/\s+/).filter((w) => w !== '')
+  if (words.length === 0) return undefined
+  const fits = (...texts: (string | undefined)[]) => {
+    const all = texts.join(' ').toLowerCase()
+    return words.every((w) => all.includes(w))
+  }
+  const groups = new Set<string>()
+  const open = new Set<string>()
+  const up = (g: string | undefined) => {
+    for (; g !== undefined && !open.has(g); g = index.over(g)) {
+      groups.add(g)
+      open.add(g)
+    }
+  }
+  const roots = new Map(index.model.hierarchies.map((h) => [h.root, index.hierarchyName(h)]))
+  const whole = new Set(index.model.groups.filter((g) => fits(g.id, g.name, roots.get(g.id))).map((g) => g.id))
+  for (const g of whole) {
+    groups.add(g)
+    up(index.over(g))
+  }
+  const sensors = new Set<string>()
+  for (const s of index.model.sensors) {
+    if (!fits(s.id, s.name)) continue
+    sensors.add(s.id)
+    for (const g of index.groupsOf(s.id)) up(g)
+  }
+  return { groups, sensors, whole, open }
+}
+
+/** The keys of the rows on the way to a group of a hierarchy, itself included. */
+export function keysTo(index: Index, hierarchy: string, group: string): string[] {
+  const h = index.model.hierarchies.find((x) => x.id === hierarchy)
+  const way = index.path(hierarchy, group)
+  if (!h || way.length === 0) return []
+  const site = hasSites(index) ? `@${encodeURIComponent(h.site ?? '')}` : ''
+  let key = `${site}/${encodeURIComponent(h.id)}`
+  const out = site === '' ? [key] : [site, key]
+  for (const g of way.slice(1)) out.push((key += `/${encodeURIComponent(g)}`))
+  return out
+}
+
+/** A row for each site helps when a site has several hierarchies; else it is one more to unfold. */
+function hasSites(index: Index): boolean {
+  const used = new Set(index.model.hierarchies.map((h) => h.site ?? ''))
+  return used.size > 1 && used.size < index.model.hierarchies.length
+}
+
+/** The rows to show, given which keys are unfolded: of everything, or of what was found; with `loose`, sensors in no group too. */
+export function rows(index: Index, isOpen: (key: string, level: number, group?: string) => boolean, found?: Found, loose = false): Row[] {
+  const out: Row[] = []
+  const withSites = hasSites(index)
+  const hierarchies = found ? index.model.hierarchies.filter((h) => found.groups.has(h.root)) : index.model.hierarchies
+
+  const walk = (h: Known<Hierarchy>, id: string, at: Omit<GroupRow, 'kind' | 'hierarchy' | 'group' | 'open' | 'folds'>, above: Set<string>, seen: Found | undefined) => {
+    const within = seen?.whole.has(id) ? undefined : seen
+    const all = index.groups.get(id)?.members ?? []
+    const members = within ? all.filter((m) => (m.group !== undefined ? within.groups.has(m.group) : within.sensors.has(m.sensor ?? ''))) : all
+    const open = members.length > 0 && isOpen(at.key, at.level, id)
     out.push({ ...at, kind: 'group', hierarchy: h.id, group: id, open, folds: members.length > 0 })
     if (!open || above.has(id)) return
-    const metered = index.metered.has(id)
+    const metered = index.metered.has(id) && within === undefined
     const siblings = members.length + (metered ? 1 : 0)
     const inside = new Set(above).add(id)
     members.forEach((m: Member, i) => {
       const base = { parent: at.key, level: at.level + 1, position: i + 1, siblings, within: id, sign: m.sign === -1 ? -1 : 1, site: undefined }
       if (m.group !== undefined) {
-        walk(h, m.group, { ...base, key: `${at.key}/${encodeURIComponent(m.group)}`, label: index.groupName(m.group) }, inside)
+        walk(h, m.group, { ...base, key: `${at.key}/${encodeURIComponent(m.group)}`, label: index.groupName(m.group) }, inside, within)
       } else if (m.sensor !== undefined) {
         const sensor = index.sensor(m.sensor)
         out.push({
@@ -122,33 +211,50 @@ export function rows(index: Index, isOpen: (key: string, level: number) => boole
     })
     if (metered) {
       out.push({
-        kind: 'unaccounted', key: `${at.key}/?`, parent: at.key, label: 'Unaccounted', level: at.level + 1, position: siblings, siblings,
+        kind: 'unaccounted', key: `${at.key}/?`, parent: at.key, label: t`Unaccounted`, level: at.level + 1, position: siblings, siblings,
         hierarchy: h.id, within: id, open: false, folds: false,
       })
     }
   }
 
-  const top = (hs: Known<Hierarchy>[], level: number, parent: string) => {
+  const alone = loose ? index.model.sensors.filter((s) => index.groupsOf(s.id).length === 0 && (found?.sensors.has(s.id) ?? true)) : []
+  const extra = alone.length > 0 ? 1 : 0
+
+  const top = (hs: Known<Hierarchy>[], level: number, parent: string, more: number) => {
     hs.forEach((h, i) => {
       walk(h, h.root, {
-        key: `${parent}/${encodeURIComponent(h.id)}`, parent, label: index.hierarchyName(h), level, position: i + 1, siblings: hs.length, within: undefined, sign: 1,
+        key: `${parent}/${encodeURIComponent(h.id)}`, parent, label: index.hierarchyName(h), level, position: i + 1, siblings: hs.length + more, within: undefined, sign: 1,
         site: withSites || h.site === undefined ? undefined : (index.sites.get(h.site)?.name ?? h.site),
-      }, new Set())
+      }, new Set(), found)
     })
   }
 
-  if (!withSites) {
-    top(hierarchies, 1, '')
-    return out
+  let tops = hierarchies.length
+  if (withSites) {
+    const ids = [...new Set(hierarchies.map((h) => h.site ?? ''))]
+    tops = ids.length
+    ids.forEach((id, i) => {
+      const site = index.sites.get(id) ?? { id, name: id === '' ? t`Everywhere` : id }
+      const key = `@${encodeURIComponent(id)}`
+      const open = isOpen(key, 1)
+      out.push({ kind: 'site', key, parent: '', label: site.name ?? site.id, level: 1, position: i + 1, siblings: ids.length + extra, open, folds: true, site })
+      if (open) top(hierarchies.filter((h) => (h.site ?? '') === id), 2, key, 0)
+    })
+  } else {
+    top(hierarchies, 1, '', extra)
   }
-  const ids = [...used]
-  ids.forEach((id, i) => {
-    const site = index.sites.get(id) ?? { id, name: id === '' ? 'Everywhere' : id }
-    const key = `@${encodeURIComponent(id)}`
-    const open = isOpen(key, 1)
-    out.push({ kind: 'site', key, parent: '', label: site.name ?? site.id, level: 1, position: i + 1, siblings: ids.length, open, folds: true, site })
-    if (open) top(hierarchies.filter((h) => (h.site ?? '') === id), 2, key)
-  })
+  if (alone.length > 0) {
+    const open = isOpen('~', 1)
+    out.push({ kind: 'loose', key: '~', parent: '', label: t`In no group`, level: 1, position: tops + 1, siblings: tops + 1, open, folds: true })
+    if (open) {
+      alone.forEach((sensor, i) => {
+        out.push({
+          kind: 'sensor', key: `~/:${encodeURIComponent(sensor.id)}`, parent: '~', label: sensor.name ?? sensor.id, level: 2, position: i + 1, siblings: alone.length,
+          hierarchy: '', sensor, within: '', sign: 1, meter: false, open: false, folds: false,
+        })
+      })
+    }
+  }
   return out
 }
 

@@ -1,3 +1,4 @@
+import { Trans, useLingui } from '@lingui/react/macro'
 import { Alert, Button, Divider, PasswordInput, Skeleton, TextInput } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
@@ -7,15 +8,15 @@ import { api, ApiError } from '../api/client'
 import { Logo } from '../shell/Logo'
 import classes from './SignIn.module.css'
 
-const reasons: Partial<Record<string, string>> = {
-  link: 'This sign-in link was used already or has expired. Each works once, for 15 minutes.',
-  denied: 'The provider knows you, but you are in no group that may come in.',
-  provider: 'The sign-in provider did not answer as it should. Try again in a moment.',
-  error: 'Signing in went wrong. The log of the program says more.',
-  session: 'Your session has ended.',
-}
-
 export function SignIn() {
+  const { t } = useLingui()
+  const reasons: Partial<Record<string, string>> = {
+    link: t`This sign-in link was used already or has expired. Each works once, for 15 minutes.`,
+    denied: t`The provider knows you, but you are in no group that may come in.`,
+    provider: t`The sign-in provider did not answer as it should. Try again in a moment.`,
+    error: t`Signing in went wrong. The log of the program says more.`,
+    session: t`Your session has ended.`,
+  }
   const { why } = useSearch({ from: '/sign-in' })
   const navigate = useNavigate()
   const client = useQueryClient()
@@ -32,10 +33,10 @@ export function SignIn() {
   })
   const reason = login.error
     ? login.error instanceof ApiError && login.error.status === 401
-      ? 'The name or the password is wrong.'
+      ? t`The name or the password is wrong.`
       : login.error.message
     : ways.error
-      ? `The server does not answer: ${ways.error.message}`
+      ? t`The server does not answer: ${ways.error.message}`
       : why === undefined
         ? undefined
         : reasons[why]
@@ -47,7 +48,9 @@ export function SignIn() {
           <Logo size={44} />
           <h1>Wattwerk</h1>
         </div>
-        <p className={classes.claim}>Where the power goes, while it goes there.</p>
+        <p className={classes.claim}>
+          <Trans>Where the power goes, while it goes there.</Trans>
+        </p>
         <div aria-live="polite" className={classes.reason}>
           {reason !== undefined && (
             <Alert color={login.error || ways.error ? 'red' : 'yellow'} variant="light" icon={<IconAlertTriangle />}>
@@ -66,25 +69,27 @@ export function SignIn() {
                   login.mutate()
                 }}
               >
-                <TextInput label="Name" name="username" autoComplete="username" required withAsterisk={false} value={name} onChange={(e) => setName(e.currentTarget.value)} size="md" autoFocus />
-                <PasswordInput label="Password" name="password" autoComplete="current-password" required withAsterisk={false} value={password} onChange={(e) => setPassword(e.currentTarget.value)} size="md" mt="sm" />
+                <TextInput label={t`Name`} name="username" autoComplete="username" required withAsterisk={false} value={name} onChange={(e) => setName(e.currentTarget.value)} size="md" autoFocus />
+                <PasswordInput label={t`Password`} name="password" autoComplete="current-password" required withAsterisk={false} value={password} onChange={(e) => setPassword(e.currentTarget.value)} size="md" mt="sm" />
                 <Button type="submit" fullWidth size="md" mt="lg" loading={login.isPending}>
-                  Sign in
+                  <Trans>Sign in</Trans>
                 </Button>
               </form>
             )}
             {ways.data?.provider && (
               <>
-                {ways.data.passwords && <Divider label="or" my="md" />}
+                {ways.data.passwords && <Divider label={t`or`} my="md" />}
                 <Button component="a" href={ways.data.provider.path} fullWidth size="md" variant="default">
-                  Continue with {ways.data.provider.name}
+                  {t`Continue with ${ways.data.provider.name}`}
                 </Button>
               </>
             )}
           </>
         )}
         <p className={classes.hint}>
-          On the first start the program prints a password and a link that signs in. A new link: <code>wattwerk user link</code> on the machine.
+          <Trans>
+            On the first start the program prints a password and a link that signs in. A new link: <code>wattwerk user link</code> on the machine.
+          </Trans>
         </p>
       </div>
     </main>

@@ -1,15 +1,16 @@
 // The tree of everything, with live values. One row is reachable by Tab, the
 // arrow keys move (WAI-ARIA tree pattern). Only rows in sight are drawn.
 
+import { Trans, useLingui } from '@lingui/react/macro'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import {
-  IconAlertTriangle, IconBolt, IconBuilding, IconChevronRight, IconGauge, IconQuestionMark, IconSitemap,
+  IconAlertTriangle, IconBolt, IconBuilding, IconChevronRight, IconGauge, IconPlugConnectedX, IconQuestionMark, IconSitemap,
 } from '@tabler/icons-react'
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
 import { useGroup, useNewest, useSensor } from '../api/live'
-import { ago, percent, power, text, unitOf } from '../lib/format'
-import { maxAge, rows, type GroupRow, type Index, type Row, type SensorRow, type UnaccountedRow } from '../lib/tree'
 import { useFollowed } from '../data/model'
+import { ago, percent, power, text, unitOf } from '../lib/format'
+import { find, keysTo, maxAge, rows, type GroupRow, type Index, type Row, type SensorRow, type UnaccountedRow } from '../lib/tree'
 import classes from './Tree.module.css'
 
 const rowHeight = 40
@@ -20,11 +21,23 @@ const mostSensors = 200
 /** More groups are followed only while they are in sight. */
 const mostGroups = 500
 
-interface Props {
+export interface TreeProps {
   index: Index
+  /** Its name, for those who cannot see it. */
+  label: string
+  /** What is chosen: a group of a hierarchy, or a sensor in it. */
   hierarchy: string
   group: string
-  onSelect: (hierarchy: string, group: string) => void
+  sensor?: string | undefined
+  onGroup: (hierarchy: string, group: string) => void
+  /** A sensor was chosen; hierarchy and group are '' when it stands in none. */
+  onSensor: (hierarchy: string, group: string, sensor: string) => void
+  /** Shows only what has these words. */
+  query?: string
+  /** Shows sensors in no group too. */
+  loose?: boolean
+  /** Height at most, as CSS has it. */
+  height: string
 }
 
 function Share({ part, whole }: { part: number | null | undefined; whole: number | null | undefined }) {
@@ -54,7 +67,10 @@ function GroupCells({ row }: { row: GroupRow }) {
             <span className="ww-number">
               {v.count}/{v.total}
             </span>
-            <span className="ww-skip"> sensors known</span>
+            <span className="ww-skip">
+              {' '}
+              <Trans>sensors known</Trans>
+            </span>
           </>
         )}
       </span>
@@ -66,6 +82,7 @@ function GroupCells({ row }: { row: GroupRow }) {
 }
 
 function SensorCells({ row }: { row: SensorRow }) {
+  const { t } = useLingui()
   const v = useSensor(row.sensor.id)
   const whole = useGroup(row.hierarchy, row.within)
   const newest = useNewest()
@@ -81,14 +98,14 @@ function SensorCells({ row }: { row: SensorRow }) {
             <IconAlertTriangle size={14} aria-hidden="true" /> {ago(age)}
           </>
         ) : row.meter ? (
-          'meter'
+          t`meter`
         ) : row.sign < 0 ? (
-          'subtracted'
+          t`subtracted`
         ) : (
           ''
         )}
       </span>
-      <span className={`${classes.value ?? ''} ww-number ${stale ? (classes.stale ?? '') : ''}`}>{v ? text(v.value, unit) : '–'}</span>
+      <span className={`${classes.value ?? ''} ww-number ${stale ? (classes.stale ?? '') : ''}`}>{text(v?.value, unit)}</span>
     </>
   )
 }
@@ -103,7 +120,7 @@ function UnaccountedCells({ row }: { row: UnaccountedRow }) {
       <span className={`${classes.note ?? ''} ${negative ? (classes.warn ?? '') : ''}`}>
         {negative && (
           <>
-            <IconAlertTriangle size={14} aria-hidden="true" /> parts exceed meter
+            <IconAlertTriangle size={14} aria-hidden="true" /> <Trans>parts exceed meter</Trans>
           </>
         )}
       </span>
@@ -121,6 +138,8 @@ function Icon({ row }: { row: Row }) {
       return <IconSitemap {...props} />
     case 'sensor':
       return row.meter ? <IconGauge {...props} /> : <IconBolt {...props} />
+    case 'loose':
+      return <IconPlugConnectedX {...props} />
     case 'unaccounted':
       return <IconQuestionMark {...props} />
   }
@@ -131,17 +150,26 @@ function inSight(index: Index, chosen: string, drawn: (Row | undefined)[]): stri
   const out = new Set([chosen])
   for (const r of drawn) {
     if (r?.kind === 'group') out.add(r.group)
-    if (r && r.kind !== 'site' && r.within !== undefined) out.add(r.within)
+    if (r && r.kind !== 'site' && r.kind !== 'loose' && r.within !== undefined && r.within !== '') out.add(r.within)
   }
   for (const h of index.model.hierarchies) out.add(h.root)
   // Sorted, so that another order is no other wish.
   return [...out].slice(0, mostGroups).sort()
 }
 
-export function Tree({ index, hierarchy, group, onSelect }: Props) {
+export function Tree({ index, label, hierarchy, group, sensor, onGroup, onSensor, query = '', loose = false, height }: TreeProps) {
   const [folds, setFolds] = useState<ReadonlyMap<string, boolean>>(new Map())
   const big = index.model.groups.length + index.model.sensors.length > many
-  const list = useMemo(() => rows(index, (key, level) => folds.get(key) ?? (!big || level <= 2)), [index, folds, big])
+  const found = useMemo(() => find(index, query), [index, query])
+  // What is chosen is in sight, unless somebody folds it away. A group is there without what is in it.
+  const way = useMemo(() => {
+    const keys = keysTo(index, hierarchy, group)
+    return new Set(sensor === undefined ? keys.slice(0, -1) : keys)
+  }, [index, hierarchy, group, sensor])
+  const list = useMemo(
+    () => rows(index, (key, level, g) => folds.get(key) ?? (found ? g === undefined || found.open.has(g) : !big || level <= 2 || way.has(key)), found, loose),
+    [index, folds, big, found, way, loose],
+  )
   const [focus, setFocus] = useState<string>()
   const box = useRef<HTMLDivElement>(null)
   const follow = useRef(false)
@@ -175,10 +203,24 @@ export function Tree({ index, hierarchy, group, onSelect }: Props) {
     return () => cancelAnimationFrame(frame)
   }, [focused, virtual])
 
+  const isChosen = (r: Row) =>
+    r.kind === 'sensor' ? sensor === r.sensor.id && r.hierarchy === hierarchy && (r.within === group || r.within === '') : r.kind === 'group' && sensor === undefined && r.hierarchy === hierarchy && r.group === group
+  const chosen = list.findIndex(isChosen)
+  const shown = useRef('')
+  const choice = `${hierarchy}\n${group}\n${sensor ?? ''}`
+  useEffect(() => {
+    // Once for each choice; who scrolls away afterwards is left alone.
+    if (chosen < 0 || shown.current === choice) return
+    shown.current = choice
+    virtual.scrollToIndex(chosen)
+  }, [chosen, choice, virtual])
+
   const fold = (r: Row, open: boolean) => setFolds((old) => new Map(old).set(r.key, open))
   const choose = (r: Row) => {
-    if (r.kind === 'group') onSelect(r.hierarchy, r.group)
-    else if (r.kind === 'site') fold(r, !r.open)
+    shown.current = r.kind === 'group' ? `${r.hierarchy}\n${r.group}\n` : r.kind === 'sensor' ? `${r.hierarchy}\n${r.within}\n${r.sensor.id}` : shown.current
+    if (r.kind === 'group') onGroup(r.hierarchy, r.group)
+    else if (r.kind === 'sensor') onSensor(r.hierarchy, r.within, r.sensor.id)
+    else if (r.kind === 'site' || r.kind === 'loose') fold(r, !r.open)
   }
   const go = (i: number) => {
     const r = list[Math.max(0, Math.min(list.length - 1, i))]
@@ -212,21 +254,13 @@ export function Tree({ index, hierarchy, group, onSelect }: Props) {
   }
 
   return (
-    <section className={`ww-card ${classes.card ?? ''}`} aria-labelledby="tree-title">
-      <header className={classes.head}>
-        <h2 id="tree-title">Where it goes</h2>
-        <span className={classes.legend} aria-hidden="true">
-          <span>share</span>
-          <span>sensors</span>
-          <span>power</span>
-        </span>
-      </header>
-      <div ref={box} className={classes.box} role="tree" aria-labelledby="tree-title" onKeyDown={keys} style={{ maxHeight: 'min(34rem, 70vh)' }}>
+    <div className={classes.frame}>
+      <div ref={box} className={classes.box} role="tree" aria-label={label} onKeyDown={keys} style={{ maxHeight: height }}>
         <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
           {items.map((item) => {
             const r = list[item.index]
             if (!r) return null
-            const selected = r.kind === 'group' && r.hierarchy === hierarchy && r.group === group
+            const selected = isChosen(r)
             return (
               <div
                 key={item.key}
@@ -273,6 +307,23 @@ export function Tree({ index, hierarchy, group, onSelect }: Props) {
           })}
         </div>
       </div>
-    </section>
+    </div>
+  )
+}
+
+/** What stands in the columns of the tree. */
+export function TreeLegend() {
+  return (
+    <span className={classes.legend} aria-hidden="true">
+      <span>
+        <Trans>share</Trans>
+      </span>
+      <span>
+        <Trans>sensors</Trans>
+      </span>
+      <span>
+        <Trans>power</Trans>
+      </span>
+    </span>
   )
 }

@@ -1,0 +1,80 @@
+import { accessible, expect, quiet, signIn, start, test } from './wattwerk'
+
+const shots = 'test-results'
+
+test('a sensor is found, chosen, and goes on by itself', async ({ page, demo }) => {
+  const complaints = quiet(page)
+  await signIn(page, demo)
+  await page.getByRole('link', { name: 'Sensors', exact: true }).click()
+  const tree = page.getByRole('tree', { name: 'Sensors and groups' })
+  await expect(tree).toBeVisible()
+
+  // A sensor of the tree, whichever is the first.
+  const model = (await (await page.request.get(`${demo.url}/api/v1/model`)).json()) as { sensors: { id: string; name?: string; quantity: string }[] }
+  const sensor = model.sensors.find((s) => s.quantity === 'active_power')
+  const name = sensor?.name ?? sensor?.id ?? ''
+  await page.getByRole('searchbox', { name: 'Search sensors and groups' }).fill(name)
+  await tree.getByRole('treeitem', { name }).last().click()
+  await expect(page.getByRole('heading', { level: 1, name, exact: true })).toBeVisible()
+  await expect(page.getByTestId('sensor-state')).toContainText('live')
+  const value = page.getByTestId('sensor-value')
+  await expect(value).toHaveText(/\d/)
+  const before = await value.textContent()
+  await expect.poll(() => value.textContent(), { message: 'the value stands still', timeout: 30_000 }).not.toBe(before)
+
+  // Its readings, newest first, with what comes.
+  const table = page.getByRole('table', { name: 'Readings, newest first' })
+  await table.scrollIntoViewIfNeeded()
+  await expect(table.getByRole('row').nth(1)).toContainText(/\d/)
+  const newest = await table.getByRole('row').nth(1).textContent()
+  await expect.poll(() => table.getByRole('row').nth(1).textContent(), { message: 'no newer reading comes', timeout: 30_000 }).not.toBe(newest)
+
+  // A link shows the same.
+  await page.reload()
+  await expect(page.getByRole('heading', { level: 1, name, exact: true })).toBeVisible()
+  await expect(page.getByTestId('sensor-value')).toHaveText(/\d/)
+  complaints()
+})
+
+test('after a restart of the program values go on', async ({ page }) => {
+  const own = await start('--demo')
+  try {
+    await signIn(page, own.program)
+    await page.getByRole('link', { name: 'Sensors', exact: true }).click()
+    await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+    await own.restart()
+    await expect(page.getByTestId('connection')).toHaveText('Live', { timeout: 45_000 })
+    const value = page.getByTestId('live-power')
+    const before = await value.textContent()
+    await expect.poll(() => value.textContent(), { message: 'the value stands still', timeout: 45_000 }).not.toBe(before)
+  } finally {
+    await own.stop()
+  }
+})
+
+test('the page of a sensor: light, dark and phone', async ({ browser, demo }) => {
+  for (const [name, options] of [
+    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
+    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
+    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+  ] as const) {
+    const context = await browser.newContext({ ...options, locale: 'en-GB' })
+    const page = await context.newPage()
+    const complaints = quiet(page)
+    await signIn(page, demo)
+    const model = (await (await page.request.get(`${demo.url}/api/v1/model`)).json()) as { sensors: { id: string }[] }
+    await page.goto(`${demo.url}/#/sensors?s=${encodeURIComponent(model.sensors[0]?.id ?? '')}`)
+    await expect(page.getByTestId('sensor-value')).toHaveText(/\d/)
+    await expect.poll(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points'))).toBeGreaterThan(1)
+    await accessible(page)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await page.screenshot({ path: `${shots}/sensors-${name}.png`, fullPage: true })
+    if (name === 'phone') {
+      await page.getByRole('button', { name: 'Choose', exact: true }).click()
+      await expect(page.getByRole('tree', { name: 'Sensors and groups' })).toBeVisible()
+      await accessible(page)
+    }
+    complaints()
+    await context.close()
+  }
+})

@@ -1,0 +1,68 @@
+// What each member of a group takes now, from the live stream.
+
+import { useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo, useState } from 'react'
+import { composition } from '../api/dashboard'
+import { live } from '../api/live'
+import { useFollowed } from '../data/model'
+import type { Share } from '../lib/shares'
+import { maxAge, type Index } from '../lib/tree'
+
+/** More sensors of one group are not followed one by one. */
+const mostFollowed = 200
+/** How often it is drawn anew at most, ms. */
+const pace = 900
+
+export interface Members {
+  list: Share[]
+  /** Null when not known, undefined when the group has no meter. */
+  unaccounted: number | null | undefined
+  /** What the shares are of. */
+  whole: number | null
+}
+
+/** The members of a group with the signs by which they count; its meter is none of them. */
+export function useMembers(index: Index, hierarchy: string, group: string): Members {
+  const members = useMemo(() => (index.groups.get(group)?.members ?? []).filter((m) => m.meter !== true), [index, group])
+  const sensors = useMemo(() => members.flatMap((m) => (m.sensor === undefined ? [] : [m.sensor])), [members])
+  const followed = sensors.length <= mostFollowed
+  const groups = useMemo(() => [group, ...members.flatMap((m) => (m.group === undefined ? [] : [m.group]))], [members, group])
+  useFollowed(followed ? sensors : [], groups)
+
+  const asked = useQuery({ queryKey: ['members-now', group], queryFn: ({ signal }) => composition(group, signal), enabled: !followed, refetchInterval: 10_000 })
+  const parts = useMemo(() => new Map((asked.data?.parts ?? []).map((p) => [`${p.kind} ${p.id}`, p.value])), [asked.data])
+  const metered = index.metered.has(group)
+
+  const read = useMemo(() => {
+    return (): Members => {
+      const now = live.newest === 0 ? Date.now() : live.newest
+      const list = members.map((m): Share => {
+        const sign = m.sign === -1 ? -1 : 1
+        if (m.group !== undefined) {
+          const v = live.group(hierarchy, m.group)?.power ?? null
+          return { id: m.group, kind: 'group', label: index.groupName(m.group), value: v === null ? null : v * sign }
+        }
+        const s = index.sensor(m.sensor ?? '')
+        const v = followed ? live.sensor(s.id) : undefined
+        const value = followed ? (v === undefined || now - v.t > maxAge(s) ? null : v.value) : (parts.get(`sensor ${s.id}`) ?? null)
+        return { id: s.id, kind: 'sensor', label: s.name ?? s.id, value: value === null ? null : value * sign }
+      })
+      const whole = live.group(hierarchy, group)
+      return { list, unaccounted: metered ? (whole?.unaccounted ?? null) : undefined, whole: whole?.power ?? null }
+    }
+  }, [index, members, hierarchy, group, followed, parts, metered])
+
+  const [shown, setShown] = useState(read)
+  useEffect(() => {
+    let last = 0
+    const show = () => {
+      const now = Date.now()
+      if (now - last < pace) return
+      last = now
+      setShown(read())
+    }
+    show()
+    return live.subscribe(`h\n${hierarchy}`, show)
+  }, [read, hierarchy])
+  return shown
+}

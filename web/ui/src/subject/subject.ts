@@ -1,0 +1,54 @@
+// What the charts of a page are about: one sensor, or one group.
+
+import type { Column, Known } from '../api/client'
+import type { Hierarchy } from '../api/generated/types.gen'
+import type { Source } from '../data/series'
+import { unitOf } from '../lib/format'
+import { duration, maxAge, type Index } from '../lib/tree'
+import { knownZone } from '../lib/zone'
+
+interface Common {
+  id: string
+  label: string
+  /** Coherent unit of its values. */
+  unit: string
+  /** Zone of its site. */
+  zone: string
+  /** Values further apart than this are not joined, ms. */
+  gap: number
+  /** Its values are counter readings. */
+  counter: boolean
+}
+
+export type Subject = (Common & { kind: 'group'; hierarchy: string; column: Column }) | (Common & { kind: 'sensor' })
+
+export const keyOf = (s: Subject) => (s.kind === 'group' ? `g\t${s.hierarchy}\t${s.id}\t${s.column}` : `s\t${s.id}`)
+
+/** Where the lines of a chart come from. */
+export const sourceOf = (s: Subject): Source =>
+  s.kind === 'group'
+    ? { kind: 'group', hierarchy: s.hierarchy, id: s.id, column: s.column, label: s.label, unit: s.unit, gap: s.gap }
+    : { kind: 'sensor', id: s.id, label: s.label, unit: s.unit, gap: s.gap }
+
+export function groupSubject(index: Index, h: Known<Hierarchy>, group: string): Subject {
+  return {
+    kind: 'group', hierarchy: h.id, id: group, column: index.metered.has(group) ? 'meter' : 'sum', unit: 'W', counter: false,
+    label: group === h.root ? index.hierarchyName(h) : index.groupName(group),
+    zone: knownZone(h.site === undefined ? undefined : index.sites.get(h.site)?.zone),
+    gap: 4 * (duration(h.tick) ?? 1000),
+  }
+}
+
+export function sensorSubject(index: Index, id: string): Subject {
+  const s = index.sensor(id)
+  const age = maxAge(s)
+  return {
+    kind: 'sensor', id, label: s.name ?? id, unit: unitOf(s.quantity),
+    zone: knownZone(s.site === undefined ? undefined : index.sites.get(s.site)?.zone),
+    gap: Number.isFinite(age) ? age : 86_400_000,
+    counter: s.kind === 'counter' || (s.kind === undefined && counted.has(s.quantity)),
+  }
+}
+
+/** Quantities whose sensors are counters unless they say otherwise. */
+const counted = new Set(['energy', 'reactive_energy', 'apparent_energy', 'volume'])
