@@ -67,7 +67,7 @@ export function Interventions({ subject, may }: { subject: Subject; may: boolean
   const { zone, unit } = subject
   const kinds: Record<Intervention['kind'], string> = {
     exclude: t`left out`, replace: t`replaced`, interpolate: t`interpolated`, ignore: t`reading ignored`, accept: t`difference accepted`, reset: t`began anew`,
-    rollover: t`turned over`, rise: t`rose by a stated amount`,
+    rollover: t`turned over`, rise: t`rose by a stated amount`, reading: t`reading entered`, figure: t`amount entered`,
   }
   const undo = useMutation({
     mutationFn: (i: Intervention) => undoIntervention(i.id, why.trim()),
