@@ -3,6 +3,7 @@ import { accessible, expect, quiet, signIn, start, test } from './wattwerk'
 const shots = 'test-results'
 
 test('a sensor is found, chosen, and goes on by itself', async ({ page, demo }) => {
+  test.setTimeout(180_000)
   const complaints = quiet(page)
   await signIn(page, demo)
   await page.getByRole('link', { name: 'Sensors', exact: true }).click()
@@ -37,6 +38,7 @@ test('a sensor is found, chosen, and goes on by itself', async ({ page, demo }) 
 })
 
 test('after a restart of the program values go on', async ({ page }) => {
+  test.setTimeout(180_000)
   const own = await start('--demo')
   try {
     await signIn(page, own.program)
@@ -53,6 +55,7 @@ test('after a restart of the program values go on', async ({ page }) => {
 })
 
 test('the page of a sensor: light, dark and phone', async ({ browser, demo }) => {
+  test.setTimeout(180_000)
   for (const [name, options] of [
     ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
     ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
