@@ -4,7 +4,7 @@ import { useLingui } from '@lingui/react/macro'
 import { Button, Code, Select, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { DeadLetter } from '../api/generated/types.gen'
+import type { Letter } from '../api/generated/types.gen'
 import { deadLetters, intake, offerAgain } from '../api/system'
 import { ago } from '../lib/format'
 import { time } from '../lib/time'
@@ -58,7 +58,7 @@ function Letters({ zone }: { zone: string }) {
   const [q, setQ] = useState('')
   const asked = useQuery({ queryKey: ['dead-letters', limit], queryFn: ({ signal }) => deadLetters(limit, signal), refetchInterval: 15_000 })
   const retry = useMutation({
-    mutationFn: (l: DeadLetter) => offerAgain(again(l)),
+    mutationFn: (l: Letter) => offerAgain(again(l)),
     onSuccess: () => tell({ title: t`Taken`, message: t`What was refused has now been stored.` }),
     onError: (e) => tell({ bad: true, title: t`Refused again`, message: e.message }),
     onSettled: () => Promise.all([client.invalidateQueries({ queryKey: ['dead-letters'] }), client.invalidateQueries({ queryKey: ['intake'] })]),

@@ -1,7 +1,7 @@
 // Which dead letters can be offered again from the page: those that came as
 // JSON in the form that needs no mapping, and are kept whole.
 
-import type { DeadLetter } from '../api/generated/types.gen'
+import type { Letter } from '../api/generated/types.gen'
 
 /** As many characters of what was offered are kept; what has so many may have been cut. */
 const kept = 2000
@@ -9,7 +9,7 @@ const kept = 2000
 const isReading = (x: unknown) => typeof x === 'object' && x !== null && 'sensor' in x && 'value' in x
 
 /** What to offer, or undefined. */
-export function again(l: Pick<DeadLetter, 'source' | 'sample'>): unknown {
+export function again(l: Pick<Letter, 'source' | 'sample'>): unknown {
   if (l.source !== 'json' || l.sample === undefined || l.sample.length >= kept) return undefined
   try {
     const body = JSON.parse(l.sample) as unknown
