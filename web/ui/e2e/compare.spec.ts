@@ -6,6 +6,8 @@ const days = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-28T00:00:
 const points = (page: Page, n: number) => async () => Number((await page.getByTestId('chart').nth(n).getAttribute('data-points')) ?? 0)
 
 test('series are chosen by the keyboard, compared with before, and a link shows the same', async ({ page, context, works }) => {
+  // Two pages and a look for hindrances, on a machine that may be slow.
+  test.slow()
   const complaints = quiet(page)
   await signIn(page, works)
   await page.goto(`${works.url}/#/compare?c=c.soven&${days}`)

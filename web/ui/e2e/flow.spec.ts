@@ -60,6 +60,8 @@ test('says when there is nothing to show', async ({ page, works }) => {
 })
 
 test('the flow looks right in light, dark and on a phone', async ({ browser, works }) => {
+  // Three signings-in and three looks for hindrances, on a machine that may be slow.
+  test.slow()
   for (const [name, options] of [
     ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
     ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
