@@ -1,20 +1,20 @@
 import { accessible, expect, quiet, signIn, test } from './wattwerk'
 
-test('from nothing to a first live value', async ({ page, empty, request }) => {
+test('from nothing to a first live value', async ({ page, fresh, request }) => {
   const complaints = quiet(page)
-  await page.goto(empty.url)
+  await page.goto(fresh.url)
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
   await accessible(page)
   await page.screenshot({ path: 'test-results/sign-in.png' })
-  await signIn(page, empty)
+  await signIn(page, fresh)
   await expect(page.getByRole('heading', { name: 'Nothing measures yet' })).toBeVisible()
   await accessible(page)
   await page.screenshot({ path: 'test-results/empty.png' })
 
   // What the line on the page does.
-  await expect(page.getByText('curl ')).toContainText(`${empty.url}/api/v1/ingest/json`)
+  await expect(page.getByText('curl ')).toContainText(`${fresh.url}/api/v1/ingest/json`)
   const send = async (sensor: string, value: number) => {
-    const res = await request.post(`${empty.url}/api/v1/ingest/json`, { data: { sensor, value } })
+    const res = await request.post(`${fresh.url}/api/v1/ingest/json`, { data: { sensor, value } })
     expect(res.ok(), await res.text()).toBe(true)
   }
   await send('kettle', 1800)

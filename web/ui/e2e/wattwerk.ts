@@ -95,8 +95,14 @@ export async function start(...args: string[]): Promise<Running> {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- the type of "nothing more"
-export const test = base.extend<{}, { demo: Program; empty: Program }>({
+export const test = base.extend<{ fresh: Program }, { demo: Program; empty: Program }>({
+  // One of its own, in which nothing was ever done.
+  // eslint-disable-next-line no-empty-pattern -- Playwright reads the names from here
+  fresh: async ({}, use) => {
+    const r = await start()
+    await use(r.program)
+    await r.stop()
+  },
   // One program for all tests of a file; each context signs in anew.
   demo: [
     // eslint-disable-next-line no-empty-pattern -- Playwright reads the names from here

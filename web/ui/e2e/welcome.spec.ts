@@ -4,10 +4,10 @@ import { accessible, expect, quiet, signIn, test } from './wattwerk'
 
 const shots = 'test-results'
 
-test('from an empty dashboard to a value that moves', async ({ page, empty }) => {
+test('from an empty dashboard to a value that moves', async ({ page, fresh }) => {
   test.setTimeout(180_000)
   const complaints = quiet(page)
-  await signIn(page, empty)
+  await signIn(page, fresh)
   await page.getByRole('link', { name: 'Step by step' }).click()
   await expect(page.getByRole('heading', { name: 'Welcome' })).toBeVisible()
   await page.getByLabel('Name of the site').fill('Plant Kiel')
