@@ -245,7 +245,7 @@ func BenchmarkStatistics(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer s.Close() //nolint:errcheck // it is thrown away
+	defer s.Close()
 	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	random := rand.New(rand.NewPCG(1, 2))
 	var ids []int64
