@@ -293,7 +293,7 @@ func TestRangeShowsGaps(t *testing.T) {
 		"/api/v1/sensors/s1/distribution?buckets=-1":   422,
 		"/api/v1/sensors/temp/energy":                  422,
 		"/api/v1/groups/nobody/composition":            404,
-		"/api/v1/sensors/s1/export?format=xlsx":        422,
+		"/api/v1/sensors/s1/export?format=docx":        422,
 		"/api/v1/sensors/nobody/latest":                404,
 		"/api/v1/sensors/s1/range?from=now-1h&to=now1": 422,
 	} {

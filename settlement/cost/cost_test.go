@@ -184,7 +184,7 @@ func TestFaultsAtOnce(t *testing.T) {
 	w.refuses(422, "unknown field", "PUT", "tariffs/home", yamlType, "currency: EUR\nprice: 3\n")
 	w.refuses(422, "is put at", "PUT", "tariffs/home", yamlType, "id: other\n"+flat)
 	w.refuses(415, "json or application/yaml", "PUT", "tariffs/home", "text/csv", flat)
-	w.refuses(400, "not a revision in quotes", "PUT", "tariffs/home", yamlType, flat, "If-Match", "3")
+	w.refuses(400, "not a version in quotes", "PUT", "tariffs/home", yamlType, flat, "If-Match", "3")
 	w.refuses(422, "begins before the one above it ends", "POST", "prices/spot", "", `{"quotes":[{"from":"2026-01-01T00:00:00Z","to":"2026-01-01T01:00:00Z","value":"1"},{"from":"2026-01-01T00:30:00Z","to":"2026-01-01T01:00:00Z","value":"1"}]}`)
 	w.refuses(422, "the step is", "POST", "prices/spot", "", `{"from":"2026-01-01T00:00:00Z","step":"7m","values":["1"]}`)
 	w.refuses(404, "no sensor nobody", "POST", "costs/assignments", "", `{"sensor":"nobody","tariff":"home","from":"2026-03-01"}`)
