@@ -103,18 +103,19 @@ func (g *Guests) share(w http.ResponseWriter, r *http.Request) (done bool) {
 
 // single takes out slashes that follow one another in the paths of interfaces:
 // reverse proxies that join addresses make them, and a redirect to the right
-// path would name one that is not the proxy's.
+// path would name one that is not the proxy's. Slashes that are written %2F
+// belong to a name and stay.
 func single(r *http.Request) *http.Request {
-	if !strings.Contains(r.URL.Path, "//") || !isAPI("/"+strings.TrimLeft(r.URL.Path, "/")) {
+	path := r.URL.EscapedPath()
+	if !strings.Contains(path, "//") || !isAPI("/"+strings.TrimLeft(r.URL.Path, "/")) {
 		return r
 	}
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
 	u := *r.URL
-	for strings.Contains(u.Path, "//") {
-		u.Path = strings.ReplaceAll(u.Path, "//", "/")
-	}
-	for strings.Contains(u.RawPath, "//") {
-		u.RawPath = strings.ReplaceAll(u.RawPath, "//", "/")
-	}
+	u.RawPath = path
+	u.Path, _ = url.PathUnescape(path) // it was escaped well before
 	out := r.WithContext(r.Context())
 	out.URL = &u
 	return out

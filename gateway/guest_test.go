@@ -119,7 +119,7 @@ func TestSlashes(t *testing.T) {
 	w := start(t, func(o *Options) { o.BasePath = "/wattwerk" }, guests(Guests{Anonymous: GuestsAnybody}))
 	for path, want := range map[string]string{
 		"/api/guest//sensor/a": "/api/guest/sensor/a", "//api/guest///a//b?c=//d": "/api/guest/a/b", "/wattwerk/api//guest/x": "/api/guest/x",
-		"/api/guest//a%2Fb": "/api/guest/a/b",
+		"/api/guest//a%2Fb": "/api/guest/a/b", "/api/guest//a%2F%2Fb": "/api/guest/a//b", "/api/guest/a%2F%2Fb": "/api/guest/a//b", "/api/guest/%2F/%2F%2f//b": "/api/guest//////b",
 	} {
 		if a := w.do(t, nil, "GET", path, ""); a.StatusCode != 200 || a.body != "anonymous [read] "+want {
 			t.Errorf("%s answers %d %s", path, a.StatusCode, a.body)
