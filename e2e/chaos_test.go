@@ -88,6 +88,7 @@ func TestChaos(t *testing.T) {
 	t.Logf("%d records were acknowledged in %v: %.0f/s, in the best ten seconds %.0f/s, of %.0f/s offered", records, took.Round(time.Second),
 		float64(records)/took.Seconds(), f.best(), float64(x.senders*x.each)/x.pace.Seconds())
 	began = time.Now()
+	defer f.lost(s, done)
 	var right sync.Map
 	var history []*process
 	for _, v := range s.called("history") {

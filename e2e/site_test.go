@@ -192,7 +192,7 @@ func (s *site) well() {
 	}
 }
 
-func tail(log string) string { return log[max(0, len(log)-6000):] }
+func tail(log string) string { return log[max(0, len(log)-12000):] }
 
 // says prints what the services said last when the test has failed, and lets
 // them end.
