@@ -157,7 +157,7 @@ func (s *Service) tidy(ctx context.Context, number int, old, now uint64, all boo
 // unstored is before every tick.
 const unstored record.Millis = -1 << 62
 
-// lastTick is the newest tick of a hierarchy that is stored.
+// lastTick is the time up to which all ticks of a hierarchy are stored.
 func (s *Service) lastTick(ctx context.Context, h model.HierarchyID) (record.Millis, error) {
 	data, _, err := s.opts.Bus.LastAggregates(ctx, string(h))
 	if err != nil || data == nil {
@@ -167,7 +167,7 @@ func (s *Service) lastTick(ctx context.Context, h model.HierarchyID) (record.Mil
 	if err := t.Decode(data); err != nil || len(t.Ticks) == 0 {
 		return unstored, err
 	}
-	return t.Ticks[len(t.Ticks)-1].Time, nil
+	return t.Told(), nil
 }
 
 // trim removes ticks that history has on disk, of hierarchies whose combiner is

@@ -25,7 +25,9 @@
 // from the partial results that are kept until their ticks are stored. Two
 // owners of one partition tell the same partial results, which count once; of
 // two combiners only one can store a tick, because each write names the one
-// before it. So a moment with two owners changes nothing.
+// before it. So a moment with two owners changes nothing. A tick that is told in several
+// messages may be stored in part when its combiner ends; the next one stores the
+// rest.
 //
 // The rules of ticks are in package tick; here are the goroutines around them.
 package aggregate

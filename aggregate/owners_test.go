@@ -98,6 +98,14 @@ type crew struct {
 const crewPartitions = 4
 
 func newCrew(t *testing.T, n int) *crew {
+	t.Helper()
+	return newWideCrew(t, n, 0, nil)
+}
+
+// newWideCrew has its services tell ticks in messages of so many groups, and
+// hands each to prepare before it runs.
+func newWideCrew(t *testing.T, n, widest int, prepare func(who int, s *Service)) *crew {
+	t.Helper()
 	// Others can be on this bus, so partial sums are kept on the disk.
 	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: crewPartitions, MinFree: 1, NoSync: true, Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -124,11 +132,14 @@ func newCrew(t *testing.T, n int) *crew {
 	if _, err := c.catalog.Commit(t.Context(), catalog.Change{Patch: model.Diff(m.Document(), c.doc), Who: "test"}); err != nil {
 		t.Fatal(err)
 	}
-	for range n {
+	for who := range n {
 		h := newHands()
-		s, err := New(Options{Bus: b, Catalog: c.catalog, Share: h.share, Checkpoint: 20 * time.Millisecond})
+		s, err := New(Options{Bus: b, Catalog: c.catalog, Share: h.share, Checkpoint: 20 * time.Millisecond, Widest: widest})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if prepare != nil {
+			prepare(who, s)
 		}
 		c.hands, c.services = append(c.hands, h), append(c.services, s)
 		all.Go(func() {

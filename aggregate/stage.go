@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,8 +27,42 @@ type stage struct {
 	seq       uint64        // newest message of the partials taken
 
 	// Used by the owner's goroutine alone.
-	last    map[string]uint64 // position of what is stored last, by hierarchy
+	last    map[string]mark // what is stored last, by hierarchy
 	trimmed time.Time
+}
+
+// mark is the newest message of a hierarchy that is stored.
+type mark struct {
+	seq  uint64
+	told record.Millis // [record.Ticks.Told] of it
+
+	// Of a part that others are to follow; empty when there is none.
+	until       record.Millis // its newest tick
+	part, parts uint32
+	groups      []string // which it tells of
+	sensors     []record.SensorID
+}
+
+// markOf is the mark of a message at a position.
+func markOf(t *record.Ticks, seq uint64) mark {
+	m := mark{seq: seq, told: t.Told()}
+	if newest := t.Ticks[len(t.Ticks)-1].Time; m.told < newest {
+		m.until, m.part, m.parts, m.groups, m.sensors = newest, t.Part, t.Parts, t.Groups, t.Sensors
+	}
+	return m
+}
+
+// has tells whether a tick of one of the parts is stored. Parts that were cut in
+// another way are told again, all of them: a reader keeps what it has.
+func (m *mark) has(k record.Millis, parts []*record.Ticks, number int) bool {
+	if k <= m.told {
+		return true
+	}
+	if m.parts == 0 || k > m.until || int(m.parts) != len(parts) || number > int(m.part) {
+		return false
+	}
+	same := parts[m.part]
+	return slices.Equal(same.Groups, m.groups) && slices.Equal(same.Sensors, m.sensors)
 }
 
 func (x *stage) setRevision(r uint64) {
@@ -42,7 +75,7 @@ func (x *stage) setRevision(r uint64) {
 
 // ownStage runs a combiner until ctx ends.
 func (s *Service) ownStage(ctx context.Context, number int) error {
-	x := &stage{number: number, changed: make(chan struct{}), last: make(map[string]uint64)}
+	x := &stage{number: number, changed: make(chan struct{}), last: make(map[string]mark)}
 	x.combiner = tick.NewCombiner(s.opts.Timing, s.opts.Bus.Partitions(), func(t *record.Ticks) { x.out = append(x.out, t) })
 	x.previewer = tick.NewPreviewer(x.combiner)
 	s.mu.Lock()
@@ -67,7 +100,7 @@ func (s *Service) ownStage(ctx context.Context, number int) error {
 	}()
 	slices.Sort(hierarchies)
 	for _, h := range slices.Compact(hierarchies) {
-		if !s.insist(ctx, "the ticks to go on from", func() error { _, err := s.resume(ctx, x, string(h)); return err }) {
+		if !s.insist(ctx, "the ticks to go on from", func() error { return s.resume(ctx, x, string(h)) }) {
 			return nil
 		}
 	}
@@ -81,26 +114,27 @@ func (s *Service) ownStage(ctx context.Context, number int) error {
 	return nil
 }
 
-// resume has a combiner go on behind what is stored of a hierarchy, and gives
-// the newest tick of that.
-func (s *Service) resume(ctx context.Context, x *stage, h string) (record.Millis, error) {
+// resume has a combiner go on behind what is stored of a hierarchy. A tick of
+// which parts are missing is emitted again, and put leaves out those there are.
+func (s *Service) resume(ctx context.Context, x *stage, h string) error {
 	data, seq, err := s.opts.Bus.LastAggregates(ctx, h)
 	if err != nil {
-		return unstored, err
+		return err
 	}
-	x.last[h] = seq
+	x.last[h] = mark{seq: seq, told: unstored}
 	if data == nil {
-		return unstored, nil
+		return nil
 	}
 	var t record.Ticks
 	if err := t.Decode(data); err != nil || len(t.Ticks) == 0 {
 		s.log.Error("the newest ticks of a hierarchy cannot be read", "hierarchy", h, "position", seq, "error", err)
-		return unstored, nil
+		return nil
 	}
+	x.last[h] = markOf(&t, seq)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.combiner.Resume(&t)
-	return t.Ticks[len(t.Ticks)-1].Time, nil
+	return nil
 }
 
 // combine adds up what the partitions tell one combiner.
@@ -169,8 +203,9 @@ func (s *Service) publish(ctx context.Context, x *stage, out []*record.Ticks) bo
 			rest = append(rest, o)
 		}
 		out = rest
-		for _, part := range split(&t, s.opts.Widest) {
-			if !s.insist(ctx, "ticks", func() error { return s.put(ctx, x, part) }) {
+		parts := split(&t, s.opts.Widest)
+		for i := range parts {
+			if !s.insist(ctx, "ticks", func() error { return s.put(ctx, x, parts, i) }) {
 				return false
 			}
 		}
@@ -178,47 +213,40 @@ func (s *Service) publish(ctx context.Context, x *stage, out []*record.Ticks) bo
 	return true
 }
 
-// put stores ticks behind those that are stored last. When another combiner
-// was faster, its ticks stay, and only what is newer is stored.
-func (s *Service) put(ctx context.Context, x *stage, t *record.Ticks) error {
-	if _, known := x.last[t.Hierarchy]; !known {
-		if err := s.overtaken(ctx, x, t); err != nil {
+// put stores one of the parts of ticks behind what is stored last, and nothing
+// twice. When another combiner was faster, its ticks stay, and only what is newer
+// is stored. So what is stored of a hierarchy is in order of ticks and of parts,
+// and whoever goes on knows by the newest message what is missing.
+func (s *Service) put(ctx context.Context, x *stage, parts []*record.Ticks, number int) error {
+	t := *parts[number]
+	h := t.Hierarchy
+	if _, known := x.last[h]; !known {
+		if err := s.resume(ctx, x, h); err != nil {
 			return err
 		}
 	}
-	for len(t.Ticks) > 0 {
+	for {
+		last := x.last[h]
+		t.Ticks = slices.DeleteFunc(slices.Clone(t.Ticks), func(k record.Tick) bool { return last.has(k.Time, parts, number) })
+		if len(t.Ticks) == 0 {
+			return nil
+		}
 		data := t.Encode(nil)
-		seq, err := s.opts.Bus.PublishAggregates(ctx, t.Hierarchy, data, x.last[t.Hierarchy])
+		seq, err := s.keep(ctx, h, data, last.seq)
 		if err == nil {
-			x.last[t.Hierarchy] = seq
+			x.last[h] = markOf(&t, seq)
 			return nil
 		}
 		if !errors.Is(err, bus.ErrOutrun) {
 			return err
 		}
-		stored, seq, err := s.opts.Bus.LastAggregates(ctx, t.Hierarchy)
-		if err != nil {
+		if err := s.resume(ctx, x, h); err != nil {
 			return err
 		}
-		if bytes.Equal(stored, data) { // it was ours, and the answer was lost
-			x.last[t.Hierarchy] = seq
-			return nil
-		}
-		if seq == x.last[t.Hierarchy] {
+		if x.last[h].seq == last.seq {
 			return err // a copy that lags behind answered; try again
 		}
-		if err := s.overtaken(ctx, x, t); err != nil {
-			return err
-		}
 	}
-	return nil
-}
-
-// overtaken drops ticks that are stored already.
-func (s *Service) overtaken(ctx context.Context, x *stage, t *record.Ticks) error {
-	stored, err := s.resume(ctx, x, t.Hierarchy)
-	t.Ticks = slices.DeleteFunc(slices.Clone(t.Ticks), func(k record.Tick) bool { return k.Time <= stored })
-	return err
 }
 
 // split cuts the ticks of a very wide hierarchy into messages that fit: first

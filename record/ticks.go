@@ -48,6 +48,16 @@ func (t *Ticks) GroupColumn() []byte { return t.column }
 // SensorColumn does the same for the virtual sensors.
 func (t *Ticks) SensorColumn() []byte { return t.sensors }
 
+// Told is the time up to which this message and those before it tell of the
+// hierarchy. That is its newest tick; while parts of its ticks are still to come
+// it is the millisecond before the first of them. There must be a tick.
+func (t *Ticks) Told() Millis {
+	if t.Part+1 < t.Parts {
+		return t.Ticks[0].Time - 1
+	}
+	return t.Ticks[len(t.Ticks)-1].Time
+}
+
 // Encode appends the wire form to dst.
 func (t *Ticks) Encode(dst []byte) []byte {
 	if t.Hierarchy != "" {

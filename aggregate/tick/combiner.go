@@ -97,18 +97,21 @@ func (c *Combiner) Emitted(h model.HierarchyID) (record.Millis, bool) {
 }
 
 // Resume says what was stored last of a hierarchy, by this combiner before a
-// restart or by another one. Ticks up to there are not emitted again.
+// restart or by another one. Ticks up to there are not emitted again, but one of
+// which only the first parts were stored is.
 func (c *Combiner) Resume(last *record.Ticks) {
 	if len(last.Ticks) == 0 {
 		return
 	}
-	x, t := c.course(model.HierarchyID(last.Hierarchy)), &last.Ticks[len(last.Ticks)-1]
-	if t.Time <= x.emitted {
+	x, told := c.course(model.HierarchyID(last.Hierarchy)), last.Told()
+	if told <= x.emitted {
 		return
 	}
-	// When it was emitted is not known: the next report is early enough.
-	x.emitted, x.full, x.since = t.Time, hasValue(t), 0
-	for len(x.keys) > 0 && x.keys[0] <= t.Time {
+	// One part does not say whether others have a value. Told once too often, that
+	// there is none, does no harm.
+	x.emitted, x.full = told, last.Parts > 1 || hasValue(&last.Ticks[len(last.Ticks)-1])
+	x.since = 0 // when it was emitted is not known: the next report is early enough
+	for len(x.keys) > 0 && x.keys[0] <= told {
 		x.drop(x.keys[0])
 	}
 }
