@@ -40,6 +40,7 @@ type CLI struct {
 	Health  HealthCmd  `cmd:"" help:"Ask a running wattwerk whether all is well with it."`
 	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors."`
 	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
+	Meter   MeterCmd   `cmd:"" help:"Show what a meter says."`
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
 	Settle  SettleCmd  `cmd:"" help:"Settle windows of a span of time again."`
 	Report  ReportCmd  `cmd:"" help:"Write the report of a day, week, month or year: HTML, CSV, XLSX."`
