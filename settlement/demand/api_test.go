@@ -238,8 +238,15 @@ func TestRunning(t *testing.T) {
 	if b.Known != 1 || *b.Value != 140 || *b.Forecast < 120 || *b.Forecast > 130 || !*b.Exceeds || *b.Last != w.now.UnixMilli() {
 		t.Errorf("got %+v", b)
 	}
-	w.get("groups/plant/running", &b)
-	// The ticks stay away: soon there is no forecast, and what is known stays.
+	// Ticks come some seconds after their time: that is no silence.
+	w.now = begin.Add(6*time.Minute + 8*time.Second)
+	b = RunningBody{}
+	w.get("groups/plant/running?limit=100", &b)
+	near(t, "amount", b.Amount, (80*300+140*68)/3600.)
+	if b.Known != 1 || b.Value == nil || *b.Value != 140 || b.Forecast == nil || *b.Last != begin.Add(6*time.Minute-time.Second).UnixMilli() {
+		t.Errorf("with late ticks: %+v", b)
+	}
+	// They stay away: soon there is no forecast, and what is known stays.
 	w.now = begin.Add(8 * time.Minute)
 	b = RunningBody{}
 	w.get("groups/plant/running?limit=100", &b)

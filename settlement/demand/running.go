@@ -16,6 +16,11 @@ import (
 // yet a gap.
 const heldTicks = 3
 
+// tickDelay is how far the newest tick of a group may be behind the clock while
+// all is well: ticks wait for readings that are on their way, for the slowest
+// partition, and to be written. Until then its value still holds.
+const tickDelay = 20 * time.Second
+
 // mostSamples bounds what is read for a running quarter.
 const mostSamples = 5_000_000
 
@@ -55,6 +60,9 @@ func (s *Service) running(ctx context.Context, x *subject, f ledger.Flow) (v for
 		return nil
 	})
 	finish()
+	if late := int64(now - last); x.sensor == nil && d.MaxAge > 0 && last > 0 && late <= tickDelay.Milliseconds() {
+		d.MaxAge = max(d.MaxAge, late)
+	}
 	return d.At(now), last, err
 }
 
