@@ -83,6 +83,32 @@ func (r *reader) lasting(err error) bool {
 // errAnew ends a consumer from which messages did not arrive.
 var errAnew = errors.New("messages were lost on the way")
 
+// skipped tells whether a consumer left out what is in the stream. One that is
+// made anew behind the reader's back begins where it once began, or where by
+// then its node had come, and counts from one again: its own count alone does
+// not say whether anything is missing. What was trimmed away was not left out.
+func (r *reader) skipped(ctx context.Context, came uint64) error {
+	if r.filter != "" {
+		return nil // other subjects stand between
+	}
+	s, err := r.bus.js.Stream(ctx, r.stream)
+	if err != nil {
+		return err
+	}
+	next := max(r.next, s.CachedInfo().State.FirstSeq)
+	if next >= came {
+		return nil
+	}
+	_, err = s.GetMsg(ctx, next)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %d came and not %d, which is there", errAnew, came, next)
+}
+
 // follow reads through one consumer.
 func (r *reader) follow(ctx context.Context) error {
 	s, err := r.bus.js.Stream(ctx, r.stream)
@@ -153,6 +179,11 @@ func (r *reader) take(ctx context.Context, c jetstream.Consumer, it jetstream.Me
 		seq := meta.Sequence.Stream
 		if seq < r.next {
 			continue
+		}
+		if seq > r.next {
+			if err := r.skipped(ctx, seq); err != nil {
+				return err
+			}
 		}
 		if err := r.handle(Message{
 			Subject: m.Subject(), Seq: seq, Stored: meta.Timestamp, Data: m.Data(), Pending: meta.NumPending,
