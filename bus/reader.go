@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -88,8 +89,8 @@ var errAnew = errors.New("messages were lost on the way")
 // then its node had come, and counts from one again: its own count alone does
 // not say whether anything is missing. What was trimmed away was not left out.
 func (r *reader) skipped(ctx context.Context, came uint64) error {
-	if r.filter != "" {
-		return nil // other subjects stand between
+	if r.filter != "" || r.stream != aggregatesStream && !strings.HasPrefix(r.stream, recordsPrefix) {
+		return nil // positions are left free as a matter of course
 	}
 	s, err := r.bus.js.Stream(ctx, r.stream)
 	if err != nil {

@@ -19,9 +19,11 @@ const (
 	partialsStream   = "PARTIALS"
 	aggregatesStream = "AGGREGATES"
 	deadStream       = "DEAD"
+
+	recordsPrefix = "RECORDS-"
 )
 
-func recordsStream(p int) string { return fmt.Sprintf("RECORDS-%04d", p) }
+func recordsStream(p int) string { return fmt.Sprintf("%s%04d", recordsPrefix, p) }
 
 // RecordsSubject is where the batches of partition p are published.
 func RecordsSubject(p int) string { return "records." + strconv.Itoa(p) }
