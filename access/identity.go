@@ -16,17 +16,26 @@ const (
 	Ingest  Scope = "ingest"  // send readings
 	Operate Scope = "operate" // change the model, see dead letters
 	Admin   Scope = "admin"   // manage users and tokens
+
+	// Of a field survey.
+	Account          Scope = "account"           // see and register who takes part, and where
+	Household        Scope = "household"         // see households and their devices
+	Consent          Scope = "consent"           // grant and revoke consents
+	MeasurementRead  Scope = "measurement-read"  // see what was measured in a household
+	MeasurementWrite Scope = "measurement-write" // send it
 )
 
 // Scopes gives every scope.
-func Scopes() []Scope { return []Scope{Read, Ingest, Operate, Admin} }
+func Scopes() []Scope {
+	return []Scope{Read, Ingest, Operate, Admin, Account, Household, Consent, MeasurementRead, MeasurementWrite}
+}
 
 // ParseScope takes the name of a scope.
 func ParseScope(s string) (Scope, error) {
 	if slices.Contains(Scopes(), Scope(s)) {
 		return Scope(s), nil
 	}
-	return "", fmt.Errorf("%w: there is no scope %q; there are read, ingest, operate and admin", ErrInvalid, s)
+	return "", fmt.Errorf("%w: there is no scope %q; there are read, ingest, operate and admin, and of a survey account, household, consent, measurement-read and measurement-write", ErrInvalid, s)
 }
 
 // Role is a named set of scopes, what users have.
@@ -36,16 +45,17 @@ type Role string
 const (
 	Viewer        Role = "viewer"
 	Operator      Role = "operator"
+	Researcher    Role = "researcher" // looks after a field survey
 	Administrator Role = "administrator"
 )
 
 // ParseRole takes the name of a role.
 func ParseRole(s string) (Role, error) {
 	switch r := Role(s); r {
-	case Viewer, Operator, Administrator:
+	case Viewer, Operator, Researcher, Administrator:
 		return r, nil
 	}
-	return "", fmt.Errorf("%w: there is no role %q; there are viewer, operator and administrator", ErrInvalid, s)
+	return "", fmt.Errorf("%w: there is no role %q; there are viewer, operator, researcher and administrator", ErrInvalid, s)
 }
 
 // Scopes gives what the role allows; nothing for an unknown role.
@@ -55,6 +65,8 @@ func (r Role) Scopes() []Scope {
 		return []Scope{Read}
 	case Operator:
 		return []Scope{Read, Ingest, Operate}
+	case Researcher:
+		return []Scope{Read, Account, Household, Consent, MeasurementRead}
 	case Administrator:
 		return Scopes()
 	}

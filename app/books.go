@@ -14,11 +14,12 @@ import (
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
+	"github.com/wattwerk/wattwerk/survey/register"
 )
 
 // The books are the tables with what people have written: users and tokens,
 // alert rules and what became of them, corrections, the past of the trees, contracts
-// and reports. They
+// and reports, households of a survey. They
 // are in wattwerk.db in the data directory, or in the PostgreSQL of the settings.
 
 // seeds are tables of the books that are never empty.
@@ -35,6 +36,7 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 		func() (interface{ Close() error }, error) { return openAccess(ctx, dir, at, c.Conns) },
 		func() (interface{ Close() error }, error) { return alert.Open(ctx, where) },
 		func() (interface{ Close() error }, error) { return openContracts(ctx, dir, at, c.Conns) },
+		func() (interface{ Close() error }, error) { return register.Open(ctx, where) },
 		func() (interface{ Close() error }, error) {
 			s, err := ledger.Open(ctx, dir, at, c.Conns)
 			if err == nil {

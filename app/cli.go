@@ -53,6 +53,7 @@ type CLI struct {
 	Bench   BenchCmd   `cmd:"" help:"Measure this machine."`
 	Certs   CertsCmd   `cmd:"" help:"Make the certificates of edges and their centre."`
 	Token   TokenCmd   `cmd:"" help:"Make, list and revoke tokens for machines."`
+	Survey  SurveyCmd  `cmd:"" help:"Look after a field survey: authority, households, consents, data set."`
 	User    UserCmd    `cmd:"" help:"List users, set passwords, make sign-in links."`
 	Doctor  DoctorCmd  `cmd:"" help:"Say in sentences what is wrong, and what to do."`
 	Version VersionCmd `cmd:"" help:"Show the version, and the licences of what is inside."`

@@ -39,8 +39,8 @@ Examples:
 // TokenCreateCmd is "wattwerk token create".
 type TokenCreateCmd struct {
 	settingsFlags
-	Role    string `help:"viewer (read), operator (read, send, change the model) or administrator." placeholder:"ROLE"`
-	Scopes  string `help:"Instead of a role: some of read, ingest, operate, admin, with commas." placeholder:"A,B"`
+	Role    string `help:"viewer (read), operator (read, send, change the model), researcher (read, look after a survey) or administrator." placeholder:"ROLE"`
+	Scopes  string `help:"Instead of a role: some of read, ingest, operate, admin, of a survey account, household, consent, measurement-read, measurement-write, with commas." placeholder:"A,B"`
 	Name    string `help:"What it is for." default:"command line"`
 	Expires string `help:"How long it is good for, as 90d or 12h (default: for ever)." placeholder:"TIME"`
 }

@@ -42,6 +42,7 @@ type Config struct {
 	Settlement SettlementConfig `koanf:"settlement" doc:"What settles energies per window from the raw readings."`
 	Report     ReportConfig     `koanf:"report" doc:"What makes reports by schedule; docs/reports.md."`
 	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
+	Survey     SurveyConfig     `koanf:"survey" doc:"The data service of a field survey of households; docs/survey.md."`
 	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens, settled windows and alerts are kept."`
 }
 
@@ -106,6 +107,7 @@ func DefaultConfig() Config {
 		Imports:    DefaultImportsConfig(),
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
 		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
+		Survey:     DefaultSurveyConfig(),
 		SQL:        SQLConfig{Conns: 8},
 	}
 }
@@ -134,7 +136,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey())
 	return errors.Join(errs...)
 }
 

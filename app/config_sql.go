@@ -69,6 +69,9 @@ func (c *Config) connsOfSettled() int { return max(2, c.SQL.Conns*3/8) }
 // connsOfAlerts is how many are for alerts, where that module runs.
 func (c *Config) connsOfAlerts() int { return max(2, c.SQL.Conns/4) }
 
+// connsOfSurvey is how many are for the survey, where that module runs.
+func (c *Config) connsOfSurvey() int { return max(2, c.SQL.Conns/4) }
+
 // connsOfUsers is how many are left for users and tokens.
 func (c *Config) connsOfUsers() int {
 	n := c.SQL.Conns
@@ -77,6 +80,9 @@ func (c *Config) connsOfUsers() int {
 	}
 	if c.has("alert") {
 		n -= c.connsOfAlerts()
+	}
+	if c.has(surveyModule) {
+		n -= c.connsOfSurvey()
 	}
 	return max(2, n)
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/survey/identity"
 )
 
 // get asks as a command on this machine.
@@ -44,6 +46,12 @@ func smallConfig(t *testing.T, modules ...string) Config {
 // the module needs.
 func linked(t *testing.T, c *Config, module string) {
 	t.Helper()
+	if module == surveyModule {
+		c.Survey.Listen, c.Survey.AuthorityDir = "127.0.0.1:0", filepath.Join(t.TempDir(), "issuer")
+		if err := identity.Init(filepath.Join(t.TempDir(), "root"), c.Survey.AuthorityDir); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if module != uplinkModule && module != landingModule {
 		return
 	}

@@ -47,6 +47,7 @@ var modules = []module{
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"catalog"}, start: startLanding},
+	{name: surveyModule, when: "with survey.listen", does: "takes in what measurement devices of households send, keeps consents and anonymises", needs: []string{"catalog", "registry"}, start: startSurvey},
 	{name: "gateway", does: "serves the web page and live events, signs people in, leads to modules in other processes", needs: []string{"bus"}, start: startGateway, face: faceGateway},
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
@@ -68,7 +69,7 @@ func findModule(name string) *module {
 func moduleNames() []string {
 	var names []string
 	for _, m := range modules {
-		if m.when == "" || m.name == uplinkModule || m.name == landingModule {
+		if m.when == "" || m.name == uplinkModule || m.name == landingModule || m.name == surveyModule {
 			names = append(names, m.name)
 		}
 	}
@@ -89,6 +90,8 @@ func (c *Config) has(name string) bool {
 		return c.has("history")
 	case len(c.Modules) == 0 && name == uplinkModule:
 		return c.Bus.Leaf.URL != ""
+	case len(c.Modules) == 0 && name == surveyModule:
+		return c.Survey.Listen != ""
 	case len(c.Modules) == 0 && name == landingModule:
 		return c.Bus.Leaf.Listen != ""
 	}

@@ -175,8 +175,10 @@ func (a *Authority) Check(shown []*x509.Certificate) (device string, err error) 
 	c, now := shown[0], a.now()
 	// Who signed it comes first: of a stranger's certificate nothing is told.
 	at := now
-	if at.Before(c.NotBefore) || at.After(c.NotAfter) {
+	if at.Before(c.NotBefore) {
 		at = c.NotBefore
+	} else if at.After(c.NotAfter) {
+		at = c.NotAfter
 	}
 	if _, err := c.Verify(x509.VerifyOptions{Roots: a.roots, Intermediates: between, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}); err != nil {
 		return "", ErrCA

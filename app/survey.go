@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/registry"
+	"github.com/wattwerk/wattwerk/survey"
+	"github.com/wattwerk/wattwerk/survey/identity"
+	"github.com/wattwerk/wattwerk/survey/register"
+)
+
+// openSurvey opens what the books know of the survey.
+func (c *Config) openSurvey(ctx context.Context) (*register.Store, error) {
+	at, err := c.SQL.url()
+	if err != nil {
+		return nil, err
+	}
+	o := sqldb.Options{URL: at, Conns: c.connsOfSurvey()}
+	if at == "" {
+		o.File = filepath.Join(c.Data, access.FileName)
+	}
+	s, err := register.Open(ctx, o)
+	if err == nil {
+		s.SetPeople(c.Survey.People)
+	}
+	return s, err
+}
+
+func startSurvey(ctx context.Context, p *process) (_ running, err error) {
+	c := &p.config
+	store, err := c.openSurvey(ctx)
+	if err != nil {
+		return running{}, err
+	}
+	authority, err := identity.Open(c.authorityDir())
+	if err != nil {
+		return running{}, errors.Join(err, errors.New("'wattwerk survey ca init' makes an authority"), store.Close())
+	}
+	changes := p.registry
+	if changes == nil { // it runs in another process; changes meet on the bus
+		if changes, err = registry.New(registry.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger(surveyModule), Actor: actor}); err != nil {
+			return running{}, errors.Join(err, store.Close())
+		}
+	}
+	s, err := survey.New(ctx, survey.Options{
+		Store: store, Authority: authority, Writer: p.bus.NewWriter(), Listen: c.Survey.Listen, Hosts: c.Survey.Hosts,
+		Full: func(err error) bool { return errors.Is(err, bus.ErrFull) }, Staff: p.surveyStaff, Change: changes.Change,
+		Lease: c.Survey.Lease.Std(), Tolerance: c.Survey.Tolerance.Std(), Log: p.logger(surveyModule),
+	})
+	if err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	p.logger(surveyModule).Info("the data service of the survey listens", "addr", s.Addr())
+	ran := false
+	return running{
+		run: func(ctx context.Context) error {
+			ran = true
+			return s.Run(ctx)
+		},
+		stop: func(context.Context) error {
+			if !ran {
+				err = s.Close()
+			}
+			return errors.Join(err, store.Close())
+		},
+	}, nil
+}
+
+// surveyStaff tells the survey who has a token.
+func (p *process) surveyStaff(ctx context.Context, token string) (string, []string, error) {
+	who, err := p.users.Token(ctx, token)
+	if errors.Is(err, access.ErrDenied) {
+		return "", nil, survey.ErrDenied
+	}
+	scopes := make([]string, len(who.Scopes))
+	for i, s := range who.Scopes {
+		scopes[i] = string(s)
+	}
+	return who.Name, scopes, err
+}

@@ -1,0 +1,201 @@
+package survey
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/survey/household"
+	"github.com/wattwerk/wattwerk/survey/identity"
+	"github.com/wattwerk/wattwerk/survey/register"
+)
+
+// Defaults of the settings.
+const (
+	DefaultLease     = 24 * time.Hour
+	DefaultTolerance = 10 * time.Minute
+)
+
+// Scopes of the survey. Devices with a certificate have all of them, for their own
+// household.
+const (
+	Account          = "account"           // contact, address, where a household is
+	Household        = "household"         // what a household has, and its devices
+	Consent          = "consent"           // grant and revoke consents
+	MeasurementRead  = "measurement-read"  // see measurements
+	MeasurementWrite = "measurement-write" // send measurements, report incidents
+)
+
+// ErrDenied says that nobody has such a token.
+var ErrDenied = errors.New("the token is unknown, expired or revoked")
+
+// Writer stores records: bus.Writer.
+type Writer interface {
+	// Write returns when all are stored.
+	Write(ctx context.Context, records []record.Record) error
+}
+
+// Options of a service. Store, Authority, Writer and Listen are needed.
+type Options struct {
+	Store     *register.Store
+	Authority *identity.Authority
+	Writer    Writer
+	Listen    string   // host and port
+	Hosts     []string // names and addresses by which devices reach it, which its certificate has
+	// Full tells whether the error of Writer is that there is no room.
+	Full func(error) bool
+	// Staff tells who has a token, with the scopes; the error is ErrDenied when nobody
+	// has. Nil: staff cannot come here.
+	Staff func(ctx context.Context, token string) (name string, scopes []string, err error)
+	// Change changes the model: registry.Service.Change. Nil: households do not show
+	// there.
+	Change    func(ctx context.Context, build func(*model.Model) (model.Patch, string, error)) error
+	Lease     time.Duration // how long a device may measure without asking; 0: as usual
+	Tolerance time.Duration // by how much the clock of a device may be wrong; 0: as usual
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Service is the data service.
+type Service struct {
+	o        Options
+	log      *slog.Logger
+	listener net.Listener
+	handler  http.Handler
+	api      huma.API
+	jwt      ed25519.PrivateKey
+	queue    chan *entry
+	places   placer
+}
+
+// New makes a service and takes its port.
+func New(ctx context.Context, o Options) (*Service, error) {
+	if o.Store == nil || o.Authority == nil || o.Writer == nil || o.Listen == "" {
+		return nil, errors.New("open survey: it needs a store, an authority, a writer and an address")
+	}
+	if o.Lease == 0 {
+		o.Lease = DefaultLease
+	}
+	if o.Tolerance == 0 {
+		o.Tolerance = DefaultTolerance
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Full == nil {
+		o.Full = func(error) bool { return false }
+	}
+	if len(o.Hosts) == 0 {
+		host, _, err := net.SplitHostPort(o.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("open survey: %w", err)
+		}
+		o.Hosts = []string{host}
+	}
+	s := &Service{o: o, log: o.Log, queue: make(chan *entry, queued), places: newPlacer()}
+	var err error
+	if s.jwt, err = o.Store.Key(ctx, TokenKey); err != nil {
+		return nil, fmt.Errorf("open survey: %w", err)
+	}
+	if s.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, fmt.Errorf("open survey: %w", err)
+	}
+	mux := http.NewServeMux()
+	s.api = humago.New(mux, s.config())
+	s.api.UseMiddleware(s.authorise)
+	s.registerDevices(s.api)
+	s.registerStaff(s.api)
+	s.handler = s.identify(mux)
+	return s, nil
+}
+
+// Addr is where it listens.
+func (s *Service) Addr() string { return s.listener.Addr().String() }
+
+// Close frees the port of a service that was not run.
+func (s *Service) Close() error { return s.listener.Close() }
+
+// OpenAPI gives the document of the interface, as JSON.
+func (s *Service) OpenAPI() ([]byte, error) { return s.api.OpenAPI().MarshalJSON() }
+
+// config is the OpenAPI document before anything is registered.
+func (s *Service) config() huma.Config {
+	c := huma.DefaultConfig("Wattwerk survey", "1")
+	c.Info.Description = "What measurement devices, other sources and staff say to the data service of a survey. Refusals are RFC 9457 problem details with a code, and an action for devices.\n\n" +
+		"A device shows its certificate; it sees its own household. Other sources show a signed token, staff a token of the installation, as Authorization: Bearer."
+	c.DocsPath, c.SchemasPath = "", ""
+	c.CreateHooks = nil
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		scheme:        {Type: "http", Scheme: "bearer", Description: "Scopes: account, household, consent, measurement-read, measurement-write"},
+		"certificate": {Type: "mutualTLS", Description: "Of a device; it has all scopes for its own household"},
+	}
+	return c
+}
+
+// Bounds of a connection.
+const (
+	headerWithin = 10 * time.Second
+	readWithin   = time.Minute
+	idleWithin   = 3 * time.Minute
+	maxHeader    = 16 << 10
+	stopWithin   = 10 * time.Second
+)
+
+// Run answers until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerWithin, ReadTimeout: readWithin, WriteTimeout: readWithin, IdleTimeout: idleWithin, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	// Certificates are checked for each request, where a refusal can say why. The
+	// handshake proves that who shows one has its key.
+	l := tls.NewListener(s.listener, &tls.Config{
+		MinVersion: tls.VersionTLS13, ClientAuth: tls.RequestClientCert, NextProtos: []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.o.Authority.Listener(s.o.Hosts) },
+	})
+	g, own := errgroup.WithContext(ctx)
+	work, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve survey: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-own.Done()
+		// What was begun is answered; then the rest may end.
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		err := server.Shutdown(within)
+		if err != nil {
+			err = server.Close()
+		}
+		end()
+		return err
+	})
+	g.Go(func() error { return s.takeAll(work) })
+	g.Go(func() error { return s.placeAll(own) })
+	return g.Wait()
+}
+
+// lease says until when a device may measure.
+func (s *Service) lease(c household.Consent) household.Lease {
+	now := s.o.Now().UTC().Truncate(time.Millisecond)
+	return household.Lease{Consent: c, Until: now.Add(s.o.Lease), Now: now}
+}
