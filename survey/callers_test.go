@@ -44,9 +44,9 @@ func TestTokens(t *testing.T) {
 		t.Errorf("the answer was lost: %v", err)
 	}
 	_, err = w.client(client.Options{}).Enrol(ctx, token, two)
-	used := refusal(t, err, 403, "enrolment_refused", household.None)
+	used := refused(t, err, 403, "enrolment_refused", household.None)
 	_, err = w.client(client.Options{}).Enrol(ctx, "enrol_AAAAAAAAAAAAAAAAAAAAAAAAAA", two)
-	if none := refusal(t, err, 403, "enrolment_refused", household.None); none.Detail != used.Detail {
+	if none := refused(t, err, 403, "enrolment_refused", household.None); none.Detail != used.Detail {
 		t.Errorf("%q and %q tell them apart", used.Detail, none.Detail)
 	}
 }

@@ -239,8 +239,8 @@ func (w *world) batch(h household.Household, sequence int64) household.Batch {
 	}}
 }
 
-// refusal checks that an error is a refusal, with a sentence.
-func refusal(t *testing.T, err error, status int, code string, action household.Action) *household.Problem {
+// refused checks that an error is a refusal, with a sentence, and gives it.
+func refused(t *testing.T, err error, status int, code string, action household.Action) *household.Problem {
 	t.Helper()
 	var p *household.Problem
 	if !errors.As(err, &p) {
@@ -251,6 +251,12 @@ func refusal(t *testing.T, err error, status int, code string, action household.
 		t.Errorf("%d %s %s %q, want %d %s %s", p.Status, p.Code, p.Action, p.Detail, status, code, action)
 	}
 	return p
+}
+
+// refusal is refused for those who need no more of it.
+func refusal(t *testing.T, err error, status int, code string, action household.Action) {
+	t.Helper()
+	_ = refused(t, err, status, code, action)
 }
 
 // TestLife goes from the enrolment of a device to the end of a consent.
@@ -516,7 +522,7 @@ func TestHostile(t *testing.T) {
 	var said []string
 	for _, id := range []string{other.Meters[0].ID, household.NewID(), "..%2f..%2fx"} {
 		_, err := c.Measurements(ctx, id, time.Now().Add(-time.Hour), time.Now(), 0)
-		said = append(said, refusal(t, err, 404, "not_found", household.None).Detail)
+		said = append(said, refused(t, err, 404, "not_found", household.None).Detail)
 		_, err = c.Incidents(ctx, id)
 		refusal(t, err, 404, "not_found", household.None)
 		_, err = c.Report(ctx, id, household.Report{Type: household.OtherIncident})
@@ -528,7 +534,7 @@ func TestHostile(t *testing.T) {
 	}
 	stolen := w.batch(other, 1)
 	_, err = c.Send(ctx, stolen)
-	if p := refusal(t, err, 422, "nothing_taken", household.Drop); len(p.Refused) != 4 || p.Refused[0].Code != household.UnknownMeter {
+	if p := refused(t, err, 422, "nothing_taken", household.Drop); len(p.Refused) != 4 || p.Refused[0].Code != household.UnknownMeter {
 		t.Errorf("%+v", p)
 	}
 	logged("unknown_meter")

@@ -48,13 +48,13 @@ func key(t *testing.T) *ecdsa.PrivateKey {
 	return k
 }
 
-func issue(t *testing.T, a *Authority, device string) []*x509.Certificate {
+func issue(t *testing.T, a *Authority) []*x509.Certificate {
 	t.Helper()
 	r, err := ParseRequest(request(t, key(t), x509.CertificateRequest{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := a.Device(device, r)
+	i, err := a.Device("d1", r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestDevice(t *testing.T) {
 	if c.Subject.String() != "" || len(c.DNSNames)+len(c.EmailAddresses)+len(c.IPAddresses) != 0 || len(c.URIs) != 1 || c.URIs[0].String() != "urn:wattwerk:device:d1" || c.IsCA {
 		t.Errorf("%v, %v, %v, %v", c.Subject, c.DNSNames, c.EmailAddresses, c.URIs)
 	}
-	if d := i.NotAfter.Sub(time.Now()); d > Life || d < Life-time.Hour || Serial(c) != i.Serial {
+	if d := time.Until(i.NotAfter); d > Life || d < Life-time.Hour || Serial(c) != i.Serial {
 		t.Errorf("valid for %v, serial %s, %s", d, Serial(c), i.Serial)
 	}
 	if got, err := a.Check(chain); err != nil || got != "d1" {
@@ -102,18 +102,18 @@ func TestDevice(t *testing.T) {
 func TestCheckRefuses(t *testing.T) {
 	a, offline, online := authority(t)
 	other, _, _ := authority(t)
-	mine := issue(t, a, "d1")
+	mine := issue(t, a)
 	for name, x := range map[string]struct {
 		by    *Authority
 		shown []*x509.Certificate
 		want  error
 	}{
 		"nothing":           {a, nil, ErrCA},
-		"another authority": {a, issue(t, other, "d1"), ErrCA},
-		"another authority with our issuer beside": {a, append(issue(t, other, "d1")[:1], mine[1]), ErrCA},
+		"another authority": {a, issue(t, other), ErrCA},
+		"another authority with our issuer beside": {a, append(issue(t, other)[:1], mine[1]), ErrCA},
 		"expired":           {a.WithClock(func() time.Time { return time.Now().Add(Life + time.Minute) }), mine, ErrExpired},
 		"not yet":           {a.WithClock(func() time.Time { return time.Now().Add(-2 * time.Hour) }), mine, ErrEarly},
-		"expired of others": {a.WithClock(func() time.Time { return time.Now().Add(Life + time.Minute) }), issue(t, other, "d1"), ErrCA},
+		"expired of others": {a.WithClock(func() time.Time { return time.Now().Add(Life + time.Minute) }), issue(t, other), ErrCA},
 		"the issuer":        {a, mine[1:], ErrPurpose},
 	} {
 		if d, err := x.by.Check(x.shown); !errors.Is(err, x.want) || d != "" {
