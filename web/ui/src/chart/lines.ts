@@ -27,12 +27,20 @@ export function aligned(lines: readonly Line[]): uPlot.AlignedData {
   const tables = lines.map((l): uPlot.AlignedData => (l.min && l.max ? [l.t, l.max, l.min, l.avg] : [l.t, l.avg]))
   const first = tables[0]
   if (!first) return [[], []]
-  if (tables.every((x) => x[0] === first[0])) {
+  if (tables.every((x) => sameTimes(x[0] as number[], first[0] as number[]))) {
     return [first[0], ...tables.flatMap((x) => x.slice(1) as Column[])] as uPlot.AlignedData
   }
   // What one line does not know at times of another is bridged (undefined),
   // what it says it does not know is a gap (null).
   return uPlot.join(tables, tables.map((x) => x.map(() => 2)))
+}
+
+/** Series of one hierarchy have the same ticks: to see that is cheaper than to join them. */
+function sameTimes(a: readonly number[], b: readonly number[]): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false
+  return true
 }
 
 export interface Summary {

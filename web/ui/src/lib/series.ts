@@ -14,10 +14,8 @@ export interface Columns {
 }
 
 export class Series {
-  private t: number[] = []
-  private min: Column = []
-  private avg: Column = []
-  private max: Column = []
+  /** As they are drawn: with a null between points further apart than the gap, so that no line bridges it. */
+  private drawn: Columns = { t: [], min: [], avg: [], max: [] }
   /** How many live ticks the last bucket has; 0 when it came from the server. */
   private inLast = 0
 
@@ -27,70 +25,67 @@ export class Series {
   ) {}
 
   load(r: Pick<RangeOutputBody, 't' | 'min' | 'avg' | 'max'>): void {
-    this.t = [...(r.t ?? [])]
-    this.min = [...(r.min ?? [])]
-    this.avg = [...(r.avg ?? [])]
-    this.max = [...(r.max ?? [])]
+    this.drawn = { t: [], min: [], avg: [], max: [] }
+    for (const [i, t] of (r.t ?? []).entries()) this.push(t, r.min?.[i] ?? null, r.avg?.[i] ?? null, r.max?.[i] ?? null)
     this.inLast = 0
   }
 
   get last(): number {
-    return this.t.at(-1) ?? 0
+    return this.drawn.t.at(-1) ?? 0
+  }
+
+  private push(t: number, min: number | null, avg: number | null, max: number | null): void {
+    const c = this.drawn
+    const before = c.t.at(-1)
+    if (before !== undefined && t - before > this.gap) {
+      c.t.push(before + this.step)
+      c.min.push(null)
+      c.avg.push(null)
+      c.max.push(null)
+    }
+    c.t.push(t)
+    c.min.push(min)
+    c.avg.push(avg)
+    c.max.push(max)
   }
 
   /** Takes a live tick. Older ones than what is there are the server's business. */
   add(t: number, v: number | null): void {
     if (v === null) return
+    const c = this.drawn
     const bucket = Math.floor(t / this.step) * this.step
-    const i = this.t.length - 1
+    const i = c.t.length - 1
     if (i >= 0 && t < this.last) return
     if (i >= 0 && bucket <= this.last) {
-      const min = this.min[i]
-      const max = this.max[i]
-      const avg = this.avg[i]
-      this.min[i] = min === null || min === undefined ? v : Math.min(min, v)
-      this.max[i] = max === null || max === undefined ? v : Math.max(max, v)
+      const min = c.min[i]
+      const max = c.max[i]
+      const avg = c.avg[i]
+      c.min[i] = min === null || min === undefined ? v : Math.min(min, v)
+      c.max[i] = max === null || max === undefined ? v : Math.max(max, v)
       if (avg === null || avg === undefined) {
-        this.avg[i] = v
+        c.avg[i] = v
         this.inLast = 1
       } else if (this.inLast > 0) {
-        this.avg[i] = avg + (v - avg) / ++this.inLast
+        c.avg[i] = avg + (v - avg) / ++this.inLast
       }
       return
     }
-    this.t.push(bucket)
-    this.min.push(v)
-    this.avg.push(v)
-    this.max.push(v)
+    this.push(bucket, v, v, v)
     this.inLast = 1
   }
 
   /** Forgets what is older. */
   drop(before: number): void {
+    const c = this.drawn
     let n = 0
-    while (n < this.t.length && (this.t[n] ?? 0) < before) n++
+    while (n < c.t.length && (c.t[n] ?? 0) < before) n++
     if (n === 0) return
-    for (const c of [this.t, this.min, this.avg, this.max]) c.splice(0, n)
+    for (const x of [c.t, c.min, c.avg, c.max]) x.splice(0, n)
   }
 
-  /** What to draw: a null between points further apart than the gap, so that no line bridges it. */
+  /** What to draw. The same columns each time, which go on as the series does: a tick costs what is new in it. */
   columns(): Columns {
-    const out: Columns = { t: [], min: [], avg: [], max: [] }
-    for (let i = 0; i < this.t.length; i++) {
-      const t = this.t[i] ?? 0
-      const before = this.t[i - 1]
-      if (before !== undefined && t - before > this.gap) {
-        out.t.push(before + this.step)
-        out.min.push(null)
-        out.avg.push(null)
-        out.max.push(null)
-      }
-      out.t.push(t)
-      out.min.push(this.min[i] ?? null)
-      out.avg.push(this.avg[i] ?? null)
-      out.max.push(this.max[i] ?? null)
-    }
-    return out
+    return { ...this.drawn }
   }
 }
 

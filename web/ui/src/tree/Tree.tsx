@@ -1,16 +1,15 @@
 // The tree of everything, with live values. One row is reachable by Tab, the
 // arrow keys move (WAI-ARIA tree pattern). Only rows in sight are drawn.
 
-import { Trans, useLingui } from '@lingui/react/macro'
+import { Trans } from '@lingui/react/macro'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import {
-  IconAlertTriangle, IconBolt, IconBuilding, IconChevronRight, IconGauge, IconPlugConnectedX, IconQuestionMark, IconSitemap,
+  IconBolt, IconBuilding, IconChevronRight, IconGauge, IconPlugConnectedX, IconQuestionMark, IconSitemap,
 } from '@tabler/icons-react'
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
-import { useGroup, useNewest, useSensor } from '../api/live'
 import { useFollowed } from '../data/model'
-import { ago, percent, power, text, unitOf } from '../lib/format'
-import { find, keysTo, maxAge, rows, type GroupRow, type Index, type Row, type SensorRow, type UnaccountedRow } from '../lib/tree'
+import { find, keysTo, rows, type Index, type Row } from '../lib/tree'
+import { GroupCells, SensorCells, UnaccountedCells } from './Cells'
 import classes from './Tree.module.css'
 
 const rowHeight = 40
@@ -38,95 +37,6 @@ export interface TreeProps {
   loose?: boolean
   /** Height at most, as CSS has it. */
   height: string
-}
-
-function Share({ part, whole }: { part: number | null | undefined; whole: number | null | undefined }) {
-  if (whole === undefined) return <span className={classes.share} />
-  const share = part !== null && part !== undefined && whole ? part / whole : null
-  return (
-    <span className={classes.share}>
-      <span className={classes.bar} aria-hidden="true">
-        <span style={{ width: `${Math.max(0, Math.min(1, share ?? 0)) * 100}%` }} />
-      </span>
-      <span className={`${classes.percent ?? ''} ww-number`}>{share === null ? '' : percent(share)}</span>
-    </span>
-  )
-}
-
-function GroupCells({ row }: { row: GroupRow }) {
-  const v = useGroup(row.hierarchy, row.group)
-  const whole = useGroup(row.hierarchy, row.within)
-  const partial = v !== undefined && v.count < v.total
-  return (
-    <>
-      <Share part={v?.power === null || v?.power === undefined ? null : v.power * row.sign} whole={row.within === undefined ? undefined : (whole?.power ?? null)} />
-      <span className={`${classes.note ?? ''} ${partial ? (classes.warn ?? '') : ''}`}>
-        {v && (
-          <>
-            {partial && <IconAlertTriangle size={14} aria-hidden="true" />}
-            <span className="ww-number">
-              {v.count}/{v.total}
-            </span>
-            <span className="ww-skip">
-              {' '}
-              <Trans>sensors known</Trans>
-            </span>
-          </>
-        )}
-      </span>
-      <span className={`${classes.value ?? ''} ww-number`} data-testid="group-power" data-group={row.group}>
-        {v ? power(v.power) : '…'}
-      </span>
-    </>
-  )
-}
-
-function SensorCells({ row }: { row: SensorRow }) {
-  const { t } = useLingui()
-  const v = useSensor(row.sensor.id)
-  const whole = useGroup(row.hierarchy, row.within)
-  const newest = useNewest()
-  const age = v ? newest - v.t : 0
-  const stale = v !== undefined && newest > 0 && age > maxAge(row.sensor)
-  const unit = unitOf(row.sensor.quantity)
-  return (
-    <>
-      <Share part={unit !== 'W' || !v || stale ? null : v.value * row.sign} whole={row.meter || unit !== 'W' ? undefined : (whole?.power ?? null)} />
-      <span className={`${classes.note ?? ''} ${stale ? (classes.warn ?? '') : ''}`}>
-        {stale ? (
-          <>
-            <IconAlertTriangle size={14} aria-hidden="true" /> {ago(age)}
-          </>
-        ) : row.meter ? (
-          t`meter`
-        ) : row.sign < 0 ? (
-          t`subtracted`
-        ) : (
-          ''
-        )}
-      </span>
-      <span className={`${classes.value ?? ''} ww-number ${stale ? (classes.stale ?? '') : ''}`}>{text(v?.value, unit)}</span>
-    </>
-  )
-}
-
-function UnaccountedCells({ row }: { row: UnaccountedRow }) {
-  const v = useGroup(row.hierarchy, row.within)
-  const u = v?.unaccounted
-  const negative = u !== null && u !== undefined && v?.power ? u < -0.02 * Math.abs(v.power) : false
-  return (
-    <>
-      <Share part={u} whole={v?.power ?? null} />
-      <span className={`${classes.note ?? ''} ${negative ? (classes.warn ?? '') : ''}`}>
-        {negative && (
-          <>
-            <IconAlertTriangle size={14} aria-hidden="true" /> <Trans>parts exceed meter</Trans>
-          </>
-        )}
-      </span>
-      <span className={`${classes.value ?? ''} ww-number`}>{power(u)}</span>
-    </>
-  )
 }
 
 function Icon({ row }: { row: Row }) {

@@ -1,0 +1,145 @@
+// The live cells of a row: drawn once by React, then written by paint.ts.
+
+import { Trans, useLingui } from '@lingui/react/macro'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { memo, useEffect, useLayoutEffect, useRef, type RefObject } from 'react'
+import { live } from '../api/live'
+import { ago, percent, power, text, unitOf } from '../lib/format'
+import { maxAge, type GroupRow, type SensorRow, type UnaccountedRow } from '../lib/tree'
+import { bar, marker, painted, writer } from './paint'
+import classes from './Tree.module.css'
+
+/** Where a row's cells are. */
+interface Refs {
+  bar: RefObject<HTMLSpanElement | null>
+  percent: RefObject<HTMLSpanElement | null>
+  note: RefObject<HTMLSpanElement | null>
+  said: RefObject<HTMLSpanElement | null>
+  value: RefObject<HTMLSpanElement | null>
+}
+
+/** What stands in them. */
+interface Shown {
+  /** Part of the whole; null when not known. */
+  part: number | null
+  whole: number | null
+  said: string
+  /** Something is wrong: the note has a sign. */
+  warns: boolean
+  stale: boolean
+  value: string
+}
+
+function useCells(topics: string, read: () => Shown): Refs {
+  const refs: Refs = {
+    bar: useRef<HTMLSpanElement>(null), percent: useRef<HTMLSpanElement>(null), note: useRef<HTMLSpanElement>(null), said: useRef<HTMLSpanElement>(null),
+    value: useRef<HTMLSpanElement>(null),
+  }
+  const latest = useRef(read)
+  const repaint = useRef<() => void>(undefined)
+  useLayoutEffect(() => {
+    const drawBar = bar(refs.bar.current)
+    const writePercent = writer(refs.percent.current)
+    const writeSaid = writer(refs.said.current)
+    const writeValue = writer(refs.value.current)
+    const markWarns = marker(refs.note.current, 'warns')
+    const markStale = marker(refs.value.current, 'stale')
+    const paint = () => {
+      const s = latest.current()
+      const share = s.part !== null && s.whole ? s.part / s.whole : null
+      drawBar(share)
+      writePercent(share === null ? '' : percent(share))
+      writeSaid(s.said)
+      markWarns(s.warns)
+      markStale(s.stale)
+      writeValue(s.value)
+    }
+    repaint.current = paint
+    return painted(topics.split('\t'), paint)
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- refs are the same for good
+  }, [topics])
+  useEffect(() => {
+    latest.current = read
+    repaint.current?.()
+  })
+  return refs
+}
+
+function Cells({ refs, shares, says, group }: { refs: Refs; shares: boolean; says?: React.ReactNode; group?: string }) {
+  return (
+    <>
+      <span className={classes.share}>
+        {shares && (
+          <>
+            <span className={classes.bar} aria-hidden="true">
+              <span ref={refs.bar} />
+            </span>
+            <span ref={refs.percent} className={`${classes.percent ?? ''} ww-number`} />
+          </>
+        )}
+      </span>
+      <span ref={refs.note} className={classes.note}>
+        <IconAlertTriangle size={14} aria-hidden="true" />
+        <span ref={refs.said} className="ww-number" />
+        {says}
+      </span>
+      <span className={classes.value}>
+        <span ref={refs.value} className="ww-number" {...(group === undefined ? {} : { 'data-testid': 'group-power', 'data-group': group })} />
+      </span>
+    </>
+  )
+}
+
+const topicOf = (hierarchy: string) => `h\n${hierarchy}`
+
+export const GroupCells = memo(function GroupCells({ row }: { row: GroupRow }) {
+  const refs = useCells(topicOf(row.hierarchy), () => {
+    const v = live.group(row.hierarchy, row.group)
+    const whole = row.within === undefined ? undefined : live.group(row.hierarchy, row.within)
+    return {
+      part: v?.power === null || v?.power === undefined ? null : v.power * row.sign, whole: whole?.power ?? null,
+      said: v ? `${v.count}/${v.total}` : '', warns: v !== undefined && v.count < v.total, stale: false, value: v ? power(v.power) : '…',
+    }
+  })
+  return (
+    <Cells
+      refs={refs}
+      shares={row.within !== undefined}
+      group={row.group}
+      says={
+        <span className="ww-skip">
+          {' '}
+          <Trans>sensors known</Trans>
+        </span>
+      }
+    />
+  )
+})
+
+export const SensorCells = memo(function SensorCells({ row }: { row: SensorRow }) {
+  const { t } = useLingui()
+  const unit = unitOf(row.sensor.quantity)
+  const shares = !row.meter && unit === 'W' && row.within !== ''
+  const quiet = row.meter ? t`meter` : row.sign < 0 ? t`subtracted` : ''
+  const refs = useCells(`s\n${row.sensor.id}\tnewest${shares ? `\t${topicOf(row.hierarchy)}` : ''}`, () => {
+    const v = live.sensor(row.sensor.id)
+    const age = v && live.newest > 0 ? Math.floor(live.newest / 1000) * 1000 - v.t : 0
+    const stale = v !== undefined && age > maxAge(row.sensor)
+    const whole = shares ? live.group(row.hierarchy, row.within) : undefined
+    return {
+      part: !v || stale ? null : v.value * row.sign, whole: whole?.power ?? null, said: stale ? ago(age) : quiet, warns: stale, stale, value: text(v?.value, unit),
+    }
+  })
+  return <Cells refs={refs} shares={shares} />
+})
+
+export const UnaccountedCells = memo(function UnaccountedCells({ row }: { row: UnaccountedRow }) {
+  const { t } = useLingui()
+  const refs = useCells(topicOf(row.hierarchy), () => {
+    const v = live.group(row.hierarchy, row.within)
+    const u = v?.unaccounted ?? null
+    const negative = u !== null && v?.power ? u < -0.02 * Math.abs(v.power) : false
+    return { part: u, whole: v?.power ?? null, said: negative ? t`parts exceed meter` : '', warns: negative, stale: false, value: power(u) }
+  })
+  return <Cells refs={refs} shares />
+})
