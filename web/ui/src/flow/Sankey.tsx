@@ -7,6 +7,9 @@ import { Figure } from '../chart/Figure'
 import { text } from '../lib/format'
 import type { Drawing, FlowRow } from '../lib/flow'
 
+/** Between two nodes of a narrow drawing: a name of three lines and an amount. */
+export const narrowGap = 46
+
 export interface SankeyProps {
   drawing: Drawing
   unit: string
@@ -22,7 +25,6 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
   const option = useCallback(
     (k: Tokens) => {
       const rows = new Map(drawing.rows.map((r) => [r.index, r]))
-      const deepest = Math.max(0, ...[...drawing.drawn].map((i) => rows.get(i)?.node.depth ?? 0))
       const colour = (r: FlowRow) =>
         r.node.kind === 'unaccounted' ? k.warn : r.node.kind === 'others' ? k.dim : r.node.depth === 0 ? k.power : (k.series[colourIndex(r.node.id ?? '')] ?? k.power)
       return {
@@ -34,10 +36,12 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
           {
             type: 'sankey',
             left: 4, top: 12, bottom: 12, right: narrow ? 108 : 190,
-            nodeWidth: narrow ? 10 : 14, nodeGap: narrow ? 8 : 12, nodeAlign: 'left', layoutIterations: 0, draggable: false,
+            nodeWidth: narrow ? 10 : 14, nodeGap: narrow ? narrowGap : 12, nodeAlign: 'left', layoutIterations: 0, draggable: false,
             emphasis: { focus: 'adjacency' },
             lineStyle: { color: 'target', opacity: k.scheme === 'dark' ? 0.38 : 0.28, curveness: 0.5 },
-            label: { color: k.ink, fontSize: narrow ? 11 : 12, width: narrow ? 100 : 180, overflow: 'truncate' },
+            labelLayout: { hideOverlap: false },
+            // Where there is no room beside a ribbon a name stands on it, in as many lines as it needs.
+            label: { color: k.ink, fontSize: narrow ? 11 : 12, width: narrow ? 100 : 180, overflow: narrow ? 'break' : 'truncate', textBorderColor: k.card, textBorderWidth: narrow ? 3 : 0 },
             data: drawing.rows
               .filter((r) => drawing.drawn.has(r.index))
               .map((r) => {
@@ -50,8 +54,10 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
                   itemStyle: { color: colour(r), borderColor: k.card, ...(r.node.kind === 'unaccounted' ? { decal: { symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4, color: k.card } } : {}) },
                   label: {
                     formatter: `{n|${braceless(name(r))}}\n{a|${amount}}`,
-                    rich: { n: { lineHeight: 16, fontSize: narrow ? 11 : 12, color: k.ink, width: narrow ? 96 : 176, overflow: 'truncate' }, a: { lineHeight: 14, fontSize: narrow ? 10 : 11, color: k.dim } },
-                    ...(r.node.depth < deepest && narrow ? { width: 60 } : {}),
+                    rich: {
+                      n: { lineHeight: narrow ? 14 : 16, fontSize: narrow ? 11 : 12, color: k.ink, ...(narrow ? {} : { width: 176, overflow: 'truncate' }) },
+                      a: { lineHeight: narrow ? 12 : 14, fontSize: narrow ? 10 : 11, color: narrow ? k.ink : k.dim },
+                    },
                   },
                 }
               }),
