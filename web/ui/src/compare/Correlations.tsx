@@ -1,40 +1,52 @@
-// How alike the chosen series move: a heat map, and the figures behind it.
+// How alike the chosen series move: a heat map, and the figures behind it, from
+// settled quarters of an hour.
 
 import { useLingui } from '@lingui/react/macro'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useCallback, useMemo, useRef } from 'react'
+import { correlation } from '../api/compare'
 import type { Tokens } from '../chart/colour'
 import { Figure } from '../chart/Figure'
-import type { Line } from '../chart/lines'
-import { correlation, held, type Correlation } from '../lib/compare'
+import type { Correlation } from '../lib/compare'
 import { locale } from '../lib/locale'
-import { duration } from '../lib/words'
+import { coarse } from '../lib/steps'
+import { timeRange } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel } from '../part/Panel'
 import type { Table } from '../part/table'
-import type { Chosen, Lines } from './data'
+import type { View } from '../shell/span'
+import type { Chosen } from './data'
 import classes from './Compare.module.css'
 
-const moments = 288
+/** A shorter span has too few quarters of an hour: the day up to its end is looked at. */
+const shortest = 24 * 3_600_000
 
 const figure = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const written = (r: number | null) => (r === null ? '–' : figure.format(r))
 
-export function Correlations({ chosen, now, from, to, zone }: { chosen: readonly Chosen[]; now: Lines; from: number; to: number; zone: string }) {
+export function Correlations({ chosen, view, zone }: { chosen: readonly Chosen[]; view: View; zone: string }) {
   const { t } = useLingui()
   const host = useRef<HTMLDivElement>(null)
-  const step = Math.max(1000, (to - from) / moments)
-  // What comes in live is looked at now and then, not at each tick.
-  const stamp = `${chosen.map((c) => c.code).join()} ${Math.round((to - from) / 1000)} ${Math.floor(from / Math.max(15_000, step))} ${now.isPending} ${now.isPlaceholderData} ${[...now.lines.values()].filter((l) => l.t.length > 1).length}`
+  const few = chosen.length < 2
+  const { from, to } = coarse({ from: Math.min(view.from, view.to - shortest), to: view.to }, view.live, 900_000)
+  const ids = (kind: 'sensor' | 'group') => chosen.filter((c) => c.pick.kind === kind).map((c) => c.pick.id)
+  const asked = useQuery({
+    queryKey: ['correlation', ids('sensor'), ids('group'), from, to],
+    queryFn: ({ signal }) => correlation(ids('sensor'), ids('group'), { from, to }, signal),
+    enabled: !few,
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+    refetchInterval: view.live ? 60_000 : false,
+    retry: 1,
+  })
+  const c = asked.data
   const { names, cells } = useMemo(() => {
-    const lines = chosen.flatMap((c): { line: Line; gap: number }[] => {
-      const line = now.lines.get(c.code)
-      return line ? [{ line, gap: c.source.gap }] : []
-    })
-    const times = Array.from({ length: moments }, (_, i) => from + (i + 1) * step)
-    const columns = lines.map(({ line, gap }) => held(line, times, Math.max(gap, 2 * step)))
-    return { names: lines.map((l) => l.line.label), cells: columns.map((a) => columns.map((b) => correlation(a, b))) }
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the stamp stands for the lines
-  }, [stamp])
+    const series = c?.series ?? []
+    return {
+      names: series.map((s) => chosen.find((x) => x.pick.kind === s.kind && x.pick.id === s.id)?.source.label ?? s.id),
+      cells: series.map((_, y) => series.map((_, x): Correlation => ({ r: c?.pearson?.[y]?.[x] ?? null, n: c?.count?.[y]?.[x] ?? 0 }))),
+    }
+  }, [c, chosen])
 
   const option = useCallback(
     (k: Tokens) => ({
@@ -43,7 +55,8 @@ export function Correlations({ chosen, now, from, to, zone }: { chosen: readonly
         backgroundColor: k.card, borderColor: k.line, textStyle: { color: k.ink },
         formatter: (p: { data: { value: [number, number, number | null]; n: number } }) => {
           const [x, y, r] = p.data.value
-          return `${escaped(names[y])}<br>${escaped(names[x])}<br><b>${written(r)}</b>`
+          const many = p.data.n
+          return `${escaped(names[y])}<br>${escaped(names[x])}<br><b>${written(r)}</b><br>${escaped(t`${many} quarters of an hour known of both`)}`
         },
       },
       xAxis: { type: 'category', data: names, axisLabel: { color: k.dim, rotate: names.length > 4 ? 40 : 0, width: 120, overflow: 'truncate' }, axisLine: { show: false }, axisTick: { show: false }, splitArea: { show: false } },
@@ -61,7 +74,7 @@ export function Correlations({ chosen, now, from, to, zone }: { chosen: readonly
         },
       ],
     }),
-    [names, cells],
+    [names, cells, t],
   )
 
   const table = (): Table => ({
@@ -70,15 +83,19 @@ export function Correlations({ chosen, now, from, to, zone }: { chosen: readonly
     zone,
   })
   const strongest = strongestOf(names, cells)
-  const few = chosen.length < 2
-  const each = duration(step)
   return (
     <Panel
       title={t`Correlation`}
-      note={few ? undefined : t`of the values each ${each} in view, from −1 to 1`}
-      asked={few ? [] : now}
+      note={few || !c || c.quarters === 0 ? undefined : t`of ${c.quarters} settled quarters of an hour, ${timeRange(c.from, c.until, zone)}`}
+      asked={few ? [] : asked}
       height={few ? 120 : Math.min(520, 140 + 34 * chosen.length)}
-      empty={few ? t`With two series and more it is shown here how alike they move.` : undefined}
+      empty={
+        few
+          ? t`With two series and more it is shown here how alike they move.`
+          : c && c.quarters < 3
+            ? t`Too few quarters of an hour are settled of this time yet.`
+            : undefined
+      }
       actions={few ? undefined : <ExportMenu name={t`Correlation`} table={table} picture={() => host.current} />}
     >
       <div ref={host} className={classes.heat}>

@@ -5,10 +5,13 @@ import { keepPreviousData, useQueries } from '@tanstack/react-query'
 import { useEffect, useMemo, useSyncExternalStore } from 'react'
 import { api, type Column } from '../api/client'
 import type { RangeOutputBody } from '../api/generated/types.gen'
+import { groupMeans } from '../api/series'
 import { live } from '../api/live'
 import type { Line } from '../chart/lines'
 import { lengths, isLive } from '../lib/span'
-import { Series } from '../lib/series'
+import { Series, type Columns } from '../lib/series'
+import type { Means } from '../lib/settled'
+import { bucketed } from '../lib/steps'
 import type { View } from '../shell/span'
 
 /** Where a line comes from. */
@@ -27,9 +30,12 @@ export interface SeriesAnswer {
 /** Live values are drawn in up to spans of this length; longer ones are asked for again now and then, ms. */
 const drawnLive = 24 * 3_600_000
 const points = 900
+const quarter = 900_000
 
 interface Answer {
   range: RangeOutputBody
+  /** Of a group: what is settled of the time before its first tick. */
+  before: Means | undefined
   from: number
   to: number
 }
@@ -48,8 +54,13 @@ export function useSeries(sources: readonly Source[], view: View): SeriesAnswer 
       queryFn: async ({ signal }: { signal: AbortSignal }): Promise<Answer> => {
         const to = fixed?.to ?? Date.now()
         const from = fixed?.from ?? to - (length ?? 0)
-        const range = s.kind === 'group' ? await api.range(s.id, s.column, from, to, points, signal) : await api.sensorRange(s.id, from, to, points, signal)
-        return { range, from, to }
+        const b = bucketed({ from, to }, points)
+        if (s.kind === 'sensor') return { range: await api.sensorRange(s.id, b.from, b.to, b.points, signal), before: undefined, from, to }
+        const range = await api.range(s.id, s.column, b.from, b.to, b.points, signal)
+        // Ticks begin when the program first ran; imported readings are older.
+        const first = Math.min(range.t?.[0] ?? to, to)
+        const before = first - from < quarter ? undefined : await groupMeans(s, { from, to: first }, signal)
+        return { range, before, from, to }
       },
       staleTime: fixed ? 60_000 : Infinity,
       gcTime: 60_000,
@@ -87,7 +98,7 @@ export function useSeries(sources: readonly Source[], view: View): SeriesAnswer 
 
 /** What the server sent, and live values behind it. Lines are drawn anew at most once a frame. */
 class Feed {
-  private readonly parts: { source: Source; series: Series; step: number }[]
+  private readonly parts: { source: Source; series: Series; step: number; before: Means | undefined }[]
   private drawn: Line[]
   private frame = 0
 
@@ -101,7 +112,7 @@ class Feed {
       const step = a ? Math.max(1, a.range.step ?? 1000) : 1000
       const series = new Series(step, Math.max(4 * step, source.gap))
       if (a) series.load(a.range)
-      return { source, series, step }
+      return { source, series, step, before: a?.before }
     })
     this.drawn = this.draw()
   }
@@ -138,9 +149,18 @@ class Feed {
   }
 
   private draw(): Line[] {
-    return this.parts.map(({ source, series }) => {
-      const c = series.columns()
+    return this.parts.map(({ source, series, before }) => {
+      const c = joined(before, series.columns())
       return { key: source.id, label: source.label, unit: source.unit, t: c.t, avg: c.avg, min: c.min, max: c.max }
     })
   }
+}
+
+/** Means of windows, and behind them what came tick by tick; between both nothing is drawn. */
+function joined(before: Means | undefined, c: Columns): Columns {
+  const n = before?.t.length ?? 0
+  if (!before || n === 0) return c
+  const gap = c.t[0] === undefined || before.end < c.t[0]
+  const none = gap ? [null] : []
+  return { t: [...before.t, ...(gap ? [before.end] : []), ...c.t], min: [...before.mean, ...none, ...c.min], avg: [...before.mean, ...none, ...c.avg], max: [...before.mean, ...none, ...c.max] }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readPlace } from '../shell/place'
-import { change, code, correlation, decode, encode, everything, held, moveChart, moveSeries, mostCharts, mostSeries, onto, shifted, subtract, toggle, type Drawn, type Pick, type Selection } from './compare'
+import { change, code, decode, encode, everything, held, moveChart, moveSeries, mostCharts, mostSeries, onto, shifted, subtract, toggle, type Drawn, type Pick, type Selection } from './compare'
 
 /** The same sequence each time. */
 function dice(seed: number): (n: number) => number {
@@ -98,12 +98,4 @@ test('a line that is moved never goes back in time', () => {
   expect(l.t).toEqual([...l.t].sort((a, b) => a - b))
   expect(new Set(l.t).size).toBe(l.t.length)
   expect(l.avg).toHaveLength(l.t.length)
-})
-
-test('correlation is that of what is known of both', () => {
-  expect(correlation([1, 2, 3, null], [2, 4, 6, 9])).toEqual({ r: 1, n: 3 })
-  expect(correlation([1, 2, 3], [3, 2, 1]).r).toBeCloseTo(-1)
-  expect(correlation([1, 2], [1, 2])).toEqual({ r: null, n: 2 })
-  expect(correlation([5, 5, 5, 5], [1, 2, 3, 4]).r).toBeNull()
-  expect(correlation([1, 2, 3, 4], [1, 3, 2, 4]).r).toBeCloseTo(0.8)
 })

@@ -198,35 +198,8 @@ export function shifted(l: Line, to: (t: number) => number): Line {
 }
 
 export interface Correlation {
-  /** Pearson's r, -1 to 1; null with less than three moments, or when one of both does not move. */
+  /** Pearson's r, -1 to 1; null with less than three quarters of an hour, or when one of both does not move. */
   r: number | null
-  /** Moments at which both are known. */
+  /** Quarters of an hour that are known of both. */
   n: number
-}
-
-/** How alike two columns move, where both are known. */
-export function correlation(a: readonly (number | null)[], b: readonly (number | null)[]): Correlation {
-  let n = 0
-  let ma = 0
-  let mb = 0
-  let sa = 0
-  let sb = 0
-  let ab = 0
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i] ?? null
-    const y = b[i] ?? null
-    if (x === null || y === null) continue
-    n++
-    const da = x - ma
-    ma += da / n
-    const db = y - mb
-    mb += db / n
-    sa += da * (x - ma)
-    sb += db * (y - mb)
-    ab += da * (y - mb)
-  }
-  const size = Math.sqrt(sa * sb)
-  // What does not move but for rounding does not move.
-  const still = sa <= n * (1e-9 * ma) ** 2 || sb <= n * (1e-9 * mb) ** 2
-  return { r: n < 3 || still || size === 0 ? null : Math.max(-1, Math.min(1, ab / size)), n }
 }

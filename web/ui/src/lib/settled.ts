@@ -42,3 +42,28 @@ export function total(w: Windows, metered: boolean): Total {
   const size = Math.abs(amount ?? 0)
   return { amount, estimated: amount === null || metered || size === 0 ? null : Math.min(1, estimated / size), completeness: time > 0 ? known / time : null, windows }
 }
+
+/** Means of windows that follow one another, as points of a line. */
+export interface Means {
+  /** The middle of each window, ms. */
+  t: number[]
+  mean: (number | null)[]
+  /** End of the last one. */
+  end: number
+}
+
+const hour = 3_600_000
+
+/** What groups took on average in the settled windows that end by `until`; where a group has a meter, what that says. Undefined when nothing is known. */
+export function means(w: Pick<WindowsBody, 'start' | 'end' | 'average' | 'meter' | 'settled'>, metered: boolean, until: number): Means | undefined {
+  const out: Means = { t: [], mean: [], end: 0 }
+  for (const [i, start] of (w.start ?? []).entries()) {
+    const end = w.end?.[i] ?? start
+    if (end > Math.min(until, w.settled) || end <= start) continue
+    const amount = w.meter?.[i] ?? null
+    out.t.push((start + end) / 2)
+    out.mean.push(metered ? (amount === null ? null : (amount * hour) / (end - start)) : (w.average?.[i] ?? null))
+    out.end = end
+  }
+  return out.mean.some((v) => v !== null) ? out : undefined
+}

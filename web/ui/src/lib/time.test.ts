@@ -27,3 +27,19 @@ test('weeks begin on Monday', () => {
   expect(weekdays('long')).toHaveLength(7)
   expect(weekdays('long')[0]).toBe('Monday')
 })
+
+test('on the days of the clock changes an axis has each hour once, or twice, or not at all', () => {
+  const hours = (from: string, n: number, zone: string, by = 3_600_000) =>
+    axisLabels(Array.from({ length: n }, (_, i) => Date.parse(from) + i * by), by, zone).map((l) => l.split('\n')[0] ?? '')
+  const clock = (s: string) => (t: string) => t.replace(/^0/, '').startsWith(s)
+  const early = (labels: string[], s: string) => labels.slice(0, 10).filter(clock(s)).length
+  const spring = hours('2026-03-28T23:00:00Z', 23, 'Europe/Berlin')
+  expect(early(spring, '2:00')).toBe(0)
+  expect(early(spring, '3:00')).toBe(1)
+  // Lord Howe Island skips and repeats half an hour.
+  const half = 1_800_000
+  const skipped = hours('2026-10-03T13:30:00Z', 47, 'Australia/Lord_Howe', half)
+  const repeated = hours('2026-04-04T13:00:00Z', 49, 'Australia/Lord_Howe', half)
+  expect([early(skipped, '1:30'), early(skipped, '2:00'), early(skipped, '2:30')]).toEqual([1, 0, 1])
+  expect([early(repeated, '1:00'), early(repeated, '1:30'), early(repeated, '2:00')]).toEqual([1, 2, 1])
+})

@@ -94,7 +94,7 @@ function Charts({ index }: { index: Index }) {
           {t`Add a chart`}
         </Button>
       </div>
-      <Correlations chosen={chosen} now={now} from={view.from} to={view.to} zone={zone} />
+      <Correlations chosen={chosen} view={view} zone={zone} />
     </Page>
   )
 }
