@@ -23,11 +23,11 @@ test('charts and settled tables of the days on which the clock changes', async (
     const r = await api.put(`${empty.url}/api/v1/${path}`, { data })
     expect(r.ok(), await r.text()).toBe(true)
   }
-  const lines = ['sensor,time,value [kW]']
+  const lines = ['sensor,time,value']
   for (const d of days) {
     await put(`sites/${d.id}`, { id: d.id, zone: d.zone })
     await put(`sensors/${d.id}`, { id: d.id, site: d.id, quantity: 'active_power', interval: '15m', maxAge: '15m' })
-    for (let t = Date.parse(d.from); t < Date.parse(d.to); t += quarter) lines.push(`${d.id},${new Date(t).toISOString()},4`)
+    for (let t = Date.parse(d.from); t < Date.parse(d.to); t += quarter) lines.push(`${d.id},${new Date(t).toISOString()},4000`)
   }
   const file = join(tmpdir(), `wattwerk-clock-${process.pid}.csv`)
   writeFileSync(file, `${lines.join('\n')}\n`)

@@ -11,11 +11,11 @@ import classes from './Tree.module.css'
 
 /** Where a row's cells are. */
 interface Refs {
-  bar: RefObject<HTMLSpanElement | null>
-  percent: RefObject<HTMLSpanElement | null>
-  note: RefObject<HTMLSpanElement | null>
-  said: RefObject<HTMLSpanElement | null>
-  value: RefObject<HTMLSpanElement | null>
+  barRef: RefObject<HTMLSpanElement | null>
+  percentRef: RefObject<HTMLSpanElement | null>
+  noteRef: RefObject<HTMLSpanElement | null>
+  saidRef: RefObject<HTMLSpanElement | null>
+  valueRef: RefObject<HTMLSpanElement | null>
 }
 
 /** What stands in them. */
@@ -32,18 +32,18 @@ interface Shown {
 
 function useCells(topics: string, read: () => Shown): Refs {
   const refs: Refs = {
-    bar: useRef<HTMLSpanElement>(null), percent: useRef<HTMLSpanElement>(null), note: useRef<HTMLSpanElement>(null), said: useRef<HTMLSpanElement>(null),
-    value: useRef<HTMLSpanElement>(null),
+    barRef: useRef<HTMLSpanElement>(null), percentRef: useRef<HTMLSpanElement>(null), noteRef: useRef<HTMLSpanElement>(null), saidRef: useRef<HTMLSpanElement>(null),
+    valueRef: useRef<HTMLSpanElement>(null),
   }
   const latest = useRef(read)
   const repaint = useRef<() => void>(undefined)
   useLayoutEffect(() => {
-    const drawBar = bar(refs.bar.current)
-    const writePercent = writer(refs.percent.current)
-    const writeSaid = writer(refs.said.current)
-    const writeValue = writer(refs.value.current)
-    const markWarns = marker(refs.note.current, 'warns')
-    const markStale = marker(refs.value.current, 'stale')
+    const drawBar = bar(refs.barRef.current)
+    const writePercent = writer(refs.percentRef.current)
+    const writeSaid = writer(refs.saidRef.current)
+    const writeValue = writer(refs.valueRef.current)
+    const markWarns = marker(refs.noteRef.current, 'data-warns')
+    const markStale = marker(refs.valueRef.current, 'data-stale')
     const paint = () => {
       const s = latest.current()
       const share = s.part !== null && s.whole ? s.part / s.whole : null
@@ -65,26 +65,26 @@ function useCells(topics: string, read: () => Shown): Refs {
   return refs
 }
 
-function Cells({ refs, shares, says, group }: { refs: Refs; shares: boolean; says?: React.ReactNode; group?: string }) {
+function Cells({ barRef, percentRef, noteRef, saidRef, valueRef, shares, says, group }: Refs & { shares: boolean; says?: React.ReactNode; group?: string }) {
   return (
     <>
       <span className={classes.share}>
         {shares && (
           <>
             <span className={classes.bar} aria-hidden="true">
-              <span ref={refs.bar} />
+              <span ref={barRef} />
             </span>
-            <span ref={refs.percent} className={`${classes.percent ?? ''} ww-number`} />
+            <span ref={percentRef} className={`${classes.percent ?? ''} ww-number`} />
           </>
         )}
       </span>
-      <span ref={refs.note} className={classes.note}>
+      <span ref={noteRef} className={classes.note}>
         <IconAlertTriangle size={14} aria-hidden="true" />
-        <span ref={refs.said} className="ww-number" />
+        <span ref={saidRef} className="ww-number" />
         {says}
       </span>
       <span className={classes.value}>
-        <span ref={refs.value} className="ww-number" {...(group === undefined ? {} : { 'data-testid': 'group-power', 'data-group': group })} />
+        <span ref={valueRef} className="ww-number" {...(group === undefined ? {} : { 'data-testid': 'group-power', 'data-group': group })} />
       </span>
     </>
   )
@@ -103,7 +103,7 @@ export const GroupCells = memo(function GroupCells({ row }: { row: GroupRow }) {
   })
   return (
     <Cells
-      refs={refs}
+      {...refs}
       shares={row.within !== undefined}
       group={row.group}
       says={
@@ -130,7 +130,7 @@ export const SensorCells = memo(function SensorCells({ row }: { row: SensorRow }
       part: !v || stale ? null : v.value * row.sign, whole: whole?.power ?? null, said: stale ? ago(age) : quiet, warns: stale, stale, value: text(v?.value, unit),
     }
   })
-  return <Cells refs={refs} shares={shares} />
+  return <Cells {...refs} shares={shares} />
 })
 
 export const UnaccountedCells = memo(function UnaccountedCells({ row }: { row: UnaccountedRow }) {
@@ -141,5 +141,5 @@ export const UnaccountedCells = memo(function UnaccountedCells({ row }: { row: U
     const negative = u !== null && v?.power ? u < -0.02 * Math.abs(v.power) : false
     return { part: u, whole: v?.power ?? null, said: negative ? t`parts exceed meter` : '', warns: negative, stale: false, value: power(u) }
   })
-  return <Cells refs={refs} shares />
+  return <Cells {...refs} shares />
 })

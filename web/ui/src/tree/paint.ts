@@ -48,14 +48,13 @@ export function writer(el: HTMLElement | null): (text: string) => void {
   }
 }
 
-/** Shows that an element is so, or is not: an attribute changes only when that does. */
-export function marker(el: HTMLElement | null, name: string): (on: boolean) => void {
+/** Shows by an attribute that an element is so, or is not; it changes only when that does. */
+export function marker(el: HTMLElement | null, attribute: string): (on: boolean) => void {
   let old: boolean | undefined
   return (on) => {
     if (on === old || !el) return
     old = on
-    if (on) el.dataset[name] = 'true'
-    else delete el.dataset[name]
+    el.toggleAttribute(attribute, on)
   }
 }
 
