@@ -218,6 +218,7 @@ func (w *worker) step(positions map[int]uint64) error {
 		w.began, w.changes, w.model = true, changes, state.Revision
 	}
 	now, sure := w.clock()
+	told := w.told()
 	if time.Since(w.asked) >= askEvery {
 		w.asked = time.Now()
 		w.ask()
@@ -225,6 +226,7 @@ func (w *worker) step(positions map[int]uint64) error {
 	w.mu.Lock()
 	err = w.failed
 	if sure {
+		w.engine.Told(min(told, now))
 		w.engine.Clock(now)
 	}
 	due := len(w.out) > 0
@@ -349,7 +351,7 @@ func (w *worker) read(ctx context.Context, p int, l *lane) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			for i := range t.Ticks {
-				w.engine.Tick(t.Groups, &t.Ticks[i])
+				w.engine.Tick(t.Groups, &t.Ticks[i], record.MillisOf(m.Stored))
 				for k, id := range t.Sensors {
 					w.engine.Reading(id, t.Ticks[i].Time, t.Ticks[i].Values[k])
 				}
@@ -443,6 +445,25 @@ func (w *worker) clock() (record.Millis, bool) {
 		}
 	}
 	return record.MillisOf(now), true
+}
+
+// told is the time up to which all ticks that were stored have been read; 0: some
+// have not, or there is nothing to read.
+func (w *worker) told() record.Millis {
+	w.mu.Lock()
+	l := w.lanes[ticksLane]
+	w.mu.Unlock()
+	if l == nil {
+		return 0
+	}
+	now := time.Now()
+	x, err := w.extent(w.ctx, ticksLane)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil || l.seq < x.Last {
+		return 0
+	}
+	return record.MillisOf(now)
 }
 
 // save stores what became of alerts since the last time.

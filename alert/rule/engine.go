@@ -48,6 +48,7 @@ type state struct {
 	Demand   *forecast.Running `json:"demand,omitempty"`
 	Window   record.Millis     `json:"window,omitempty"`  // demand of a group: begin of the newest window that was going to be above the limit
 	Members  uint32            `json:"members,omitempty"` // and how many members said so
+	Stored   record.Millis     `json:"stored,omitempty"`  // of a group: when the newest tick of it was stored
 	By       string            `json:"by,omitempty"`      // deviation: what the rule says
 	First    record.Millis     `json:"first,omitempty"`   // and the first quarter judged by that
 	Episodes []episode         `json:"episodes,omitempty"`
@@ -68,6 +69,7 @@ type Engine struct {
 	states map[key]*state
 	last   map[record.SensorID]reading
 	now    record.Millis // the newest clock
+	told   record.Millis // all ticks that were stored until then were taken
 
 	suspects map[*instance]bool // within one clock step
 }
@@ -148,12 +150,13 @@ func (e *Engine) Reading(sensor record.SensorID, t record.Millis, v float64) {
 	}
 }
 
-// Tick takes one tick of the groups of a hierarchy. What is not newer than what
-// is known of a group is passed over.
-func (e *Engine) Tick(groups []string, k *record.Tick) {
+// Tick takes one tick of the groups of a hierarchy, and when it was stored. What
+// is not newer than what is known of a group is passed over.
+func (e *Engine) Tick(groups []string, k *record.Tick, stored record.Millis) {
 	for i, g := range groups {
 		for _, in := range e.plan.groups[g] {
 			st := e.state(in)
+			st.Stored = max(st.Stored, stored)
 			if k.Time <= st.At {
 				continue
 			}
@@ -222,6 +225,7 @@ func (e *Engine) Clock(t record.Millis) {
 			e.silence(in, st)
 		case in.subject.Group != "" && !k.asked() && k != External:
 			e.unhush(in, st, t)
+			e.stalled(in, st, t)
 			if by := e.over(in); by != nil && st.Status == Firing {
 				e.hush(in, st, max(t, st.At), by)
 			}
@@ -391,6 +395,7 @@ func (e *Engine) move(in *instance, st *state, now, since record.Millis, what ve
 	st.At = max(st.At, now)
 	e.unhush(in, st, now)
 	lost, found := what == null && st.Incident != "" && st.Unknown == 0, what != null && st.Unknown != 0
+	unknown := st.Unknown
 	if found {
 		st.Unknown = 0
 	}
@@ -446,7 +451,7 @@ func (e *Engine) move(in *instance, st *state, now, since record.Millis, what ve
 		st.Unknown = now
 		e.tell(in, st, Unknown, now)
 	case found && st.Incident != "":
-		e.tell(in, st, Known, now)
+		e.tell(in, st, Known, max(now, unknown))
 	}
 	e.remind(in, st, now)
 }

@@ -46,6 +46,25 @@ func (e *Engine) due(f leaf, st *state, intervals float64) (heard, due record.Mi
 	return heard, max(heard, st.Grace) + record.Millis(intervals*float64(f.interval))
 }
 
+// Told says that all ticks that were stored before t were taken, so that a group
+// of which there was none for long is not known any more when the clock comes.
+// Without it the last tick holds.
+func (e *Engine) Told(t record.Millis) { e.told = max(e.told, t) }
+
+// stalled takes it that nothing is known of a group when nobody has told of it
+// for its max age. A group whose members are silent has a tick that says so; this
+// is for when no ticks come at all. Those that come later, of the time between,
+// are judged as ever.
+func (e *Engine) stalled(in *instance, st *state, now record.Millis) {
+	if st.Stored == 0 || e.told-st.Stored <= record.Millis(in.tickAge) {
+		return
+	}
+	at := st.At
+	st.Value = nil
+	e.move(in, st, max(now, at), now, null)
+	st.At = at
+}
+
 // over gives an alert of a group above that is raised and says the same.
 func (e *Engine) over(in *instance) *instance {
 	k := in.rule.Condition.Kind

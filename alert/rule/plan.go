@@ -37,6 +37,7 @@ type instance struct {
 	quantity record.Quantity
 	zone     *time.Location
 	maxAge   int64 // of a sensor's values, ms; -1 unlimited
+	tickAge  int64 // of a group's ticks, ms
 	apparent bool  // the sensor beside an active power measures apparent power
 
 	depth  int      // of a group, 0 for a root; sensors stand below all groups
@@ -237,6 +238,9 @@ func (l *layer) addGroup(r *Rule, id model.GroupID) {
 		key: key{r.ID, Ref{Group: string(id)}}, rule: r, quantity: l.model.QuantityOf(id), maxAge: -1,
 		zone: l.location(site), depth: len(above) - 1, above: above,
 	}
+	if x, ok := l.model.Hierarchy(h); ok {
+		in.tickAge = max(time.Minute.Milliseconds(), 3*time.Duration(x.Tick).Milliseconds(), l.age(id))
+	}
 	if r.Condition.Kind == Missing {
 		in.leaves = l.leaves(id)
 	}
@@ -281,6 +285,29 @@ func (l *layer) leaves(id model.GroupID) []leaf {
 		}
 	}
 	return out
+}
+
+// age is the longest max age of the sensors below a group and of their meters, in
+// ms; one that is unlimited does not count.
+func (l *layer) age(id model.GroupID) (most int64) {
+	g, ok := l.model.Group(id)
+	if !ok {
+		return 0
+	}
+	of := func(id record.SensorID) int64 {
+		if x, ok := l.model.Sensor(id); ok {
+			return x.Age()
+		}
+		return 0
+	}
+	for _, e := range g.Members {
+		if e.Sensor != "" {
+			most = max(most, of(e.Sensor))
+		} else {
+			most = max(most, l.age(e.Group))
+		}
+	}
+	return max(most, 0)
 }
 
 func interval(x *model.Sensor) int64 {

@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 //	at 10:00 hall none       for a group: a tick without a value
 //	at 10:00 hall 120 kW 3 of 4   for a group: a tick with that coverage
 //	until 12:00              the clock goes on, every 10 s
+//	until 12:00 told         and all ticks there are have been told
 //	day 2026-03-29           the times that follow are of this day
 //	silence peak until 12:00    somebody silences a rule
 //	ack until 12:00             somebody acknowledges what fired last
@@ -229,6 +230,9 @@ func (p *player) command(words []string, body string) {
 	case "until":
 		for to := p.time(words[1]); p.now < to; {
 			p.now = min(to, p.now+10_000)
+			if words[len(words)-1] == "told" {
+				p.engine.Told(p.now)
+			}
 			p.engine.Clock(p.now)
 			if p.now%300_000 == 0 {
 				p.settle()
@@ -294,7 +298,7 @@ func (p *player) at(t record.Millis, words []string) {
 			} else if math.IsNaN(v) {
 				k.Count[0] = 0
 			}
-			p.engine.Tick([]string{words[0]}, &k)
+			p.engine.Tick([]string{words[0]}, &k, p.now)
 		}
 		p.settle()
 	}
