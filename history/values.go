@@ -54,17 +54,19 @@ func number(v float64) *float64 {
 }
 
 // when reads a point in time: RFC 3339, milliseconds since 1970 UTC, or
-// relative to now: "now", "now-15m", "now-7d".
+// relative to now: "now", "now-15m", "now-7d", "now+1h". A plus may have become a
+// space, as it does in an address where a client forgot to encode it.
 func when(s string, now time.Time) (record.Millis, error) {
 	if rest, ok := strings.CutPrefix(s, "now"); ok {
 		if rest == "" {
 			return record.MillisOf(now), nil
 		}
-		d, err := span(strings.TrimLeft(rest, "+-"))
-		if err != nil || len(rest) < 2 || rest[0] != '-' && rest[0] != '+' {
+		sign := rest[0]
+		d, err := span(rest[1:])
+		if err != nil || strings.IndexByte("+- ", sign) < 0 || strings.HasPrefix(rest[1:], "+") {
 			return 0, fmt.Errorf("time %.40q is not like now-1h", s)
 		}
-		if rest[0] == '-' {
+		if sign == '-' {
 			d = -d
 		}
 		return bounded(record.MillisOf(now.Add(d)), s)
@@ -72,7 +74,6 @@ func when(s string, now time.Time) (record.Millis, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return bounded(record.Millis(n), s)
 	}
-	// "+01:00" arrives as " 01:00" when a client forgot to encode it.
 	t, err := time.Parse(time.RFC3339Nano, strings.Replace(s, " ", "+", 1))
 	if err != nil {
 		return 0, fmt.Errorf("time %.40q is neither RFC 3339, nor milliseconds since 1970, nor like now-1h", s)
