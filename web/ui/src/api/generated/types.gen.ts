@@ -5033,7 +5033,7 @@ export type WindowsBody = {
      */
     total?: Array<number>;
     /**
-     * Meter less amount; null unless both are known
+     * Meter less amount, over the time in which both are known; null if there is none
      */
     unaccounted?: Array<number | null>;
     /**
