@@ -24,7 +24,7 @@ type SettleCmd struct {
 func (*SettleCmd) Help() string {
 	return `Windows are settled by themselves, and again when late readings come. This is
 for when a database was changed behind the program's back. It changes nothing
-that is right.
+that is right. Interrupted, it cancels what waits still; what is settled stays.
 
 Example:
   wattwerk settle --from 2026-01-01 --to 2026-02-01`
@@ -56,25 +56,42 @@ func (c *SettleCmd) Run(ctx context.Context, sys IO) error {
 		var st settlement.StatusBody
 		if err := c.ask(ctx, server, http.MethodGet, "/api/v1/settled/status", "", &st); err != nil {
 			p.end()
+			if ctx.Err() != nil {
+				return c.cancel(ctx, sys, server, marked.Marks)
+			}
 			return err
 		}
-		if n := marked.Marks - st.Marks; n > done {
+		if n := marked.Marks - st.Asked; n > done {
 			p.add(n - done)
 			done = n
 		}
-		if st.Marks == 0 {
+		if st.Asked == 0 {
 			break
 		}
 		select {
 		case <-ctx.Done():
 			p.end()
-			return ctx.Err()
+			return c.cancel(ctx, sys, server, marked.Marks)
 		case <-time.After(askEvery):
 		}
 	}
 	p.end()
 	_, err = fmt.Fprintf(sys.Out, "%d ranges were settled again in %v\n", marked.Marks, time.Since(began).Round(time.Millisecond))
 	return err
+}
+
+// cancel leaves what waits still, although ctx has ended.
+func (c *SettleCmd) cancel(ctx context.Context, sys IO, server *client, marks int) error {
+	late, stop := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer stop()
+	var left settlement.CancelledBody
+	if err := c.ask(late, server, http.MethodPost, "/api/v1/settled/again/cancel", "{}", &left); err != nil {
+		return fmt.Errorf("cancel settling: %w", err)
+	}
+	if _, err := fmt.Fprintf(sys.Out, "cancelled: %d of %d ranges are not settled again\n", left.Marks, marks); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 func (c *SettleCmd) ask(ctx context.Context, server *client, method, path, body string, out any) error {

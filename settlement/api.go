@@ -67,27 +67,35 @@ func (Numbers) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeNumber, Nullable: true}}
 }
 
+// Qualities is a column of qualities, in JSON a list of words.
+type Qualities []energy.Quality
+
+// Schema describes it in OpenAPI, where it would be taken for bytes.
+func (Qualities) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: []any{"none", "measured", "corrected", "substituted", "estimated"}}}
+}
+
 // WindowsBody are settled windows as columns.
 type WindowsBody struct {
-	Size         string           `json:"size" doc:"Length of the windows"`
-	Zone         string           `json:"zone" doc:"Time zone by whose calendar they begin and end"`
-	Unit         string           `json:"unit" doc:"Unit of the amounts; empty when the quantity has none" example:"Wh"`
-	AverageUnit  string           `json:"averageUnit" doc:"Unit of average, minimum and maximum" example:"W"`
-	Settled      int64            `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
-	Start        []int64          `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
-	End          []int64          `json:"end" doc:"End of each window, which is not part of it"`
-	Amount       Amounts          `json:"amount" doc:"Energy, volume or the like; null when nothing is known. Of a group the sum of its members"`
-	Estimated    Amounts          `json:"estimated" doc:"How much of it, without sign, was not measured in the window itself: spread across gaps, or put in by somebody"`
-	Average      Numbers          `json:"average" doc:"Mean over the time that readings speak of; of a group the sum of those"`
-	Min          Numbers          `json:"min" doc:"Least value; of a group that of its members"`
-	Max          Numbers          `json:"max" doc:"Greatest value"`
-	Readings     []uint64         `json:"readings" doc:"Readings in the window"`
-	Completeness []float64        `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
-	Quality      []energy.Quality `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
-	Meter        *Amounts         `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
-	Unaccounted  *Amounts         `json:"unaccounted,omitempty" doc:"Meter less amount, over the time in which both are known; null if there is none"`
-	Members      *[]uint32        `json:"members,omitempty" doc:"Of a group: members that have an amount"`
-	Total        *[]uint32        `json:"total,omitempty" doc:"Members"`
+	Size         string    `json:"size" doc:"Length of the windows"`
+	Zone         string    `json:"zone" doc:"Time zone by whose calendar they begin and end"`
+	Unit         string    `json:"unit" doc:"Unit of the amounts; empty when the quantity has none" example:"Wh"`
+	AverageUnit  string    `json:"averageUnit" doc:"Unit of average, minimum and maximum" example:"W"`
+	Settled      int64     `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
+	Start        []int64   `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
+	End          []int64   `json:"end" doc:"End of each window, which is not part of it"`
+	Amount       Amounts   `json:"amount" doc:"Energy, volume or the like; null when nothing is known. Of a group the sum of its members"`
+	Estimated    Amounts   `json:"estimated" doc:"How much of it, without sign, was not measured in the window itself: spread across gaps, or put in by somebody"`
+	Average      Numbers   `json:"average" doc:"Mean over the time that readings speak of; of a group the sum of those"`
+	Min          Numbers   `json:"min" doc:"Least value; of a group that of its members"`
+	Max          Numbers   `json:"max" doc:"Greatest value"`
+	Readings     []uint64  `json:"readings" doc:"Readings in the window"`
+	Completeness []float64 `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
+	Quality      Qualities `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
+	Meter        *Amounts  `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
+	Unaccounted  *Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount, over the time in which both are known; null if there is none"`
+	Members      *[]uint32 `json:"members,omitempty" doc:"Of a group: members that have an amount"`
+	Total        *[]uint32 `json:"total,omitempty" doc:"Members"`
 }
 
 // SpanInput says which windows are wanted.
@@ -116,7 +124,8 @@ type StatusBody struct {
 	Since   time.Time  `json:"since" doc:"And from when on"`
 	Oldest  *time.Time `json:"oldest,omitempty" doc:"Time of the oldest reading: as far down it will be"`
 	Lag     float64    `json:"lag" doc:"Seconds from the end of what is settled until now"`
-	Marks   int        `json:"marks" doc:"Ranges that are to be settled again, as late readings came"`
+	Marks   int        `json:"marks" doc:"Ranges that are to be settled again, as late readings came or somebody asked for it"`
+	Asked   int        `json:"asked" doc:"Those of them that somebody asked for; they can be cancelled"`
 }
 
 // Register adds the routes.
@@ -155,7 +164,7 @@ func (s *Service) Register(api huma.API) {
 		if err != nil {
 			return nil, err
 		}
-		out := &struct{ Body StatusBody }{StatusBody{Settled: st.Frontier.Time(), Since: st.Floor.Time(), Marks: st.Marks, Lag: s.opts.Now().Sub(st.Frontier.Time()).Seconds()}}
+		out := &struct{ Body StatusBody }{StatusBody{Settled: st.Frontier.Time(), Since: st.Floor.Time(), Marks: st.Marks, Asked: st.Asked, Lag: s.opts.Now().Sub(st.Frontier.Time()).Seconds()}}
 		if st.Oldest > 0 {
 			out.Body.Oldest = new(st.Oldest.Time())
 		}
@@ -175,6 +184,11 @@ type MarkedBody struct {
 	Marks int `json:"marks" doc:"Ranges that are to be settled now; GET settled/status tells how many are left"`
 }
 
+// CancelledBody is how much was cancelled.
+type CancelledBody struct {
+	Marks int `json:"marks" doc:"Ranges that are not settled again now; 0 when all of them were settled already"`
+}
+
 func (s *Service) registerAgain(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "settle-again", Method: http.MethodPost, Path: "/api/v1/settled/again", DefaultStatus: http.StatusAccepted,
@@ -191,14 +205,33 @@ func (s *Service) registerAgain(api huma.API) {
 		}
 		return &struct{ Body MarkedBody }{MarkedBody{n}}, nil
 	})
+	huma.Register(api, huma.Operation{
+		OperationID: "cancel-settling", Method: http.MethodPost, Path: "/api/v1/settled/again/cancel",
+		Summary: "Cancel what was asked to be settled again", Description: "What waits is left as it is; what is settled already, and what is being settled now, stays. What late readings need is settled all the same. To cancel again changes nothing.",
+		Tags: []string{"settled windows"}, Security: []map[string][]string{{"wattwerk": {"operate"}}},
+	}, func(ctx context.Context, _ *struct{}) (*struct{ Body CancelledBody }, error) {
+		n, err := s.Cancel(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return &struct{ Body CancelledBody }{CancelledBody{n}}, nil
+	})
 }
 
-// Again marks a span of sensors, or when none is named of everything, and gives
-// the number of marks.
+// Cancel removes the marks that somebody asked for, whoever it was, and tells
+// how many there were. Without them everything is as right as before.
+func (s *Service) Cancel(ctx context.Context) (int, error) {
+	n, err := s.opts.Store.DropAsked(ctx)
+	s.at.marks.Add(int64(-n))
+	return n, err
+}
+
+// Again asks for a span of sensors to be settled again, or when none is
+// named of everything, and gives the number of marks.
 func (s *Service) Again(ctx context.Context, sensors []record.SensorID, from, to record.Millis) (int, error) {
 	var marks []ledger.Mark
 	add := func(kind, name string) {
-		marks = append(marks, ledger.Mark{Kind: kind, Name: name, Begin: from, End: to})
+		marks = append(marks, ledger.Mark{Kind: kind, Name: name, Begin: from, End: to, Asked: true})
 	}
 	m := s.opts.Catalog.State().Model
 	for _, id := range sensors {

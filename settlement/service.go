@@ -646,6 +646,7 @@ type Status struct {
 	Floor    record.Millis // and from here on
 	Oldest   record.Millis // as far down as this it will be
 	Marks    int           // ranges that are to be settled again
+	Asked    int           // those of them that somebody asked for
 }
 
 // Status tells how far everything is, read from the store.
@@ -659,6 +660,9 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 		return x, err
 	}
 	x.Oldest, _ = s.opts.Readings.Extent()
-	x.Marks, err = s.opts.Store.CountMarks(ctx)
+	if x.Marks, err = s.opts.Store.CountMarks(ctx); err != nil {
+		return x, err
+	}
+	x.Asked, err = s.opts.Store.CountAsked(ctx)
 	return x, err
 }

@@ -256,6 +256,7 @@ type Mark struct {
 	id         string
 	Kind, Name string
 	Begin, End record.Millis // half-open
+	Asked      bool          // by somebody, who may cancel it: nothing is wrong without
 }
 
 type markRow struct {
@@ -265,6 +266,7 @@ type markRow struct {
 	Name          string `bun:"name"`
 	Begin         int64  `bun:"begin_at"`
 	End           int64  `bun:"end_at"`
+	Asked         bool   `bun:"asked"`
 }
 
 // AddMarks has ranges settled again.
@@ -280,7 +282,7 @@ func (s *Store) AddMarks(ctx context.Context, marks []Mark) error {
 				return fmt.Errorf("mark windows: %w", err)
 			}
 			// In the order in which they were made, nearly.
-			rows[i] = markRow{ID: fmt.Sprintf("%016x%s", at, hex.EncodeToString(random[:])), Kind: m.Kind, Name: m.Name, Begin: int64(m.Begin), End: int64(m.End)}
+			rows[i] = markRow{ID: fmt.Sprintf("%016x%s", at, hex.EncodeToString(random[:])), Kind: m.Kind, Name: m.Name, Begin: int64(m.Begin), End: int64(m.End), Asked: m.Asked}
 		}
 		if _, err := s.db.NewInsert().Model(&rows).Exec(ctx); err != nil {
 			return fmt.Errorf("mark windows: %w", err)
@@ -297,7 +299,7 @@ func (s *Store) Marks(ctx context.Context, n int) ([]Mark, error) {
 	}
 	out := make([]Mark, len(rows))
 	for i, r := range rows {
-		out[i] = Mark{r.ID, r.Kind, r.Name, record.Millis(r.Begin), record.Millis(r.End)}
+		out[i] = Mark{r.ID, r.Kind, r.Name, record.Millis(r.Begin), record.Millis(r.End), r.Asked}
 	}
 	return out, nil
 }
@@ -307,6 +309,28 @@ func (s *Store) CountMarks(ctx context.Context) (int, error) {
 	n, err := s.db.NewSelect().Table("settled_marks").Count(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("count marks: %w", err)
+	}
+	return int(n), nil
+}
+
+// CountAsked tells how many of them somebody asked for.
+func (s *Store) CountAsked(ctx context.Context) (int, error) {
+	n, err := s.db.NewSelect().Table("settled_marks").Where("asked = ?", true).Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("count marks: %w", err)
+	}
+	return int(n), nil
+}
+
+// DropAsked removes those that somebody asked for, and tells how many.
+func (s *Store) DropAsked(ctx context.Context) (int, error) {
+	res, err := s.db.NewDelete().Table("settled_marks").Where("asked = ?", true).Exec(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("remove marks: %w", err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, fmt.Errorf("remove marks: %w", err)
 	}
 	return int(n), nil
 }

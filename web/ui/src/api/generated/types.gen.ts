@@ -462,6 +462,13 @@ export type Body = {
     zone: string;
 };
 
+export type CancelledBody = {
+    /**
+     * Ranges that are not settled again now; 0 when all of them were settled already
+     */
+    marks: number;
+};
+
 export type Change = {
     /**
      * When it was stored
@@ -4352,11 +4359,15 @@ export type Status = {
 
 export type StatusBody = {
     /**
+     * Those of them that somebody asked for; they can be cancelled
+     */
+    asked: number;
+    /**
      * Seconds from the end of what is settled until now
      */
     lag: number;
     /**
-     * Ranges that are to be settled again, as late readings came
+     * Ranges that are to be settled again, as late readings came or somebody asked for it
      */
     marks: number;
     /**
@@ -5011,7 +5022,7 @@ export type WindowsBody = {
     /**
      * The worst of what it is made of: none, measured, corrected, substituted or estimated
      */
-    quality: string;
+    quality: Array<'none' | 'measured' | 'corrected' | 'substituted' | 'estimated'>;
     /**
      * Readings in the window
      */
@@ -10303,6 +10314,31 @@ export type SettleAgainResponses = {
 };
 
 export type SettleAgainResponse = SettleAgainResponses[keyof SettleAgainResponses];
+
+export type CancelSettlingData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/settled/again/cancel';
+};
+
+export type CancelSettlingErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type CancelSettlingError = CancelSettlingErrors[keyof CancelSettlingErrors];
+
+export type CancelSettlingResponses = {
+    /**
+     * OK
+     */
+    200: CancelledBody;
+};
+
+export type CancelSettlingResponse = CancelSettlingResponses[keyof CancelSettlingResponses];
 
 export type SettledCorrelationData = {
     body?: never;
