@@ -1,7 +1,9 @@
 // The model is changed by mouse and keyboard, and stays fluid when it is large.
 
 import type { Locator, Page } from '@playwright/test'
-import { expect, signIn, start, test as base, type Program } from './wattwerk'
+import { accessible, expect, quiet, signIn, start, test as base, type Program } from './wattwerk'
+
+const shots = 'test-results'
 
 // A plant of its own: what one test changes, the next undoes or does not need.
 const test = base.extend<{ plant: Program }>({
@@ -49,8 +51,9 @@ const stored = (page: Page, group: string) =>
     return (x.members ?? []).map((m) => m.sensor ?? m.group)
   }, group)
 
-test('things are dragged by the mouse, and every change can be undone', async ({ page, plant }) => {
+test('things are dragged by the mouse and by the keyboard, and every change can be undone', async ({ page, plant }) => {
   test.setTimeout(180_000)
+  const complaints = quiet(page)
   const tree = await open(page, plant, small)
   const item = (name: string) => tree.getByRole('treeitem', { name, exact: true })
   await expect.poll(() => shown(tree)).toEqual(['Plant', 'The main, meter', 'Hall 1', 'The press', 'The saw', 'Hall 2', 'The lights'])
@@ -81,6 +84,35 @@ test('things are dragged by the mouse, and every change can be undone', async ({
   await expect.poll(() => stored(page, 'hall1')).toEqual(['press', 'saw'])
   await expect(undo).toBeDisabled()
 
+  // By the keyboard: M takes it, down goes past the saw to the end of the hall, Enter drops.
+  await item('The press').click()
+  await page.keyboard.press('m')
+  await expect(page.getByText(/^Moving The press, now at place 2 in Hall 1/)).toBeAttached()
+  await page.keyboard.press('ArrowDown')
+  await expect(page.getByText('The press, at place 3 in Hall 1')).toBeAttached()
+  await page.keyboard.press('Enter')
+  await expect.poll(() => stored(page, 'hall1')).toEqual(['saw', 'press'])
+  await expect(item('The press')).toBeFocused()
+  // Escape leaves it where it was.
+  await page.keyboard.press('m')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Escape')
+  await expect(page.getByText('Left where it was.')).toBeAttached()
+  expect(await stored(page, 'hall1')).toEqual(['saw', 'press'])
+  await page.keyboard.press('Control+z')
+  await expect.poll(() => stored(page, 'hall1')).toEqual(['press', 'saw'])
+
+  // Several together, as one change.
+  await item('The press').click()
+  await item('The saw').click({ modifiers: ['Control'] })
+  await item('The press').dragTo(item('Hall 2'))
+  await expect.poll(() => stored(page, 'hall2')).toEqual(['lights', 'press', 'saw'])
+  expect(await stored(page, 'hall1')).toEqual([])
+  await expect(undo).toHaveAccessibleName('Undo: Moved 2 to Hall 2')
+  await undo.click()
+  await expect.poll(() => stored(page, 'hall1')).toEqual(['press', 'saw'])
+  await expect.poll(() => stored(page, 'hall2')).toEqual(['lights'])
+  complaints()
 })
 
 test('groups are added, renamed and deleted, sensors brought in, signs and meters set', async ({ page, plant }) => {
@@ -145,4 +177,103 @@ test('groups are added, renamed and deleted, sensors brought in, signs and meter
   await page.getByRole('button', { name: 'Next' }).click()
   await page.getByRole('button', { name: 'Replace', exact: true }).click()
   await expect(page.getByRole('region', { name: 'The press' }).getByText('SN-2')).toBeVisible()
+})
+
+test('revisions show what they changed and bring it back; a file is shown before it is put', async ({ page, plant }) => {
+  test.setTimeout(180_000)
+  await open(page, plant, small)
+  await put(page, { ...small, groups: small.groups.map((g) => (g.id === 'hall2' ? { id: 'hall2', name: 'Shed' } : g)), sensors: small.sensors.filter((s) => s.id !== 'lights') })
+  await page.getByRole('button', { name: 'Revisions' }).click()
+  const list = page.getByRole('list', { name: 'Revisions', exact: true })
+  await list.getByRole('button').nth(1).click()
+  await page.getByRole('button', { name: 'What going back to here would change…' }).click()
+  const back = page.getByRole('group', { name: /Back to revision/ })
+  await expect(back.getByText('Shed').first()).toBeVisible()
+  await expect(back.getByText('The lights').first()).toBeVisible()
+  await accessible(page)
+  await back.getByRole('button', { name: /Restore revision/ }).click()
+  await expect.poll(() => stored(page, 'hall2')).toEqual(['lights'])
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+
+  await page.getByRole('button', { name: 'More' }).click()
+  const download = page.waitForEvent('download')
+  await page.getByRole('menuitem', { name: 'Export as JSON' }).click()
+  const path = await (await download).path()
+  await put(page, { ...small, sites: [{ id: 'kiel', name: 'Kiel on the fjord', zone: 'Europe/Berlin' }] })
+  await page.getByRole('button', { name: 'More' }).click()
+  await page.getByRole('menuitem', { name: 'Import…' }).click()
+  await page.getByRole('dialog').locator('input[type=file]').setInputFiles(path)
+  await expect(page.getByRole('dialog').getByText('Kiel on the fjord')).toBeVisible()
+  // Somebody changes it between.
+  await put(page, { ...small, sites: [{ id: 'kiel', name: 'Kiel by the sea', zone: 'Europe/Berlin' }] })
+  await page.getByRole('button', { name: 'Put this model' }).click()
+  await expect(page.getByText(/was changed meanwhile by admin/)).toBeVisible()
+  await page.getByRole('button', { name: 'Load again' }).click()
+  await expect(page.getByRole('dialog').getByText('Kiel by the sea')).toBeVisible()
+  await page.getByRole('button', { name: 'Put this model' }).click()
+  await expect(page.getByText('The model was put')).toBeVisible()
+})
+
+test('ten thousand sensors open, scroll and move', async ({ page, plant }) => {
+  test.setTimeout(180_000)
+  const halls = Array.from({ length: 100 }, (_, i) => i)
+  const large = {
+    sensors: halls.flatMap((h) => halls.map((s) => ({ id: `s${h}-${s}`, name: `Sensor ${h}-${s}`, quantity: 'active_power' }))),
+    groups: [
+      { id: 'plant', name: 'Plant', members: [{ group: 'h0' }, ...halls.slice(1).map((h) => ({ group: `h${h}` }))] },
+      ...halls.map((h) => ({ id: `h${h}`, name: `Hall ${h}`, members: halls.map((s) => ({ sensor: `s${h}-${s}` })) })),
+    ],
+    hierarchies: [{ id: 'place', name: 'By place', root: 'plant' }],
+  }
+  const began = Date.now()
+  const tree = await open(page, plant, large)
+  const item = (name: string) => tree.getByRole('treeitem', { name, exact: true })
+  // All halls unfolded: ten thousand rows, of which only those in sight are drawn.
+  const unfolded = await page.evaluate(async () => {
+    const at = performance.now()
+    let focus = document.querySelector<HTMLElement>('[role=treeitem]')
+    focus?.focus()
+    for (let n = 0; n < 6; n++) {
+      focus = document.activeElement as HTMLElement
+      focus.dispatchEvent(new KeyboardEvent('keydown', { code: 'ArrowRight', key: 'ArrowRight', bubbles: true }))
+      document.dispatchEvent(new KeyboardEvent('keyup', { code: 'ArrowRight', key: 'ArrowRight' }))
+      await new Promise((r) => requestAnimationFrame(() => requestAnimationFrame(r)))
+    }
+    return performance.now() - at
+  })
+  const scroll = page.getByTestId('model-scroll')
+  await scroll.evaluate((e) => e.scrollTo(0, e.scrollHeight))
+  await expect(item('Hall 99')).toBeVisible()
+  expect(await tree.getByRole('treeitem').count()).toBeLessThan(120)
+  await item('Hall 99').locator('[class*=fold]').click()
+  await expect(item('Sensor 99-0')).toBeAttached()
+  await item('Sensor 99-3').dragTo(item('Sensor 99-0'), { targetPosition: { x: 160, y: 3 } })
+  await expect.poll(async () => (await stored(page, 'h99')).slice(0, 2)).toEqual(['s99-3', 's99-0'])
+  await item('Sensor 99-3').click()
+  await page.getByText(/^All \(/).click()
+  await page.getByLabel('Search sensors').fill('sensor 50-5')
+  await expect(page.getByRole('button', { name: 'Move Sensor 50-59 to Hall 99' })).toBeAttached()
+  console.log(`10,000 sensors: six keys took ${unfolded.toFixed(0)} ms, all of it ${Date.now() - began} ms`)
+})
+
+test('light, dark and phone look right', async ({ browser, plant }) => {
+  // Many pictures, and a check of each: long on a slow machine.
+  test.setTimeout(240_000)
+  for (const [name, options] of [
+    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
+    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
+    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+  ] as const) {
+    const context = await browser.newContext({ ...options, locale: 'en-GB' })
+    const page = await context.newPage()
+    const complaints = quiet(page)
+    const tree = await open(page, plant, small)
+    await tree.getByRole('treeitem', { name: 'The press', exact: true }).click()
+    await expect(page.getByRole('heading', { name: 'The press' })).toBeVisible()
+    await accessible(page)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await page.screenshot({ path: `${shots}/model-${name}.png`, fullPage: name === 'phone' })
+    complaints()
+    await context.close()
+  }
 })

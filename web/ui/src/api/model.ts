@@ -1,9 +1,9 @@
 // What the view of the model asks for.
 
 import type {
-  AssignData, AssignResponse, Document, GetRevisionData, GetRevisionResponse, ListRevisionsData, ListRevisionsResponse, ListUnassignedData, ListUnassignedResponse,
+  AssignData, AssignResponse, Document, ListRevisionsData, ListRevisionsResponse, ListUnassignedData, ListUnassignedResponse,
   MoveData, MoveResponse, Patch, PatchModelData, PatchModelResponse, PutModelData, PutModelResponse, RenameData, RenameResponse, ReplaceDeviceData,
-  ReplaceDeviceResponse, UndoRevisionData, UndoRevisionResponse,
+  ReplaceDeviceResponse, RestoreRevisionData, RestoreRevisionResponse, RevisionDifferencesData, RevisionDifferencesResponse, UndoRevisionData, UndoRevisionResponse,
 } from './generated/types.gen'
 import { get, patch, post, put } from './request'
 
@@ -30,8 +30,14 @@ export const revisions = (before: number | undefined, signal?: AbortSignal) =>
 export const newestRevision = async (signal?: AbortSignal) =>
   (await get<ListRevisionsData, ListRevisionsResponse>({ url: '/api/v1/revisions', query: { limit: 1 } }, signal)).items?.[0]?.revision ?? 0
 
-export const revision = (rev: number, signal?: AbortSignal) =>
-  get<Omit<GetRevisionData, 'path'>, GetRevisionResponse>({ url: '/api/v1/revisions/{rev}', path: { rev: `${rev}` } }, signal)
+/** What became of the model from one revision to another, which may be the older one; without `since` what the revision itself did. */
+export const differences = (rev: number, since: number | undefined, signal?: AbortSignal) =>
+  get<Omit<RevisionDifferencesData, 'path'>, RevisionDifferencesResponse>(
+    { url: '/api/v1/revisions/{rev}/differences', path: { rev: `${rev}` }, query: since === undefined ? {} : { since } }, signal)
+
+/** Makes the model as it was after a revision, unless it is another one than `now` by then. */
+export const restoreRevision = (rev: number, now: number) =>
+  post<Omit<RestoreRevisionData, 'path'>, RestoreRevisionResponse>({ url: '/api/v1/revisions/{rev}/restore', path: { rev: `${rev}` }, ifMatch: tag(now) })
 
 export const unassigned = (q: string, signal?: AbortSignal) =>
   get<ListUnassignedData, ListUnassignedResponse>({ url: '/api/v1/unassigned', query: { limit: 200, ...(q === '' ? {} : { q }) } }, signal)

@@ -1,11 +1,11 @@
 // What the page of a sensor alone asks for.
 
 import type {
-  AnnotationsData, AnnotationsResponse, DeadLettersData, DeadLettersResponse, ListInterventionsData, ListInterventionsResponse, SensorGapsData, SensorGapsResponse,
+  AnnotationsData, AnnotationsResponse, ChangeFigureData, ChangeFigureResponse, DeleteFigureData, DeleteFigureResponse, EnterFigureData, EnterFigureResponse, ListFiguresData, ListFiguresResponse, ListInterventionsData, ListInterventionsResponse, SensorGapsData, SensorGapsResponse,
   SensorReadingsData, SensorReadingsResponse, UndoInterventionData, UndoInterventionResponse,
 } from './generated/types.gen'
 import type { Ends } from '../lib/steps'
-import { get, post } from './request'
+import { del, get, post, put } from './request'
 
 const span = ({ from, to }: Ends) => ({ from: `${Math.round(from)}`, to: `${Math.round(to)}` })
 
@@ -26,4 +26,14 @@ export const interventions = (sensor: string, signal: AbortSignal) =>
 export const undoIntervention = (id: string, why: string) =>
   post<UndoInterventionData, UndoInterventionResponse>({ url: '/api/v1/interventions/{id}/undo', path: { id }, body: { why } })
 
-export const deadLetters = (limit: number, signal: AbortSignal) => get<DeadLettersData, DeadLettersResponse>({ url: '/api/v1/dead-letters', query: { limit } }, signal)
+/** In `unit`, or in the coherent one. */
+export const figures = (id: string, unit: string | undefined, signal: AbortSignal) =>
+  get<ListFiguresData, ListFiguresResponse>({ url: '/api/v1/sensors/{id}/figures', path: { id }, query: unit === undefined ? {} : { unit } }, signal)
+
+export const enterFigure = (id: string, body: EnterFigureData['body']) => post<EnterFigureData, EnterFigureResponse>({ url: '/api/v1/sensors/{id}/figures', path: { id }, body })
+
+export const changeFigure = (id: string, figure: string, body: ChangeFigureData['body']) =>
+  put<ChangeFigureData, ChangeFigureResponse>({ url: '/api/v1/sensors/{id}/figures/{figure}', path: { id, figure }, body })
+
+export const deleteFigure = (id: string, figure: string, why: string) =>
+  del<DeleteFigureData, DeleteFigureResponse>({ url: '/api/v1/sensors/{id}/figures/{figure}', path: { id, figure }, query: { why } })

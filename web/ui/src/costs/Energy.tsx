@@ -8,11 +8,13 @@ import { Figure } from '../chart/Figure'
 import { windowsFile, type Size } from '../api/costs'
 import { amount, sizes, type Bar, type Period } from '../lib/costs'
 import { percent } from '../lib/format'
+import { hatching, qualityName } from '../lib/quality'
 import type { Subject } from '../lib/subject'
 import { time, zoneName } from '../lib/time'
 import { shareDown } from '../flow/Figures'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel, type Asked } from '../part/Panel'
+import { QualityLegend } from '../part/QualityLegend'
 import type { Table } from '../part/table'
 import classes from './Costs.module.css'
 
@@ -43,6 +45,9 @@ function label(b: Bar, size: Size, period: Period, zone: string, long: boolean):
   return long ? `${time(b.start, zone, 'day')} ${clock} ${zoneName(zone, b.start)}` : period.unit === 'day' ? clock : `${time(b.start, zone, 'day')} ${clock}`
 }
 
+/** Somebody had a hand in it; what is estimated of a window is a part of its bar. */
+const handed = (b: Bar) => b.quality === 'corrected' || b.quality === 'substituted'
+
 const shownRows = 400
 
 export function Energy(p: EnergyProps) {
@@ -70,6 +75,7 @@ export function Energy(p: EnergyProps) {
             const o = other?.[i]
             const said = [`<b>${label(b, size, period, zone, true)}</b>`, b.amount === null ? (b.open ? '–' : unknown) : amount(b.amount, unit)]
             if (b.estimated !== null && b.estimated !== 0) said.push(`${estimated}: ${amount(b.estimated, unit)}`)
+            if (b.amount !== null && b.quality !== 'measured') said.push(qualityName(b.quality))
             if (b.amount !== null && b.completeness < 1) said.push(percent(shareDown(b.completeness), 1))
             if (other) said.push(`${otherName}: ${amount(o?.amount, unit)}`)
             return said.join('<br>')
@@ -81,7 +87,7 @@ export function Energy(p: EnergyProps) {
           { type: 'value', show: false, min: 0, max: 1 },
         ],
         series: [
-          { name: measured, type: 'bar', stack: 'a', barCategoryGap: bars.length > 100 ? '5%' : '18%', data: bars.map((b) => (b.amount === null ? null : b.amount - (b.estimated ?? 0))), itemStyle: { color: k.power } },
+          { name: measured, type: 'bar', stack: 'a', barCategoryGap: bars.length > 100 ? '5%' : '18%', data: bars.map((b) => ({ value: b.amount === null ? null : b.amount - (b.estimated ?? 0), itemStyle: { decal: handed(b) ? hatching(b.quality, k.card) : undefined } })), itemStyle: { color: k.power } },
           { name: estimated, type: 'bar', stack: 'a', data: bars.map((b) => (b.amount === null ? null : b.estimated === 0 ? null : b.estimated)), itemStyle: { color: pale, decal: hatch } },
           { name: unknown, type: 'bar', yAxisIndex: 1, barGap: '-100%', silent: true, data: bars.map((b) => (b.amount === null && !b.open ? 1 : null)), itemStyle: { color: k.grid } },
           ...(other
@@ -93,8 +99,8 @@ export function Energy(p: EnergyProps) {
     [bars, other, otherName, size, period, zone, unit, measured, estimated, unknown],
   )
   const table = (): Table => ({
-    columns: [{ name: t`Begin`, unit: '' }, { name: t`End`, unit: '' }, { name: t`Energy`, unit }, { name: t`Estimated`, unit }, { name: t`Complete`, unit: '' }, ...(other ? [{ name: otherName, unit }] : [])],
-    rows: bars.map((b, i) => [{ at: b.start }, { at: b.end }, b.amount, b.estimated, b.completeness, ...(other ? [other[i]?.amount ?? null] : [])]),
+    columns: [{ name: t`Begin`, unit: '' }, { name: t`End`, unit: '' }, { name: t`Energy`, unit }, { name: t`Estimated`, unit }, { name: t`Complete`, unit: '' }, { name: t`Quality`, unit: '' }, ...(other ? [{ name: otherName, unit }] : [])],
+    rows: bars.map((b, i) => [{ at: b.start }, { at: b.end }, b.amount, b.estimated, b.completeness, b.amount === null ? null : qualityName(b.quality), ...(other ? [other[i]?.amount ?? null] : [])]),
     zone,
   })
   const known = bars.filter((b) => b.amount !== null)
@@ -138,6 +144,7 @@ export function Energy(p: EnergyProps) {
       <div ref={host}>
         <Figure option={option} height={340} label={t`Energy of ${p.name} in ${known.length} of ${bars.length} windows known; the highest is ${most1} in ${when}`} />
       </div>
+      <QualityLegend of={bars.filter(handed).map((b) => b.quality)} />
       <details>
         <summary>{t`Figures`}</summary>
         <div className={classes.scroll} tabIndex={0} role="region" aria-label={t`Energies as figures`}>
@@ -148,6 +155,7 @@ export function Energy(p: EnergyProps) {
                 <th scope="col">{t`Energy`}</th>
                 <th scope="col">{t`Estimated`}</th>
                 <th scope="col">{t`Complete`}</th>
+                <th scope="col">{t`Quality`}</th>
                 {other && <th scope="col">{otherName}</th>}
               </tr>
             </thead>
@@ -158,6 +166,7 @@ export function Energy(p: EnergyProps) {
                   <td className="ww-number">{amount(b.amount, unit)}</td>
                   <td className="ww-number">{amount(b.estimated, unit)}</td>
                   <td className="ww-number">{b.open && b.amount === null ? t`open` : percent(shareDown(b.completeness), 1)}</td>
+                  <td>{b.amount === null ? '–' : qualityName(b.quality)}</td>
                   {other && <td className="ww-number">{amount(other[i]?.amount, unit)}</td>}
                 </tr>
               ))}

@@ -32,19 +32,19 @@ test('a span that is no period means the one it begins in', () => {
   expect(Object.keys(sizes)).toEqual(['day', 'week', 'month', 'year'])
 })
 
-const w = { start: [0, 10, 20, 30], end: [10, 20, 30, 40], amount: [5, null, -4, 0], estimated: [2, null, 9, 0], completeness: [1, 0, 0.5, 1], settled: 35 }
+const w = { start: [0, 10, 20, 30], end: [10, 20, 30, 40], amount: [5, null, -4, 0], estimated: [2, null, 9, 0], completeness: [1, 0, 0.5, 1], quality: ['estimated' as const, 'none' as const, 'corrected' as const, 'measured' as const], settled: 35 }
 
 test('bars keep what is unknown, estimated and open apart', () => {
   expect(bars(w, false)).toEqual([
-    { start: 0, end: 10, amount: 5, estimated: 2, completeness: 1, open: false },
-    { start: 10, end: 20, amount: null, estimated: null, completeness: 0, open: false },
-    { start: 20, end: 30, amount: -4, estimated: -4, completeness: 0.5, open: false },
-    { start: 30, end: 40, amount: 0, estimated: 0, completeness: 1, open: true },
+    { start: 0, end: 10, amount: 5, estimated: 2, completeness: 1, quality: 'estimated', open: false },
+    { start: 10, end: 20, amount: null, estimated: null, completeness: 0, quality: 'none', open: false },
+    { start: 20, end: 30, amount: -4, estimated: -4, completeness: 0.5, quality: 'corrected', open: false },
+    { start: 30, end: 40, amount: 0, estimated: 0, completeness: 1, quality: 'measured', open: true },
   ])
 })
 
 test('hours stand beside those of the same clock time, whatever the clock did', () => {
-  const hours = (from: string, n: number) => Array.from({ length: n }, (_, i) => ({ start: at(from) + i * 3_600_000, end: at(from) + (i + 1) * 3_600_000, amount: i, estimated: 0, completeness: 1, open: false }))
+  const hours = (from: string, n: number) => Array.from({ length: n }, (_, i) => ({ start: at(from) + i * 3_600_000, end: at(from) + (i + 1) * 3_600_000, amount: i, estimated: 0, completeness: 1, quality: 'measured' as const, open: false }))
   // 25 hours in Berlin beside the 24 of the day before.
   const own = hours('2026-10-24T22:00:00Z', 25)
   expect(beside(own, hours('2026-10-23T22:00:00Z', 24), 'Europe/Berlin').map((b) => b?.amount)).toEqual([0, 1, 2, 2, ...Array.from({ length: 21 }, (_, i) => i + 3)])

@@ -4,6 +4,7 @@
 import type { WindowsBody } from '../api/generated/types.gen'
 import { calendar } from './span'
 import { scaled, text, DASH } from './format'
+import type { Quality } from './quality'
 import { locale as chosen } from './locale'
 import { wallOf, type Unit } from './zone'
 
@@ -53,11 +54,13 @@ export interface Bar {
   /** The part of it that was not measured in the window, with its sign; null when unknown. */
   estimated: number | null
   completeness: number
+  /** The worst of what it is made of. */
+  quality: Quality
   /** Not settled as a whole. */
   open: boolean
 }
 
-type Windows = Pick<WindowsBody, 'start' | 'end' | 'amount' | 'estimated' | 'completeness' | 'settled' | 'meter'>
+type Windows = Pick<WindowsBody, 'start' | 'end' | 'amount' | 'estimated' | 'completeness' | 'quality' | 'settled' | 'meter'>
 
 /**
  * The windows as bars. Of a group with a meter, what the meter says counts;
@@ -75,7 +78,7 @@ export function bars(w: Windows, metered: boolean, meter?: Windows): Bar[] {
     const j = known.get(s)
     const e = j === undefined ? null : (own?.estimated?.[j] ?? null)
     const estimated = amount === null || e === null ? null : Math.sign(amount) * Math.min(Math.abs(amount), e)
-    return { start: s, end, amount, estimated, completeness: (j === undefined ? w.completeness?.[i] : own?.completeness?.[j]) ?? 0, open: end > w.settled }
+    return { start: s, end, amount, estimated, completeness: (j === undefined ? w.completeness?.[i] : own?.completeness?.[j]) ?? 0, quality: (j === undefined ? w.quality[i] : own?.quality[j]) ?? 'none', open: end > w.settled }
   })
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Model } from '../api/client'
-import { before, below, changedMember, changes, difference, moved, newGroup, newID, patched, withoutGroup } from './edit'
+import { below, changedMember, changes, difference, moved, movedAll, newGroup, newID, patched, withoutGroup } from './edit'
 
 const model: Model = {
   sites: [{ id: 'kiel', zone: 'Europe/Berlin' }],
@@ -23,11 +23,19 @@ test('a move keeps the sign and makes a meter an ordinary member', () => {
   expect(() => moved(model, { sensor: 'x' }, 'hall1', 'hall2', 0)).toThrow('x')
 })
 
+test('several move at once and stand together', () => {
+  const m = patched(model, movedAll(model, [{ thing: { sensor: 'a' }, from: 'hall1' }, { thing: { group: 'hall2' }, from: 'plant' }], 'plant', 0))
+  expect(members(m, 'plant')).toEqual([{ sensor: 'a' }, { group: 'hall2' }, { group: 'hall1' }])
+  expect(members(m, 'hall1')).toEqual([{ sensor: 'b', sign: -1 }])
+  const n = patched(model, movedAll(model, [{ thing: { sensor: 'b' }, from: 'hall1' }, { thing: { sensor: 'a' }, from: 'hall1' }], 'hall1', undefined))
+  expect(members(n, 'hall1')).toEqual([{ sensor: 'b', sign: -1 }, { sensor: 'a' }])
+})
+
 test('the difference of two models makes the one of the other, and its inverse brings it back', () => {
   const m = patched(patched(model, newGroup(model, 'plant', { id: 'hall3', name: 'Hall 3' })), { sensors: [{ id: 'c', quantity: 'voltage' }], removeSites: ['kiel'] })
   const p = difference(model, m)
   expect(difference(patched(model, p), m)).toEqual({})
-  expect(difference(before(m, [difference(m, model)]), model)).toEqual({})
+  expect(difference(patched(m, difference(m, model)), model)).toEqual({})
   expect(changes(model, p).map((c) => `${c.what} ${c.kind} ${c.id}`)).toEqual(['removed sites kiel', 'added sensors c', 'changed groups plant', 'added groups hall3'])
   expect(changes(model, p)[2]?.fields).toEqual([{ field: 'members', was: '', is: 'hall3' }])
 })

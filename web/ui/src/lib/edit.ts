@@ -48,16 +48,27 @@ export class Gone extends Error {
 
 /** The patch of a move, as POST /api/v1/move makes it: the sign stays, a meter becomes an ordinary member. */
 export function moved(m: Model, thing: Thing, from: string, to: string, position: number | undefined): Patch {
-  const was = groupOf(m, from)
-  const entry = was.members?.find((x) => sameMember(x, thing))
-  if (!entry) throw new Gone(thing.sensor ?? thing.group)
-  const left = (was.members ?? []).filter((x) => x !== entry)
-  const target = groupOf(m, to)
-  const there = from === to ? left : [...(target.members ?? [])]
-  const plain = { ...entry }
-  delete plain.meter
-  there.splice(position ?? there.length, 0, plain)
-  return from === to ? { groups: [{ ...was, members: there }] } : { groups: [{ ...was, members: left }, { ...target, members: there }] }
+  return movedAll(m, [{ thing, from }], to, position)
+}
+
+/** Several at once, which stand beside each other then, in this order. The position counts what stays. */
+export function movedAll(m: Model, all: readonly { thing: Thing; from: string }[], to: string, position: number | undefined): Patch {
+  const groups = new Map<string, Known<Group>>()
+  const now = (id: string) => groups.get(id) ?? groupOf(m, id)
+  const taken = all.map(({ thing, from }) => {
+    const was = now(from)
+    const entry = was.members?.find((x) => sameMember(x, thing))
+    if (!entry) throw new Gone(thing.sensor ?? thing.group)
+    groups.set(from, { ...was, members: (was.members ?? []).filter((x) => x !== entry) })
+    const plain = { ...entry }
+    delete plain.meter
+    return plain
+  })
+  const target = now(to)
+  const there = [...(target.members ?? [])]
+  there.splice(position ?? there.length, 0, ...taken)
+  groups.set(to, { ...target, members: there })
+  return { groups: [...groups.values()] }
 }
 
 export function withMember(m: Model, group: string, entry: Member, position?: number): Patch {
@@ -164,7 +175,7 @@ export interface ThingChange {
   kind: Kind
   id: string
   name: string
-  what: 'added' | 'removed' | 'changed'
+  what: 'added' | 'removed' | 'renamed' | 'moved' | 'changed'
   fields: FieldChange[]
 }
 
@@ -204,9 +215,4 @@ export function changes(from: Model, p: Patch): ThingChange[] {
     }
   }
   return out
-}
-
-/** The model as it was before revisions, given what undoes each, the newest first. */
-export function before(m: Model, inverses: readonly Patch[]): Model {
-  return inverses.reduce(patched, m)
 }

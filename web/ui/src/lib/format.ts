@@ -29,11 +29,14 @@ const steps = [
   { at: 0, prefix: '' },
 ] as const
 
+/** Units that are told in thousands and millions; nobody says kilocubic metres. */
+const prefixed = /^(W|Wh|var|varh|VA|VAh|V|A|Ah|Hz|J|Pa|lx|g)$/
+
 /** Splits a value into digits and a unit with a prefix; of the 4 or so digits that matter. */
 export function scaled(v: number | null | undefined, unit: string, locale = chosen): Shown {
   if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit }
   const a = Math.abs(v)
-  const step = steps.find((s) => a >= s.at) ?? steps[3]
+  const step = (prefixed.test(unit) ? steps.find((s) => a >= s.at) : undefined) ?? steps[3]
   const scale = step.at === 0 ? 1 : step.at
   const x = v / scale
   const digits = Math.abs(x) >= 100 ? 1 : 2
@@ -118,6 +121,26 @@ export function unitOf(quantity: string | undefined): string {
       return 'm³'
     case 'phase_angle':
       return '°'
+    case 'pressure':
+      return 'Pa'
+    case 'illuminance':
+      return 'lx'
+    case 'irradiance':
+      return 'W/m²'
+    case 'volume_flow':
+      return 'm³/h'
+    case 'mass':
+      return 'kg'
+    case 'mass_flow':
+      return 'kg/h'
+    case 'speed':
+      return 'm/s'
+    case 'concentration':
+      return 'ppm'
+    case 'charge':
+      return 'Ah'
+    case 'duration':
+      return 's'
     default:
       return ''
   }

@@ -7,16 +7,17 @@ import classes from './Changes.module.css'
 /** More are counted and not listed. */
 const most = 200
 
-export function Changes({ list }: { list: readonly ThingChange[] }) {
+/** `total` when there are more than the list has. */
+export function Changes({ list, total = list.length }: { list: readonly ThingChange[]; total?: number }) {
   const { t } = useLingui()
   const kinds: Record<Kind, string> = { sites: t`Site`, sensors: t`Sensor`, groups: t`Group`, hierarchies: t`Hierarchy` }
-  const whats: Record<ThingChange['what'], string> = { added: t`added`, removed: t`removed`, changed: t`changed` }
-  const more = list.length - most
+  const whats: Record<ThingChange['what'], string> = { added: t`added`, removed: t`removed`, renamed: t`renamed`, moved: t`moved`, changed: t`changed` }
+  const more = total - Math.min(list.length, most)
   if (list.length === 0) return <p className={classes.none}>{t`No difference.`}</p>
   return (
-    <ul className={classes.list} aria-label={t`Differences`}>
+    <ul className={classes.list} aria-label={t`Differences`} tabIndex={0}>
       {list.slice(0, most).map((c) => (
-        <li key={`${c.kind}/${c.id}`} data-what={c.what}>
+        <li key={`${c.kind}/${c.id}/${c.what}/${c.fields[0]?.field ?? ''}`} data-what={c.what}>
           <span className={classes.head}>
             <span className={classes.what}>{whats[c.what]}</span> {kinds[c.kind]} <strong>{c.name}</strong>
           </span>

@@ -20,7 +20,7 @@ interface Common {
 
 const quantities = [
   'active_power', 'energy', 'reactive_power', 'apparent_power', 'reactive_energy', 'apparent_energy', 'voltage', 'current', 'frequency', 'power_factor', 'temperature',
-  'humidity', 'volume', 'phase_angle',
+  'humidity', 'volume', 'phase_angle', 'pressure', 'illuminance', 'irradiance', 'volume_flow', 'mass', 'mass_flow', 'speed', 'ratio', 'concentration', 'charge', 'duration', 'count',
 ]
 
 /** A form of a thing; it is filled anew when the thing has changed and nobody has written into the form. */

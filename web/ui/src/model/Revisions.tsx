@@ -6,26 +6,12 @@ import { useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-quer
 import { useState } from 'react'
 import type { Model } from '../api/client'
 import type { Change } from '../api/generated/types.gen'
-import { revision, revisions } from '../api/model'
-import { before, changes, difference } from '../lib/edit'
+import { differences, restoreRevision, revisions } from '../api/model'
+import { thingChanges } from '../lib/differences'
 import { time } from '../lib/time'
 import { Changes } from './Changes'
 import type { Edits } from './edits'
 import classes from './Revisions.module.css'
-
-/** Farther back one goes by export and import. */
-const most = 500
-
-/** The model as it was after a revision, found by undoing what came later. */
-async function modelAt(m: Model, rev: number, signal?: AbortSignal): Promise<Model> {
-  const now = m.revision ?? 0
-  const back = []
-  for (let r = now; r > rev; r--) back.push(r)
-  const inverses = []
-  // A few at a time: there may be hundreds.
-  for (let i = 0; i < back.length; i += 8) inverses.push(...(await Promise.all(back.slice(i, i + 8).map((r) => revision(r, signal)))))
-  return before(m, inverses.map((r) => r.inverse))
-}
 
 export function Revisions({ model, edits, may, zone, onClose }: { model: Model; edits: Edits; may: boolean; zone: string; onClose: () => void }) {
   const { t } = useLingui()
@@ -71,23 +57,9 @@ function One({ change: c, model, edits, may }: { change: Change; model: Model; e
   const { t } = useLingui()
   const client = useQueryClient()
   const [compare, setCompare] = useState(false)
-  const far = (model.revision ?? 0) - c.revision > most
-  const asked = useQuery({
-    queryKey: ['revision', c.revision],
-    queryFn: async ({ signal }) => {
-      const r = await revision(c.revision, signal)
-      // What a thing was is known from what undoes it.
-      const was = before({ sites: [], sensors: [], groups: [], hierarchies: [] }, [r.inverse])
-      return changes(was, r.patch)
-    },
-    staleTime: Infinity,
-  })
-  const back = useQuery({
-    queryKey: ['revision', c.revision, 'restore', model.revision],
-    queryFn: async ({ signal }) => difference(model, await modelAt(model, c.revision, signal)),
-    enabled: compare,
-    staleTime: Infinity,
-  })
+  const now = model.revision ?? 0
+  const asked = useQuery({ queryKey: ['revision', c.revision], queryFn: ({ signal }) => differences(c.revision, undefined, signal), staleTime: Infinity })
+  const back = useQuery({ queryKey: ['revision', c.revision, 'restore', now], queryFn: ({ signal }) => differences(c.revision, now, signal), enabled: compare, staleTime: Infinity })
   const newest = c.revision === model.revision
   const restore = () => {
     const goal = c.revision
@@ -96,9 +68,10 @@ function One({ change: c, model, edits, may }: { change: Change; model: Model; e
         label: t`Back to revision ${goal}`,
         // What came meanwhile is not undone with it: a changed model asks for another look.
         plan: (m) => {
-          if (m.revision !== model.revision || !back.data) throw new Error(t`the model was changed meanwhile; look at the differences again`)
-          return back.data
+          if (m.revision !== model.revision) throw new Error(t`the model was changed meanwhile; look at the differences again`)
+          return {}
         },
+        send: () => restoreRevision(goal, now),
       })
       .then((ok) => {
         if (ok) setCompare(false)
@@ -107,18 +80,18 @@ function One({ change: c, model, edits, may }: { change: Change; model: Model; e
   }
   return (
     <div className={classes.one}>
-      {asked.isPending ? <Loader size="xs" /> : asked.error ? <p role="alert">{asked.error.message}</p> : <Changes list={asked.data} />}
+      {asked.isPending ? <Loader size="xs" /> : asked.error ? <p role="alert">{asked.error.message}</p> : <Changes list={thingChanges(asked.data)} total={asked.data.total} />}
       {!newest && !compare && (
-        <Button size="compact-sm" variant="default" disabled={far} onClick={() => setCompare(true)}>
+        <Button size="compact-sm" variant="default" onClick={() => setCompare(true)}>
           {t`What going back to here would change…`}
         </Button>
       )}
       {compare && (
         <div className={classes.restore} role="group" aria-label={t`Back to revision ${c.revision}`}>
-          {back.isPending ? <Loader size="xs" /> : back.error ? <p role="alert">{back.error.message}</p> : <Changes list={changes(model, back.data)} />}
+          {back.isPending ? <Loader size="xs" /> : back.error ? <p role="alert">{back.error.message}</p> : <Changes list={thingChanges(back.data)} total={back.data.total} />}
           <Group gap="xs">
             {may && (
-              <Button size="compact-sm" disabled={!back.data || Object.keys(back.data).length === 0} loading={edits.busy} onClick={restore}>
+              <Button size="compact-sm" disabled={!back.data || back.data.total === 0} loading={edits.busy} onClick={restore}>
                 {t`Restore revision ${c.revision}`}
               </Button>
             )}

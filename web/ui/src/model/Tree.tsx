@@ -1,7 +1,7 @@
 // A hierarchy that is changed by dragging, with the mouse or the keyboard.
 // Only rows in sight are drawn.
 
-import { AssistiveDndState, dragAndDropFeature, hotkeysCoreFeature, keyboardDragAndDropFeature, syncDataLoaderFeature, type DndState, type DragTarget, type ItemInstance } from '@headless-tree/core'
+import { AssistiveDndState, dragAndDropFeature, hotkeysCoreFeature, keyboardDragAndDropFeature, selectionFeature, syncDataLoaderFeature, type DndState, type DragTarget, type ItemInstance, type TreeInstance } from '@headless-tree/core'
 import { useTree } from '@headless-tree/react'
 import { useLingui } from '@lingui/react/macro'
 import { VisuallyHidden } from '@mantine/core'
@@ -23,7 +23,8 @@ interface Props {
   chosen: string | undefined
   may: boolean
   onChoose: (n: Node) => void
-  onMove: (n: Node, to: string, position: number | undefined) => void
+  /** Of what is moved none is below another; the position counts what stays. */
+  onMove: (all: readonly Node[], to: string, position: number | undefined) => void
   onBring: (sensor: string, to: string, position: number | undefined) => void
   onRename: (n: Node) => void
   onRemove: (n: Node) => void
@@ -50,7 +51,7 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
     },
     isItemFolder: (i) => i.getItemData().thing.group !== undefined,
     dataLoader: { getItem: nodeOf, getChildren: (key) => (key === top ? [groupKey(root)] : nodeOf(key).children) },
-    features: [syncDataLoaderFeature, hotkeysCoreFeature, dragAndDropFeature, keyboardDragAndDropFeature],
+    features: [syncDataLoaderFeature, selectionFeature, hotkeysCoreFeature, dragAndDropFeature, keyboardDragAndDropFeature],
     indent,
     canReorder: true,
     openOnDropDelay: 600,
@@ -58,9 +59,11 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
     canDrop: (_, x) => target(x) !== undefined,
     onDrop: (items, x) => {
       const where = target(x)
-      const n = items[0]?.getItemData()
       if (!x.item.isExpanded()) x.item.expand()
-      if (where && n) onMove(n, where.to, where.position)
+      // What stands below another of them goes with it.
+      const keys = new Set(items.map((i) => i.getId()))
+      const list = [...items].sort((a, b) => a.getItemMeta().index - b.getItemMeta().index).map((i) => i.getItemData())
+      if (where) onMove(list.filter((n) => !above(all, n.key).some((k) => keys.has(k))), where.to, where.position)
     },
     canDragForeignDragObjectOver: (d) => may && d.types.includes(dragged),
     canDropForeignDragObject: (d, x) => may && d.types.includes(dragged) && target(x) !== undefined,
@@ -77,7 +80,10 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
         hotkey: 'KeyM',
         preventDefault: true,
         isEnabled: (x) => may && !x.getState().dnd,
-        handler: (_, x) => x.startKeyboardDrag([x.getFocusedItem()]),
+        handler: (_, x) => {
+          const focused = x.getFocusedItem()
+          x.startKeyboardDrag(focused.isSelected() ? x.getSelectedItems() : [focused])
+        },
       },
       cancelDrag: {
         hotkey: 'Escape',
@@ -95,6 +101,11 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
   })
 
   useEffect(() => tree.rebuildTree(), [tree, all])
+  // Whatever was chosen in another way begins a new selection.
+  useEffect(() => {
+    const selected = tree.getState().selectedItems
+    if (chosen === undefined ? selected.length > 0 : !selected.includes(chosen)) tree.setSelectedItems(chosen === undefined ? [] : [chosen])
+  }, [tree, chosen])
 
   const items = tree.getItems()
   // Nothing of it is handed to memoised components.
@@ -112,7 +123,8 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
     return t`at place ${place} in ${group}`
   }
   const spoken = (dnd: DndState<Node> | null | undefined, state: AssistiveDndState): string => {
-    const what = dnd?.draggedItems?.[0]?.getItemName() ?? ''
+    const several = dnd?.draggedItems?.length ?? 0
+    const what = several > 1 ? t`${several} together` : (dnd?.draggedItems?.[0]?.getItemName() ?? '')
     const to = where(dnd)
     switch (state) {
       case AssistiveDndState.Started:
@@ -137,11 +149,11 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
     <>
       <VisuallyHidden aria-live="assertive">{spoken(tree.getState().dnd, tree.getState().assistiveDndState ?? AssistiveDndState.None)}</VisuallyHidden>
       <div className={classes.box} ref={box} data-testid="model-scroll">
-        <div {...container} className={classes.tree} style={{ height: virtual.getTotalSize() }}>
+        <div {...container} aria-multiselectable={may} className={classes.tree} style={{ height: virtual.getTotalSize() }}>
           {virtual.getVirtualItems().map((v) => {
             const item = items[v.index]
             if (!item || !all.has(item.getId())) return null
-            return <Row key={v.key} item={item} start={v.start} chosen={chosen === item.getId()} onFold={() => (item.isExpanded() ? item.collapse() : item.expand())} onChoose={onChoose} />
+            return <Row key={v.key} tree={tree} item={item} start={v.start} chosen={chosen === item.getId()} onFold={() => (item.isExpanded() ? item.collapse() : item.expand())} onChoose={onChoose} />
           })}
           {line && <div className={classes.line} style={{ top: line.top, left: line.left }} />}
         </div>
@@ -150,7 +162,7 @@ export function Tree({ label, root, all, chosen, may, onChoose, onMove, onBring,
   )
 }
 
-function Row({ item, start, chosen, onFold, onChoose }: { item: ItemInstance<Node>; start: number; chosen: boolean; onFold: () => void; onChoose: (n: Node) => void }) {
+function Row({ tree, item, start, chosen, onFold, onChoose }: { tree: TreeInstance<Node>; item: ItemInstance<Node>; start: number; chosen: boolean; onFold: () => void; onChoose: (n: Node) => void }) {
   const { t } = useLingui()
   const n = item.getItemData()
   const level = item.getItemMeta().level
@@ -160,13 +172,20 @@ function Row({ item, start, chosen, onFold, onChoose }: { item: ItemInstance<Nod
     <div
       {...props}
       className={classes.row}
-      aria-selected={chosen}
+      aria-selected={chosen || item.isSelected()}
       data-over={item.isUnorderedDragTarget()}
       data-thing={keyOf(n.thing)}
       style={{ transform: `translateY(${start}px)`, paddingLeft: level * indent + 8 }}
-      onClick={() => {
+      onClick={(e) => {
+        // With a modifier it is one more of those that are moved together.
+        if (e.shiftKey) item.selectUpTo(e.ctrlKey || e.metaKey)
+        else if (e.ctrlKey || e.metaKey) item.toggleSelect()
+        else {
+          tree.setSelectedItems([item.getId()])
+          onChoose(n)
+        }
+        if (!e.shiftKey) tree.getDataRef<{ selectUpToAnchorId?: string | null }>().current.selectUpToAnchorId = item.getId()
         item.setFocused()
-        onChoose(n)
       }}
       onDoubleClick={folder ? onFold : undefined}
     >

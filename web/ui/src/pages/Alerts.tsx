@@ -1,8 +1,6 @@
 // What needs somebody, what needed somebody, and by which rules.
 
 import { useLingui } from '@lingui/react/macro'
-import { Tabs } from '@mantine/core'
-import { useNavigate, useSearch } from '@tanstack/react-router'
 import { History, Now } from '../alerts/Incidents'
 import { Silences, Sinks } from '../alerts/Quiet'
 import { Rules } from '../alerts/Rules'
@@ -10,13 +8,11 @@ import { useModel } from '../data/model'
 import { knownZone } from '../lib/zone'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
+import { Sections } from '../part/Sections'
 import { useMe } from '../shell/session'
-import classes from './System.module.css'
 
 export function Alerts() {
   const { t } = useLingui()
-  const { tab } = useSearch({ from: '/app' })
-  const navigate = useNavigate({ from: '/alerts' })
   const model = useModel()
   const { index } = model
   const may = useMe().data?.scopes?.includes('operate') ?? false
@@ -44,23 +40,9 @@ export function Alerts() {
       ),
     },
   ]
-  const open = tabs.find((x) => x.id === tab) ?? tabs[0]
   return (
     <Page title={t`Alerts`} note={zone}>
-      <Tabs value={open?.id ?? ''} onChange={(v) => v !== null && void navigate({ search: (old) => ({ ...old, tab: v }), replace: true })} keepMounted={false}>
-        <Tabs.List className={classes.tabs} aria-label={t`Parts of the alerts`}>
-          {tabs.map((x) => (
-            <Tabs.Tab key={x.id} value={x.id}>
-              {x.name}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        {tabs.map((x) => (
-          <Tabs.Panel key={x.id} value={x.id} className={classes.content}>
-            {x === open && x.content()}
-          </Tabs.Panel>
-        ))}
-      </Tabs>
+      <Sections label={t`Parts of the alerts`} sections={tabs} />
     </Page>
   )
 }

@@ -9,7 +9,7 @@ import { useEffect, useMemo, useState } from 'react'
 import { assign, move, newestRevision, rename } from '../api/model'
 import type { Model as Document } from '../api/client'
 import { useModel } from '../data/model'
-import { below, Gone, moved, newGroup, newID, withMember, withoutGroup, withoutHierarchy, withoutMember } from '../lib/edit'
+import { below, Gone, moved, movedAll, newGroup, newID, withMember, withoutGroup, withoutHierarchy, withoutMember } from '../lib/edit'
 import type { Index } from '../lib/tree'
 import { knownZone } from '../lib/zone'
 import { Ask, type Question } from '../model/Ask'
@@ -90,6 +90,17 @@ function View({ index, edits, may }: { index: Index; edits: Edits; may: boolean 
       plan: (m) => moved(m, thing, parent, to, place),
       send: () => move({ hierarchy: h.id, to, position: place, ...thing }),
     })
+  }
+  const moveAll = (list: readonly Node[], to: string, position: number | undefined) => {
+    const [one] = list
+    if (one && list.length === 1) {
+      moveTo(one, to, position)
+      return
+    }
+    const things = list.flatMap((n) => (n.parent === undefined ? [] : [{ thing: n.thing, from: n.parent }]))
+    const target = index.groupName(to)
+    const several = things.length
+    if (several > 0) void edits.run({ label: t`Moved ${several} to ${target}`, plan: (m) => movedAll(m, things, to, position) })
   }
   const bring = (id: string, to: string, position?: number) => {
     const here = all.get(sensorKey(id))
@@ -293,9 +304,9 @@ function View({ index, edits, may }: { index: Index; edits: Edits; may: boolean 
             <>
               <Tree
                 key={h.id} label={index.hierarchyName(h)} root={h.root} all={all} chosen={chosen && keyOf(chosen.thing)} may={may}
-                onChoose={choose} onMove={moveTo} onBring={bring} onRename={renameNode} onRemove={remove}
+                onChoose={choose} onMove={moveAll} onBring={bring} onRename={renameNode} onRemove={remove}
               />
-              {may && <p className={classes.hint}>{t`Drag to move; or by the keyboard: M takes, arrows choose, Enter drops, Escape leaves. F2 renames, Delete takes away, Ctrl+Z undoes.`}</p>}
+              {may && <p className={classes.hint}>{t`Drag to move; Ctrl or Shift and a click take several. By the keyboard: M takes, arrows choose, Enter drops, Escape leaves; Shift and arrows take several. F2 renames, Delete takes away, Ctrl+Z undoes.`}</p>}
             </>
           )}
         </Panel>

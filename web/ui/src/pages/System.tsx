@@ -1,11 +1,10 @@
 // The installation itself: what runs, what comes in, who may, what is kept.
 
 import { useLingui } from '@lingui/react/macro'
-import { Tabs } from '@mantine/core'
-import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useModel } from '../data/model'
 import { knownZone } from '../lib/zone'
 import { Page } from '../part/Page'
+import { Sections } from '../part/Sections'
 import { useMe } from '../shell/session'
 import { Backup } from '../system/Backup'
 import { Intake } from '../system/Intake'
@@ -13,12 +12,9 @@ import { Overview } from '../system/Overview'
 import { Own } from '../system/Own'
 import { Tokens, Users } from '../system/People'
 import { Settling } from '../system/Settling'
-import classes from './System.module.css'
 
 export function System() {
   const { t } = useLingui()
-  const { tab } = useSearch({ from: '/app' })
-  const navigate = useNavigate({ from: '/system' })
   const { index } = useModel()
   const me = useMe().data
   const scopes = me?.scopes ?? []
@@ -48,23 +44,9 @@ export function System() {
       : []),
     ...(me ? [{ id: 'own', name: t`Own account`, content: () => <Own me={me} /> }] : []),
   ]
-  const open = tabs.find((x) => x.id === tab) ?? tabs[0]
   return (
     <Page title={t`System`} note={zone}>
-      <Tabs value={open?.id ?? ''} onChange={(v) => v !== null && void navigate({ search: (old) => ({ ...old, tab: v }), replace: true })} keepMounted={false}>
-        <Tabs.List className={classes.tabs} aria-label={t`Parts of the system`}>
-          {tabs.map((x) => (
-            <Tabs.Tab key={x.id} value={x.id}>
-              {x.name}
-            </Tabs.Tab>
-          ))}
-        </Tabs.List>
-        {tabs.map((x) => (
-          <Tabs.Panel key={x.id} value={x.id} className={classes.content}>
-            {x === open && x.content()}
-          </Tabs.Panel>
-        ))}
-      </Tabs>
+      <Sections label={t`Parts of the system`} sections={tabs} />
     </Page>
   )
 }

@@ -2,7 +2,7 @@
 
 import { useLingui } from '@lingui/react/macro'
 import { useQuery } from '@tanstack/react-query'
-import { deadLetters } from '../api/sensors'
+import { deadLetters } from '../api/system'
 import { text } from '../lib/format'
 import { time } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
@@ -10,19 +10,19 @@ import { Panel } from '../part/Panel'
 import type { Subject } from '../subject/subject'
 import classes from './Lists.module.css'
 
-/** So many of all sensors are looked through. */
-const most = 1000
+/** So many are shown; all of them are in the view of the system. */
+const most = 100
 
 export function DeadLetters({ subject }: { subject: Subject }) {
   const { t } = useLingui()
-  const asked = useQuery({ queryKey: ['dead-letters', most], queryFn: ({ signal }) => deadLetters(most, signal), refetchInterval: 30_000 })
-  const all = asked.data?.letters ?? []
-  const list = all.filter((l) => l.sensor === subject.id)
+  const { id } = subject
+  const asked = useQuery({ queryKey: ['dead-letters', id], queryFn: ({ signal }) => deadLetters({ sensor: id, limit: most }, signal), refetchInterval: 30_000 })
+  const list = asked.data?.letters ?? []
   const { zone, unit } = subject
   return (
     <Panel
       title={t`Refused`}
-      note={asked.data && asked.data.count > all.length ? t`among the newest ${all.length} of all sensors` : undefined}
+      note={asked.data?.next !== undefined ? t`the newest ${list.length}` : undefined}
       asked={asked}
       height={100}
       {...(asked.data && list.length === 0 ? { empty: t`Nothing of this sensor was refused.` } : {})}
@@ -38,11 +38,12 @@ export function DeadLetters({ subject }: { subject: Subject }) {
       }
     >
       <ul className={classes.list}>
-        {list.slice(0, 100).map((l, i) => (
-          <li key={`${l.at} ${i}`}>
+        {list.map((l) => (
+          <li key={l.id ?? l.at}>
             <span>{time(l.at, zone, 'exact')}</span>
             <span className={classes.end}>{l.value === undefined ? l.source : t`${text(l.value, unit)} from ${l.source}`}</span>
             <span className={classes.sentence}>{l.reason}</span>
+            {l.retriedAt !== undefined && <span className={classes.dim}>{t`Stored since, when it was tried again.`}</span>}
             {l.sample !== undefined && <span className={classes.sample}>{l.sample}</span>}
           </li>
         ))}

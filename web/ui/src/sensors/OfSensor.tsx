@@ -16,6 +16,7 @@ import type { Subject } from '../subject/subject'
 import { DeadLetters } from './DeadLetters'
 import { Devices } from './Devices'
 import { Facts } from './Facts'
+import { FiguresByHand, takesFigures } from './FiguresByHand'
 import { Gaps } from './Gaps'
 import { Annotations, Interventions } from './Interventions'
 import { Readings } from './Readings'
@@ -23,6 +24,7 @@ import { Readings } from './Readings'
 export function OfSensor({ index, subject, view, compared, onCompare }: { index: Index; subject: Subject; view: View; compared: string | undefined; onCompare: (b: Before | undefined) => void }) {
   const { t } = useLingui()
   const may = useMe().data?.scopes?.includes('operate') ?? false
+  const { quantity } = index.sensor(subject.id)
   const power = subject.unit === 'W' || (subject.counter && subject.unit === 'Wh')
   return (
     <div className={classes.parts}>
@@ -39,6 +41,7 @@ export function OfSensor({ index, subject, view, compared, onCompare }: { index:
         <div className={classes.parts}>
           <Devices sensor={index.sensor(subject.id)} subject={subject} />
           {subject.counter && <Annotations subject={subject} view={view} />}
+          {takesFigures(quantity) && <FiguresByHand key={subject.id} subject={subject} quantity={quantity} may={may} />}
           <Interventions subject={subject} may={may} />
           {may && <DeadLetters subject={subject} />}
         </div>

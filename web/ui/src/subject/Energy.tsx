@@ -7,11 +7,13 @@ import { useCallback, useMemo } from 'react'
 import { settledExports, windows } from '../api/subject'
 import type { Tokens } from '../chart/colour'
 import { kilowattHours, percent, text } from '../lib/format'
+import { hatching, qualityName } from '../lib/quality'
 import { amounts, total } from '../lib/settled'
 import { coarse, windowSize } from '../lib/steps'
 import { time, timeRange } from '../lib/time'
 import { FigurePanel } from '../part/FigurePanel'
 import { useHonest } from '../part/Honest'
+import { QualityLegend } from '../part/QualityLegend'
 import type { View } from '../shell/span'
 import { axis, axisTooltip, grid } from './option'
 import classes from './Energy.module.css'
@@ -54,7 +56,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
         tooltip: axisTooltip(k, (i) => [
           timeRange(w?.start?.[i] ?? 0, w?.end?.[i] ?? 0, zone),
           settled(i) ? say(values[i]) : t`not settled yet`,
-          ...(settled(i) ? [honest(w?.completeness?.[i], values[i] && !metered ? Math.min(1, (w?.estimated?.[i] ?? 0) / Math.abs(values[i])) : null), t`${w?.readings?.[i] ?? 0} readings`] : []),
+          ...(settled(i) ? [honest(w?.completeness?.[i], values[i] && !metered ? Math.min(1, (w?.estimated?.[i] ?? 0) / Math.abs(values[i])) : null), t`${w?.readings?.[i] ?? 0} readings`, ...(metered || w?.quality[i] === 'measured' ? [] : [qualityName(w?.quality[i])])] : []),
         ]),
         axisPointer: { link: [{ xAxisIndex: 'all' }] },
         xAxis: [
@@ -66,7 +68,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
           { type: 'value', gridIndex: 1, show: false, min: 0, max: 1 },
         ],
         series: [
-          { type: 'bar', barCategoryGap: '14%', data: values.map((v, i) => (settled(i) ? (v ?? '-') : '-')), itemStyle: { color: k.power, borderRadius: [3, 3, 0, 0] } },
+          { type: 'bar', barCategoryGap: '14%', data: values.map((v, i) => ({ value: settled(i) ? (v ?? '-') : '-', itemStyle: { decal: metered ? undefined : hatching(w?.quality[i], k.card) } })), itemStyle: { color: k.power, borderRadius: [3, 3, 0, 0] } },
           {
             type: 'bar', xAxisIndex: 1, yAxisIndex: 1, barCategoryGap: '4%',
             data: (w?.completeness ?? []).map((c, i) => ({
@@ -98,21 +100,24 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
       label={sum ? t`${title} of ${subject.label}: ${energyText(sum.amount, unit)}, ${percent(sum.completeness)} complete` : title}
       height={250}
       below={
-        <ul className={classes.legend}>
-          <li data-kind="whole">{t`complete`}</li>
-          <li data-kind="part">{t`in part`}</li>
-          <li data-kind="none">{t`nothing known`}</li>
-        </ul>
+        <div className={classes.legends}>
+          <ul className={classes.legend}>
+            <li data-kind="whole">{t`complete`}</li>
+            <li data-kind="part">{t`in part`}</li>
+            <li data-kind="none">{t`nothing known`}</li>
+          </ul>
+          {!metered && <QualityLegend of={w?.quality ?? []} />}
+        </div>
       }
       file={t`${subject.label} energy`}
       links={settledExports(subject, size, { from: Math.round(from), to: Math.round(to) })}
       table={() => ({
         columns: [
           { name: t`From`, unit: '' }, { name: t`To`, unit: '' }, { name: title, unit }, { name: t`Mean`, unit: w?.averageUnit ?? '' }, { name: t`Completeness`, unit: '' },
-          { name: t`Estimated`, unit: w?.unit ?? '' }, { name: t`Readings`, unit: '' },
+          { name: t`Estimated`, unit: w?.unit ?? '' }, { name: t`Readings`, unit: '' }, { name: t`Quality`, unit: '' },
         ],
         rows: (w?.start ?? []).map((s, i) => [
-          { at: s }, { at: w?.end?.[i] ?? s }, values[i] ?? null, w?.average?.[i] ?? null, w?.completeness?.[i] ?? null, w?.estimated?.[i] ?? null, w?.readings?.[i] ?? null,
+          { at: s }, { at: w?.end?.[i] ?? s }, values[i] ?? null, w?.average?.[i] ?? null, w?.completeness?.[i] ?? null, w?.estimated?.[i] ?? null, w?.readings?.[i] ?? null, metered ? null : qualityName(w?.quality[i]),
         ]),
         zone,
       })}

@@ -51,4 +51,4 @@ export function sensorSubject(index: Index, id: string): Subject {
 }
 
 /** Quantities whose sensors are counters unless they say otherwise. */
-const counted = new Set(['energy', 'reactive_energy', 'apparent_energy', 'volume'])
+const counted = new Set(['energy', 'reactive_energy', 'apparent_energy', 'volume', 'charge', 'duration', 'count'])

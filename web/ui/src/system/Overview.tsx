@@ -9,6 +9,7 @@ import { time } from '../lib/time'
 import { count, lasting } from '../lib/units'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
+import { Instances } from './Instances'
 import classes from './System.module.css'
 
 export function Overview({ zone, names }: { zone: string; names: (hierarchy: string) => string }) {
@@ -78,6 +79,7 @@ export function Overview({ zone, names }: { zone: string; names: (hierarchy: str
           </ul>
         </Panel>
       </div>
+      <Instances zone={zone} />
       <Panel title={t`Sums of hierarchies`} height={120} asked={agg} empty={hierarchies.length === 0 ? t`There is no hierarchy yet.` : undefined}>
         <Table label={t`Sums of hierarchies`} columns={[{ name: t`Hierarchy` }, { name: t`Newest complete tick` }, { name: t`Behind by`, number: true }]}>
           {hierarchies.map((h) => (

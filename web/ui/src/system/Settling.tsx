@@ -4,7 +4,7 @@ import { useLingui } from '@lingui/react/macro'
 import { Button, Progress } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { settleAgain, settlement } from '../api/system'
+import { cancelSettling, settleAgain, settlement } from '../api/system'
 import { time } from '../lib/time'
 import { count, lasting } from '../lib/units'
 import { read, written } from '../lib/wall'
@@ -16,21 +16,32 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
   const { t } = useLingui()
   const client = useQueryClient()
   const [ends, setEnds] = useState(() => [written(startOf('day', Date.now(), zone, -1), zone), written(startOf('day', Date.now(), zone), zone)] as const)
-  /** Ranges that waited when it began; undefined: nothing was asked for. */
-  const [begun, setBegun] = useState<number>()
-  const asked = useQuery({ queryKey: ['settlement'], queryFn: ({ signal }) => settlement(signal), refetchInterval: begun === undefined ? 5000 : 1000 })
+  /** The most ranges that were seen waiting since it began; 0: nothing was asked for. */
+  const [begun, setBegun] = useState(0)
+  /** How many were not settled when it was cancelled. */
+  const [left, setLeft] = useState<number>()
+  const asked = useQuery({ queryKey: ['settlement'], queryFn: ({ signal }) => settlement(signal), refetchInterval: begun === 0 ? 5000 : 1000 })
   const s = asked.data
+  const waiting = s?.asked ?? 0
+  // Also what somebody asked for before this page was opened.
+  if (waiting > begun) setBegun(waiting)
   const from = read(ends[0], zone)
   const to = read(ends[1], zone)
   const run = useMutation({
     mutationFn: () => settleAgain({ from: new Date(from ?? 0).toISOString(), to: new Date(to ?? 0).toISOString() }),
-    onSuccess: (r) => {
+    onSuccess: async (r) => {
+      setLeft(undefined)
+      await client.invalidateQueries({ queryKey: ['settlement'] })
       setBegun(Math.max(1, r.marks))
-      void client.invalidateQueries({ queryKey: ['settlement'] })
     },
   })
-  const waiting = s?.marks ?? 0
-  const share = begun === undefined ? undefined : Math.max(0, Math.min(1, 1 - waiting / begun))
+  const cancel = useMutation({
+    mutationFn: cancelSettling,
+    onSuccess: async (r) => {
+      await client.invalidateQueries({ queryKey: ['settlement'] })
+      setLeft(r.marks)
+    },
+  })
   const known = s !== undefined && Date.parse(s.settled) > 0
   const wrong = from === undefined || to === undefined || to <= from
   return (
@@ -75,14 +86,28 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
           </form>
           {wrong && <p role="alert" className={classes.bad}>{t`The end must be after the begin.`}</p>}
           {run.error && <p role="alert" className={classes.bad}>{run.error.message}</p>}
-          {share !== undefined && (
-            <div className={classes.progress} aria-live="polite">
+          <div className={classes.progress} aria-live="polite">
+            {begun > 0 && (
               <Progress.Root size="lg">
-                <Progress.Section value={share * 100} aria-label={t`Settled again`} />
+                <Progress.Section value={100 * Math.max(0, Math.min(1, 1 - (waiting + (left ?? 0)) / begun))} aria-label={t`Settled again`} />
               </Progress.Root>
-              <span>{waiting === 0 ? t`Done.` : t`${count(waiting)} of ${count(begun)} ranges are waiting.`}</span>
-            </div>
+            )}
+            <span>
+              {begun === 0
+                ? t`Nothing was asked for.`
+                : waiting > 0
+                  ? t`${count(waiting)} of ${count(begun)} ranges are waiting.`
+                  : left !== undefined && left > 0
+                    ? t`Cancelled: ${count(left)} of ${count(begun)} ranges are as they were.`
+                    : t`Done.`}
+            </span>
+          </div>
+          {waiting > 0 && (
+            <Button size="xs" variant="default" loading={cancel.isPending} onClick={() => cancel.mutate()}>
+              {t`Cancel`}
+            </Button>
           )}
+          {cancel.error && <p role="alert" className={classes.bad}>{cancel.error.message}</p>}
         </Panel>
       )}
     </>
