@@ -85,7 +85,7 @@ func exportedTimes(address, group string) (map[int64]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is read to its end
+	defer resp.Body.Close()
 	has := make(map[int64]bool)
 	lines := bufio.NewScanner(resp.Body)
 	lines.Buffer(nil, 64<<20)
