@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/meter/kind"
 )
 
 // Exit codes of the program.
@@ -89,7 +90,7 @@ func Execute(ctx context.Context, args []string, sys IO) int {
 	var cli CLI
 	parser, err := kong.New(&cli,
 		kong.Name("wattwerk"), kong.Description(description), kong.Writers(sys.Out, sys.Err),
-		kong.Exit(func(c int) { code = c }), kong.UsageOnError(),
+		kong.Vars{"meter_kinds": strings.Join(kind.ReaderNames(), ",")}, kong.Exit(func(c int) { code = c }), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(sys),
 	)

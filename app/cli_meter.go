@@ -9,13 +9,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/wattwerk/wattwerk/meter"
-	"github.com/wattwerk/wattwerk/meter/sml"
+	"github.com/wattwerk/wattwerk/meter/kind"
 )
 
 // MeterCmd is "wattwerk meter".
 type MeterCmd struct {
+	Read   MeterReadCmd   `cmd:"" help:"Read a meter and print every reading as a line of JSON."`
 	Decode MeterDecodeCmd `cmd:"" help:"Print every reading of a capture as a line of JSON."`
 }
 
@@ -23,14 +25,65 @@ type MeterCmd struct {
 func (*MeterCmd) Help() string {
 	return `Looks at what a meter says, without keeping anything; docs/meters.md explains it.
 
-Example:
+Examples:
+  wattwerk meter read /dev/ttyUSB0
   wattwerk meter decode capture.bin`
+}
+
+// MeterReadCmd is "wattwerk meter read".
+type MeterReadCmd struct {
+	Address  string        `arg:"" help:"/dev/ttyUSB0 or tcp://HOST:PORT, with ?baud=9600&frame=7E1 if they are not as usual."`
+	Kind     string        `enum:"${meter_kinds}" default:"sml" help:"Its kind: ${meter_kinds}."`
+	Unit     uint8         `default:"1" help:"The unit that is asked, of Modbus."`
+	Count    int           `default:"1" help:"How many times it is read; 0: until it fails or is interrupted."`
+	Interval time.Duration `default:"10s" help:"Between two readings of a meter that is asked. Others send at their own pace."`
+	Timeout  time.Duration `default:"2m" help:"How long one reading may take."`
+}
+
+// Help is shown by --help.
+func (*MeterReadCmd) Help() string {
+	return `Reads a meter once, or again and again, and prints what it says as 'wattwerk meter decode' does; nothing
+is kept. Serial ports are set to the usual speed of the kind.
+
+Examples:
+  wattwerk meter read /dev/ttyUSB0
+  wattwerk meter read --kind iec62056-ask '/dev/ttyUSB0?baud=300'
+  wattwerk meter read --kind sunspec --count 0 --interval 1s tcp://inverter:502`
+}
+
+// Run reads the meter.
+func (c *MeterReadCmd) Run(ctx context.Context, sys IO) (err error) {
+	if c.Count < 0 || c.Interval < 0 || c.Timeout <= 0 {
+		return usageError{errors.New("--count and --interval are not negative, and --timeout is positive")}
+	}
+	reader, err := kind.NewReader(kind.Settings{Kind: c.Kind, Address: c.Address, Unit: c.Unit})
+	if err != nil {
+		return usageError{err}
+	}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	p := newReadingPrinter(sys.Out)
+	for n := 0; c.Count == 0 || n < c.Count; n++ {
+		if n > 0 && kind.Asked(c.Kind) {
+			select {
+			case <-time.After(c.Interval):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		once, cancel := context.WithTimeout(ctx, c.Timeout)
+		err := reader.Read(once, p.print)
+		cancel()
+		if err = errors.Join(err, p.flush()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // MeterDecodeCmd is "wattwerk meter decode".
 type MeterDecodeCmd struct {
 	File   string `arg:"" help:"What was captured of a meter; - is the standard input."`
-	Format string `enum:"auto,sml" default:"auto" help:"sml, or auto: as the content looks."`
+	Format string `enum:"auto,sml,dsmr,iec62056" default:"auto" help:"sml, dsmr, iec62056, or auto: as the content is."`
 	Stats  bool   `help:"Say at the end what was whole and what was broken."`
 }
 
@@ -42,6 +95,7 @@ code is 1 if there is no telegram in it.
 
 Examples:
   wattwerk meter decode capture.bin
+  wattwerk meter decode --format dsmr --stats p1.txt
   stty -F /dev/ttyUSB0 raw 9600; wattwerk meter decode - < /dev/ttyUSB0`
 }
 
@@ -112,7 +166,7 @@ func printable(b []byte) bool {
 }
 
 // Run decodes the file.
-func (c *MeterDecodeCmd) Run(ctx context.Context, sys IO) (err error) {
+func (c *MeterDecodeCmd) Run(ctx context.Context, sys IO) error {
 	in := sys.In
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -122,24 +176,12 @@ func (c *MeterDecodeCmd) Run(ctx context.Context, sys IO) (err error) {
 		defer f.Close() //nolint:errcheck // it was only read
 		in = f
 	}
-	out := bufio.NewWriterSize(sys.Out, 1<<16)
-	defer func() { err = errors.Join(err, out.Flush()) }()
-
-	decoder := c.decoder()
-	lines := json.NewEncoder(out)
-	number := uint64(0)
-	var failed error
-	take := func(t *meter.Telegram) {
-		number++
-		for i := range t.Readings {
-			line, err := newReadingLine(t, number, &t.Readings[i])
-			if err == nil {
-				err = lines.Encode(line)
-			}
-			failed = errors.Join(failed, err)
-		}
+	decoder, err := kind.NewDecoder(c.Format)
+	if err != nil {
+		return usageError{err}
 	}
-	if err := feed(ctx, in, decoder, take, func() error { return errors.Join(failed, out.Flush()) }); err != nil {
+	p := newReadingPrinter(sys.Out)
+	if err := feed(ctx, in, decoder, p.print, p.flush); err != nil {
 		return fmt.Errorf("decode %s: %w", c.File, err)
 	}
 	stats := decoder.Stats()
@@ -150,13 +192,35 @@ func (c *MeterDecodeCmd) Run(ctx context.Context, sys IO) (err error) {
 	if stats.Telegrams == 0 {
 		return fmt.Errorf("decode %s: no telegram in %d bytes: %d frames are whole and %d broken", c.File, stats.Bytes, stats.Frames, stats.Broken)
 	}
-	return failed
+	return nil
 }
 
-// decoder makes the one that is asked for.
-func (c *MeterDecodeCmd) decoder() meter.Decoder {
-	return sml.NewDecoder()
+// readingPrinter prints telegrams, a reading a line, and counts them.
+type readingPrinter struct {
+	out    *bufio.Writer
+	lines  *json.Encoder
+	number uint64
+	failed error
 }
+
+func newReadingPrinter(out io.Writer) *readingPrinter {
+	w := bufio.NewWriterSize(out, 1<<16)
+	return &readingPrinter{out: w, lines: json.NewEncoder(w)}
+}
+
+func (p *readingPrinter) print(t *meter.Telegram) {
+	p.number++
+	for i := range t.Readings {
+		line, err := newReadingLine(t, p.number, &t.Readings[i])
+		if err == nil {
+			err = p.lines.Encode(line)
+		}
+		p.failed = errors.Join(p.failed, err)
+	}
+}
+
+// flush writes what was printed, and says what went wrong with it.
+func (p *readingPrinter) flush() error { return errors.Join(p.failed, p.out.Flush()) }
 
 // feed gives a decoder all there is to read. After each piece it calls between.
 func feed(ctx context.Context, in io.Reader, decoder meter.Decoder, take func(*meter.Telegram), between func() error) error {

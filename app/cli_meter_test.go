@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,6 +59,26 @@ func TestMeterDecodeStandardInput(t *testing.T) {
 	}
 }
 
+func TestMeterDecodeFormats(t *testing.T) {
+	p1 := "/KMP5 KA6U001234567890\r\n\r\n0-0:96.1.1(204B413655303031323334353637383930)\r\n1-0:1.8.1(00015.694*kWh)\r\n!\r\n"
+	for _, c := range []struct {
+		format string
+		code   int
+		says   string
+	}{
+		{"auto", ExitOK, `"obis":"0100010801ff","code":"1-0:1.8.1*255","value":15694,"unit":"Wh","scaler":0,"raw":15694,"status":null,"flags":["unchecked"]`},
+		{"dsmr", ExitOK, `"value":15694`},
+		{"sml", ExitFailed, "no telegram in"},
+		{"morse", ExitUsage, "must be one of"},
+	} {
+		var out, errs bytes.Buffer
+		code := Execute(t.Context(), []string{"meter", "decode", "--format", c.format, "-"}, IO{In: strings.NewReader(p1), Out: &out, Err: &errs})
+		if code != c.code || !strings.Contains(out.String()+errs.String(), c.says) {
+			t.Errorf("%s: exit code %d, %s%s", c.format, code, out.String(), errs.String())
+		}
+	}
+}
+
 func TestMeterDecodeFindsNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "capture.bin")
 	if err := os.WriteFile(file, capture(t, "MT681", false)[:60], 0o600); err != nil {
@@ -71,5 +92,39 @@ func TestMeterDecodeFindsNothing(t *testing.T) {
 		if code != ExitFailed || out != "" || !strings.Contains(errs, c.says) {
 			t.Errorf("%s: exit code %d, %s%s", c.file, code, out, errs)
 		}
+	}
+}
+
+func TestMeterRead(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c, err := l.Accept()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		if _, err := c.Write(capture(t, "MT175", false)); err != nil {
+			t.Error(err)
+		}
+	}()
+	code, out, errs := wattwerk(t, "meter", "read", "tcp://"+l.Addr().String())
+	if code != ExitOK || errs != "" || !strings.Contains(out, `"obis":"0100010800ff","code":"1-0:1.8.0*255","value":2043104.7,"unit":"Wh"`) {
+		t.Errorf("exit code %d, %s; it prints\n%s", code, errs, out)
+	}
+	<-done
+	for _, args := range [][]string{{"ttyUSB0"}, {"--kind", "morse", "/dev/ttyUSB0"}, {"--count", "-1", "/dev/ttyUSB0"}} {
+		if code, _, errs := wattwerk(t, append([]string{"meter", "read"}, args...)...); code != ExitUsage {
+			t.Errorf("%q: exit code %d, %s", args, code, errs)
+		}
+	}
+	if code, _, errs := wattwerk(t, "meter", "read", "/dev/meter-that-is-not-there"); code != ExitFailed || !strings.Contains(errs, "open meter") {
+		t.Errorf("exit code %d, %s", code, errs)
 	}
 }

@@ -117,11 +117,11 @@ var exact = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1
 // scaler. It may be infinite for a scaler no meter has.
 func (i Int) Float(scaler int8) float64 {
 	var v float64
-	switch {
-	case i.abs < 1<<53 && scaler <= 0 && int(-scaler) < len(exact):
-		v = float64(i.abs) / exact[-scaler] // both exact: one rounding
-	case i.abs < 1<<53 && scaler > 0 && int(scaler) < len(exact):
-		v = float64(i.abs) * exact[scaler]
+	switch tens := int(scaler); {
+	case i.abs < 1<<53 && tens <= 0 && -tens < len(exact):
+		v = float64(i.abs) / exact[-tens] // both exact: one rounding
+	case i.abs < 1<<53 && tens > 0 && tens < len(exact):
+		v = float64(i.abs) * exact[tens]
 	default:
 		var digits [72]byte
 		b := strconv.AppendUint(digits[:0], i.abs, 10)

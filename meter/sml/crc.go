@@ -50,32 +50,34 @@ const (
 	kermitSwapped          // the same, low byte first
 )
 
-// check tells whether the two bytes are the checksum of p, and in which way.
-// The way that was right before is tried first; other ways are tried unless
-// only is set and one is known.
+// right tells whether the two bytes are the checksum of p.
+func (c checksum) right(p []byte, first, second byte) bool {
+	low, high := uint16(first)|uint16(second)<<8, uint16(first)<<8|uint16(second)
+	switch c {
+	case x25:
+		return crc(0xffff, p)^0xffff == low
+	case kermit:
+		return crc(0, p) == high
+	case kermitSwapped:
+		return crc(0, p) == low
+	}
+	return false
+}
+
+// check tells whether the two bytes are the checksum of p, and in which way. The
+// way that was right before is tried first, and alone if only is set: each more makes it
+// likelier that what is wrong looks right.
 func check(p []byte, first, second byte, before checksum, only bool) (checksum, bool) {
-	sent := uint16(first) | uint16(second)<<8
-	if before == unknown || before == x25 || !only {
-		if before <= x25 && crc(0xffff, p)^0xffff == sent {
-			return x25, true
-		}
-		if before == x25 && only {
-			return before, false
-		}
+	if before.right(p, first, second) {
+		return before, true
 	}
-	c := crc(0, p)
-	if before != kermitSwapped || !only {
-		if c == sent>>8|sent<<8 {
-			return kermit, true
-		}
+	if before != unknown && only {
+		return before, false
 	}
-	if before != kermit || !only {
-		if c == sent {
-			return kermitSwapped, true
+	for way := x25; way <= kermitSwapped; way++ {
+		if way != before && way.right(p, first, second) {
+			return way, true
 		}
-	}
-	if before > x25 && !only && crc(0xffff, p)^0xffff == sent {
-		return x25, true
 	}
 	return before, false
 }

@@ -1,0 +1,93 @@
+package kind
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/wattwerk/wattwerk/meter"
+	"github.com/wattwerk/wattwerk/meter/iec62056"
+	"github.com/wattwerk/wattwerk/meter/listen"
+	"github.com/wattwerk/wattwerk/meter/modbus"
+	"github.com/wattwerk/wattwerk/meter/port"
+	"github.com/wattwerk/wattwerk/meter/sunspec"
+)
+
+// Settings say which meter a reader is of.
+type Settings struct {
+	Kind    string // one of [ReaderNames]
+	Address string // as [port.Parse] reads it
+	Unit    uint8  // of Modbus; 0: 1
+}
+
+// readers are the kinds of meters that are read where they are, with how characters
+// usually look on their line, and whether they are asked.
+var readers = []struct {
+	name  string
+	baud  int
+	frame string
+	asked bool
+	make  func(s Settings, at port.Address) (meter.Reader, error)
+}{
+	{"sml", 9600, "8N1", false, listening},
+	{"dsmr", 115200, "8N1", false, listening},
+	{"iec62056", 9600, "7E1", false, listening},
+	{"iec62056-ask", 300, "7E1", true, func(_ Settings, at port.Address) (meter.Reader, error) {
+		o := iec62056.Options{Open: func(ctx context.Context) (iec62056.Port, error) { return at.Open(ctx) }}
+		if at.Network() {
+			o.MaxBaud = at.Baud()
+		}
+		return iec62056.NewReader(o)
+	}},
+	{"sunspec", 9600, "8N1", true, func(s Settings, at port.Address) (meter.Reader, error) {
+		o := modbus.Options{Framing: modbus.RTU, Dial: func(ctx context.Context) (modbus.Conn, error) { return at.Open(ctx) }}
+		if at.Network() {
+			o.Framing = modbus.TCP
+		}
+		return sunspec.NewReader(modbus.NewClient(o), max(s.Unit, 1)), nil
+	}},
+}
+
+// listening makes the reader of a meter that sends on its own.
+func listening(s Settings, at port.Address) (meter.Reader, error) {
+	d, err := NewDecoder(s.Kind)
+	if err != nil {
+		return nil, err
+	}
+	return listen.New(listen.Options{Decoder: d, Open: func(ctx context.Context) (io.ReadCloser, error) { return at.Open(ctx) }}), nil
+}
+
+// ReaderNames lists the kinds that [NewReader] knows.
+func ReaderNames() []string {
+	names := make([]string, len(readers))
+	for i, r := range readers {
+		names[i] = r.name
+	}
+	return names
+}
+
+// Asked tells whether a meter of the kind is asked, at any pace, or sends at its own.
+func Asked(name string) bool {
+	for _, r := range readers {
+		if r.name == name {
+			return r.asked
+		}
+	}
+	return false
+}
+
+// NewReader makes the reader of a meter. Nothing is opened yet.
+func NewReader(s Settings) (meter.Reader, error) {
+	for _, r := range readers {
+		if r.name != s.Kind {
+			continue
+		}
+		at, err := port.Parse(s.Address, r.baud, r.frame)
+		if err != nil {
+			return nil, err
+		}
+		return r.make(s, at)
+	}
+	return nil, fmt.Errorf("no meters of the kind %.40q are known, but %s", s.Kind, strings.Join(ReaderNames(), ", "))
+}

@@ -1,0 +1,93 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/wattwerk/wattwerk/meter"
+)
+
+// Options of a [Reader].
+type Options struct {
+	Open    func(ctx context.Context) (io.ReadCloser, error) // opens the source
+	Decoder meter.Decoder
+}
+
+// ErrSilent is what a source is that answers reading with nothing, again and again: a serial
+// port whose time-out passes, or one that was unplugged.
+var ErrSilent = errors.New("nothing comes")
+
+// maxSilence is how often reading may give nothing.
+const maxSilence = 100
+
+// Reader listens to one meter.
+type Reader struct {
+	o      Options
+	source io.ReadCloser
+	piece  [1024]byte
+}
+
+var _ meter.Reader = (*Reader)(nil)
+
+// New gives a reader; nothing is opened yet.
+func New(o Options) *Reader { return &Reader{o: o} }
+
+// Read waits until at least one telegram has come, and hands out all that came with it.
+func (r *Reader) Read(ctx context.Context, take func(*meter.Telegram)) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.source == nil {
+		if r.source, err = r.o.Open(ctx); err != nil {
+			r.source = nil
+			return fmt.Errorf("open meter: %w", err)
+		}
+	}
+	source := r.source
+	stop := context.AfterFunc(ctx, func() { _ = source.Close() }) // reading says so
+	defer func() {
+		ours := stop()
+		if err == nil && ours {
+			return
+		}
+		r.source = nil
+		if ours {
+			err = errors.Join(err, source.Close())
+		} else if err != nil { // it is closed because of the context
+			err = ctx.Err()
+		}
+	}()
+	got, silence := false, 0
+	for !got {
+		n, err := source.Read(r.piece[:])
+		r.o.Decoder.Feed(r.piece[:n], func(t *meter.Telegram) {
+			got = true
+			take(t)
+		})
+		switch {
+		case errors.Is(err, io.EOF):
+			return fmt.Errorf("read meter: %w", io.ErrUnexpectedEOF)
+		case err != nil:
+			return fmt.Errorf("read meter: %w", err)
+		case n > 0:
+			silence = 0
+		default:
+			if silence++; silence == maxSilence {
+				return fmt.Errorf("read meter: %w", ErrSilent)
+			}
+		}
+	}
+	return nil
+}
+
+// Close closes the source.
+func (r *Reader) Close() error {
+	if r.source == nil {
+		return nil
+	}
+	source := r.source
+	r.source = nil
+	return source.Close()
+}
