@@ -21,7 +21,6 @@ const (
 // Decoder finds telegrams in what comes from one meter. Make it by [NewDecoder].
 type Decoder struct {
 	buf      []byte // a message begins at its first byte, or none has begun
-	scan     int    // what is looked at of buf
 	telegram meter.Telegram
 	set      Set
 	stats    meter.Stats

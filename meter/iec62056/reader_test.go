@@ -65,7 +65,7 @@ func say(t *testing.T, c net.Conn, text []byte) {
 }
 
 func TestModes(t *testing.T) {
-	block := answer(data)
+	block := answer()
 	block = block[bytes.IndexByte(block, stx):]
 	for name, c := range map[string]struct {
 		o     Options
@@ -99,7 +99,7 @@ func TestModes(t *testing.T) {
 
 // TestAskedAgain: a wrong check character is no reading, and the data is asked for again.
 func TestAskedAgain(t *testing.T) {
-	block := answer(data)
+	block := answer()
 	block = block[bytes.IndexByte(block, stx):]
 	wrong := bytes.Clone(block)
 	wrong[20] ^= 1

@@ -76,7 +76,9 @@ func TestReadersOfMetersThatAreAsked(t *testing.T) {
 		t.Error(err)
 	}
 	here.Close()
-	<-done
+	if err := <-done; err == nil {
+		t.Error("a listener that was closed is no error")
+	}
 }
 
 func TestSettings(t *testing.T) {

@@ -195,11 +195,11 @@ func (d *Decoder) messagesIn(b []byte, to int, broken bool, take func(*meter.Tel
 	i := 0
 	for i < to {
 		if b[i] != 0x76 { // a list of six
-			if j := bytes.IndexByte(b[i:to], 0x76); j < 0 {
+			j := bytes.IndexByte(b[i:to], 0x76)
+			if j < 0 {
 				break
-			} else {
-				i += j
 			}
+			i += j
 		}
 		n, readings := d.message(b[i:], broken)
 		if n == 0 {

@@ -146,3 +146,9 @@ func (f *fields) skip(depth int) bool {
 	}
 	return false
 }
+
+// skipTwo passes over two fields.
+func (f *fields) skipTwo() bool {
+	first := f.skip(0)
+	return first && f.skip(0)
+}

@@ -92,7 +92,7 @@ func (d *Decoder) list(f *fields) bool {
 			return false
 		}
 	}
-	return f.skip(0) && f.skip(0)
+	return f.skipTwo() // signature, and time of the gateway
 }
 
 // time reads a time that may be not there. The standard has a list of two, what
@@ -133,7 +133,7 @@ func (f *fields) time() (meter.Time, bool) {
 // minutes local time and daylight saving time are ahead of it.
 func (f *fields) local() (meter.Time, bool) {
 	v, ok := f.unsigned()
-	return meter.Time{Clock: meter.Wall, Seconds: int64(v)}, ok && v <= 0xffffffff && f.skip(0) && f.skip(0)
+	return meter.Time{Clock: meter.Wall, Seconds: int64(v)}, ok && v <= 0xffffffff && f.skipTwo()
 }
 
 // entry reads one of the values: name, status, time, unit, scaler, value,
