@@ -93,7 +93,7 @@ type WindowsBody struct {
 	Completeness []float64 `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
 	Quality      Qualities `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
 	Meter        *Amounts  `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
-	Unaccounted  *Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount, over the time in which both are known; null if there is none"`
+	Unaccounted  *Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount; null unless both are known"`
 	Members      *[]uint32 `json:"members,omitempty" doc:"Of a group: members that have an amount"`
 	Total        *[]uint32 `json:"total,omitempty" doc:"Members"`
 }

@@ -3,7 +3,6 @@ package settlement
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
@@ -75,41 +74,7 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, size window.Size,
 	for i, w := range all {
 		rows[i] = tree.Merge(w.From, w.To, tree.Between(parts, w.From, w.To))
 	}
-	if size >= window.Day && p.Hierarchy != "" {
-		err = s.uneven(ctx, p, whole, rows)
-	}
-	return rows, settled, err
-}
-
-// uneven looks into days, which do not say of what quarters of an hour they are,
-// where a group's meter or its members were silent for a part of them.
-func (s *Service) uneven(ctx context.Context, p ledger.Point, whole span, rows []ledger.Row) error {
-	if !slices.ContainsFunc(rows, func(r ledger.Row) bool { return r.Metered && r.Known }) {
-		return nil
-	}
-	ids, err := s.opts.Store.IDs(ctx, []ledger.Point{p}, false)
-	if err != nil {
-		return err
-	}
-	starts, err := s.opts.Store.Uneven(ctx, ids[0], whole.from, whole.to)
-	if err != nil {
-		return err
-	}
-	for i := range rows {
-		r := &rows[i]
-		n, _ := slices.BinarySearch(starts, r.End)
-		some := n > 0
-		if starts = starts[n:]; !some || !r.Metered || !r.Known {
-			continue
-		}
-		quarters, err := s.opts.Store.Rows(ctx, nil, ledger.Quarters, ids[0], r.Start, r.End)
-		if err != nil {
-			return err
-		}
-		of := tree.Merge(r.Start, r.End, quarters)
-		r.Uneven = of.Uneven
-	}
-	return nil
+	return rows, settled, nil
 }
 
 func (s *Service) stored(ctx context.Context, t ledger.Table, p ledger.Point, at span) ([]ledger.Row, error) {

@@ -77,23 +77,10 @@ type Row struct {
 	Meter   energy.Amount // what it says
 	Members uint32        // that have an amount
 	Total   uint32        // members
-	Uneven  *Rest         // of quarters of an hour in some of which only one of meter and sum is known; not kept
 }
 
-// Rest is a meter less the sum, over the windows in which both are known.
-type Rest struct {
-	Amount energy.Amount
-	Known  bool // there are such windows
-}
-
-// Unaccounted is the meter less the sum, over the time in which both are known;
-// false when there is none.
-func (r *Row) Unaccounted() (energy.Amount, bool) {
-	if r.Uneven != nil {
-		return r.Uneven.Amount, r.Uneven.Known
-	}
-	return r.Meter - r.Amount, r.Metered && r.Known
-}
+// Unaccounted is the meter less the sum; false when either is not known.
+func (r *Row) Unaccounted() (energy.Amount, bool) { return r.Meter - r.Amount, r.Metered && r.Known }
 
 // Completeness is the part of the window, of all members, that readings speak of.
 func (r *Row) Completeness() float64 {
@@ -417,19 +404,6 @@ func (s *Store) Rows(ctx context.Context, dst []Row, t Table, point int64, from,
 		return err
 	})
 	return dst, err
-}
-
-// Uneven gives the begins of the quarters of an hour of a group within a span, in
-// order, in which only one of its sum and its meter is known.
-func (s *Store) Uneven(ctx context.Context, point int64, from, to record.Millis) (starts []record.Millis, err error) {
-	q := fmt.Sprintf("SELECT start FROM %s WHERE point = %d AND start >= %d AND start < %d AND (amount IS NULL) <> (meter IS NULL) ORDER BY start", Quarters.name, point, from, to)
-	err = s.scan(ctx, q, func(found *sql.Rows) error {
-		var start record.Millis
-		err := found.Scan(&start)
-		starts = append(starts, start)
-		return err
-	})
-	return starts, err
 }
 
 // columns are those of a row.

@@ -148,14 +148,9 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 	s := newSum(start, end)
 	out := s.row
 	var weighted, weight float64
-	overflow, uneven, rest := false, false, ledger.Rest{}
+	overflow := false
 	for i := range rows {
 		r := &rows[i]
-		uneven = uneven || r.Uneven != nil || r.Known != r.Metered
-		if more, ok := r.Unaccounted(); ok {
-			rest.Known = true
-			overflow = !plus(&rest.Amount, more) || overflow
-		}
 		if r.Known {
 			out.Known = true
 			overflow = !plus(&out.Amount, r.Amount) || !plus(&out.Estimated, r.Estimated) || overflow
@@ -188,9 +183,6 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 	}
 	if overflow {
 		out.Known, out.Amount, out.Metered, out.Meter = false, 0, false, 0
-	}
-	if uneven && out.Known && out.Metered {
-		out.Uneven = &rest
 	}
 	return out
 }

@@ -5044,7 +5044,7 @@ export type WindowsBody = {
      */
     total?: Array<number>;
     /**
-     * Meter less amount, over the time in which both are known; null if there is none
+     * Meter less amount; null unless both are known
      */
     unaccounted?: Array<number | null>;
     /**
