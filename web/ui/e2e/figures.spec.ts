@@ -6,7 +6,8 @@ import { began, test } from './works'
 const shots = 'test-results'
 
 test('a figure is entered, changed, marked in the windows, and deleted', async ({ page, works }) => {
-  test.setTimeout(180_000)
+  // Settles three times: long on a slow machine.
+  test.setTimeout(300_000)
   const complaints = quiet(page)
   await page.setViewportSize({ width: 1400, height: 1000 })
   await signIn(page, works)
@@ -59,6 +60,11 @@ test('a figure is entered, changed, marked in the windows, and deleted', async (
 
   await page.setViewportSize({ width: 390, height: 844 })
   await page.goto(`${works.url}/#/sensors?s=oven&${at}`)
+  // What is far below comes when it is near.
+  await expect(async () => {
+    await page.evaluate(() => window.scrollTo(0, document.documentElement.scrollHeight))
+    await expect(list).toBeAttached({ timeout: 1000 })
+  }).toPass({ timeout: 60_000 })
   await list.scrollIntoViewIfNeeded()
   expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
   await page.emulateMedia({ colorScheme: 'dark' })
