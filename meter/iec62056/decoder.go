@@ -74,7 +74,7 @@ func (d *Decoder) ended(last byte, take func(*meter.Telegram)) {
 	n := len(d.buf)
 	if n >= 2 && d.buf[n-2] == etx {
 		// Where the end of a message got lost the next one is in the buffer too.
-		if i := bytes.LastIndexByte(d.buf, stx); i >= 0 {
+		if i := bytes.LastIndexByte(d.buf[:n-2], stx); i >= 0 {
 			who := bytes.LastIndexByte(d.buf[:i], '/')
 			if who > 0 {
 				d.stats.Broken++
