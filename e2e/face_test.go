@@ -370,6 +370,7 @@ func forge(t *testing.T, bus string, registry, face *process) {
 
 // live follows the ticks at a process that sums nothing up.
 func live(t *testing.T, g *process) {
+	plantOne(t, g) // what was asked for before took the hall away
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	defer wg.Wait()
