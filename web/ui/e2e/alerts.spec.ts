@@ -1,6 +1,6 @@
 // Alerts are raised by rules made here, seen, acknowledged, silenced.
 
-import { accessible, expect, quiet, signIn, test } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn, test } from './wattwerk'
 
 const shots = 'test-results'
 
@@ -85,7 +85,7 @@ test('light, dark and phone look right', async ({ browser, empty }) => {
       await expect(page.locator('[aria-busy=true]')).toHaveCount(0)
       // On the phone it is the same page.
       if (name !== 'phone') await accessible(page)
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+      await fits(page)
       await page.screenshot({ path: `${shots}/alerts-${tab}-${name}.png`, fullPage: name === 'phone' })
     }
     complaints()

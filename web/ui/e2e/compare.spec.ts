@@ -1,5 +1,5 @@
 import { at, test } from './works'
-import { accessible, expect, quiet, signIn } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn } from './wattwerk'
 import type { Page } from '@playwright/test'
 
 const days = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-28T00:00:00+01:00')}`
@@ -116,7 +116,7 @@ test('comparisons look right in light, dark and on a phone', async ({ browser, w
     await expect.poll(points(page, 1)).toBeGreaterThan(100)
     await expect(page.locator('[data-testid=figure][data-ready=true]')).toHaveCount(1)
     await accessible(page)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await fits(page)
     await page.screenshot({ path: `test-results/compare-${name}.png`, fullPage: true })
     complaints()
     await context.close()

@@ -1,5 +1,5 @@
 import { at, test } from './works'
-import { accessible, expect, quiet, signIn } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn } from './wattwerk'
 
 const day = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`
 const week = `from=${at('2025-10-20T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`
@@ -88,7 +88,7 @@ test('energies and costs look right in light, dark and on a phone', async ({ bro
     await expect(page.locator('[data-testid=figure]:not([data-ready=true])')).toHaveCount(0)
     await expect(page.locator('section[aria-busy=true]')).toHaveCount(0)
     await accessible(page)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await fits(page)
     await page.screenshot({ path: `test-results/costs-${name}.png`, fullPage: true })
     complaints()
     await context.close()

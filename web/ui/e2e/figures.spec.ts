@@ -1,6 +1,6 @@
 // What is entered by hand stands in the windows, and can be seen to be so.
 
-import { accessible, expect, quiet, signIn } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn } from './wattwerk'
 import { began, test } from './works'
 
 const shots = 'test-results'
@@ -66,7 +66,7 @@ test('a figure is entered, changed, marked in the windows, and deleted', async (
     await expect(list).toBeAttached({ timeout: 1000 })
   }).toPass({ timeout: 60_000 })
   await list.scrollIntoViewIfNeeded()
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+  await fits(page)
   await page.emulateMedia({ colorScheme: 'dark' })
   await panel.screenshot({ path: `${shots}/figures-phone.png` })
   await list.getByRole('button', { name: /^Delete 24/ }).click()

@@ -1,5 +1,5 @@
 import { at, test } from './works'
-import { accessible, expect, quiet, signIn } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn } from './wattwerk'
 
 const day = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`
 
@@ -75,7 +75,7 @@ test('the flow looks right in light, dark and on a phone', async ({ browser, wor
     await expect(page.getByTestId('figure')).toHaveAttribute('data-ready', 'true')
     await expect(page.getByTestId('flow-total')).toHaveText(/225/)
     await accessible(page)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await fits(page)
     await page.screenshot({ path: `test-results/flow-${name}.png`, fullPage: true })
     complaints()
     await context.close()

@@ -1,7 +1,7 @@
 // The model is changed by mouse and keyboard, and stays fluid when it is large.
 
 import type { Locator, Page } from '@playwright/test'
-import { accessible, expect, quiet, signIn, start, test as base, type Program } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn, start, test as base, type Program } from './wattwerk'
 
 const shots = 'test-results'
 
@@ -271,7 +271,7 @@ test('light, dark and phone look right', async ({ browser, plant }) => {
     await tree.getByRole('treeitem', { name: 'The press', exact: true }).click()
     await expect(page.getByRole('heading', { name: 'The press' })).toBeVisible()
     await accessible(page)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await fits(page)
     await page.screenshot({ path: `${shots}/model-${name}.png`, fullPage: name === 'phone' })
     complaints()
     await context.close()

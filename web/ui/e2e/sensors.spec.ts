@@ -1,4 +1,4 @@
-import { accessible, expect, quiet, signIn, start, test } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn, start, test } from './wattwerk'
 
 const shots = 'test-results'
 
@@ -70,7 +70,7 @@ test('the page of a sensor: light, dark and phone', async ({ browser, demo }) =>
     await expect(page.getByTestId('sensor-value')).toHaveText(/\d/)
     await expect.poll(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points'))).toBeGreaterThan(1)
     await accessible(page)
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+    await fits(page)
     await page.screenshot({ path: `${shots}/sensors-${name}.png`, fullPage: true })
     if (name === 'phone') {
       await page.getByRole('button', { name: 'Choose', exact: true }).click()

@@ -139,6 +139,20 @@ export async function accessible(page: Page): Promise<void> {
   expect(bad.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([])
 }
 
+/** Nothing sticks out sideways, once the page has taken its new width; what does is named. */
+export async function fits(page: Page): Promise<void> {
+  await expect
+    .poll(() =>
+      page.evaluate(() => {
+        const { clientWidth, scrollWidth } = document.documentElement
+        if (scrollWidth <= clientWidth) return []
+        const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > clientWidth + 0.5)
+        return [`${String(scrollWidth)} of ${String(clientWidth)} px`, ...out.slice(-5).map((e) => `${e.tagName} ${e.getAttribute('class') ?? ''}`)]
+      }),
+    )
+    .toEqual([])
+}
+
 /** Fails the test when the page complains in the console. */
 export function quiet(page: Page): () => void {
   const said: string[] = []

@@ -1,6 +1,6 @@
 // A newcomer is walked from sign-in to the first own reading.
 
-import { accessible, expect, quiet, signIn, test } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn, test } from './wattwerk'
 
 const shots = 'test-results'
 
@@ -40,7 +40,7 @@ test('from an empty dashboard to a value that moves', async ({ page, fresh }) =>
   await page.emulateMedia({ colorScheme: 'dark' })
   await page.screenshot({ path: `${shots}/welcome-dark.png` })
   await page.setViewportSize({ width: 390, height: 844 })
-  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0)
+  await fits(page)
   await page.screenshot({ path: `${shots}/welcome-phone.png`, fullPage: true })
   await page.getByRole('link', { name: 'To the dashboard' }).click()
   await expect(page.getByRole('tree')).toBeVisible()
