@@ -65,7 +65,7 @@ func TestConfigPage(t *testing.T) {
 
 func TestEveryHelpTeaches(t *testing.T) {
 	var cli CLI
-	parser, err := kong.New(&cli, kong.Vars{"meter_kinds": "sml"})
+	parser, err := kong.New(&cli, vars())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/meter/kind"
+	"github.com/wattwerk/wattwerk/sim/meters"
 )
 
 // Exit codes of the program.
@@ -39,7 +40,7 @@ type CLI struct {
 	Modules ModulesCmd `cmd:"" help:"Show what a process consists of."`
 	Config  ConfigCmd  `cmd:"" help:"Show the settings in force, with explanations and warnings."`
 	Health  HealthCmd  `cmd:"" help:"Ask a running wattwerk whether all is well with it."`
-	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors."`
+	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors, or play simulated meters."`
 	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
 	Meter   MeterCmd   `cmd:"" help:"Show what a meter says."`
 	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
@@ -90,7 +91,7 @@ func Execute(ctx context.Context, args []string, sys IO) int {
 	var cli CLI
 	parser, err := kong.New(&cli,
 		kong.Name("wattwerk"), kong.Description(description), kong.Writers(sys.Out, sys.Err),
-		kong.Vars{"meter_kinds": strings.Join(kind.ReaderNames(), ",")}, kong.Exit(func(c int) { code = c }), kong.UsageOnError(),
+		vars(), kong.Exit(func(c int) { code = c }), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(sys),
 	)
@@ -110,6 +111,15 @@ func Execute(ctx context.Context, args []string, sys IO) int {
 		return ExitUsage
 	}
 	return exitCode(ctx, sys, k.Run())
+}
+
+// vars are lists that the tags of commands name.
+func vars() kong.Vars {
+	return kong.Vars{
+		"meter_kinds":      strings.Join(kind.ReaderNames(), ","),
+		"sim_meter_kinds":  strings.Join(meters.Kinds(), ","),
+		"sim_meter_models": strings.Join(meters.Models(), ", "),
+	}
 }
 
 // usageError marks an error that is the caller's to mend.

@@ -16,6 +16,21 @@ import (
 
 // SimCmd is "wattwerk sim".
 type SimCmd struct {
+	Sensors SimSensorsCmd `cmd:"" default:"withargs" help:"Send readings of simulated sensors."`
+	Meters  SimMetersCmd  `cmd:"" help:"Play simulated meters at ports of their own, which are read as real ones."`
+}
+
+// Help is shown by --help.
+func (*SimCmd) Help() string {
+	return `Without a command it is 'wattwerk sim sensors'.
+
+Examples:
+  wattwerk sim --place --sensors 1000 --groups 50
+  wattwerk sim meters -n 10 --pv 6000`
+}
+
+// SimSensorsCmd is "wattwerk sim sensors".
+type SimSensorsCmd struct {
 	serverFlags
 	Sensors  int           `default:"100" help:"How many."`
 	Groups   int           `default:"10" help:"Over how many groups they are spread."`
@@ -27,12 +42,12 @@ type SimCmd struct {
 }
 
 // Help is shown by --help.
-func (*SimCmd) Help() string {
+func (*SimSensorsCmd) Help() string {
 	return `The sensors draw more by day than by night, less on weekends, with noise. The same sensor has the
 same value at the same time in every run, so what should have arrived can be computed.
 
 Examples:
-  wattwerk sim                                     100 sensors, until interrupted
+  wattwerk sim sensors                             100 sensors, until interrupted
   wattwerk sim --place --sensors 1000 --groups 50  put them into the model too
   wattwerk sim --outage 0.1 --for 10m              with sensors that fall silent
   wattwerk sim --url https://power.example.org --token-file token.txt`
@@ -42,7 +57,7 @@ Examples:
 const simChunk = 5000
 
 // Run sends until it is told to stop.
-func (c *SimCmd) Run(ctx context.Context, sys IO) error {
+func (c *SimSensorsCmd) Run(ctx context.Context, sys IO) error {
 	g, err := sim.New(sim.Options{Sensors: c.Sensors, Groups: min(c.Groups, c.Sensors), Interval: c.Interval, Outage: c.Outage, Seed: c.Seed})
 	if err != nil {
 		return usageError{err}
@@ -86,7 +101,7 @@ func (c *SimCmd) Run(ctx context.Context, sys IO) error {
 
 // send sends what all sensors say at t, again and again while the server is
 // busy, and gives how many readings were accepted.
-func (c *SimCmd) send(ctx context.Context, sys IO, server *client, g *sim.Generator, t record.Millis) (int, error) {
+func (c *SimSensorsCmd) send(ctx context.Context, sys IO, server *client, g *sim.Generator, t record.Millis) (int, error) {
 	type reading struct {
 		Sensor record.SensorID `json:"sensor"`
 		Time   int64           `json:"time"`
