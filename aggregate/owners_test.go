@@ -247,6 +247,42 @@ func TestPartitionsMove(t *testing.T) {
 	c.check()
 }
 
+// TestLeftOut has what a combiner reads through leave out, as a consumer that NATS
+// made anew, all that the partitions told at some moments: the combiner reads it
+// once more, and no tick is told as if nobody had a value.
+func TestLeftOut(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	omitted := 0
+	c := newWideCrew(t, 2, 0, func(_ int, s *Service) {
+		hear := s.hear
+		s.hear = func(ctx context.Context, combiner int, from uint64, handle func(bus.Message) error) error {
+			left := 0
+			return hear(ctx, combiner, from, func(m bus.Message) error {
+				if left == 0 && r.IntN(25) == 0 { // not the last ones: a reader asks for them
+					left = min(1+r.IntN(2*crewPartitions), int(m.Pending)/2)
+				}
+				if left > 0 {
+					left--
+					omitted++
+					return nil
+				}
+				return handle(m)
+			})
+		}
+	})
+	c.hands[0].set(partitionsShare, true, 0, 1, 2, 3)
+	for turn := range 4 {
+		c.hands[turn%2].set(combinersShare, true, tick.CombinerOf("h"))
+		c.hands[1-turn%2].set(combinersShare, false, tick.CombinerOf("h"))
+		c.send(40)
+		c.await()
+	}
+	c.check()
+	if omitted == 0 {
+		t.Error("nothing was left out")
+	}
+}
+
 // TestCombinersMove moves combiners alone, while partitions stay and ticks are
 // half combined: parts of a tick that is not stored yet must not be trimmed.
 func TestCombinersMove(t *testing.T) {

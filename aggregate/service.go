@@ -63,10 +63,13 @@ type Service struct {
 	plans  []tick.Plan                     // all that may still be asked for, in order of revision
 	linked map[model.HierarchyID]tick.Plan // the newest of those with virtual sensors
 
-	keep    func(ctx context.Context, hierarchy string, ticks []byte, after uint64) (uint64, error) // [bus.Bus.PublishAggregates]; tests break it
-	stir    chan struct{}                                                                           // the clock has something new to look at
-	applied atomic.Uint64                                                                           // the model revision that engines and combiners have
-	fence   atomic.Int64                                                                            // what known last gave
+	// What the bus does for stages; tests break it.
+	keep func(ctx context.Context, hierarchy string, ticks []byte, after uint64) (uint64, error)    // [bus.Bus.PublishAggregates]
+	hear func(ctx context.Context, combiner int, from uint64, handle func(bus.Message) error) error // [bus.Bus.ReadPartials]
+
+	stir    chan struct{} // the clock has something new to look at
+	applied atomic.Uint64 // the model revision that engines and combiners have
+	fence   atomic.Int64  // what known last gave
 
 	// What stages that were given up have counted.
 	dropped, waited atomic.Uint64
@@ -98,7 +101,7 @@ func New(o Options) (*Service, error) {
 	if o.Widest < 1 {
 		return nil, fmt.Errorf("aggregate: %d groups in a message; at least one is possible", o.Widest)
 	}
-	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, stir: make(chan struct{}, 1)}
+	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, stir: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, fmt.Errorf("aggregate: %w", err)

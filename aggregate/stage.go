@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type stage struct {
 	out       []*record.Ticks
 	changed   chan struct{} // closed when the revision changes
 	seq       uint64        // newest message of the partials taken
+	missed    uint64        // the newest message before which another one was missing
 
 	// Used by the owner's goroutine alone.
 	last    map[string]mark // what is stored last, by hierarchy
@@ -137,9 +139,33 @@ func (s *Service) resume(ctx context.Context, x *stage, h string) error {
 	return nil
 }
 
-// combine adds up what the partitions tell one combiner.
+// errMissed has what the partitions told read again.
+var errMissed = errors.New("a partial result is missing")
+
+// combine adds up what the partitions tell one combiner. Where something did not
+// arrive it reads once more all there is.
 func (s *Service) combine(ctx context.Context, x *stage) error {
-	return s.opts.Bus.ReadPartials(ctx, x.number, x.seq+1, func(m bus.Message) error {
+	for {
+		err := s.add(ctx, x)
+		if !errors.Is(err, errMissed) {
+			return err
+		}
+		s.log.Info("reads partial results once more", "combiner", x.number, "error", err)
+		x.mu.Lock()
+		x.seq = 0
+		x.mu.Unlock()
+		// What is not there any more, another one may have stored the ticks of.
+		for _, h := range slices.Collect(maps.Keys(x.last)) {
+			if err := s.resume(ctx, x, h); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// add hands a combiner what the partitions tell it.
+func (s *Service) add(ctx context.Context, x *stage) error {
+	return s.hear(ctx, x.number, x.seq+1, func(m bus.Message) error {
 		var r tick.Report
 		if err := r.Decode(m.Data); err != nil {
 			s.log.Error("a partial result cannot be read", "combiner", x.number, "position", m.Seq, "error", err)
@@ -159,24 +185,28 @@ func (s *Service) combine(ctx context.Context, x *stage) error {
 			}
 			x.mu.Lock()
 		}
+		if x.combiner.Misses(&r) {
+			if x.missed < m.Seq {
+				x.missed = m.Seq
+				x.mu.Unlock()
+				return fmt.Errorf("%w: of partition %d, before %d", errMissed, r.Partition, m.Seq)
+			}
+			s.log.Info("partial results are not there any more", "combiner", x.number, "partition", r.Partition, "position", m.Seq, "until", r.From.String())
+		}
 		if err := x.combiner.Add(&r, record.MillisOf(m.Stored), m.Seq); err != nil {
 			s.log.Error("a partial result was not taken", "partition", r.Partition, "error", err)
 		}
 		x.seq = m.Seq
 		out := x.out
 		x.out = nil
-		needed := x.combiner.Needed()
+		done := x.combiner.Done()
 		x.mu.Unlock()
 		if !s.publish(ctx, x, out) {
 			return nil // given up, and the next owner has what is not trimmed
 		}
 		if m.Pending == 0 && time.Since(x.trimmed) > min(time.Second, s.opts.Checkpoint) || m.Seq%512 == 0 {
 			x.trimmed = time.Now()
-			upTo := m.Seq
-			if needed > 0 {
-				upTo = min(upTo, needed-1)
-			}
-			if err := s.opts.Bus.TrimPartials(ctx, x.number, upTo); err != nil {
+			if err := s.opts.Bus.TrimPartials(ctx, x.number, done); err != nil {
 				return err
 			}
 		}

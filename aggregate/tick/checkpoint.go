@@ -150,7 +150,7 @@ func (e *Engine) Restore(data []byte) (seq uint64, err error) {
 	if h.Version != checkpointVersion {
 		return 0, fmt.Errorf("restore: the checkpoint is of version %d, this program reads %d", h.Version, checkpointVersion)
 	}
-	e.closed, e.newest, e.stored = h.Closed, h.Newest, h.Stored
+	e.closed, e.told, e.newest, e.stored = h.Closed, h.Closed, h.Newest, h.Stored
 	open := false
 	var b record.Batch
 	for len(raw) > 0 {

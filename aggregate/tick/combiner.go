@@ -19,6 +19,7 @@ type Combiner struct {
 	heard      []heard // per partition
 	courses    []*combining
 	revision   uint64 // the newest model revision whose plans are set
+	position   uint64 // of the newest message taken
 	dropped    uint64
 	waited     uint64
 }
@@ -29,6 +30,8 @@ type heard struct {
 	stored record.Millis
 	idle   record.Millis // 0: not idle
 	until  record.Millis // the newest tick it has a value for, if nothing more comes
+
+	position uint64 // of the message that told it
 }
 
 // combining is one hierarchy's way through time.
@@ -55,7 +58,7 @@ type expected struct {
 type sums struct {
 	revision uint64
 	first    record.Millis // when the first part of it arrived
-	position uint64        // of the message that had it
+	position uint64        // of the oldest message with a part
 	seen     map[uint64]struct{}
 	group    []groupSum
 	heard    bool // something was added
@@ -125,18 +128,26 @@ func hasValue(t *record.Tick) bool {
 	return t.Heard
 }
 
-// Needed is the position of the oldest message that holds a part of a tick not
-// yet emitted, as [Combiner.Add] was told; 0: there is none.
-func (c *Combiner) Needed() uint64 {
-	least := uint64(0)
+// Done is the position, as [Combiner.Add] was told, up to which no message is
+// needed any more: all ticks it has parts of are emitted, and every partition with
+// leaves was heard behind it, so that it is known that nothing is missing.
+func (c *Combiner) Done() uint64 {
+	done := c.position
 	for _, x := range c.courses {
 		for _, t := range x.keys {
-			if s := x.ticks[t].position; s != 0 && (least == 0 || s < least) {
-				least = s
+			if s := x.ticks[t].position; s != 0 {
+				done = min(done, s-1)
+			}
+		}
+		if n := len(x.plans); n > 0 {
+			for p, needed := range x.plans[n-1].from {
+				if needed {
+					done = min(done, c.heard[p].position)
+				}
 			}
 		}
 	}
-	return least
+	return done
 }
 
 // SetPlan adds the plan of a hierarchy, as [Engine.SetPlan].
@@ -183,6 +194,31 @@ func (c *Combiner) Knows(r *Report) bool {
 	return true
 }
 
+// Misses tells whether a partition has told of ticks before this report that are
+// not emitted, and was not heard to: a report is missing. That may be because it is
+// trimmed, where the combiner begins behind another one.
+func (c *Combiner) Misses(r *Report) bool {
+	if r.From == never || r.Partition < 0 || r.Partition >= c.partitions {
+		return false
+	}
+	closed := c.heard[r.Partition].closed
+	for i := range r.Partials {
+		p := &r.Partials[i]
+		x := c.course(p.Hierarchy)
+		if len(x.plans) == 0 {
+			continue
+		}
+		behind := max(closed, x.emitted)
+		if p.Begin > never {
+			behind = max(behind, p.Begin-1)
+		}
+		if t := x.after(behind); t <= r.From && x.at(t).from[r.Partition] {
+			return true
+		}
+	}
+	return false
+}
+
 // fresh tells whether any tick of the partial is still to be emitted.
 func (c *Combiner) fresh(p *Partial) bool {
 	n := len(p.Ticks)
@@ -227,9 +263,13 @@ func (c *Combiner) Add(r *Report, now record.Millis, position uint64) error {
 		}
 	}
 	h := &c.heard[r.Partition]
+	if r.Closed >= h.closed { // not of an owner who lags behind another one
+		h.position = max(h.position, position)
+	}
 	h.closed = max(h.closed, r.Closed)
 	h.stored = max(h.stored, r.Stored)
 	h.idle, h.until = r.IdleAt, r.Until
+	c.position = max(c.position, position)
 	for _, x := range c.courses {
 		c.advance(x, now)
 	}
@@ -247,6 +287,7 @@ func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record
 		s = x.open(t.Time, plan, now)
 		s.position = position
 	}
+	s.position = min(s.position, position) // it is older where something is read once more
 	if s.revision != plan.Revision {
 		return fmt.Errorf("combine: tick %v of %q by revision %d and by %d", t.Time, x.id, s.revision, plan.Revision)
 	}

@@ -56,6 +56,7 @@ type Engine struct {
 	keys    []record.Millis        // of bins, ascending
 	spare   []*bin
 	closed  record.Millis // every base tick up to here is closed
+	told    record.Millis // what closed was in the report before
 	newest  record.Millis // largest event time seen, never ahead of its storing
 	stored  record.Millis // when the last message was stored; never: none yet
 	courses []*course
@@ -117,7 +118,7 @@ func NewEngine(t Timing, partition, partitions int, emit func(*Report)) *Engine 
 	return &Engine{
 		timing: t, partition: partition, partitions: partitions, emit: emit,
 		slots: make(map[record.SensorID]uint32), columns: record.NewColumns[uint32](256 << 20),
-		bins: make(map[record.Millis]*bin), closed: never, newest: never, stored: never,
+		bins: make(map[record.Millis]*bin), closed: never, told: never, newest: never, stored: never,
 	}
 }
 
@@ -459,9 +460,9 @@ func (e *Engine) flush() {
 			e.report.Partials = append(e.report.Partials, Partial{Hierarchy: c.id, Begin: c.begin})
 		}
 	}
-	e.report.Partition, e.report.Closed, e.report.Stored = e.partition, e.closed, e.stored
+	e.report.Partition, e.report.From, e.report.Closed, e.report.Stored = e.partition, e.told, e.closed, e.stored
 	e.emit(&e.report)
-	e.report, e.entries = Report{}, 0
+	e.report, e.entries, e.told = Report{}, 0, e.closed
 	for _, c := range e.courses {
 		c.part = 0
 	}

@@ -20,6 +20,7 @@ const maxEntries = 30_000
 // it has come. It is the message on partials.<q>.
 type Report struct {
 	Partition int
+	From      record.Millis // every tick up to here was in earlier reports; never: that is not said
 	Closed    record.Millis // every tick up to here is in this report or an earlier one
 	Stored    record.Millis // when the partition's newest message was stored
 	IdleAt    record.Millis // not 0: up to this time nothing was stored that is not in
@@ -93,6 +94,9 @@ func (r *Report) Encode(dst []byte) []byte {
 	dst = appendInt(dst, 3, int64(r.Stored))
 	dst = appendInt(dst, 4, int64(r.IdleAt))
 	dst = appendInt(dst, 6, int64(r.Until))
+	if r.From != never {
+		dst = appendInt(dst, 7, int64(r.From))
+	}
 	for i := range r.Partials {
 		p := &r.Partials[i]
 		var at, tick int
@@ -164,7 +168,7 @@ func appendColumn(dst []byte, field protowire.Number, n int, one func([]byte, in
 
 // Decode reads a report. Errors wrap [record.ErrWire].
 func (r *Report) Decode(data []byte) error {
-	*r = Report{}
+	*r = Report{From: never}
 	return fields(data, func(num protowire.Number, v int64, b []byte) error {
 		switch num {
 		case 1:
@@ -177,6 +181,8 @@ func (r *Report) Decode(data []byte) error {
 			r.IdleAt = record.Millis(v)
 		case 6:
 			r.Until = record.Millis(v)
+		case 7:
+			r.From = record.Millis(v)
 		case 5:
 			var p Partial
 			if err := p.decode(b); err != nil {

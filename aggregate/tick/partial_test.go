@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/wattwerk/wattwerk/exact"
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
 func FuzzReport(f *testing.F) {
-	r := Report{Partition: 3, Closed: 1_700_000_000_000, Stored: -1, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
+	r := Report{Partition: 1, From: 1_699_999_999_000, Closed: 1_700_000_000_000, Stored: -1, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
 		Time: 1_700_000_000_000, Part: 1, Group: []uint32{0, 5}, Sum: []exact.Sum{exact.Load([]byte("123456781234567812345678")), {}}, Min: []float64{1, 2}, Max: []float64{3, 4}, Count: []uint32{1, 9},
 		MeterGroup: []uint32{4}, Meter: []float64{5},
 	}}}}}
@@ -23,6 +24,8 @@ func FuzzReport(f *testing.F) {
 			t.Fatal(err)
 		}
 		c := NewCombiner(DefaultTiming(), 2, func(*record.Ticks) {})
+		c.SetPlan(Plan{Hierarchy: "h", Layout: &model.Layout{Tick: 1}, Revision: 1})
+		c.Misses(&a)
 		_ = c.Add(&a, 5, 1)
 		_, _ = NewPreviewer(c).Add(&a)
 		if len(a.Partials) != len(b.Partials) || a.Closed != b.Closed {
@@ -32,7 +35,7 @@ func FuzzReport(f *testing.F) {
 }
 
 func TestReportComesBackAsItWas(t *testing.T) {
-	a := Report{Partition: 3, Closed: 5, Stored: 6, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
+	a := Report{Partition: 3, From: 4, Closed: 5, Stored: 6, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
 		Time: 9, Part: 1, Group: []uint32{0, 500}, Sum: []exact.Sum{exact.Load([]byte("123456781234567812345678")), {}}, Min: []float64{1, 2}, Max: []float64{3, 4}, Count: []uint32{1, 9},
 		MeterGroup: []uint32{4}, Meter: []float64{5},
 	}}}}}
