@@ -459,7 +459,7 @@ func FuzzRead(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s, err := (&state{covered: map[string]slot.Coverage{meters[0]: {{1, 2}, {5, 9}}}, dropped: 7}).encode()
+	s, err := (&state{covered: map[string]slot.Coverage{meters[0]: {{From: 1, To: 2}, {From: 5, To: 9}}}, dropped: 7}).encode()
 	if err != nil {
 		f.Fatal(err)
 	}
