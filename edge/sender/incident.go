@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/wattwerk/wattwerk/survey/client"
 	"github.com/wattwerk/wattwerk/survey/household"
@@ -28,14 +29,14 @@ const maxDetail = 500
 // Incident says that something is so, or no more, of a meter; the empty one: of the device. The service
 // is told when it changes, and once after a start what is not so.
 func (s *Sender) Incident(meter string, t household.IncidentType, open bool, detail string) {
-	if meter == "" {
-		meter = s.o.Meter
-	}
 	if len(detail) > maxDetail {
-		detail = detail[:maxDetail]
+		detail = strings.ToValidUTF8(detail[:maxDetail], "")
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if meter == "" {
+		meter = s.o.Meter
+	}
 	if s.state.Ended != "" {
 		return
 	}

@@ -266,7 +266,7 @@ func (s *Sender) renew(ctx context.Context, now time.Time) bool {
 func (s *Sender) ask(ctx context.Context, now time.Time, must bool) bool {
 	s.mu.Lock()
 	age := now.Sub(s.state.Asked)
-	need := must || !s.leased() && !now.Before(s.askAt) || s.leased() && age >= s.state.Lease/4 || s.status.Asked.IsZero()
+	need := must || (s.wrong || !s.leased()) && !now.Before(s.askAt) || s.leased() && age >= s.state.Lease/4 || s.status.Asked.IsZero()
 	s.mu.Unlock()
 	if !need {
 		return true
@@ -338,6 +338,13 @@ func (s *Sender) end(ctx context.Context, why string) {
 	s.mu.Unlock()
 	s.save(state)
 	s.log.Info("nothing is measured any more, and what was measured is deleted", "because", why)
+}
+
+// SetMeter says for which meter incidents of the device are reported.
+func (s *Sender) SetMeter(id string) {
+	s.mu.Lock()
+	s.o.Meter = id
+	s.mu.Unlock()
 }
 
 // Begin begins anew, after the device was enrolled again.

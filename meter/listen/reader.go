@@ -82,6 +82,9 @@ func (r *Reader) Read(ctx context.Context, take func(*meter.Telegram)) (err erro
 	return nil
 }
 
+// Stats counts what was met since the reader was made. No Read may be under way.
+func (r *Reader) Stats() meter.Stats { return r.o.Decoder.Stats() }
+
 // Close closes the source.
 func (r *Reader) Close() error {
 	if r.source == nil {

@@ -1,0 +1,203 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wattwerk/wattwerk/edge/buffer"
+	"github.com/wattwerk/wattwerk/edge/sender"
+	"github.com/wattwerk/wattwerk/edge/slot"
+	"github.com/wattwerk/wattwerk/survey/client"
+	"github.com/wattwerk/wattwerk/survey/consent"
+	"github.com/wattwerk/wattwerk/survey/household"
+)
+
+// Status is how a device stands. It names nobody.
+type Status struct {
+	Version  string        `json:"version"`
+	Service  string        `json:"service"` // its URL
+	Enrolled bool          `json:"enrolled"`
+	Device   string        `json:"device,omitempty"`
+	Ends     time.Time     `json:"certificateEnds,omitzero"`
+	Now      time.Time     `json:"now"`
+	Sender   sender.Status `json:"sender"`
+	Buffer   buffer.Stats  `json:"buffer"`
+	Meters   []MeterStatus `json:"meters"`
+}
+
+// MeterStatus is how a meter stands.
+type MeterStatus struct {
+	ID      string      `json:"id"`
+	Name    string      `json:"name,omitempty"`
+	Last    time.Time   `json:"lastReading,omitzero"`     // when it said something
+	Slot    time.Time   `json:"lastMeasurement,omitzero"` // end of the slot that was measured last
+	Gaps    []slot.Span `json:"gaps"`                     // of the last seven days, since the first slot that was measured
+	Problem string      `json:"problem,omitempty"`
+}
+
+// Status tells how the device stands.
+func (s *Service) Status() Status {
+	now := s.o.Now().UTC()
+	n := s.identity.get()
+	out := Status{Version: s.o.Version, Service: s.o.URL, Device: n.Device, Ends: n.Ends, Now: now.Round(0), Sender: s.sender.Status(), Buffer: s.buffer.Stats(), Meters: []MeterStatus{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out.Enrolled = s.enrolled
+	for _, m := range s.meters {
+		x := MeterStatus{ID: m.ID, Name: m.Name, Last: m.last.UTC().Round(0), Problem: m.why, Gaps: []slot.Span{}}
+		if m.slots != nil {
+			c := m.slots.Covered()
+			x.Slot = c.End()
+			if len(c) > 0 {
+				from := time.Unix(c[0].From, 0)
+				if week := now.AddDate(0, 0, -7); from.Before(week) {
+					from = week.Truncate(s.o.Slots.Interval)
+				}
+				x.Gaps = append(x.Gaps, c.Gaps(from, now.Truncate(s.o.Slots.Interval))...)
+			}
+		}
+		out.Meters = append(out.Meters, x)
+	}
+	return out
+}
+
+// ErrNotEnrolled says that the device has no certificate.
+var ErrNotEnrolled = errors.New("the device is not enrolled")
+
+func (s *Service) admitted() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.enrolled {
+		return ErrNotEnrolled
+	}
+	return nil
+}
+
+// Text is what there is to consent to.
+func (s *Service) Text(ctx context.Context) (consent.Text, error) {
+	if err := s.admitted(); err != nil {
+		return consent.Text{}, err
+	}
+	return s.client.Text(ctx)
+}
+
+// Grant grants the consent of the household to the text of a version, and begins to
+// measure.
+func (s *Service) Grant(ctx context.Context, version string) (consent.Receipt, error) {
+	if err := s.admitted(); err != nil {
+		return consent.Receipt{}, err
+	}
+	r, err := s.client.Grant(ctx, version)
+	if err != nil {
+		if client.ActionOf(err) == household.Stop {
+			s.sender.End(ctx, err.Error())
+		}
+		return r, err
+	}
+	s.receipt(r)
+	s.sender.Ask(ctx)
+	s.sender.Wake()
+	return r, nil
+}
+
+// Revoke revokes the consent of the household, for ever. What was measured and is still
+// here is deleted.
+func (s *Service) Revoke(ctx context.Context) (consent.Receipt, error) {
+	if err := s.admitted(); err != nil {
+		return consent.Receipt{}, err
+	}
+	r, err := s.client.Revoke(ctx)
+	if err != nil {
+		return r, err
+	}
+	s.receipt(r)
+	s.sender.End(ctx, "the consent was revoked at this device")
+	return r, nil
+}
+
+// receipt keeps a receipt.
+func (s *Service) receipt(r consent.Receipt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if slices.ContainsFunc(s.receipts, func(x consent.Receipt) bool { return x.Signature == r.Signature }) {
+		return
+	}
+	s.receipts = append(s.receipts, r)
+	if err := replaceJSON(filepath.Join(s.o.Dir, receiptsFile), s.receipts); err != nil {
+		s.log.Error("the receipt of a consent was not kept", "error", err)
+	}
+}
+
+// Receipts are those of what was granted and revoked at this device.
+func (s *Service) Receipts() []consent.Receipt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.receipts)
+}
+
+// Registration is what the survey knows of the household.
+type Registration struct {
+	Household client.Household     `json:"household"`
+	Account   client.Account       `json:"account"`
+	Meters    []household.Meter    `json:"meters"`
+	PVSystems []household.PVSystem `json:"pvSystems"`
+	Devices   []household.Device   `json:"devices"`
+}
+
+// Registration asks the survey.
+func (s *Service) Registration(ctx context.Context) (r Registration, err error) {
+	if err := s.admitted(); err != nil {
+		return r, err
+	}
+	if r.Household, err = s.client.Household(ctx); err != nil {
+		return r, err
+	}
+	if r.Account, err = s.client.Account(ctx); err != nil {
+		return r, err
+	}
+	if r.Meters, err = s.client.Meters(ctx); err != nil {
+		return r, err
+	}
+	if r.PVSystems, err = s.client.PVSystems(ctx); err != nil {
+		return r, err
+	}
+	r.Devices, err = s.client.Devices(ctx)
+	return r, err
+}
+
+// mostPendingShown is how many measurements of the buffer are shown.
+const mostPendingShown = 50_000
+
+// Measurements gives those of a meter from a time on and before another: what the survey
+// has, and what is still here. The error says why the survey was not asked; what is here comes all
+// the same.
+func (s *Service) Measurements(ctx context.Context, meter string, from, to time.Time) ([]household.Measurement, error) {
+	out, err := s.buffer.Pending(meter, mostPendingShown)
+	if err != nil {
+		return nil, err
+	}
+	if err = s.admitted(); err == nil {
+		var there []household.Measurement
+		if there, err = s.client.Measurements(ctx, meter, from, to, 0); err == nil {
+			out = append(there, out...)
+		}
+	}
+	out = slices.DeleteFunc(out, func(m household.Measurement) bool { return m.Slot.Before(from) || !m.Slot.Before(to) })
+	// What is here may just have been confirmed.
+	slices.SortStableFunc(out, compare)
+	return slices.CompactFunc(out, func(a, b household.Measurement) bool { return compare(a, b) == 0 }), err
+}
+
+func compare(a, b household.Measurement) int {
+	if c := a.Slot.Compare(b.Slot); c != 0 {
+		return c
+	}
+	return strings.Compare(a.OBIS, b.OBIS)
+}
+
+// Flush sends what there is soon.
+func (s *Service) Flush() { s.sender.Flush() }

@@ -1,0 +1,222 @@
+package edge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/wattwerk/wattwerk/survey/client"
+	"github.com/wattwerk/wattwerk/survey/consent"
+	"github.com/wattwerk/wattwerk/survey/household"
+)
+
+// Files in the directory of a device.
+const (
+	identityFile = "identity.json" // certificate and key
+	enrolFile    = "enrol.key"     // the key of an enrolment that was not answered
+	stateFile    = "state.json"    // consent and lease
+	receiptsFile = "receipts.json" // what was granted and revoked here
+	meterFile    = "meter.json"    // the one meter of a household that has one
+	bufferDir    = "buffer"
+)
+
+// Enrolment enrols a device.
+type Enrolment struct {
+	Dir   string // of the device; is made
+	URL   string // of the data service
+	Roots []byte // root.crt of the survey, PEM
+	Token string // is good once
+}
+
+// Enrol gets the first certificate of a device, or another one after its own has
+// expired. Should the answer be lost, it is asked again with the same key. A device
+// that runs takes it within seconds.
+func Enrol(ctx context.Context, e Enrolment) (household.Certificate, error) {
+	c, err := client.New(client.Options{URL: e.URL, Roots: e.Roots})
+	if err != nil {
+		return household.Certificate{}, err
+	}
+	defer c.Close()
+	if err := os.MkdirAll(e.Dir, 0o700); err != nil {
+		return household.Certificate{}, fmt.Errorf("enrol: %w", err)
+	}
+	path := filepath.Join(e.Dir, enrolFile)
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if key, err = client.NewKey(); err == nil {
+			err = replace(path, key)
+		}
+	}
+	if err != nil {
+		return household.Certificate{}, fmt.Errorf("enrol: %w", err)
+	}
+	cert, err := c.Enrol(ctx, e.Token, key)
+	if err != nil {
+		return cert, err
+	}
+	// What was before ends here: another household may have the device now.
+	for _, f := range []string{stateFile, receiptsFile, meterFile} {
+		if err := remove(filepath.Join(e.Dir, f)); err != nil {
+			return cert, fmt.Errorf("enrol: %w", err)
+		}
+	}
+	i := &identity{path: filepath.Join(e.Dir, identityFile)}
+	if err := i.keep(cert, key); err != nil {
+		return cert, fmt.Errorf("enrol: %w", err)
+	}
+	if err := remove(path); err != nil {
+		return cert, fmt.Errorf("enrol: %w", err)
+	}
+	return cert, nil
+}
+
+// identity is the certificate of a device and its key, in one file so that both always
+// belong together.
+type identity struct {
+	path   string
+	client *client.Client
+
+	mu   sync.Mutex
+	now  identityNow
+	seen time.Time // when the file was changed
+}
+
+type identityNow struct {
+	Device string    `json:"device"`
+	Chain  string    `json:"chain"`
+	Key    string    `json:"key"`
+	Ends   time.Time `json:"ends"`
+	Renew  time.Time `json:"renew"`
+}
+
+func (i *identity) keep(c household.Certificate, key []byte) error {
+	n := identityNow{c.Device, c.Chain, string(key), c.Ends, c.Renew}
+	if err := replaceJSON(i.path, n); err != nil {
+		return err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.now = n
+	return i.look()
+}
+
+// look notes when the file was changed.
+func (i *identity) look() error {
+	info, err := os.Stat(i.path)
+	if err == nil {
+		i.seen = info.ModTime()
+	}
+	return err
+}
+
+// load reads the file if it was changed by somebody else. False: it was not, or there
+// is none.
+func (i *identity) load() (bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	info, err := os.Stat(i.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.ModTime().Equal(i.seen) {
+		return false, nil
+	}
+	var n identityNow
+	if err == nil {
+		err = readJSON(i.path, &n)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read certificate: %w", err)
+	}
+	i.now, i.seen = n, info.ModTime()
+	return true, nil
+}
+
+func (i *identity) get() identityNow {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.now
+}
+
+// Due is when the certificate is to be renewed.
+func (i *identity) Due() time.Time { return i.get().Renew }
+
+// Ends is when it expires.
+func (i *identity) Ends() time.Time { return i.get().Ends }
+
+// Renew gets another certificate, for another key.
+func (i *identity) Renew(ctx context.Context) error {
+	key, err := client.NewKey()
+	if err != nil {
+		return err
+	}
+	c, err := i.client.Renew(ctx, key)
+	if err != nil {
+		return err
+	}
+	return i.keep(c, key)
+}
+
+// receipts are those of what was granted and revoked at the device.
+func readReceipts(dir string) ([]consent.Receipt, error) {
+	var all []consent.Receipt
+	err := readJSON(filepath.Join(dir, receiptsFile), &all)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return all, err
+}
+
+func readJSON(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
+}
+
+func replaceJSON(path string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return replace(path, data)
+}
+
+// replace writes a file that its owner alone can read, and that is whole and on the disk
+// when it returns.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

@@ -1,0 +1,203 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/wattwerk/wattwerk/edge/slot"
+	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/meter"
+	"github.com/wattwerk/wattwerk/survey/household"
+)
+
+// reading is a meter that is read. All but Meter is with the mutex of the service.
+type reading struct {
+	Meter
+	slots  *slot.Aggregator
+	began  time.Time // since when it may be read
+	last   time.Time // when it said something last
+	lock   meter.Lock
+	unlock bool // its PIN is to be entered
+	why    string
+}
+
+// Times of reading.
+const (
+	readWithin = 2 * time.Minute
+	firstPause = time.Second // after a failure; twice as long after each other one
+	lastPause  = time.Minute
+	askPause   = 20 * time.Second // between two tries with a meter that is asked
+	late       = 2 * time.Minute  // after the end of a slot it counts as missed
+)
+
+// watch reads a meter until ctx ends.
+func (s *Service) watch(ctx context.Context, m *reading) {
+	var r meter.Reader
+	pause := firstPause
+	quality := newQuality(s.o.Now())
+	done := func() {
+		if r == nil {
+			return
+		}
+		if err := r.Close(); err != nil {
+			s.log.Warn("a meter was not closed", "meter", m.ID, "error", err)
+		}
+		r = nil
+	}
+	defer done()
+	for ctx.Err() == nil {
+		if !s.sender.May() {
+			done()
+			run.Pause(ctx, s.o.Tick)
+			continue
+		}
+		if m.Asked && !s.wants(m) {
+			run.Pause(ctx, s.o.Tick)
+			continue
+		}
+		err := s.read(ctx, m, &r)
+		if ctx.Err() != nil {
+			return
+		}
+		s.note(m, err)
+		if err != nil {
+			run.Pause(ctx, pause)
+			pause = min(2*pause, lastPause)
+			continue
+		}
+		pause = firstPause
+		s.quality(m, r, quality)
+		s.open(ctx, m, r)
+		if m.Asked {
+			run.Pause(ctx, askPause)
+		}
+	}
+}
+
+// wants tells whether a slot is to be measured.
+func (s *Service) wants(m *reading) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return m.slots.Wants(s.o.Now())
+}
+
+// read reads once.
+func (s *Service) read(ctx context.Context, m *reading, r *meter.Reader) (err error) {
+	if *r == nil {
+		if *r, err = m.Open(); err != nil {
+			*r = nil
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, readWithin)
+	defer cancel()
+	return (*r).Read(ctx, func(t *meter.Telegram) {
+		// The consent may have ended while the meter was waited for.
+		if !s.sender.May() {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		m.last = s.o.Now()
+		m.slots.Take(m.last, t)
+	})
+}
+
+// note notes whether the meter could be read.
+func (s *Service) note(m *reading, err error) {
+	s.mu.Lock()
+	changed := (err == nil) != (m.why == "")
+	if m.why = ""; err != nil {
+		m.why = err.Error()
+	}
+	s.mu.Unlock()
+	if changed && err != nil {
+		s.log.Warn("a meter cannot be read, trying again", "meter", m.ID, "error", err)
+	}
+	detail := ""
+	if err != nil {
+		detail = err.Error()
+	}
+	s.sender.Incident(m.ID, household.SerialPortUnavailable, err != nil, detail)
+}
+
+// measured looks at a slot: whether the meter hides what its PIN would show.
+func (m *reading) measured(s *Service, x slot.Slot) {
+	if x.Lock == meter.LockUnknown {
+		return
+	}
+	m.lock = x.Lock
+	m.unlock = x.Lock == meter.LockShut && m.Unlock != nil
+	s.sender.Incident(m.ID, household.MeterLocked, x.Lock == meter.LockShut, "the meter tells whole kilowatt hours and no power until its PIN is entered")
+}
+
+// missing looks whether a slot was missed.
+func (m *reading) missing(s *Service, now time.Time) {
+	begin := now.Add(-late).UTC().Truncate(s.o.Slots.Interval).Add(-s.o.Slots.Interval)
+	if m.began.After(begin) {
+		return
+	}
+	missed := !m.slots.Covered().Overlaps(slot.SpanOf(begin, s.o.Slots.Interval))
+	detail := "nothing was measured at " + begin.Format(time.RFC3339)
+	if m.why != "" {
+		detail += ": " + m.why
+	}
+	s.sender.Incident(m.ID, household.MeasurementsMissing, missed, detail)
+}
+
+// open enters the PIN of a meter that needs it.
+func (s *Service) open(ctx context.Context, m *reading, r meter.Reader) {
+	s.mu.Lock()
+	wanted := m.unlock
+	m.unlock = false
+	s.mu.Unlock()
+	if !wanted {
+		return
+	}
+	err := m.Unlock(ctx, r)
+	if ctx.Err() != nil {
+		return
+	}
+	detail := ""
+	if err != nil {
+		detail = err.Error()
+		s.log.Warn("the PIN of a meter was not entered, or did not help", "meter", m.ID, "error", err)
+	}
+	s.sender.Incident(m.ID, household.PINFailed, err != nil, detail)
+}
+
+// quality is how many frames of a meter are broken.
+type quality struct {
+	at time.Time
+	meter.Stats
+}
+
+func newQuality(now time.Time) *quality { return &quality{at: now} }
+
+// Bounds of the quality.
+const (
+	qualityEvery = time.Hour
+	fewFrames    = 100
+	mostBroken   = 0.1
+)
+
+// quality reports a meter of which many frames are broken.
+func (s *Service) quality(m *reading, r meter.Reader, q *quality) {
+	counts, ok := r.(interface{ Stats() meter.Stats })
+	now := s.o.Now()
+	if !ok || now.Sub(q.at).Abs() < qualityEvery {
+		return
+	}
+	n := counts.Stats()
+	if n.Frames < q.Frames || n.Broken < q.Broken { // it was opened anew
+		q.Stats = meter.Stats{}
+	}
+	frames, broken := n.Frames-q.Frames, n.Broken-q.Broken
+	q.at, q.Stats = now, n
+	if frames+broken < fewFrames {
+		return
+	}
+	share := float64(broken) / float64(frames+broken)
+	s.sender.Incident(m.ID, household.CRCRate, share > mostBroken, fmt.Sprintf("%.0f of 100 frames are broken", 100*share))
+}
