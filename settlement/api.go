@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,88 +12,32 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/window"
 )
 
-// Amounts is a column of amounts in JSON, in the coherent unit, with every
-// digit.
-type Amounts []*energy.Amount
-
-// MarshalJSON writes decimals.
-func (a Amounts) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 12*len(a)+2), '[')
-	for i, x := range a {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if x == nil {
-			b = append(b, "null"...)
-		} else {
-			b = append(b, x.String()...)
-		}
-	}
-	return append(b, ']'), nil
-}
-
-// Schema describes it in OpenAPI.
-func (Amounts) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeNumber, Nullable: true}}
-}
-
-// Numbers is a column of numbers in JSON in which NaN is null.
-type Numbers []float64
-
-// MarshalJSON writes NaN, which JSON has no number for, as null.
-func (f Numbers) MarshalJSON() ([]byte, error) {
-	b := append(make([]byte, 0, 12*len(f)+2), '[')
-	for i, v := range f {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		if math.IsNaN(v) {
-			b = append(b, "null"...)
-		} else {
-			b = strconv.AppendFloat(b, v, 'g', -1, 64)
-		}
-	}
-	return append(b, ']'), nil
-}
-
-// Schema describes it in OpenAPI.
-func (Numbers) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeArray, Nullable: true, Items: &huma.Schema{Type: huma.TypeNumber, Nullable: true}}
-}
-
-// Qualities is a column of qualities, in JSON a list of words.
-type Qualities []energy.Quality
-
-// Schema describes it in OpenAPI, where it would be taken for bytes.
-func (Qualities) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString, Enum: []any{"none", "measured", "corrected", "substituted", "estimated"}}}
-}
-
 // WindowsBody are settled windows as columns.
 type WindowsBody struct {
-	Size         string    `json:"size" doc:"Length of the windows"`
-	Zone         string    `json:"zone" doc:"Time zone by whose calendar they begin and end"`
-	Unit         string    `json:"unit" doc:"Unit of the amounts; empty when the quantity has none" example:"Wh"`
-	AverageUnit  string    `json:"averageUnit" doc:"Unit of average, minimum and maximum" example:"W"`
-	Settled      int64     `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
-	Start        []int64   `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
-	End          []int64   `json:"end" doc:"End of each window, which is not part of it"`
-	Amount       Amounts   `json:"amount" doc:"Energy, volume or the like; null when nothing is known. Of a group the sum of its members"`
-	Estimated    Amounts   `json:"estimated" doc:"How much of it, without sign, was not measured in the window itself: spread across gaps, or put in by somebody"`
-	Average      Numbers   `json:"average" doc:"Mean over the time that readings speak of; of a group the sum of those"`
-	Min          Numbers   `json:"min" doc:"Least value; of a group that of its members"`
-	Max          Numbers   `json:"max" doc:"Greatest value"`
-	Readings     []uint64  `json:"readings" doc:"Readings in the window"`
-	Completeness []float64 `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
-	Quality      Qualities `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
-	Meter        *Amounts  `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
-	Unaccounted  *Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount; null unless both are known"`
-	Members      *[]uint32 `json:"members,omitempty" doc:"Of a group: members that have an amount"`
-	Total        *[]uint32 `json:"total,omitempty" doc:"Members"`
+	Size         string           `json:"size" doc:"Length of the windows"`
+	Zone         string           `json:"zone" doc:"Time zone by whose calendar they begin and end"`
+	Unit         string           `json:"unit" doc:"Unit of the amounts; empty when the quantity has none" example:"Wh"`
+	AverageUnit  string           `json:"averageUnit" doc:"Unit of average, minimum and maximum" example:"W"`
+	Settled      int64            `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
+	Start        []int64          `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
+	End          []int64          `json:"end" doc:"End of each window, which is not part of it"`
+	Amount       column.Amounts   `json:"amount" doc:"Energy, volume or the like; null when nothing is known. Of a group the sum of its members"`
+	Estimated    column.Amounts   `json:"estimated" doc:"How much of it, without sign, was not measured in the window itself: spread across gaps, or put in by somebody"`
+	Average      column.Numbers   `json:"average" doc:"Mean over the time that readings speak of; of a group the sum of those"`
+	Min          column.Numbers   `json:"min" doc:"Least value; of a group that of its members"`
+	Max          column.Numbers   `json:"max" doc:"Greatest value"`
+	Readings     []uint64         `json:"readings" doc:"Readings in the window"`
+	Completeness []float64        `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
+	Quality      column.Qualities `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
+	Meter        *column.Amounts  `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
+	Unaccounted  *column.Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount; null unless both are known"`
+	Members      *[]uint32        `json:"members,omitempty" doc:"Of a group: members that have an amount"`
+	Total        *[]uint32        `json:"total,omitempty" doc:"Members"`
 }
 
 // SpanInput says which windows are wanted.
@@ -300,8 +242,8 @@ func (s *Service) answer(ctx context.Context, p ledger.Point, q record.Quantity,
 }
 
 func columnsOf(p ledger.Point, rows []ledger.Row) WindowsBody {
-	b := WindowsBody{Start: []int64{}, End: []int64{}, Amount: Amounts{}, Estimated: Amounts{}, Readings: []uint64{}, Completeness: []float64{}, Quality: []energy.Quality{}}
-	var meter, unaccounted Amounts
+	b := WindowsBody{Start: []int64{}, End: []int64{}, Amount: column.Amounts{}, Estimated: column.Amounts{}, Readings: []uint64{}, Completeness: []float64{}, Quality: column.Qualities{}}
+	var meter, unaccounted column.Amounts
 	var members, total []uint32
 	for i := range rows {
 		r := &rows[i]

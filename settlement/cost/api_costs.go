@@ -14,7 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/cost/price"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -244,29 +244,29 @@ func text(m tariff.Money, ok bool) *string {
 
 // CostsBody are costs of windows as columns.
 type CostsBody struct {
-	Of           price.Basis        `json:"of" doc:"cost, location or market"`
-	Size         string             `json:"size"`
-	Zone         string             `json:"zone" doc:"Time zone by whose calendar windows begin and end"`
-	Currency     string             `json:"currency" doc:"Of the money; gCO2e for emissions; empty when nothing prices the time"`
-	Unit         string             `json:"unit" doc:"Unit of the amounts" example:"Wh"`
-	Settled      int64              `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
-	Start        []int64            `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
-	End          []int64            `json:"end"`
-	Taken        settlement.Amounts `json:"taken" doc:"What was taken; null when nothing is known"`
-	Given        settlement.Amounts `json:"given" doc:"What was given back"`
-	Used         Moneys             `json:"used" doc:"What the amounts cost, less what is credited, with the taxes on both; each quarter of an hour rounded. Null when no amount with a price is known. Standing and demand charges are not in it"`
-	Estimated    Moneys             `json:"estimated" doc:"The part of used that stands on estimated amounts"`
-	Cost         *Moneys            `json:"cost,omitempty" doc:"Of a day and longer: the bill of the window alone, without credits"`
-	Credit       *Moneys            `json:"credit,omitempty" doc:"What is credited on it"`
-	Total        *Moneys            `json:"total,omitempty" doc:"Cost less credit"`
-	Completeness []float64          `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
-	Estimates    []float64          `json:"estimatedShare" doc:"Part of the amounts that is estimated, 0 to 1"`
-	Unpriced     []float64          `json:"unpriced" doc:"Hours with a known amount and without a price"`
-	Missing      settlement.Amounts `json:"unpricedAmount" doc:"What was taken and given back in them; null when nothing is known"`
-	By           string             `json:"by,omitempty" doc:"Of a group: members, or meter when it prices some of the time"`
+	Of           price.Basis    `json:"of" doc:"cost, location or market"`
+	Size         string         `json:"size"`
+	Zone         string         `json:"zone" doc:"Time zone by whose calendar windows begin and end"`
+	Currency     string         `json:"currency" doc:"Of the money; gCO2e for emissions; empty when nothing prices the time"`
+	Unit         string         `json:"unit" doc:"Unit of the amounts" example:"Wh"`
+	Settled      int64          `json:"settled" doc:"Up to when windows are settled, ms since 1970 UTC; later ones are empty"`
+	Start        []int64        `json:"start" doc:"Begin of each window, ms since 1970 UTC"`
+	End          []int64        `json:"end"`
+	Taken        column.Amounts `json:"taken" doc:"What was taken; null when nothing is known"`
+	Given        column.Amounts `json:"given" doc:"What was given back"`
+	Used         Moneys         `json:"used" doc:"What the amounts cost, less what is credited, with the taxes on both; each quarter of an hour rounded. Null when no amount with a price is known. Standing and demand charges are not in it"`
+	Estimated    Moneys         `json:"estimated" doc:"The part of used that stands on estimated amounts"`
+	Cost         *Moneys        `json:"cost,omitempty" doc:"Of a day and longer: the bill of the window alone, without credits"`
+	Credit       *Moneys        `json:"credit,omitempty" doc:"What is credited on it"`
+	Total        *Moneys        `json:"total,omitempty" doc:"Cost less credit"`
+	Completeness []float64      `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
+	Estimates    []float64      `json:"estimatedShare" doc:"Part of the amounts that is estimated, 0 to 1"`
+	Unpriced     []float64      `json:"unpriced" doc:"Hours with a known amount and without a price"`
+	Missing      column.Amounts `json:"unpricedAmount" doc:"What was taken and given back in them; null when nothing is known"`
+	By           string         `json:"by,omitempty" doc:"Of a group: members, or meter when it prices some of the time"`
 	// Unaccounted is there where a meter prices a group.
-	Unaccounted     *settlement.Amounts `json:"unaccounted,omitempty" doc:"Of a group that is priced by its own meter: what the meter says less the sum of the members"`
-	UnaccountedUsed *Moneys             `json:"unaccountedUsed,omitempty" doc:"What that costs: the part of used that no member explains"`
+	Unaccounted     *column.Amounts `json:"unaccounted,omitempty" doc:"Of a group that is priced by its own meter: what the meter says less the sum of the members"`
+	UnaccountedUsed *Moneys         `json:"unaccountedUsed,omitempty" doc:"What that costs: the part of used that no member explains"`
 }
 
 // BillLineBody is a line of a bill.
@@ -508,11 +508,11 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 	}
 	b := CostsBody{
 		Of: basis, Size: length, Zone: at.Calendar.Zone().String(), Unit: coherent(at), Settled: int64(settled),
-		Taken: settlement.Amounts{}, Given: settlement.Amounts{}, Missing: settlement.Amounts{}, Used: Moneys{}, Estimated: Moneys{},
+		Taken: column.Amounts{}, Given: column.Amounts{}, Missing: column.Amounts{}, Used: Moneys{}, Estimated: Moneys{},
 	}
 	b.By = string(by)
 	var costs, credits, totals, unaccountedUsed Moneys
-	var unaccounted settlement.Amounts
+	var unaccounted column.Amounts
 	for i := range all {
 		x := &all[i]
 		b.Currency = cmp.Or(b.Currency, x.Sum.Currency)

@@ -14,6 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/window"
 )
@@ -52,15 +53,15 @@ const mostSpan = 31*24*time.Hour + time.Hour
 
 // ProfileBody compares quarters with what is usual, as columns.
 type ProfileBody struct {
-	Zone   string             `json:"zone" doc:"Time zone by whose clock the hours of the week are"`
-	Unit   string             `json:"unit" doc:"Unit of all but the score; of a counter that of its rise in an hour" example:"W"`
-	Weeks  int                `json:"weeks" doc:"As asked for"`
-	Start  []int64            `json:"start" doc:"Begin of each quarter of an hour, ms since 1970 UTC"`
-	Demand settlement.Numbers `json:"demand" doc:"Its mean power; null when less than 0.8 of it was measured"`
-	Usual  settlement.Numbers `json:"usual" doc:"Median of this hour of the week; null when fewer than 4 weeks are known"`
-	Spread settlement.Numbers `json:"spread" doc:"Usual distance from it"`
-	Score  settlement.Numbers `json:"score" doc:"How many spreads the demand is above what is usual, or below it; null also where there never was any other"`
-	Known  []int              `json:"known" doc:"Weeks that were known"`
+	Zone   string         `json:"zone" doc:"Time zone by whose clock the hours of the week are"`
+	Unit   string         `json:"unit" doc:"Unit of all but the score; of a counter that of its rise in an hour" example:"W"`
+	Weeks  int            `json:"weeks" doc:"As asked for"`
+	Start  []int64        `json:"start" doc:"Begin of each quarter of an hour, ms since 1970 UTC"`
+	Demand column.Numbers `json:"demand" doc:"Its mean power; null when less than 0.8 of it was measured"`
+	Usual  column.Numbers `json:"usual" doc:"Median of this hour of the week; null when fewer than 4 weeks are known"`
+	Spread column.Numbers `json:"spread" doc:"Usual distance from it"`
+	Score  column.Numbers `json:"score" doc:"How many spreads the demand is above what is usual, or below it; null also where there never was any other"`
+	Known  []int          `json:"known" doc:"Weeks that were known"`
 }
 
 // Input says of which time.

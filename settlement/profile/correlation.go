@@ -11,7 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
@@ -32,12 +32,12 @@ type CorrelatedBody struct {
 
 // CorrelationBody says how series move together.
 type CorrelationBody struct {
-	From     int64                `json:"from" doc:"Begin, ms since 1970 UTC: the first quarter of an hour that begins in the time asked for"`
-	Until    int64                `json:"until" doc:"End, not part of it: what was asked for, or up to when windows are settled"`
-	Quarters int                  `json:"quarters" doc:"Quarters of an hour in between"`
-	Series   []CorrelatedBody     `json:"series" doc:"Sensors as they were named, then groups"`
-	Pearson  []settlement.Numbers `json:"pearson" doc:"Row by row, as the series: Pearson's correlation of the means of the quarters that are known of both, -1 to 1; null where those are fewer than 3, or one of both does not vary"`
-	Count    [][]int              `json:"count" doc:"Quarters that are known of both"`
+	From     int64            `json:"from" doc:"Begin, ms since 1970 UTC: the first quarter of an hour that begins in the time asked for"`
+	Until    int64            `json:"until" doc:"End, not part of it: what was asked for, or up to when windows are settled"`
+	Quarters int              `json:"quarters" doc:"Quarters of an hour in between"`
+	Series   []CorrelatedBody `json:"series" doc:"Sensors as they were named, then groups"`
+	Pearson  []column.Numbers `json:"pearson" doc:"Row by row, as the series: Pearson's correlation of the means of the quarters that are known of both, -1 to 1; null where those are fewer than 3, or one of both does not vary"`
+	Count    [][]int          `json:"count" doc:"Quarters that are known of both"`
 }
 
 func (s *Service) registerCorrelation(api huma.API) {
@@ -106,7 +106,7 @@ func (s *Service) registerCorrelation(api huma.API) {
 			}
 		}
 		for range all {
-			b.Pearson, b.Count = append(b.Pearson, make(settlement.Numbers, len(all))), append(b.Count, make([]int, len(all)))
+			b.Pearson, b.Count = append(b.Pearson, make(column.Numbers, len(all))), append(b.Count, make([]int, len(all)))
 		}
 		for i := range all {
 			for j := range i + 1 {

@@ -10,6 +10,7 @@ import (
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
+	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
@@ -30,13 +31,13 @@ type StatisticsInput struct {
 // CellColumns are cells as columns, in order of time: hours from 0, days from
 // Monday, hours of the week from Monday at 0.
 type CellColumns struct {
-	Count        []int              `json:"count" doc:"Quarters of an hour that have a mean"`
-	Mean         settlement.Numbers `json:"mean" doc:"Mean of those means, each weighted by the time that readings speak of; null when none is known"`
-	Variance     settlement.Numbers `json:"variance" doc:"Population variance of those means, weighted in the same way, in the square of the unit. What varies within a quarter is not in it"`
-	Min          settlement.Numbers `json:"min" doc:"Least mean of a quarter of an hour"`
-	Max          settlement.Numbers `json:"max" doc:"Greatest mean of a quarter of an hour"`
-	Completeness []float64          `json:"completeness" doc:"Part of the time of the cell from from to until, and of the members, that readings speak of, 0 to 1"`
-	Estimated    settlement.Numbers `json:"estimated" doc:"Part of the energy that was not measured in its quarter, 0 to 1; null when there is none"`
+	Count        []int          `json:"count" doc:"Quarters of an hour that have a mean"`
+	Mean         column.Numbers `json:"mean" doc:"Mean of those means, each weighted by the time that readings speak of; null when none is known"`
+	Variance     column.Numbers `json:"variance" doc:"Population variance of those means, weighted in the same way, in the square of the unit. What varies within a quarter is not in it"`
+	Min          column.Numbers `json:"min" doc:"Least mean of a quarter of an hour"`
+	Max          column.Numbers `json:"max" doc:"Greatest mean of a quarter of an hour"`
+	Completeness []float64      `json:"completeness" doc:"Part of the time of the cell from from to until, and of the members, that readings speak of, 0 to 1"`
+	Estimated    column.Numbers `json:"estimated" doc:"Part of the energy that was not measured in its quarter, 0 to 1; null when there is none"`
 }
 
 // FrameBody says what statistics are of.
