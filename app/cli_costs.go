@@ -228,7 +228,7 @@ func writeBill(sys IO, b *cost.BillBody) error {
 		if u.Amount != nil {
 			amount = *u.Amount + " " + b.Unit
 		}
-		line("unaccounted", money(u.Total), amount)
+		line("unaccounted", money(u.Total), amount, fmt.Sprintf("of %.1f %% of the time by the meter", 100*u.Compared))
 	}
 	line("estimated", fmt.Sprintf("%.1f %% of the amounts", 100*b.EstimatedShare))
 	line("complete", fmt.Sprintf("%.1f %%", 100*b.Completeness))

@@ -35,7 +35,8 @@ type WindowsBody struct {
 	Completeness []float64        `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
 	Quality      column.Qualities `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
 	Meter        *column.Amounts  `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
-	Unaccounted  *column.Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount; null unless both are known"`
+	Unaccounted  *column.Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount, over the quarters of an hour that readings speak of in full, for the meter and for every member; null where there are none"`
+	Compared     *[]float64       `json:"compared,omitempty" doc:"Part of the window that those are, 0 to 1: the rest of it cannot be compared"`
 	Members      *[]uint32        `json:"members,omitempty" doc:"Of a group: members that have an amount"`
 	Total        *[]uint32        `json:"total,omitempty" doc:"Members"`
 }
@@ -245,6 +246,7 @@ func columnsOf(p ledger.Point, rows []ledger.Row) WindowsBody {
 	b := WindowsBody{Start: []int64{}, End: []int64{}, Amount: column.Amounts{}, Estimated: column.Amounts{}, Readings: []uint64{}, Completeness: []float64{}, Quality: column.Qualities{}}
 	var meter, unaccounted column.Amounts
 	var members, total []uint32
+	var compared []float64
 	for i := range rows {
 		r := &rows[i]
 		b.Start, b.End = append(b.Start, int64(r.Start)), append(b.End, int64(r.End))
@@ -253,11 +255,11 @@ func columnsOf(p ledger.Point, rows []ledger.Row) WindowsBody {
 		b.Readings, b.Completeness, b.Quality = append(b.Readings, uint64(r.Count)), append(b.Completeness, r.Completeness()), append(b.Quality, r.Quality)
 		meter = append(meter, known(r.Meter, r.Metered))
 		rest, ok := r.Unaccounted()
-		unaccounted = append(unaccounted, known(rest, ok))
+		unaccounted, compared = append(unaccounted, known(rest, ok)), append(compared, r.Compared())
 		members, total = append(members, r.Members), append(total, r.Total)
 	}
 	if p.Hierarchy != "" {
-		b.Meter, b.Unaccounted, b.Members, b.Total = &meter, &unaccounted, &members, &total
+		b.Meter, b.Unaccounted, b.Compared, b.Members, b.Total = &meter, &unaccounted, &compared, &members, &total
 	}
 	return b
 }

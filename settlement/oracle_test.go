@@ -210,25 +210,24 @@ func (o *oracle) operand(x formula.Operand, from, to record.Millis) energy.Value
 		case x.Part == formula.Sum || x.Part == formula.Whole && meter == "":
 			add(&sums, sum, 1)
 		case meter == "":
+		case x.Part == formula.Unaccounted:
+			if r, ok := o.row(sum, t, t+quarter); ok {
+				v := energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN(), Count: r.Count}
+				if r.Rest.Time > 0 {
+					v.Known, v.Covered, v.Quality, v.Amount, v.Estimated = true, int64(quarter), r.Quality, r.Rest.Amount, r.Rest.Estimated
+					if v.Average = r.Rest.Amount.Float64() * 4; v.Estimated != 0 {
+						v.Quality = max(v.Quality, energy.Substituted)
+					} else {
+						v.Quality = min(v.Quality, energy.Corrected)
+					}
+				}
+				sums = append(sums, ledger.Row{Start: t, End: t + quarter, Total: 1, Value: v})
+			}
 		default:
 			add(&meters, ledger.SensorPoint(meter), sign)
-			if x.Part == formula.Unaccounted {
-				add(&sums, sum, 1)
-			}
 		}
 	}
-	if x.Part != formula.Unaccounted {
-		return tree.Merge(from, to, append(meters, sums...)).Value
-	}
-	m, s := tree.Merge(from, to, meters), tree.Merge(from, to, sums)
-	v := energy.Value{
-		Known: m.Known && s.Known, Average: m.Average - s.Average,
-		Covered: min(m.Covered, s.Covered), Quality: max(m.Quality, s.Quality),
-	}
-	if v.Known {
-		v.Amount, v.Estimated = m.Amount-s.Amount, max(m.Estimated, -m.Estimated)+max(s.Estimated, -s.Estimated)
-	}
-	return v
+	return tree.Merge(from, to, append(meters, sums...)).Value
 }
 
 func meterOf(m *model.Model, id model.GroupID) (record.SensorID, int8) {
@@ -253,7 +252,10 @@ func (o *oracle) group(p ledger.Point, t record.Millis) (ledger.Row, bool) {
 	if !ok {
 		return r, false
 	}
-	some, average := false, false
+	some, average, whole, estimated := false, false, true, energy.Amount(0)
+	full := func(c ledger.Row, total uint32) bool {
+		return c.Known && c.Members == total && c.Covered == int64(total)*int64(quarter)
+	}
 	for _, x := range g.Members {
 		at, total, sign := ledger.SensorPoint(x.Sensor), uint32(1), x.Sign
 		if x.Group != "" {
@@ -266,10 +268,11 @@ func (o *oracle) group(p ledger.Point, t record.Millis) (ledger.Row, bool) {
 		some = some || ok
 		if x.Meter {
 			r.Metered, r.Meter = ok && c.Known, energy.Amount(sign)*c.Amount
+			whole, estimated = whole && ok && full(c, 1), max(c.Estimated, -c.Estimated)
 			continue
 		}
 		r.Total += total
-		if !ok {
+		if whole = whole && ok && full(c, total); !ok {
 			continue
 		}
 		if c.Known {
@@ -296,6 +299,9 @@ func (o *oracle) group(p ledger.Point, t record.Millis) (ledger.Row, bool) {
 	}
 	if !average {
 		r.Average = math.NaN()
+	}
+	if whole && r.Known && r.Metered {
+		r.Rest = ledger.Rest{Time: quarter, Amount: r.Meter - r.Amount, Estimated: r.Estimated + estimated}
 	}
 	return r, some
 }

@@ -177,7 +177,10 @@ func (s *Service) recall(ctx context.Context) error {
 	s.doubt = true
 	s.owned.Store(true)
 	s.view.Store(nil)
-	return s.look(ctx)
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	return s.compare(ctx)
 }
 
 // Begin reads what is kept and takes the model as it is. Run does so by itself;
@@ -609,6 +612,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 		at := span{m.Begin / quarter * quarter, upQuarter(m.End)}
 		if m.Kind == ledger.HierarchyKind {
 			j.stale[m.Name] = j.stale[m.Name].with(at.cut(kept))
+			windows += (at.cut(kept).to - at.cut(kept).from) / quarter * record.Millis(s.groups(m.Name))
 		} else if j.outline.Virtuals[record.SensorID(m.Name)] != nil {
 			j.renewed[record.SensorID(m.Name)] = j.renewed[record.SensorID(m.Name)].with(at.cut(kept))
 		} else if at = at.cut(within); !at.empty() {

@@ -106,18 +106,17 @@ func (j *job) virtual(ctx context.Context, x *tree.Step, in span) error {
 	for i, o := range v.Formula.Operands() {
 		at = at.union(j.stale[v.Hierarchies[i]], in)
 		operands[i] = j.outline.Past.Operand(o, v.Hierarchies[i], in.from)
-		for _, p := range []ledger.Point{operands[i].At, operands[i].Less} {
-			switch {
-			case p.Name == "":
-				continue
-			case p.Hierarchy == "":
-				at = at.union(j.touched[record.SensorID(p.Name)], in)
-			default:
-				at = at.union(j.groups[p], in)
-			}
-			if !slices.Contains(points, p) {
-				points = append(points, p)
-			}
+		p := operands[i].At
+		switch {
+		case p.Name == "":
+			continue
+		case p.Hierarchy == "":
+			at = at.union(j.touched[record.SensorID(p.Name)], in)
+		default:
+			at = at.union(j.groups[p], in)
+		}
+		if !slices.Contains(points, p) {
+			points = append(points, p)
 		}
 	}
 	p := ledger.SensorPoint(v.ID)
@@ -155,17 +154,13 @@ func (j *job) evaluate(ctx context.Context, x *tree.Step, operands []tree.Operan
 	}
 	n := int((at.to - at.from) / quarter)
 	rows := make([]ledger.Row, 0, n)
-	find := func(p ledger.Point, i int, inverse bool) *ledger.Row {
-		if c := known[p]; c != nil && c[i] != nil {
-			return new(tree.Whole(*c[i], inverse))
-		}
-		return nil
-	}
 	for i := range n {
 		start := at.from + record.Millis(i)*quarter
 		value, err := x.Virtual.Formula.Settle(int64(quarter), func(k int) energy.Value {
-			o := operands[k]
-			return o.Value(find(o.At, i, o.Inverse), find(o.Less, i, false))
+			if c := known[operands[k].At]; c != nil && c[i] != nil {
+				return operands[k].Of(*c[i]).Value
+			}
+			return tree.Value(nil)
 		})
 		if err != nil {
 			j.s.log.Warn("an amount is larger than can be kept", "sensor", x.Virtual.ID, "time", start)

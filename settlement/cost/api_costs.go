@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -265,7 +266,8 @@ type CostsBody struct {
 	Missing      column.Amounts `json:"unpricedAmount" doc:"What was taken and given back in them; null when nothing is known"`
 	By           string         `json:"by,omitempty" doc:"Of a group: members, or meter when it prices some of the time"`
 	// Unaccounted is there where a meter prices a group.
-	Unaccounted     *column.Amounts `json:"unaccounted,omitempty" doc:"Of a group that is priced by its own meter: what the meter says less the sum of the members"`
+	Unaccounted     *column.Amounts `json:"unaccounted,omitempty" doc:"Of a group that is priced by its own meter: what the meter says less the sum of the members, over the quarters of an hour that readings speak of in full, for the meter and every member"`
+	Compared        *column.Numbers `json:"compared,omitempty" doc:"Part of the time that is priced by the meter that those quarters are, 0 to 1; null where none is"`
 	UnaccountedUsed *Moneys         `json:"unaccountedUsed,omitempty" doc:"What that costs: the part of used that no member explains"`
 }
 
@@ -329,8 +331,9 @@ type BillPartBody struct {
 
 // UnaccountedBody is what the meter of a group says and its members do not.
 type UnaccountedBody struct {
-	Amount *string `json:"amount" doc:"What the meter says less the sum of the members, in the coherent unit; null unless both are known"`
-	Total  *string `json:"total" doc:"What it costs: the total by the meter less the total by the members, by the same tariff"`
+	Amount   *string `json:"amount" doc:"What the meter says less the sum of the members, in the coherent unit, over the quarters of an hour that readings speak of in full, for the meter and every member; null where there are none"`
+	Total    *string `json:"total" doc:"What it costs: the total by the meter less the total by the members, of that time, by the same tariff"`
+	Compared float64 `json:"compared" doc:"Part of the time that is priced by the meter in which both can be compared, 0 to 1"`
 }
 
 // BillBody is what a span costs.
@@ -513,6 +516,7 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 	b.By = string(by)
 	var costs, credits, totals, unaccountedUsed Moneys
 	var unaccounted column.Amounts
+	var compared column.Numbers
 	for i := range all {
 		x := &all[i]
 		b.Currency = cmp.Or(b.Currency, x.Sum.Currency)
@@ -532,12 +536,17 @@ func (s *Service) windowsBody(ctx context.Context, p ledger.Point, basis price.B
 		if x.Unaccounted.Known {
 			left = &x.Unaccounted.Amount
 		}
+		part := math.NaN()
+		if x.Unaccounted.Of > 0 {
+			part = x.Unaccounted.Compared()
+		}
+		compared = append(compared, part)
 		unaccounted, unaccountedUsed = append(unaccounted, left), append(unaccountedUsed, known(x.Unaccounted.Money, x.Unaccounted.MoneyKnown))
 		b.Completeness = append(b.Completeness, x.Sum.Covered/float64(x.Span.Length()))
 		b.Estimates, b.Unpriced = append(b.Estimates, x.Sum.EstimatedShare()), append(b.Unpriced, float64(x.Sum.Unpriced)/hour)
 	}
 	if by == contract.ByMeter {
-		b.Unaccounted, b.UnaccountedUsed = &unaccounted, &unaccountedUsed
+		b.Unaccounted, b.UnaccountedUsed, b.Compared = &unaccounted, &unaccountedUsed, &compared
 	}
 	if size >= window.Day {
 		b.Cost, b.Credit, b.Total = &costs, &credits, &totals
@@ -611,7 +620,7 @@ func (s *Service) billBody(ctx context.Context, p ledger.Point, basis price.Basi
 		b.Unassigned -= float64(part.Span.Length()) / hour
 		b.Parts = append(b.Parts, y)
 		if part.Assignment.By == contract.ByMeter {
-			b.Unaccounted = &UnaccountedBody{Total: text(x.Unaccounted.Money, x.Unaccounted.MoneyKnown)}
+			b.Unaccounted = &UnaccountedBody{Compared: x.Unaccounted.Compared(), Total: text(x.Unaccounted.Money, x.Unaccounted.MoneyKnown)}
 			if x.Unaccounted.Known {
 				b.Unaccounted.Amount = new(x.Unaccounted.Amount.String())
 			}

@@ -60,6 +60,11 @@ func TestByItsMeter(t *testing.T) {
 		if b.Complete || b.Measured != 18 || b.Completeness != 0.75 {
 			t.Errorf("%+v", b)
 		}
+		w.expect("unaccounted while the meter spoke", b.Unaccounted.Amount, "1800")
+		w.expect("costs of that", b.Unaccounted.Total, "0.54")
+		if b.Unaccounted.Compared != 0.75 {
+			t.Errorf("%v was compared", b.Unaccounted.Compared)
+		}
 		b = bill("2026-03-01", "2026-03-03")
 		w.expect("two days", b.Total, "14.68")
 		w.expect("unaccounted of the second", b.Unaccounted.Amount, "2400")
@@ -67,7 +72,7 @@ func TestByItsMeter(t *testing.T) {
 		text := w.must("GET", "costs/groups/all?size=1d&from=2026-03-01&to=2026-03-04", "", "", nil)
 		for _, part := range []string{
 			`"by":"meter"`, `"taken":[21600,24000,18000]`, `"used":["6.48","7.20","5.40"]`, `"total":["6.98","7.70","5.90"]`,
-			`"unaccounted":[null,2400,-3600]`, `"unaccountedUsed":[null,"0.72","-1.08"]`, `"completeness":[1,1,0.75]`,
+			`"unaccounted":[null,2400,1800]`, `"compared":[null,1,0.75]`, `"unaccountedUsed":[null,"0.72","0.54"]`, `"completeness":[1,1,0.75]`,
 		} {
 			if !strings.Contains(text, part) {
 				t.Errorf("%s is not in %s", part, text)

@@ -56,7 +56,8 @@ type Node struct {
 	Unknown  int           // of those, members without an amount
 	Closed   bool          // a group that is not looked into, though it has members
 	places   []place
-	metered  ledger.Sum // of the times in which it had a meter
+	metered  ledger.Sum    // of the times in which it had a meter
+	long     record.Millis // those times
 	inMeters bool
 }
 
@@ -310,6 +311,7 @@ func (q *question) measure(ctx context.Context, nodes []Node) error {
 				stands := found[ledger.SensorPoint(record.SensorID(p.meter))][p.tree]
 				stands.Amount, stands.Known, amount = x.Meter, x.Metered, x.Meter
 				n.inMeters = true
+				n.long += record.Millis(q.spans[p.tree].Length())
 				if err = meter.Add(stands); err == nil {
 					err = n.metered.Add(x)
 				}
@@ -340,6 +342,15 @@ func (q *question) measure(ctx context.Context, nodes []Node) error {
 
 func valueOf(s *ledger.Sum, length record.Millis) Value {
 	return Value{Known: s.Known > 0, Amount: s.Amount, Estimated: s.Estimated, Completeness: s.Completeness(length)}
+}
+
+// compared is the part of the time in which a group had a meter of which meter
+// and members are known, so that they can be compared.
+func (n *Node) compared() float64 {
+	if n.long == 0 {
+		return 0
+	}
+	return float64(n.metered.Rest.Time) / float64(n.long)
 }
 
 // hang puts the members of a group behind the nodes: those that come to most by
@@ -385,10 +396,10 @@ func hang(nodes []Node, parent int, below []Node, most int) []Node {
 	nodes = append(nodes, mine...)
 	if n := &nodes[parent]; n.inMeters {
 		rest := Node{Kind: Unaccounted, Parent: parent, Depth: depth, Sign: 1}
-		if n.metered.Known > 0 && n.metered.Metered > 0 {
-			rest.Value = Value{Known: true, Amount: n.metered.Meter - n.metered.Amount, Completeness: min(n.Value.Completeness, n.Members.Completeness)}
-			rest.Value.Estimated = min(n.Value.Estimated+n.Members.Estimated, size(rest.Value.Amount))
-			rest.Link = rest.Value.Amount
+		rest.Value.Completeness = n.compared()
+		if x := n.metered.Rest; x.Time > 0 {
+			rest.Value.Known, rest.Value.Amount, rest.Value.Estimated = true, x.Amount, min(x.Estimated, size(x.Amount))
+			rest.Link = x.Amount
 		}
 		nodes = append(nodes, rest)
 	}

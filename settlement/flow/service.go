@@ -49,17 +49,18 @@ func New(o Options) (*Service, error) {
 
 // NodeBody is a part of the tree.
 type NodeBody struct {
-	Kind         Kind     `json:"kind" enum:"group,sensor,others,unaccounted" doc:"others: members that are not shown, together. unaccounted: what the meter of a group says, less its members"`
+	Kind         Kind     `json:"kind" enum:"group,sensor,others,unaccounted" doc:"others: members that are not shown, together. unaccounted: what the meter of a group says, less its members, of the time in which all are known"`
 	ID           string   `json:"id,omitempty" doc:"Sensor or group"`
 	Name         string   `json:"name,omitempty" doc:"Its name; the identifier when it has none"`
 	Depth        int      `json:"depth" doc:"0 for the group asked for"`
 	Amount       *float64 `json:"amount" doc:"Energy: of a group with a meter what that says, of another the sum of its members; null when nothing is known"`
 	Estimated    *float64 `json:"estimated" doc:"Part of it that was not measured in its quarter of an hour, 0 to 1; null when it is null or 0"`
-	Completeness float64  `json:"completeness" doc:"Part of the time, of a member that in which it was one, that readings speak of, 0 to 1"`
+	Completeness float64  `json:"completeness" doc:"Part of the time, of a member that in which it was one, that readings speak of, 0 to 1; of what is unaccounted that of compared"`
 	Meter        string   `json:"meter,omitempty" doc:"Meter of a group"`
 	Sum          *float64 `json:"sum,omitempty" doc:"Of a group: what its members come to"`
 	SumComplete  *float64 `json:"sumCompleteness,omitempty" doc:"Of a group: part of the time, and of all members down to the last, that readings speak of"`
-	Unaccounted  *float64 `json:"unaccounted,omitempty" doc:"Of a group with a meter: that less the members, for the time in which it had one; below 0 when the members say more"`
+	Unaccounted  *float64 `json:"unaccounted,omitempty" doc:"Of a group with a meter: that less the members, over the quarters of an hour that readings speak of in full, for the meter and every member; below 0 when the members say more"`
+	Compared     *float64 `json:"compared,omitempty" doc:"Of a group with a meter: part of the time in which it had one that those quarters are, 0 to 1"`
 	Members      int      `json:"members,omitempty" doc:"Of a group that is looked into: its members. Of others: how many they are"`
 	Unknown      int      `json:"unknown,omitempty" doc:"Of those, members of which nothing is known"`
 	Closed       bool     `json:"closed,omitempty" doc:"The group has members that are not shown: below the depth, or too many for one answer"`
@@ -199,8 +200,11 @@ func bodyOf(m *model.Model, n *Node) NodeBody {
 		if n.Members.Known {
 			b.Sum = new(n.Members.Amount.Float64())
 		}
-		if n.metered.Known > 0 && n.metered.Metered > 0 {
-			b.Unaccounted = new((n.metered.Meter - n.metered.Amount).Float64())
+		if n.inMeters {
+			b.Compared = new(n.compared())
+		}
+		if x := n.metered.Rest; x.Time > 0 {
+			b.Unaccounted = new(x.Amount.Float64())
 		}
 	}
 	return b

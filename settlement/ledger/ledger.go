@@ -75,12 +75,44 @@ type Row struct {
 	energy.Value
 	Metered bool          // the group has a meter, and its amount is known
 	Meter   energy.Amount // what it says
-	Members uint32        // that have an amount
-	Total   uint32        // members
+	Rest    Rest
+	Members uint32 // that have an amount
+	Total   uint32 // members
 }
 
-// Unaccounted is the meter less the sum; false when either is not known.
-func (r *Row) Unaccounted() (energy.Amount, bool) { return r.Meter - r.Amount, r.Metered && r.Known }
+// Rest is a meter less the sum of the members, over the windows in which they can
+// be compared: readings speak of all of the window, for the meter and for every
+// member. What is known of other windows is in Meter and Amount, and not here.
+type Rest struct {
+	Time      record.Millis // how long those windows are, together; 0: there are none
+	Amount    energy.Amount
+	Estimated energy.Amount // of the meter's and of the members' amounts in them, without sign
+}
+
+// Quality is that of what is unaccounted, by the worst of the meter and the
+// members in all windows: what is estimated is not in it where nothing of it is.
+func (x Rest) Quality(worst energy.Quality) energy.Quality {
+	switch {
+	case x.Time == 0:
+		return energy.None
+	case x.Estimated == 0:
+		return min(worst, energy.Corrected)
+	}
+	return max(worst, energy.Substituted)
+}
+
+// Unaccounted is the meter less the sum, over the time in which both can be
+// compared; false when there is none.
+func (r *Row) Unaccounted() (energy.Amount, bool) { return r.Rest.Amount, r.Rest.Time > 0 }
+
+// Compared is the part of the window in which the meter and the members can be
+// compared.
+func (r *Row) Compared() float64 {
+	if r.End <= r.Start {
+		return 0
+	}
+	return float64(r.Rest.Time) / float64(r.End-r.Start)
+}
 
 // Completeness is the part of the window, of all members, that readings speak of.
 func (r *Row) Completeness() float64 {
@@ -412,14 +444,14 @@ func (t Table) columns() string {
 	if t.until {
 		until = "until"
 	}
-	return "start, " + until + ", amount, estimated, meter, average, minimum, maximum, readings, covered, members, total, quality"
+	return "start, " + until + ", amount, estimated, meter, average, minimum, maximum, readings, covered, members, total, quality, rest, rest_estimated, compared"
 }
 
 // row reads the columns, and into the others what stands behind them.
 func (t Table) row(found *sql.Rows, others ...any) (r Row, err error) {
-	var amount, meter sql.NullInt64
+	var amount, meter, rest, uncertain, compared sql.NullInt64
 	var average, minimum, maximum sql.NullFloat64
-	if err := found.Scan(append([]any{&r.Start, &r.End, &amount, &r.Estimated, &meter, &average, &minimum, &maximum, &r.Count, &r.Covered, &r.Members, &r.Total, &r.Quality}, others...)...); err != nil {
+	if err := found.Scan(append([]any{&r.Start, &r.End, &amount, &r.Estimated, &meter, &average, &minimum, &maximum, &r.Count, &r.Covered, &r.Members, &r.Total, &r.Quality, &rest, &uncertain, &compared}, others...)...); err != nil {
 		return r, err
 	}
 	if !t.until {
@@ -427,6 +459,7 @@ func (t Table) row(found *sql.Rows, others ...any) (r Row, err error) {
 	}
 	r.Known, r.Amount = amount.Valid, energy.Amount(amount.Int64)
 	r.Metered, r.Meter = meter.Valid, energy.Amount(meter.Int64)
+	r.Rest = Rest{record.Millis(compared.Int64), energy.Amount(rest.Int64), energy.Amount(uncertain.Int64)}
 	r.Average, r.Min, r.Max = float(average), float(minimum), float(maximum)
 	return r, nil
 }
@@ -463,7 +496,7 @@ func float(f sql.NullFloat64) float64 {
 // Same tells whether two rows say the same.
 func Same(a, b *Row) bool {
 	return a.Start == b.Start && a.Known == b.Known && a.Amount == b.Amount && a.Estimated == b.Estimated &&
-		a.Metered == b.Metered && a.Meter == b.Meter && equal(a.Average, b.Average) && equal(a.Min, b.Min) && equal(a.Max, b.Max) &&
+		a.Metered == b.Metered && a.Meter == b.Meter && a.Rest == b.Rest && equal(a.Average, b.Average) && equal(a.Min, b.Min) && equal(a.Max, b.Max) &&
 		a.Count == b.Count && a.Covered == b.Covered && a.Members == b.Members && a.Total == b.Total && a.Quality == b.Quality && a.End == b.End
 }
 

@@ -26,6 +26,7 @@ type Sum struct {
 	Estimated energy.Amount // part of it, without sign, that was not measured in its quarter
 	Metered   int           // windows in which the group's own meter has an amount
 	Meter     energy.Amount // of the group's own meter
+	Rest      Rest          // of the windows in which it can be compared with the members
 	Length    record.Millis // of windows about which something is known
 	Covered   int64         // ms, over all members
 	Members   int64         // ms of those windows, times their members
@@ -35,11 +36,12 @@ type Sum struct {
 // Add adds what others come to.
 func (s *Sum) Add(o Sum) (err error) {
 	s.Known, s.Metered, s.Length = s.Known+o.Known, s.Metered+o.Metered, s.Length+o.Length
+	s.Rest.Time += o.Rest.Time
 	s.Covered, s.Members, s.Total = s.Covered+o.Covered, s.Members+o.Members, max(s.Total, o.Total)
 	for _, x := range []struct {
 		to *energy.Amount
 		v  energy.Amount
-	}{{&s.Amount, o.Amount}, {&s.Estimated, o.Estimated}, {&s.Meter, o.Meter}} {
+	}{{&s.Amount, o.Amount}, {&s.Estimated, o.Estimated}, {&s.Meter, o.Meter}, {&s.Rest.Amount, o.Rest.Amount}, {&s.Rest.Estimated, o.Rest.Estimated}} {
 		if *x.to, err = x.to.Add(x.v); err != nil {
 			return err
 		}
@@ -74,7 +76,8 @@ func (s *Store) Sums(ctx context.Context, points []int64, parts []Part) (map[int
 			length = "(q.until - q.start)"
 		}
 		all[i] = fmt.Sprintf("SELECT p.column1, %d, COUNT(q.amount), CAST(COALESCE(SUM(q.amount), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN q.amount IS NOT NULL THEN ABS(q.estimated) END), 0) AS BIGINT),"+
-			" COUNT(q.meter), CAST(COALESCE(SUM(q.meter), 0) AS BIGINT), CAST(SUM(%s) AS BIGINT), CAST(SUM(q.covered) AS BIGINT), CAST(SUM(%s * q.total) AS BIGINT), MAX(q.total)"+
+			" COUNT(q.meter), CAST(COALESCE(SUM(q.meter), 0) AS BIGINT), CAST(SUM(%s) AS BIGINT), CAST(SUM(q.covered) AS BIGINT), CAST(SUM(%s * q.total) AS BIGINT), MAX(q.total),"+
+			" CAST(COALESCE(SUM(q.compared), 0) AS BIGINT), CAST(COALESCE(SUM(q.rest), 0) AS BIGINT), CAST(COALESCE(SUM(q.rest_estimated), 0) AS BIGINT)"+
 			" FROM p CROSS JOIN %s q WHERE q.point = p.column1 AND q.start >= %d AND q.start < %d GROUP BY p.column1",
 			x.Number, length, length, x.Table.name, x.From, x.To)
 	}
@@ -84,7 +87,7 @@ func (s *Store) Sums(ctx context.Context, points []int64, parts []Part) (map[int
 		var point int64
 		var number int
 		var x Sum
-		if err := found.Scan(&point, &number, &x.Known, &x.Amount, &x.Estimated, &x.Metered, &x.Meter, &x.Length, &x.Covered, &x.Members, &x.Total); err != nil {
+		if err := found.Scan(&point, &number, &x.Known, &x.Amount, &x.Estimated, &x.Metered, &x.Meter, &x.Length, &x.Covered, &x.Members, &x.Total, &x.Rest.Time, &x.Rest.Amount, &x.Rest.Estimated); err != nil {
 			return err
 		}
 		if out[point] == nil {

@@ -88,7 +88,7 @@ type writer struct {
 }
 
 func (w *writer) columns() []string {
-	c := []string{"point", "start", "amount", "estimated", "meter", "average", "minimum", "maximum", "readings", "covered", "members", "total", "quality"}
+	c := []string{"point", "start", "amount", "estimated", "meter", "average", "minimum", "maximum", "readings", "covered", "members", "total", "quality", "rest", "rest_estimated", "compared"}
 	if w.table.until {
 		c = append(c, "until")
 	}
@@ -159,7 +159,8 @@ func (w *writer) writeRows(ctx context.Context, changes []Change) error {
 // values adds the values of the columns.
 func (w *writer) values(to []any, c *Change) []any {
 	to = append(to, c.Point, int64(c.Start), number(c.Known, c.Amount), int64(c.Estimated), number(c.Metered, c.Meter),
-		real64(c.Average), real64(c.Min), real64(c.Max), int64(c.Count), c.Covered, int64(c.Members), int64(c.Total), int64(c.Quality))
+		real64(c.Average), real64(c.Min), real64(c.Max), int64(c.Count), c.Covered, int64(c.Members), int64(c.Total), int64(c.Quality),
+		number(c.Rest.Time > 0, c.Rest.Amount), number(c.Rest.Time > 0, c.Rest.Estimated), number(c.Rest.Time > 0, energy.Amount(c.Rest.Time)))
 	if w.table.until {
 		to = append(to, int64(c.End))
 	}
@@ -195,7 +196,7 @@ func (w *writer) writeColumns(ctx context.Context, changes []Change) error {
 		}
 	}
 	if len(added) > 0 {
-		row := make([]any, 0, 16)
+		row := make([]any, 0, 17)
 		err := sqldb.Append(ctx, w.conn, w.table.name, w.columns(), len(added), func(i int) []any {
 			row = w.values(row[:0], &added[i])
 			return row
@@ -223,6 +224,7 @@ func (w *writer) writeColumns(ctx context.Context, changes []Change) error {
 	n := len(kept)
 	points, starts := keys(kept)
 	amounts, meters := make([]*int64, n), make([]*int64, n)
+	rests, uncertain, compared := make([]*int64, n), make([]*int64, n), make([]*int64, n)
 	averages, minima, maxima := make([]*float64, n), make([]*float64, n), make([]*float64, n)
 	whole := make([][]int64, 7) // estimated, readings, covered, members, total, quality, until
 	for k := range whole {
@@ -236,6 +238,9 @@ func (w *writer) writeColumns(ctx context.Context, changes []Change) error {
 		if c.Metered {
 			meters[i] = (*int64)(&c.Meter)
 		}
+		if c.Rest.Time > 0 {
+			rests[i], uncertain[i], compared[i] = (*int64)(&c.Rest.Amount), (*int64)(&c.Rest.Estimated), (*int64)(&c.Rest.Time)
+		}
 		for _, x := range []struct {
 			to   []*float64
 			from *float64
@@ -248,7 +253,7 @@ func (w *writer) writeColumns(ctx context.Context, changes []Change) error {
 			whole[k][i] = v
 		}
 	}
-	args := []any{points, starts, amounts, whole[0], meters, averages, minima, maxima, whole[1], whole[2], whole[3], whole[4], whole[5]}
+	args := []any{points, starts, amounts, whole[0], meters, averages, minima, maxima, whole[1], whole[2], whole[3], whole[4], whole[5], rests, uncertain, compared}
 	if w.table.until {
 		args = append(args, whole[6])
 	}

@@ -367,27 +367,27 @@ func (f *Figure) set(amount, estimated energy.Amount) {
 	}
 }
 
-// less is a figure less others, which stands on all of them.
-func less(f Figure, others ...Figure) Figure {
-	out := Figure{Completeness: f.Completeness, Adjusted: f.Adjusted, Quality: f.Quality}
-	amount, ok := f.Known()
-	var estimated energy.Amount
-	if ok {
-		estimated = energy.Amount(*f.Estimated)
+// restOf is what is unaccounted of the windows of a group: of the time in which
+// its meter and its members can be compared, which is what it is complete to. It
+// stands on the figures of both.
+func restOf(rows []ledger.Row, meter, members *Figure) Figure {
+	f := Figure{Adjusted: max(meter.Adjusted, members.Adjusted)}
+	var x ledger.Rest
+	var length record.Millis
+	fits := true
+	for i := range rows {
+		r := &rows[i]
+		length, x.Time = length+r.End-r.Start, x.Time+r.Rest.Time
+		fits = add(&x.Amount, r.Rest.Amount) && add(&x.Estimated, r.Rest.Estimated) && fits
 	}
-	for i := range others {
-		o := &others[i]
-		a, known := o.Known()
-		ok = ok && known && add(&amount, -a)
-		if ok {
-			ok = add(&estimated, energy.Amount(*o.Estimated))
-		}
-		out.Completeness, out.Adjusted, out.Quality = min(out.Completeness, o.Completeness), max(out.Adjusted, o.Adjusted), max(out.Quality, o.Quality)
+	if length > 0 {
+		f.Completeness = float64(x.Time) / float64(length)
 	}
-	if ok {
-		out.set(amount, estimated)
+	f.Quality = x.Quality(max(meter.Quality, members.Quality))
+	if x.Time > 0 && fits {
+		f.set(x.Amount, x.Estimated)
 	}
-	return out
+	return f
 }
 
 // waiting counts the ranges that are to be settled again.

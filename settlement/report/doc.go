@@ -11,7 +11,8 @@
 // and the part of the time that was not simply measured. Null is not zero:
 // what is not known, or cannot be compared, is null, and says why. Amounts are
 // whole millionths of the coherent unit (W·h) and add up: members, what is
-// beside them and what is unaccounted are the total.
+// beside them and what is unaccounted are the total, where readings speak of all
+// of the period; else unaccounted is of the part that can be compared.
 //
 // A [Builder] is safe for concurrent use; a [Report] is a value. Work is
 // bounded by [MostMembers] and by the windows of a year. Nothing is written,

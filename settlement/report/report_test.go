@@ -100,8 +100,17 @@ func TestItAddsUp(t *testing.T) {
 		if r.Rest != nil {
 			t.Errorf("%s: a rest of %v", period, r.Rest)
 		}
-		if sum(parts...) != sum(r.Total) || sum(members...) != sum(*r.Sum) || sum(*r.Sum, *r.Unaccounted) != sum(r.Total) || sum(r.Total) == 0 {
+		if sum(parts...) != sum(r.Total) || sum(members...) != sum(*r.Sum) || r.Unaccounted.Completeness == 1 && sum(*r.Sum, *r.Unaccounted) != sum(r.Total) || sum(r.Total) == 0 {
 			t.Errorf("%s: parts %v, members %v, sum %v, unaccounted %v, total %v", period, sum(parts...), sum(members...), sum(*r.Sum), sum(*r.Unaccounted), sum(r.Total))
+		}
+		// Of every quarter in which all are known 1.25 kW·h are unaccounted, and the
+		// oven was not measured in 24 of October 14th.
+		part := 1.0
+		if len(period) < 8 {
+			part -= 24 / float64(r.Period.Quarters)
+		}
+		if want := 1250 * part * float64(r.Period.Quarters); period != "2026-W43" && period != "2026" && (math.Abs(r.Unaccounted.Completeness-part) > 1e-12 || math.Abs(sum(*r.Unaccounted).Float64()-want) > 1e-6 || *r.Unaccounted.Estimated != 0) {
+			t.Errorf("%s: %+v is unaccounted, not %v, of %v", period, r.Unaccounted, want, part)
 		}
 		if len(r.Members) != 4 || r.Members[2].ByMeter != "hallmeter" || r.Members[3].Sign != -1 || sum(r.Members[3].Figure) > 0 {
 			t.Errorf("%+v", r.Members)
@@ -121,12 +130,12 @@ func TestItAddsUp(t *testing.T) {
 	}
 	// A child with a meter has a report of its own, by that meter.
 	hall, plant := build(t, p, "group", "hall", "2026-10"), build(t, p, "group", "plant", "2026-10")
-	if sum(hall.Total) != sum(plant.Members[2].Figure) || hall.Subject.Meter != "hallmeter" || sum(*hall.Sum, *hall.Unaccounted) != sum(hall.Total) {
+	if sum(hall.Total) != sum(plant.Members[2].Figure) || hall.Subject.Meter != "hallmeter" || sum(*hall.Sum, *hall.Unaccounted) >= sum(hall.Total) {
 		t.Errorf("%v is not %v", sum(hall.Total), sum(plant.Members[2].Figure))
 	}
 	// Two days of the light are missing: 2 of 31.04 days.
 	light := hall.Members[0].Figure
-	if want := 1 - 2*96/float64(31*96+4); math.Abs(light.Completeness-want) > 1e-12 || light.Quality != energy.Measured {
+	if want := 1 - 2*96/float64(31*96+4); math.Abs(light.Completeness-want) > 1e-12 || light.Quality != energy.Measured || math.Abs(hall.Unaccounted.Completeness-want) > 1e-12 {
 		t.Errorf("completeness %v, not %v", light.Completeness, want)
 	}
 	oven := plant.Members[1].Figure

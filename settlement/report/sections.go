@@ -24,7 +24,7 @@ func (x *builder) members(ctx context.Context) error {
 	sum := figureOf(rows, 1)
 	x.out.Sum = &sum
 	if x.head != x.point {
-		x.out.Unaccounted = new(less(x.out.Total, sum))
+		x.out.Unaccounted = new(restOf(rows, &x.out.Total, &sum))
 	}
 	if x.at < 0 {
 		return nil

@@ -185,7 +185,7 @@ type Report struct {
 	Issue       *Issue                `json:"issue,omitempty" doc:"Of a report that is kept"`
 	Total       Figure                `json:"total" doc:"Of a group with a meter of its own what that says, else the sum of its members"`
 	Sum         *Figure               `json:"sum,omitempty" doc:"Of a group: the sum of its members"`
-	Unaccounted *Figure               `json:"unaccounted,omitempty" doc:"Of a group with a meter: total less sum"`
+	Unaccounted *Figure               `json:"unaccounted,omitempty" doc:"Of a group with a meter: what that says less the sum, over the quarters of an hour that readings speak of in full, for the meter and every member; completeness is the part of the time that those are"`
 	Previous    *Comparison           `json:"previous,omitempty" doc:"The period before"`
 	YearAgo     *Comparison           `json:"yearAgo,omitempty" doc:"The same period of the year before"`
 	Members     []Child               `json:"members,omitempty"`

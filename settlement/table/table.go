@@ -102,6 +102,15 @@ type point struct {
 	group                                           bool
 }
 
+// compared is the part of a window in which the meter of a group and its members
+// can be compared; NaN where there is no meter.
+func (p *point) compared(r *ledger.Row) float64 {
+	if !p.group || !r.Metered {
+		return math.NaN()
+	}
+	return r.Compared()
+}
+
 func describe(m *model.Model, p ledger.Point, c window.Calendar) *point {
 	d := &point{kind: ledger.SensorKind, hierarchy: p.Hierarchy, name: p.Name, zone: c.Zone(), group: p.Hierarchy != ""}
 	var q record.Quantity
@@ -164,7 +173,7 @@ func Below(m *model.Model, hierarchy model.HierarchyID, group model.GroupID) []l
 
 // columns are those of both formats.
 var columns = []string{
-	"kind", "hierarchy", "name", "title", "begins", "ends", "unit", "amount", "estimated", "meter", "unaccounted",
+	"kind", "hierarchy", "name", "title", "begins", "ends", "unit", "amount", "estimated", "meter", "unaccounted", "compared",
 	"average", "minimum", "maximum", "average_unit", "readings", "completeness", "members", "total", "quality",
 }
 
@@ -198,7 +207,7 @@ func (s *csvSink) row(p *point, r *ledger.Row) error {
 	s.line = append(s.line[:0],
 		p.kind, cell.Text(p.hierarchy), cell.Text(p.name), cell.Text(p.title),
 		r.Start.Time().In(p.zone).Format(time.RFC3339), r.End.Time().In(p.zone).Format(time.RFC3339), p.unit,
-		amount(r.Amount, r.Known), amount(r.Estimated, r.Known), amount(r.Meter, r.Metered), amount(rest, ok),
+		amount(r.Amount, r.Known), amount(r.Estimated, r.Known), amount(r.Meter, r.Metered), amount(rest, ok), number(p.compared(r)),
 		number(r.Average), number(r.Min), number(r.Max), p.averageUnit, strconv.FormatUint(uint64(r.Count), 10),
 		number(r.Completeness()), strconv.FormatUint(uint64(r.Members), 10), strconv.FormatUint(uint64(r.Total), 10), r.Quality.String())
 	return s.w.Write(s.line)
@@ -224,6 +233,7 @@ type parquetRow struct {
 	Estimated    *int64    `parquet:"estimated,decimal(6:18),optional,zstd"`
 	Meter        *int64    `parquet:"meter,decimal(6:18),optional,zstd"`
 	Unaccounted  *int64    `parquet:"unaccounted,decimal(6:18),optional,zstd"`
+	Compared     *float64  `parquet:"compared,optional,zstd"`
 	Average      *float64  `parquet:"average,optional,zstd"`
 	Minimum      *float64  `parquet:"minimum,optional,zstd"`
 	Maximum      *float64  `parquet:"maximum,optional,zstd"`
@@ -271,7 +281,7 @@ func finite(v float64) *float64 {
 func (s *parquetSink) row(p *point, r *ledger.Row) (err error) {
 	x := parquetRow{
 		Kind: p.kind, Hierarchy: p.hierarchy, Name: p.name, Title: p.title, Begins: r.Start.Time(), Ends: r.End.Time(), Zone: p.zone.String(), Unit: p.unit,
-		Average: finite(r.Average), Minimum: finite(r.Min), Maximum: finite(r.Max), AverageUnit: p.averageUnit,
+		Compared: finite(p.compared(r)), Average: finite(r.Average), Minimum: finite(r.Min), Maximum: finite(r.Max), AverageUnit: p.averageUnit,
 		Readings: int64(r.Count), Completeness: r.Completeness(), Members: int32(r.Members), Total: int32(r.Total), Quality: r.Quality.String(),
 	}
 	rest, ok := r.Unaccounted()

@@ -42,7 +42,7 @@ func rowAt(p ledger.Point, w window.Span) ledger.Row {
 	r.Known, r.Amount, r.Estimated, r.Quality, r.Members = true, energy.Amount(n*1_000_003-1_000_000_000_000), energy.Amount(n%5), energy.Measured, 1
 	r.Average, r.Min, r.Max, r.Count, r.Covered = float64(n)/3, 0, float64(n), uint32(n%90), int64(w.To-w.From)
 	if r.Metered = p.Hierarchy != ""; r.Metered {
-		r.Meter = r.Amount + 17
+		r.Meter, r.Rest = r.Amount+17, ledger.Rest{Time: (w.To - w.From) / 2, Amount: 11}
 	}
 	return r
 }
@@ -141,11 +141,11 @@ func TestFiles(t *testing.T) {
 			n++
 			known := map[bool]string{true: want.Amount.String()}[want.Known]
 			meter := map[bool]string{true: want.Meter.String()}[want.Metered]
-			if line[7] != known || line[9] != meter || line[4] != w.From.Time().In(src.calendar.Zone()).Format(time.RFC3339) || line[19] != want.Quality.String() {
+			if line[7] != known || line[9] != meter || line[4] != w.From.Time().In(src.calendar.Zone()).Format(time.RFC3339) || line[20] != want.Quality.String() || line[11] != map[bool]string{true: "0.5"}[want.Metered] {
 				t.Fatalf("%v at %v: %v", p, w, line)
 			}
 			if row.Name != p.Name || !row.Begins.Equal(w.From.Time()) || (row.Amount != nil) != want.Known || want.Known && *row.Amount != int64(want.Amount) ||
-				(row.Unaccounted != nil) != want.Metered || want.Metered && *row.Unaccounted != 17 || (row.Average != nil) != want.Known || row.Zone != "Europe/Berlin" {
+				(row.Unaccounted != nil) != want.Metered || want.Metered && *row.Unaccounted != 11 || (row.Compared != nil) != want.Metered || want.Metered && *row.Compared != .5 || (row.Average != nil) != want.Known || row.Zone != "Europe/Berlin" {
 				t.Fatalf("%v at %v: %+v", p, w, row)
 			}
 		}
@@ -190,7 +190,7 @@ func TestWorkbook(t *testing.T) {
 			_, offset := begins.Zone()
 			cells := map[int]string{
 				2: p.Name, 6: begins.Format("Z07:00"), 8: map[bool]string{true: fmt.Sprintf("%.15g", want.Amount.Float64())}[want.Known],
-				10: map[bool]string{true: fmt.Sprintf("%.15g", want.Meter.Float64())}[want.Metered], 20: want.Quality.String(),
+				10: map[bool]string{true: fmt.Sprintf("%.15g", want.Meter.Float64())}[want.Metered], 21: want.Quality.String(),
 			}
 			for i, s := range cells {
 				got := line[i]

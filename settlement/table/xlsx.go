@@ -32,7 +32,7 @@ func (s *xlsxSink) row(p *point, r *ledger.Row) error {
 	rest, ok := r.Unaccounted()
 	begins := r.Start.Time().In(p.zone)
 	return s.w.Row(p.kind, p.hierarchy, p.name, p.title, begins, r.End.Time().In(p.zone), begins.Format("Z07:00"), p.unit,
-		value(r.Amount, r.Known), value(r.Estimated, r.Known), value(r.Meter, r.Metered), value(rest, ok),
+		value(r.Amount, r.Known), value(r.Estimated, r.Known), value(r.Meter, r.Metered), value(rest, ok), p.compared(r),
 		r.Average, r.Min, r.Max, p.averageUnit, r.Count, r.Completeness(), r.Members, r.Total, r.Quality.String())
 }
 

@@ -220,13 +220,11 @@ func (s *sorter) uses(v vertex) (out []vertex) {
 		if where.At.Hierarchy == "" {
 			sensor(where.At.Name)
 		}
-		for _, p := range []struct{ hierarchy, name string }{{where.At.Hierarchy, where.At.Name}, {where.Less.Hierarchy, where.Less.Name}} {
-			if p.hierarchy == "" {
-				continue
-			}
-			if k, ok := s.trees[p.hierarchy].Find(p.name); ok {
-				out = append(out, vertex{hierarchy: p.hierarchy, group: k})
-			}
+		if where.At.Hierarchy == "" {
+			continue
+		}
+		if k, ok := s.trees[where.At.Hierarchy].Find(where.At.Name); ok {
+			out = append(out, vertex{hierarchy: where.At.Hierarchy, group: k})
 		}
 	}
 	return out

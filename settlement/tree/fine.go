@@ -129,24 +129,18 @@ func (f *finely) virtual(v *Virtual) ([]ledger.Row, error) {
 		return nil, nil
 	}
 	operands := make([]Operand, len(v.Hierarchies))
-	at, less := make([][]ledger.Row, len(operands)), make([][]ledger.Row, len(operands))
+	at := make([][]ledger.Row, len(operands))
 	for i, o := range v.Formula.Operands() {
 		operands[i] = f.outline.Past.Operand(o, v.Hierarchies[i], f.all[0].From)
-		for _, x := range []struct {
-			p       ledger.Point
-			to      *[]ledger.Row
-			inverse bool
-		}{{operands[i].At, &at[i], operands[i].Inverse}, {operands[i].Less, &less[i], false}} {
-			if x.p.Name == "" {
-				continue
-			}
-			rows, err := f.rows(x.p)
-			if err != nil {
-				return nil, err
-			}
-			for _, r := range rows {
-				*x.to = append(*x.to, Whole(r, x.inverse))
-			}
+		if operands[i].At.Name == "" {
+			continue
+		}
+		rows, err := f.rows(operands[i].At)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			at[i] = append(at[i], operands[i].Of(r))
 		}
 	}
 	// Of the windows of a quarter that are known.
@@ -166,7 +160,7 @@ func (f *finely) virtual(v *Virtual) ([]ledger.Row, error) {
 			length += w.Length()
 		}
 		return v.Formula.Settle(length, func(k int) energy.Value {
-			return operands[k].Value(some(at[k], windows), some(less[k], windows))
+			return Value(some(at[k], windows))
 		})
 	}
 	var out []ledger.Row

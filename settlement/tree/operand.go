@@ -11,11 +11,11 @@ import (
 )
 
 // Operand is where the value of an operand of a formula is found while a tree
-// holds: it is what At says, less what Less says if that has a name. The zero
-// Operand has no value.
+// holds. The zero Operand has no value.
 type Operand struct {
-	At, Less ledger.Point
-	Inverse  bool // At counts with the other sign
+	At      ledger.Point
+	Inverse bool // it counts with the other sign
+	Rest    bool // what is unaccounted of the group counts
 }
 
 // Operand finds an operand, whose group stands in a hierarchy, in the quarter
@@ -39,7 +39,7 @@ func (a Past) Operand(o formula.Operand, hierarchy string, t record.Millis) Oper
 	case g.Meter == "":
 		return Operand{}
 	case o.Part == formula.Unaccounted:
-		return Operand{At: ledger.Point{Name: g.Meter}, Inverse: g.Inverse, Less: sum}
+		return Operand{At: sum, Rest: true}
 	}
 	return Operand{At: ledger.Point{Name: g.Meter}, Inverse: g.Inverse}
 }
@@ -48,36 +48,36 @@ func (a Past) Operand(o formula.Operand, hierarchy string, t record.Millis) Oper
 // members', and its sign the other one if it is inverse.
 func Whole(r ledger.Row, inverse bool) ledger.Row {
 	r.Covered /= int64(max(r.Total, 1))
-	r.Total, r.Members, r.Metered, r.Meter = 1, min(r.Members, 1), false, 0
+	r.Total, r.Members, r.Metered, r.Meter, r.Rest = 1, min(r.Members, 1), false, 0, ledger.Rest{}
 	if inverse {
 		r.Amount, r.Estimated, r.Average, r.Min, r.Max = -r.Amount, -r.Estimated, -r.Average, -r.Max, -r.Min
 	}
 	return r
 }
 
-// Value is the value of an operand from the rows, as [Whole] gives them, of its
-// two points. nil: there is none.
-func (o Operand) Value(at, less *ledger.Row) energy.Value {
-	unknown := energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}
-	if at == nil {
-		return unknown
+// Of gives what counts of a row of At, as that of one thing. Of what is
+// unaccounted, the quality is that of the members.
+func (o Operand) Of(r ledger.Row) ledger.Row {
+	if !o.Rest {
+		return Whole(r, o.Inverse)
 	}
-	v := at.Value
-	if o.Less.Name == "" {
-		return v
+	v := energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN(), Count: r.Count}
+	out := ledger.Row{Start: r.Start, End: r.End, Total: 1}
+	if x := r.Rest; x.Time > 0 {
+		out.Members = 1
+		v.Known, v.Quality, v.Covered, v.Amount, v.Estimated = true, x.Quality(r.Quality), int64(x.Time), x.Amount, x.Estimated
+		v.Average = x.Amount.Float64() / (float64(x.Time) / float64(4*quarter))
 	}
-	if less == nil {
-		return unknown
+	out.Value = v
+	return out
+}
+
+// Value is the value of a row that [Operand.Of] gave. nil: there is none.
+func Value(r *ledger.Row) energy.Value {
+	if r == nil {
+		return energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}
 	}
-	v.Known = v.Known && less.Known
-	v.Average -= less.Average
-	v.Min, v.Max = math.NaN(), math.NaN()
-	v.Covered, v.Quality, v.Count = min(v.Covered, less.Covered), max(v.Quality, less.Quality), v.Count+less.Count
-	v.Estimated = max(v.Estimated, -v.Estimated)
-	if !v.Known || !plus(&v.Amount, -less.Amount) || !plus(&v.Estimated, max(less.Estimated, -less.Estimated)) {
-		v.Known, v.Amount, v.Estimated = false, 0, 0
-	}
-	return v
+	return r.Value
 }
 
 // RowOf makes the row of a virtual sensor; false when nothing is known.

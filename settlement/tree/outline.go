@@ -58,17 +58,15 @@ func (o *Outline) Longer(v *Virtual, windows []window.Span, kept window.Span, re
 	if len(windows) == 0 {
 		return nil, nil
 	}
-	type columns struct{ at, less []ledger.Row } // by window
 	done := make(map[record.SensorID][]ledger.Row)
 	var rows func(v *Virtual) ([]ledger.Row, error)
 	// gather reads an operand and sums its rows up by window.
-	gather := func(v *Virtual, i int) (c columns, both Operand, err error) {
+	gather := func(v *Virtual, i int) (out []ledger.Row, err error) {
 		operand := v.Formula.Operands()[i]
 		if x := o.Anew(ledger.SensorPoint(operand.Sensor)); x != nil {
-			c.at, err = rows(x)
-			return c, Operand{At: ledger.SensorPoint(x.ID)}, err
+			return rows(x)
 		}
-		var at, less []ledger.Row
+		var at []ledger.Row
 		from, to := max(windows[0].From, kept.From), min(windows[len(windows)-1].To, kept.To)
 		for k, e := range o.Epochs {
 			in := window.Span{From: max(from, e.From), To: to}
@@ -79,48 +77,33 @@ func (o *Outline) Longer(v *Virtual, windows []window.Span, kept window.Span, re
 				continue
 			}
 			where := o.Past.Operand(operand, v.Hierarchies[i], in.From)
-			for _, x := range []struct {
-				p       ledger.Point
-				to      *[]ledger.Row
-				inverse bool
-			}{{where.At, &at, where.Inverse}, {where.Less, &less, false}} {
-				if x.p.Name == "" {
-					continue
-				}
-				more, err := read(x.p, in)
-				if err != nil {
-					return c, both, err
-				}
-				for _, r := range more {
-					*x.to = append(*x.to, Whole(r, x.inverse))
-				}
+			if where.At.Name == "" {
+				continue
 			}
-			if where.Less.Name != "" {
-				both = where // the same in all epochs, but for the sign that is taken account of
+			more, err := read(where.At, in)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range more {
+				at = append(at, where.Of(r))
 			}
 		}
 		for _, w := range windows {
-			for _, x := range []struct {
-				from []ledger.Row
-				to   *[]ledger.Row
-			}{{at, &c.at}, {less, &c.less}} {
-				if some := Between(x.from, w.From, w.To); len(some) > 0 {
-					*x.to = append(*x.to, Merge(w.From, w.To, some))
-				}
+			if some := Between(at, w.From, w.To); len(some) > 0 {
+				out = append(out, Merge(w.From, w.To, some))
 			}
 		}
-		return c, both, nil
+		return out, nil
 	}
 	rows = func(v *Virtual) ([]ledger.Row, error) {
 		if out, ok := done[v.ID]; ok {
 			return out, nil
 		}
 		out := []ledger.Row{}
-		operands := make([]columns, len(v.Hierarchies))
-		both := make([]Operand, len(v.Hierarchies))
+		operands := make([][]ledger.Row, len(v.Hierarchies))
 		for i := range operands {
 			var err error
-			if operands[i], both[i], err = gather(v, i); err != nil {
+			if operands[i], err = gather(v, i); err != nil {
 				return nil, err
 			}
 		}
@@ -137,7 +120,7 @@ func (o *Outline) Longer(v *Virtual, windows []window.Span, kept window.Span, re
 				continue
 			}
 			value, err := v.Formula.Settle(int64(end-w.From), func(k int) energy.Value {
-				return both[k].Value(find(operands[k].at, w.From), find(operands[k].less, w.From))
+				return Value(find(operands[k], w.From))
 			})
 			if err != nil { // it cannot be: there is no amount
 				return nil, err

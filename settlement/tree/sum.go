@@ -16,6 +16,7 @@ type Sum struct {
 	row      ledger.Row
 	average  bool // some member has one
 	any      bool // some member has a row
+	part     bool // readings do not speak of all of the window for some member
 }
 
 func newSum(start, end record.Millis) Sum {
@@ -27,8 +28,10 @@ func newSum(start, end record.Millis) Sum {
 func (s *Sum) add(r *ledger.Row, sign int8, total uint32) {
 	s.row.Total += total
 	if r == nil {
+		s.part = true
 		return
 	}
+	s.part = s.part || !s.whole(r, total)
 	s.any = true
 	x := &s.row
 	if r.Known {
@@ -61,6 +64,12 @@ func (s *Sum) add(r *ledger.Row, sign int8, total uint32) {
 	x.Quality = max(x.Quality, r.Quality)
 }
 
+// whole tells whether readings speak of all of the window for a row that stands
+// for so many members.
+func (s *Sum) whole(r *ledger.Row, total uint32) bool {
+	return r.Known && r.Members >= total && r.Covered >= int64(s.row.End-s.row.Start)*int64(total)
+}
+
 // plus adds to an amount; false when that is more than can be kept.
 func plus(to *energy.Amount, a energy.Amount) bool {
 	c, err := to.Add(a)
@@ -70,7 +79,7 @@ func plus(to *energy.Amount, a energy.Amount) bool {
 	return err == nil
 }
 
-// meter sets what the group's own meter says.
+// meter sets what the group's own meter says, after all members were added.
 func (s *Sum) meter(r *ledger.Row, inverse bool) {
 	if r == nil {
 		return
@@ -82,6 +91,10 @@ func (s *Sum) meter(r *ledger.Row, inverse bool) {
 	s.row.Metered, s.row.Meter = true, r.Amount
 	if inverse {
 		s.row.Meter = -r.Amount
+	}
+	x := ledger.Rest{Time: s.row.End - s.row.Start, Amount: s.row.Meter, Estimated: s.row.Estimated}
+	if s.row.Known && !s.part && !s.Overflow && s.whole(r, 1) && plus(&x.Amount, -s.row.Amount) && plus(&x.Estimated, max(r.Estimated, -r.Estimated)) {
+		s.row.Rest = x
 	}
 }
 
@@ -159,6 +172,8 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 			out.Metered = true
 			overflow = !plus(&out.Meter, r.Meter) || overflow
 		}
+		out.Rest.Time += r.Rest.Time
+		overflow = !plus(&out.Rest.Amount, r.Rest.Amount) || !plus(&out.Rest.Estimated, r.Rest.Estimated) || overflow
 		if !math.IsNaN(r.Average) {
 			w := float64(r.Covered) / float64(max(r.Total, 1))
 			if w == 0 {
@@ -182,7 +197,7 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 		out.Average = weighted / weight
 	}
 	if overflow {
-		out.Known, out.Amount, out.Metered, out.Meter = false, 0, false, 0
+		out.Known, out.Amount, out.Metered, out.Meter, out.Rest = false, 0, false, 0, ledger.Rest{}
 	}
 	return out
 }

@@ -246,6 +246,9 @@ type Stretch struct {
 	// earlier are the stretches before it by the same document, without a gap:
 	// their amounts count towards its steps and peaks.
 	earlier []piece
+	// compared leaves out the quarters of the stretch in which the meter of the
+	// group and its members cannot be compared.
+	compared bool
 }
 
 // piece is a time in which amounts are of one kind.
@@ -258,6 +261,14 @@ type piece struct {
 // pieces are all that count, the time before the stretch too.
 func (x *Stretch) pieces() []piece {
 	return append(slices.Clone(x.earlier), piece{x.Span, x.Export, x.By})
+}
+
+// sides are the stretch as it is, by the meter, and as if it were priced by the
+// sum of members, both over the time in which they can be compared.
+func (x *Stretch) sides() [2]*Stretch {
+	meter, members := *x, *x.byMembers()
+	meter.compared, members.compared = true, true
+	return [2]*Stretch{&meter, &members}
 }
 
 // byMembers is the stretch as if it were priced by the sum of members.

@@ -1,7 +1,6 @@
 package price
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 
@@ -70,6 +69,11 @@ func (s *Service) feed(ctx context.Context, x *Stretch, at window.Span, f func(m
 			if err != nil {
 				return err
 			}
+			if x.compared && p.span == x.Span {
+				if err := s.leave(ctx, x.Point, rows, some); err != nil {
+					return err
+				}
+			}
 			var exports []ledger.Row
 			if p.export != "" {
 				if exports, _, err = s.opts.Windows.Windows(ctx, ledger.SensorPoint(p.export), window.Quarter, some.From, some.To); err != nil {
@@ -86,6 +90,19 @@ func (s *Service) feed(ctx context.Context, x *Stretch, at window.Span, f func(m
 				}
 			}
 		}
+	}
+	return nil
+}
+
+// leave takes the quarters of an hour in which the meter of a group and its members
+// cannot be compared for not known.
+func (s *Service) leave(ctx context.Context, p ledger.Point, rows []ledger.Row, at window.Span) error {
+	of, _, err := s.opts.Windows.Windows(ctx, p, window.Quarter, at.From, at.To)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		rows[i].Known = rows[i].Known && of[i].Rest.Time > 0
 	}
 	return nil
 }
@@ -200,18 +217,30 @@ func (x *Sum) EstimatedShare() float64 {
 
 // Rest is what the meter of a group says and the sum of its members does not, and
 // what that costs: the costs by the meter less those by the members. It speaks of
-// the time that is priced by the meter.
+// the time that is priced by the meter and in which both can be compared.
 type Rest struct {
-	Known      bool // both are known, of some of the time
+	Known      bool  // there is such time
+	Time       int64 // ms of it
+	Of         int64 // ms that are priced by the meter
 	Amount     energy.Amount
 	MoneyKnown bool
 	Money      tariff.Money
+}
+
+// Compared is the part of the time that is priced by the meter in which it can be
+// compared with the members.
+func (x *Rest) Compared() float64 {
+	if x.Of == 0 {
+		return 0
+	}
+	return float64(x.Time) / float64(x.Of)
 }
 
 // rest compares the sums of what was priced by a meter and by members.
 func rest(meter, members *Sum) Rest {
 	var out Rest
 	if out.Known = meter.Measured > 0 && members.Measured > 0; out.Known {
+		out.Time = min(meter.Measured, members.Measured)
 		out.Amount = meter.Taken - meter.Given - members.Taken + members.Given
 	}
 	if out.MoneyKnown = meter.Known && members.Known; out.MoneyKnown {
@@ -252,7 +281,8 @@ func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at wind
 		return nil, err
 	}
 	out := &Bill{Span: at, Settled: settled.To}
-	var meter, members Sum // of the parts by a meter
+	var sides [2]Sum // of the parts by a meter
+	long := int64(0)
 	for i := range all {
 		x := &all[i]
 		period := Cut(x.Span, at)
@@ -270,15 +300,19 @@ func (s *Service) Bill(ctx context.Context, p ledger.Point, basis Basis, at wind
 		if x.By != contract.ByMeter {
 			continue
 		}
-		sum, covered, err := s.bill(ctx, x.byMembers(), period)
-		if err != nil {
-			return nil, err
-		}
-		if err := cmp.Or(meter.Add(&bill, 0), members.Add(&sum, covered)); err != nil {
-			return nil, err
+		long += period.Length()
+		for k, side := range x.sides() {
+			sum, covered, err := s.bill(ctx, side, period)
+			if err != nil {
+				return nil, err
+			}
+			if err := sides[k].Add(&sum, covered); err != nil {
+				return nil, err
+			}
 		}
 	}
-	out.Unaccounted = rest(&meter, &members)
+	out.Unaccounted = rest(&sides[0], &sides[1])
+	out.Unaccounted.Of = long
 	return out, nil
 }
 
@@ -326,13 +360,6 @@ type Priced struct {
 	Used, UsedEstimated tariff.Money
 	Sum                 Sum
 	Unaccounted         Rest // its money is of used
-}
-
-// add adds what another stretch says of the window.
-func (x *Priced) add(o *Priced) error {
-	x.Known = x.Known || o.Known
-	x.Used, x.UsedEstimated = x.Used+o.Used, x.UsedEstimated+o.UsedEstimated
-	return x.Sum.merge(&o.Sum)
 }
 
 // Windows prices the windows of a span, by the calendar of the site. It tells by
@@ -399,8 +426,11 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, basis Basis, size
 // compare is walk for what is priced by a meter: it tells what is unaccounted,
 // too.
 func (s *Service) compare(ctx context.Context, x *Stretch, spans []window.Span, into []*Priced, bills bool) error {
+	if err := s.walk(ctx, x, spans, into, bills); err != nil {
+		return err
+	}
 	var both [2][]Priced // by the meter, by the members
-	for i, x := range []*Stretch{x, x.byMembers()} {
+	for i, x := range x.sides() {
 		both[i] = make([]Priced, len(spans))
 		to := make([]*Priced, len(spans))
 		for k := range to {
@@ -412,14 +442,12 @@ func (s *Service) compare(ctx context.Context, x *Stretch, spans []window.Span, 
 	}
 	for k, to := range into {
 		meter, members := &both[0][k], &both[1][k]
-		if err := to.add(meter); err != nil {
-			return err
-		}
 		r := rest(&meter.Sum, &members.Sum)
 		if r.Money, r.MoneyKnown = 0, meter.Known && members.Known; r.MoneyKnown {
 			r.Money = meter.Used - members.Used
 		}
 		was := &to.Unaccounted
+		was.Time, was.Of = was.Time+r.Time, was.Of+spans[k].Length()
 		was.Known, was.Amount = was.Known || r.Known, was.Amount+r.Amount
 		was.MoneyKnown, was.Money = was.MoneyKnown || r.MoneyKnown, was.Money+r.Money
 	}

@@ -232,9 +232,10 @@ func (p *Plant) row(tree []Node, at ledger.Point, q int32) (ledger.Row, bool) {
 		return p.Quarter(at.Name, q)
 	}
 	out := ledger.Row{Start: span.From, End: span.To}
-	any := false
+	any, whole := false, true
 	add := func(r ledger.Row, ok bool, sign int8, total uint32) {
 		out.Total += total
+		whole = whole && ok && r.Known && r.Members == total && r.Covered == window.QuarterLength*int64(total)
 		if !ok {
 			return
 		}
@@ -269,6 +270,22 @@ func (p *Plant) row(tree []Node, at ledger.Point, q int32) (ledger.Row, bool) {
 			}
 		}
 	}
+	for _, g := range tree {
+		if g.Name != at.Name || g.Meter == "" {
+			continue
+		}
+		meter, ok := p.Quarter(g.Meter, q)
+		any = any || ok
+		if out.Metered = ok && meter.Known; !out.Metered {
+			continue
+		}
+		if out.Meter = meter.Amount; g.Inverse {
+			out.Meter = -out.Meter
+		}
+		if whole && out.Known && meter.Covered == window.QuarterLength {
+			out.Rest = ledger.Rest{Time: window.QuarterLength, Amount: out.Meter - out.Amount, Estimated: out.Estimated + meter.Estimated}
+		}
+	}
 	return out, any
 }
 
@@ -291,6 +308,11 @@ func (p *Plant) Windows(_ context.Context, at ledger.Point, size window.Size, fr
 				sum.Amount += r.Amount
 				sum.Estimated += r.Estimated
 			}
+			if r.Metered {
+				sum.Metered = true
+				sum.Meter += r.Meter
+			}
+			sum.Rest.Time, sum.Rest.Amount, sum.Rest.Estimated = sum.Rest.Time+r.Rest.Time, sum.Rest.Amount+r.Rest.Amount, sum.Rest.Estimated+r.Rest.Estimated
 			weighted += r.Average * float64(r.Covered)
 			sum.Covered += r.Covered
 			sum.Count += r.Count

@@ -49,7 +49,7 @@ export function Figures({ rows, unit, label, name, leads, onPick }: FiguresProps
               </th>
               <td className="ww-number">{text(r.amount, unit)}</td>
               <td className="ww-number">{percent(r.share, 1)}</td>
-              <td className="ww-number">{r.node.kind === 'unaccounted' ? '' : percent(shareDown(r.node.completeness), 1)}</td>
+              <td className="ww-number">{percent(shareDown(r.node.completeness), 1)}</td>
               <td className="ww-number">{percent(r.node.estimated, 1)}</td>
             </tr>
           ))}

@@ -110,7 +110,7 @@ function Of({ index, group }: { index: Index; group: string }) {
       { name: t`Level`, unit: '' }, { name: t`Name`, unit: '' }, { name: t`Kind`, unit: '' }, { name: t`Identifier`, unit: '' }, { name: t`Energy`, unit }, { name: t`Share`, unit: '' }, { name: t`Complete`, unit: '' },
       { name: t`Estimated`, unit: '' },
     ],
-    rows: made.rows.map((r) => [r.node.depth, name(r), r.node.kind, r.node.id ?? null, r.amount, r.share, r.node.kind === 'unaccounted' ? null : r.node.completeness, r.node.estimated]),
+    rows: made.rows.map((r) => [r.node.depth, name(r), r.node.kind, r.node.id ?? null, r.amount, r.share, r.node.completeness, r.node.estimated]),
     zone,
   })
   const empty = !body ? undefined : !settled ? t`Nothing is settled of this time yet. Settled windows come some minutes after the time they are of.` : first?.amount === null && made.rows.every((r) => r.amount === null) ? t`Nothing is known of this time. Choose another one, or import readings of it.` : undefined
@@ -170,10 +170,10 @@ function Of({ index, group }: { index: Index; group: string }) {
               {amount}
             </dd>
           </div>
-          {lost !== undefined && (
+          {first?.node.compared !== undefined && (
             <div>
               <dt>{t`Unaccounted`}</dt>
-              <dd className="ww-number">{text(lost, unit)}</dd>
+              <dd className="ww-number">{text(lost ?? null, unit)}</dd>
             </div>
           )}
           <div>
@@ -201,7 +201,7 @@ function Of({ index, group }: { index: Index; group: string }) {
             })}
             {made.unknown.slice(0, 20).map((r) => {
               const who = name(r)
-              return <li key={r.index}>{t`Nothing is known of ${who}.`}</li>
+              return <li key={r.index}>{r.node.kind === 'unaccounted' ? t`What is unaccounted is not known: at no time are the meter and all members.` : t`Nothing is known of ${who}.`}</li>
             })}
           </ul>
         )}

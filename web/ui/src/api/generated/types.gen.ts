@@ -671,7 +671,7 @@ export type ContributorsBody = {
      */
     total: number;
     /**
-     * That, less the sum of the members
+     * That, less the sum of the members; null where readings do not speak of all of the quarter for the meter and every member
      */
     unaccounted: number | null;
     /**
@@ -846,6 +846,10 @@ export type CostsBody = {
      */
     by?: string;
     /**
+     * Part of the time that is priced by the meter that those quarters are, 0 to 1; null where none is
+     */
+    compared?: Array<number | null>;
+    /**
      * Part of the window, and of the members, that readings speak of, 0 to 1
      */
     completeness: Array<number> | null;
@@ -896,7 +900,7 @@ export type CostsBody = {
      */
     total?: Array<string | null>;
     /**
-     * Of a group that is priced by its own meter: what the meter says less the sum of the members
+     * Of a group that is priced by its own meter: what the meter says less the sum of the members, over the quarters of an hour that readings speak of in full, for the meter and every member
      */
     unaccounted?: Array<number | null>;
     /**
@@ -3156,7 +3160,11 @@ export type NodeBody = {
      */
     closed?: boolean;
     /**
-     * Part of the time, of a member that in which it was one, that readings speak of, 0 to 1
+     * Of a group with a meter: part of the time in which it had one that those quarters are, 0 to 1
+     */
+    compared?: number;
+    /**
+     * Part of the time, of a member that in which it was one, that readings speak of, 0 to 1; of what is unaccounted that of compared
      */
     completeness: number;
     /**
@@ -3172,7 +3180,7 @@ export type NodeBody = {
      */
     id?: string;
     /**
-     * others: members that are not shown, together. unaccounted: what the meter of a group says, less its members
+     * others: members that are not shown, together. unaccounted: what the meter of a group says, less its members, of the time in which all are known
      */
     kind: 'group' | 'sensor' | 'others' | 'unaccounted';
     /**
@@ -3196,7 +3204,7 @@ export type NodeBody = {
      */
     sumCompleteness?: number;
     /**
-     * Of a group with a meter: that less the members, for the time in which it had one; below 0 when the members say more
+     * Of a group with a meter: that less the members, over the quarters of an hour that readings speak of in full, for the meter and every member; below 0 when the members say more
      */
     unaccounted?: number;
     /**
@@ -3752,7 +3760,7 @@ export type Report = {
      */
     total: Figure;
     /**
-     * Of a group with a meter: total less sum
+     * Of a group with a meter: what that says less the sum, over the quarters of an hour that readings speak of in full, for the meter and every member; completeness is the part of the time that those are
      */
     unaccounted?: Figure;
     /**
@@ -4913,11 +4921,15 @@ export type TriedBody = {
 
 export type UnaccountedBody = {
     /**
-     * What the meter says less the sum of the members, in the coherent unit; null unless both are known
+     * What the meter says less the sum of the members, in the coherent unit, over the quarters of an hour that readings speak of in full, for the meter and every member; null where there are none
      */
     amount: string | null;
     /**
-     * What it costs: the total by the meter less the total by the members, by the same tariff
+     * Part of the time that is priced by the meter in which both can be compared, 0 to 1
+     */
+    compared: number;
+    /**
+     * What it costs: the total by the meter less the total by the members, of that time, by the same tariff
      */
     total: string | null;
 };
@@ -4992,6 +5004,10 @@ export type WindowsBody = {
      */
     averageUnit: string;
     /**
+     * Part of the window that those are, 0 to 1: the rest of it cannot be compared
+     */
+    compared?: Array<number>;
+    /**
      * Part of the window, and of the members, that readings speak of, 0 to 1
      */
     completeness: Array<number> | null;
@@ -5044,7 +5060,7 @@ export type WindowsBody = {
      */
     total?: Array<number>;
     /**
-     * Meter less amount; null unless both are known
+     * Meter less amount, over the quarters of an hour that readings speak of in full, for the meter and for every member; null where there are none
      */
     unaccounted?: Array<number | null>;
     /**
