@@ -180,6 +180,9 @@ func (e *Engine) Restore(data []byte) (seq uint64, err error) {
 	for id, ch := range h.Courses {
 		c := e.course(id)
 		c.next, c.floor, c.alive, c.entry, c.begin = ch.Next, ch.Floor, ch.Alive, ch.Entry, ch.Begin
+		if c.floor == always { // of a version that forgot a hierarchy whose end it had passed
+			c.floor = e.closed + 1
+		}
 	}
 	return h.Seq, nil
 }

@@ -86,7 +86,7 @@ type course struct {
 	id    model.HierarchyID
 	plans []*plan       // by Effective, oldest first
 	next  record.Millis // the next tick to evaluate; never: with the first reading
-	floor record.Millis // the first tick not evaluated yet; next is not before it
+	floor record.Millis // ticks before it are evaluated; next is not before it
 	alive bool          // there may be a leaf with a value at next
 	entry record.Millis // the newest tick that had a value
 	begin record.Millis // ticks before were closed before the hierarchy was known
@@ -162,7 +162,7 @@ func (e *Engine) SetPlan(p Plan) {
 
 // wake has the first tick after t evaluated, or an earlier one that is due.
 func (c *course) wake(t record.Millis) {
-	if next := max(c.floor, c.after(t)); !c.alive || next < c.next {
+	if next := c.after(max(t, c.floor-1)); !c.alive || next < c.next {
 		c.alive, c.next = true, next
 	}
 }
@@ -569,8 +569,8 @@ func (e *Engine) evaluate(c *course) {
 			e.split(t)
 		}
 	})
-	c.floor = c.after(t)
-	c.next = c.floor
+	c.floor = t + 1 // not the next tick there is: a plan that is set later may have earlier ones
+	c.next = c.after(t)
 	if had {
 		c.entry = t
 		return

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -214,7 +215,13 @@ func (s *script) model(from record.Millis, yaml string) {
 		s.t.Fatal(err)
 	}
 	s.revision++
-	for _, h := range m.Hierarchies() {
+	all := m.Hierarchies()
+	for _, p := range s.plans { // those that are removed have an end
+		if !slices.Contains(all, p.Hierarchy) {
+			all = append(all, p.Hierarchy)
+		}
+	}
+	for _, h := range all {
 		p := Plan{Hierarchy: h, Revision: s.revision, Effective: from, Layout: m.Layout(h)}
 		s.plans = append(s.plans, p)
 		s.combiner.SetPlan(p)
