@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/meter/kind"
+	"github.com/wattwerk/wattwerk/meter/light"
 	"github.com/wattwerk/wattwerk/sim/meters"
 )
 
@@ -117,6 +118,7 @@ func Execute(ctx context.Context, args []string, sys IO) int {
 func vars() kong.Vars {
 	return kong.Vars{
 		"meter_kinds":      strings.Join(kind.ReaderNames(), ","),
+		"light_models":     strings.Join(light.Models(), ","),
 		"sim_meter_kinds":  strings.Join(meters.Kinds(), ","),
 		"sim_meter_models": strings.Join(meters.Models(), ", "),
 	}

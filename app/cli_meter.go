@@ -19,6 +19,8 @@ import (
 type MeterCmd struct {
 	Read   MeterReadCmd   `cmd:"" help:"Read a meter and print every reading as a line of JSON."`
 	Decode MeterDecodeCmd `cmd:"" help:"Print every reading of a capture as a line of JSON."`
+	Unlock MeterUnlockCmd `cmd:"" help:"Enter the PIN of a meter by light, so that it tells all."`
+	PIN    MeterPINCmd    `cmd:"" name:"pin" help:"Keep the PIN of a meter in a file that is encrypted."`
 }
 
 // Help is shown by --help.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/wattwerk/wattwerk/meter"
 	"github.com/wattwerk/wattwerk/meter/iec62056"
+	"github.com/wattwerk/wattwerk/meter/lamp"
+	"github.com/wattwerk/wattwerk/meter/light"
 	"github.com/wattwerk/wattwerk/meter/listen"
 	"github.com/wattwerk/wattwerk/meter/modbus"
 	"github.com/wattwerk/wattwerk/meter/port"
@@ -90,4 +92,36 @@ func NewReader(s Settings) (meter.Reader, error) {
 		return r.make(s, at)
 	}
 	return nil, fmt.Errorf("no meters of the kind %.40q are known, but %s", s.Kind, strings.Join(ReaderNames(), ", "))
+}
+
+// UnlockSettings say how a meter is unlocked.
+type UnlockSettings struct {
+	Model   string    // one of light.Programs
+	PIN     light.PIN // of the meter
+	Lamp    string    // as [lamp.New] reads it; empty: the serial port by which the meter is read
+	Journal string    // file in which tries are noted
+}
+
+// NewUnlocker makes what unlocks the meter of the reader. It is closed with the function.
+func NewUnlocker(s UnlockSettings, r meter.Reader) (u meter.Unlocker, end func() error, err error) {
+	p, err := light.Find(s.Model)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := light.Options{Program: p, PIN: s.PIN, Reader: r, Journal: light.NewJournal(s.Journal)}
+	end = func() error { return nil }
+	if s.Lamp != "" {
+		l, err := lamp.New(s.Lamp)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Lamp, end = l, l.Close
+	} else {
+		var ok bool
+		if o.Lamp, ok = r.(light.Lamp); !ok {
+			return nil, nil, listen.ErrNoLamp
+		}
+	}
+	u, err = light.NewUnlocker(o)
+	return u, end, err
 }

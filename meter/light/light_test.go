@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -34,6 +35,7 @@ func TestPrograms(t *testing.T) {
 		"a margin of a turn":  func(p *Program) { p.Margin = p.Turn },
 		"longer than it may":  func(p *Program) { p.Session = time.Minute / 2 },
 		"without flashes":     func(p *Program) { p.Flashes = 0 },
+		"alive too seldom":    func(p *Program) { p.Alive = p.Session },
 		"with times that are": func(p *Program) { p.Off = -1 },
 	} {
 		p := Programs[0]
@@ -58,6 +60,23 @@ func TestPINDoesNotShow(t *testing.T) {
 	}
 	if b, err := json.Marshal(p); err != nil || string(b) != `"****"` {
 		t.Errorf("got %s, %v", b, err)
+	}
+	var logged strings.Builder
+	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "pin", p, "options", Options{PIN: p}, "pins", []PIN{p}, "pointer", &p)
+	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "pin", p, "pins", []PIN{p}, "pointer", &p)
+	if s := logged.String(); strings.Contains(s, "4711") || strings.Contains(s, "4 7 1 1") || strings.Contains(s, "4,7,1,1") || !strings.Contains(s, "pin=****") {
+		t.Errorf("the log shows %s", s)
+	}
+	dir := t.TempDir()
+	key, file := filepath.Join(dir, "key"), filepath.Join(dir, "pin")
+	if err := SealPIN(key, file, p); err != nil {
+		t.Error(err)
+	}
+	if got, err := OpenPIN(key, file); err != nil || got != p {
+		t.Errorf("sealed and opened: %v", err)
+	}
+	if data, err := os.ReadFile(file); err != nil || strings.Contains(string(data), "4711") {
+		t.Errorf("the file shows it: %v", err)
 	}
 	for _, text := range []string{"", "123", "12345", "12a4", "１２"} {
 		if _, err := ParsePIN(text); err == nil {

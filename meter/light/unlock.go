@@ -66,6 +66,9 @@ func Unlock(ctx context.Context, o Options) error {
 	case len(who) == 0:
 		return errors.New("the meter does not say which it is, so that nobody could count the tries")
 	}
+	if err := o.Lamp.Light(ctx, false, 0); err != nil { // a lamp that is not there costs no try
+		return fmt.Errorf("light the meter: %w", err)
+	}
 	if err := o.Journal.try(who, time.Now()); err != nil {
 		return err
 	}
@@ -88,6 +91,36 @@ func Unlock(ctx context.Context, o Options) error {
 		}
 	}
 }
+
+// Unlocker is a [meter.Unlocker] by light.
+type Unlocker struct{ o Options }
+
+var _ meter.Unlocker = (*Unlocker)(nil)
+
+// NewUnlocker gives one for a meter; nothing is lit yet.
+func NewUnlocker(o Options) (*Unlocker, error) {
+	if err := o.Program.Validate(); err != nil {
+		return nil, err
+	}
+	return &Unlocker{o}, nil
+}
+
+// Unlock is [Unlock].
+func (u *Unlocker) Unlock(ctx context.Context) error { return Unlock(ctx, u.o) }
+
+// KeepOpen flashes once.
+func (u *Unlocker) KeepOpen(ctx context.Context) error {
+	p := u.o.Program
+	for _, s := range []Step{{true, p.On}, {false, p.Off}} {
+		if err := u.o.Lamp.Light(ctx, s.On, s.For); err != nil {
+			return fmt.Errorf("light the meter: %w", err)
+		}
+	}
+	return nil
+}
+
+// Every is how often a session needs a flash.
+func (u *Unlocker) Every() time.Duration { return u.o.Program.Alive }
 
 // look reads what the next telegram shows, and of which meter it is.
 func look(ctx context.Context, r meter.Reader) (lock meter.Lock, who string, err error) {

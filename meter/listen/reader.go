@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/wattwerk/wattwerk/meter"
 )
@@ -84,6 +85,37 @@ func (r *Reader) Read(ctx context.Context, take func(*meter.Telegram)) (err erro
 
 // Stats counts what was met since the reader was made. No Read may be under way.
 func (r *Reader) Stats() meter.Stats { return r.o.Decoder.Stats() }
+
+// lamp is what a source can be beside: the optical head on its port.
+type lamp interface {
+	Light(ctx context.Context, on bool, d time.Duration) error
+	Discard() error
+}
+
+// ErrNoLamp is why a source cannot be lit.
+var ErrNoLamp = errors.New("there is no lamp where the meter is read; name another one")
+
+// Light lights the meter, or keeps it dark for the time, through the port by which it is read. What
+// the meter says meanwhile is not read.
+func (r *Reader) Light(ctx context.Context, on bool, d time.Duration) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.source == nil {
+		if r.source, err = r.o.Open(ctx); err != nil {
+			r.source = nil
+			return fmt.Errorf("open meter: %w", err)
+		}
+	}
+	l, ok := r.source.(lamp)
+	if !ok {
+		return ErrNoLamp
+	}
+	if err := l.Light(ctx, on, d); err != nil {
+		return err
+	}
+	return l.Discard()
+}
 
 // Close closes the source.
 func (r *Reader) Close() error {

@@ -168,5 +168,35 @@ func (p *Port) SetBaud(baud int) error {
 	return p.serial.SetMode(p.address.mode(baud))
 }
 
+// ErrNoLamp is why a converter cannot be lit.
+var ErrNoLamp = errors.New("a converter passes no light on; name a lamp of its own")
+
+// Light lights the optical head of a serial port for the time, or waits for as long: the break condition holds its
+// sending diode on. It ends early in the dark, where the context ends.
+func (p *Port) Light(ctx context.Context, on bool, d time.Duration) error {
+	switch {
+	case p.conn != nil:
+		return ErrNoLamp
+	case on:
+		return p.serial.Break(d)
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Discard forgets what came and was not read.
+func (p *Port) Discard() error {
+	if p.conn != nil {
+		return nil
+	}
+	return p.serial.ResetInputBuffer()
+}
+
 // Baud is the speed of the line.
 func (a Address) Baud() int { return a.baud }

@@ -3,7 +3,6 @@ package port
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"os"
@@ -11,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/wattwerk/wattwerk/internal/pty"
 )
 
 func TestParse(t *testing.T) {
@@ -35,28 +34,13 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// terminal gives the two ends of a pseudo terminal: what a meter writes to, and
-// the device that is opened.
-func terminal(t *testing.T) (meter *os.File, device string) {
-	t.Helper()
-	meter, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { meter.Close() })
-	if err := unix.IoctlSetPointerInt(int(meter.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	n, err := unix.IoctlGetInt(int(meter.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return meter, fmt.Sprintf("/dev/pts/%d", n)
-}
-
 func TestSerialPort(t *testing.T) {
-	meter, device := terminal(t)
-	a, err := Parse(device, 9600, "8N1")
+	meter, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer meter.Close()
+	a, err := Parse(meter.Path(), 9600, "8N1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +50,7 @@ func TestSerialPort(t *testing.T) {
 	}
 	// Bytes that a terminal would change come as they are.
 	want := "\x1b\x1b\x1b\x1b\x01\r\n\x03\x04\x11\x13\x00\xff"
-	if _, err := meter.WriteString(want); err != nil {
+	if _, err := meter.Write([]byte(want)); err != nil {
 		t.Fatal(err)
 	}
 	got := make([]byte, len(want))
@@ -90,6 +74,15 @@ func TestSerialPort(t *testing.T) {
 	}
 	if err := p.SetDeadline(time.Time{}); err != nil {
 		t.Error(err)
+	}
+	// A break reaches no pseudo terminal, and is no error.
+	if err := errors.Join(p.Light(t.Context(), true, time.Millisecond), p.Light(t.Context(), false, time.Millisecond), p.Discard()); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.Light(ctx, false, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
 	}
 	// Closing ends the reading.
 	ended := make(chan error, 1)
@@ -143,7 +136,10 @@ func TestConverter(t *testing.T) {
 	if err := p.SetBaud(9600); err == nil {
 		t.Error("a converter changed its speed")
 	}
-	if err := errors.Join(p.SetDeadline(time.Now().Add(time.Minute)), p.Close()); err != nil {
+	if err := p.Light(t.Context(), true, time.Second); !errors.Is(err, ErrNoLamp) {
+		t.Errorf("a converter is lit: %v", err)
+	}
+	if err := errors.Join(p.Discard(), p.SetDeadline(time.Now().Add(time.Minute)), p.Close()); err != nil {
 		t.Error(err)
 	}
 	<-done

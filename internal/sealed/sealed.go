@@ -1,0 +1,116 @@
+package sealed
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	mark    = "wattwerk sealed 1\n"
+	keySize = 32
+	// Most is how many bytes a secret may have.
+	Most = 64 << 10
+)
+
+// Write seals the secret into the file. The key is made where there is none.
+func Write(keyFile, file string, secret []byte) error {
+	if len(secret) > Most {
+		return fmt.Errorf("seal %s: a secret has at most %d bytes", file, Most)
+	}
+	key, err := load(keyFile, keySize)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, keySize)
+		_, _ = rand.Read(key) // never fails
+		err = replace(keyFile, key)
+	}
+	if err != nil {
+		return fmt.Errorf("key of the device: %w", err)
+	}
+	aead, err := gcm(key)
+	if err != nil {
+		return err
+	}
+	if err := replace(file, append([]byte(mark), aead.Seal(nil, nil, secret, []byte(mark))...)); err != nil {
+		return fmt.Errorf("seal %s: %w", file, err)
+	}
+	return nil
+}
+
+// Read opens the file.
+func Read(keyFile, file string) ([]byte, error) {
+	key, err := load(keyFile, keySize)
+	if err != nil {
+		return nil, fmt.Errorf("key of the device: %w", err)
+	}
+	if len(key) != keySize {
+		return nil, fmt.Errorf("key of the device: %s is none", keyFile)
+	}
+	data, err := load(file, Most+100)
+	if err != nil {
+		return nil, fmt.Errorf("open sealed file: %w", err)
+	}
+	if len(data) < len(mark) || string(data[:len(mark)]) != mark {
+		return nil, fmt.Errorf("open sealed file: %s is none", file)
+	}
+	aead, err := gcm(key)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := aead.Open(nil, nil, data[len(mark):], []byte(mark))
+	if err != nil {
+		return nil, fmt.Errorf("open sealed file: %s was changed, or sealed by another key", file)
+	}
+	return secret, nil
+}
+
+func gcm(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, errors.New("key of the device: it is none")
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// load reads a file that its owner alone can read.
+func load(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%s can be read by others: its mode is %v, and has to be 0600", path, info.Mode().Perm())
+	}
+	return io.ReadAll(io.LimitReader(f, most+1))
+}
+
+// replace writes a file that is on the disk, whole, when it returns.
+func replace(path string, data []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".sealed-*") // its mode is 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
