@@ -72,7 +72,7 @@ func (c *BenchCostsCmd) Run(ctx context.Context, sys IO) (err error) {
 	end := time.Date(today.Year(), today.Month(), today.Day(), 0, 0, 0, 0, zone)
 	at := window.Span{From: record.MillisOf(end.AddDate(0, 0, -c.Days)), To: record.MillisOf(end)}
 	groups := BenchSettleCmd{Sensors: c.Sensors, Groups: 1}
-	m, err := newSettleBench(ctx, dir, url, groups.document(gen), at.To)
+	m, err := newSettleBench(ctx, dir, url, groups.document(gen), at.To, nil)
 	if err != nil {
 		return err
 	}

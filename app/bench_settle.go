@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +17,9 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/reading"
 	"github.com/wattwerk/wattwerk/sim"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // BenchSettleCmd is "wattwerk bench settle".
@@ -25,15 +28,21 @@ type BenchSettleCmd struct {
 	Sensors    int    `default:"10000" help:"Sensors with a reading a minute."`
 	Groups     int    `default:"100" help:"Groups they are in, below ten halls and a plant."`
 	Days       int    `default:"3" help:"Days that are settled; 365 for the whole year."`
+	Written    bool   `help:"Write the readings to a history first and read them from there, 11 GB for the year, instead of making them while they are asked for."`
 	SQLURLFile string `name:"sql-url-file" help:"File with the URL of a PostgreSQL to keep the windows in; its tables of settled windows should be empty. Default: SQLite." type:"path"`
 	Profile    string `help:"Write a CPU profile of the settling to this file." type:"path"`
 }
 
 // Help is shown by --help.
 func (*BenchSettleCmd) Help() string {
-	return `Writes days of readings, one a minute, for each sensor, settles them to windows of 15 minutes and
-days for all sensors and groups, then corrects a day of one sensor and measures until that and
-all groups above it are settled again. What a year takes is multiplied from the days.`
+	return `Settles days of readings, one a minute for each sensor, to windows of 15 minutes and days for all
+sensors and groups. Then a day of one sensor comes late, and one is corrected: it is measured
+until that and all groups above it are settled again. What a year takes is multiplied from the
+days. Readings are made while they are asked for, so that only windows need room.
+
+Example:
+  wattwerk bench settle --days 7
+  wattwerk bench settle --days 365 --dir /var/tmp/bench   # the whole year: 26 GB of windows`
 }
 
 // Run measures.
@@ -52,25 +61,41 @@ func (c *BenchSettleCmd) Run(ctx context.Context, sys IO) error {
 	}
 	to := record.MillisOf(time.Now().Add(-10 * 24 * time.Hour).Truncate(24 * time.Hour))
 	from := to - record.Millis(c.Days)*24*3600*1000
-	fmt.Fprintf(sys.Err, "writing %d days of %d sensors …\n", c.Days, c.Sensors) //nolint:errcheck // only words
-	query := BenchQueryCmd{Sensors: c.Sensors}
-	samples, _, err := query.write(ctx, filepath.Join(dir, historyDir), gen, from, to)
-	if err != nil {
-		return err
+	source := newMade(gen, c.Sensors, from, to)
+	come := &late{Source: source, sensor: gen.Sensor(c.Sensors - 1), at: window.Span{From: from, To: from + 24*60*minute}}
+	samples := c.Sensors * c.Days * 24 * 60
+	if c.Written {
+		fmt.Fprintf(sys.Err, "writing %d days of %d sensors …\n", c.Days, c.Sensors) //nolint:errcheck // only words
+		query := BenchQueryCmd{Sensors: c.Sensors}
+		if samples, _, err = query.write(ctx, filepath.Join(dir, historyDir), gen, from, to); err != nil {
+			return err
+		}
+		come.Source = nil
 	}
 	url, err := (&SQLConfig{URLFile: c.SQLURLFile}).url()
 	if err != nil {
 		return err
 	}
-	m, err := newSettleBench(ctx, dir, url, c.document(gen), to)
+	m, err := newSettleBench(ctx, dir, url, c.document(gen), to, come)
 	if err != nil {
 		return err
 	}
-	out, err := c.measure(ctx, m, samples, gen.Sensor(0), from)
+	next := time.Now().Add(tellEvery)
+	m.tell = func(down record.Millis) {
+		if now := time.Now(); now.After(next) {
+			next = now.Add(tellEvery)
+			fmt.Fprintf(sys.Err, "settled down to %s of %s\n", down, from) //nolint:errcheck // only words
+		}
+	}
+	out, err := c.measure(ctx, m, samples, gen.Sensor(0), come, from)
 	if err := errors.Join(err, m.close()); err != nil {
 		return err
 	}
-	out.Add("bytes_per_row", "bytes a row in the database, SQLite only", float64(bench.SizeOf(filepath.Join(dir, ledger.FileName)))/float64(m.rows))
+	if url == "" {
+		bytes := float64(bench.SizeOf(filepath.Join(dir, ledger.FileName)))
+		out.Add("bytes_per_row", "bytes a row in the database", bytes/float64(m.rows))
+		out.Add("year_gigabytes", "GB that a year of these windows takes", bytes*365/float64(c.Days)/1e9)
+	}
 	out.Machine()
 	return out.Print(sys.Out, c.JSON)
 }
@@ -103,7 +128,7 @@ func (c *BenchSettleCmd) document(gen *sim.Generator) model.Document {
 	return d
 }
 
-func (c *BenchSettleCmd) measure(ctx context.Context, m *settleBench, samples int, one record.SensorID, from record.Millis) (out bench.Figures, err error) {
+func (c *BenchSettleCmd) measure(ctx context.Context, m *settleBench, samples int, one record.SensorID, come *late, from record.Millis) (out bench.Figures, err error) {
 	stopProfile, err := bench.Profile(c.Profile)
 	if err != nil {
 		return out, err
@@ -117,6 +142,11 @@ func (c *BenchSettleCmd) measure(ctx context.Context, m *settleBench, samples in
 	if m.rows, err = m.store.Count(ctx); err != nil {
 		return out, err
 	}
+	again, err := c.later(ctx, m, come)
+	if err != nil {
+		return out, err
+	}
+	out.Add("late_day_ms", "a day of one sensor that comes late, with all its groups, in ms", float64(again.Microseconds())/1000)
 	day := record.Millis(24 * 3600 * 1000)
 	begin, end := (from + day).Time(), (from + 2*day).Time()
 	if c.Days == 1 {
@@ -129,7 +159,7 @@ func (c *BenchSettleCmd) measure(ctx context.Context, m *settleBench, samples in
 	if err := m.settle(ctx); err != nil {
 		return out, err
 	}
-	again := time.Since(began)
+	again = time.Since(began)
 	year := took.Hours() * 365 / float64(c.Days)
 	out.Add("sensors", "sensors", c.Sensors)
 	out.Add("days", "days settled", c.Days)
@@ -143,17 +173,47 @@ func (c *BenchSettleCmd) measure(ctx context.Context, m *settleBench, samples in
 	return out, nil
 }
 
-// settleBench is a settlement over a history that is there.
+// later has the day come that is late, and measures until everything is settled.
+func (c *BenchSettleCmd) later(ctx context.Context, m *settleBench, come *late) (time.Duration, error) {
+	known := func() (bool, error) {
+		rows, _, err := m.service.Windows(ctx, ledger.SensorPoint(come.sensor), window.Quarter, come.at.From+48*window.QuarterLength, come.at.From+49*window.QuarterLength)
+		return len(rows) > 0 && rows[0].Known, err
+	}
+	if before, err := known(); before || err != nil {
+		return 0, cmp.Or(err, errors.New("what is late was settled before it came"))
+	}
+	come.come.Store(true)
+	began := time.Now()
+	if err := m.store.Mark(ctx, come.sensor, come.at.From, come.at.To-1); err != nil {
+		return 0, err
+	}
+	if err := m.settle(ctx); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	after, err := known()
+	if err == nil && !after {
+		err = errors.New("what came late was not settled")
+	}
+	return took, err
+}
+
+// tellEvery is how often it is told how far it is.
+const tellEvery = 30 * time.Second
+
+// settleBench is a settlement over a history that is there, or readings that are
+// made.
 type settleBench struct {
 	bus     *bus.Bus
 	catalog *catalog.Catalog
 	store   *ledger.Store
 	service *settlement.Service
 	rows    int
+	tell    func(down record.Millis) // how far it is; may be nil
 	ends    []func() error
 }
 
-func newSettleBench(ctx context.Context, dir, url string, d model.Document, now record.Millis) (m *settleBench, err error) {
+func newSettleBench(ctx context.Context, dir, url string, d model.Document, now record.Millis, come *late) (m *settleBench, err error) {
 	m = &settleBench{}
 	defer func() {
 		if err != nil {
@@ -174,18 +234,24 @@ func newSettleBench(ctx context.Context, dir, url string, d model.Document, now 
 	if _, err = m.catalog.Commit(ctx, catalog.Change{Patch: model.Diff(model.Document{}, d), Who: "bench"}); err != nil {
 		return m, err
 	}
-	h, err := tsdb.Open(tsdb.Options{Dir: filepath.Join(dir, historyDir), Log: log})
-	if err != nil {
-		return m, err
+	var source reading.Source = come
+	if come == nil || come.Source == nil {
+		h, err := tsdb.Open(tsdb.Options{Dir: filepath.Join(dir, historyDir), Log: log})
+		if err != nil {
+			return m, err
+		}
+		m.ends = append(m.ends, h.Close)
+		if source = (readings{h}); come != nil {
+			come.Source, source = source, come
+		}
 	}
-	m.ends = append(m.ends, h.Close)
 	if m.store, err = ledger.Open(ctx, dir, url, 0); err != nil {
 		return m, err
 	}
 	m.ends = append(m.ends, m.store.Close)
 	clock := (now + 3600_000).Time()
 	m.service, err = settlement.New(settlement.Options{
-		Store: m.store, Catalog: m.catalog, Readings: readings{h}, Now: func() time.Time { return clock }, Log: log,
+		Store: m.store, Catalog: m.catalog, Readings: source, Now: func() time.Time { return clock }, Log: log,
 	})
 	if err != nil {
 		return m, err
@@ -198,6 +264,13 @@ func (m *settleBench) settle(ctx context.Context) error {
 	for {
 		if more, err := m.service.Step(ctx); err != nil || !more {
 			return err
+		}
+		if m.tell != nil {
+			down, err := m.store.Progress(ctx, ledger.Floor)
+			if err != nil {
+				return err
+			}
+			m.tell(down)
 		}
 	}
 }
