@@ -65,6 +65,11 @@ func (c *SettleCmd) Run(ctx context.Context, sys IO) error {
 			p.add(n - done)
 			done = n
 		}
+		if by := st.Cancelled; by != nil && by.Number > marked.After {
+			p.end()
+			left := min(by.Marks, marked.Marks)
+			return fmt.Errorf("settling was cancelled by %s at %s: %d of %d ranges were settled again, %d were not", by.Who, by.At.Format(time.RFC3339), marked.Marks-left, marked.Marks, left)
+		}
 		if st.Asked == 0 {
 			break
 		}

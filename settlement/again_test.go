@@ -23,7 +23,7 @@ func TestCancelSettling(t *testing.T) {
 			}
 			cancel := func(want int) {
 				t.Helper()
-				if n, err := w.service.Cancel(t.Context()); err != nil || n != want {
+				if n, err := w.service.Cancel(t.Context(), "grace"); err != nil || n != want {
 					t.Errorf("cancelled %d, %v; want %d", n, err, want)
 				}
 			}
@@ -40,6 +40,10 @@ func TestCancelSettling(t *testing.T) {
 			counts("asked for", 3, 2)
 			cancel(2)
 			counts("cancelled", 1, 0)
+			if st, err := w.service.Status(t.Context()); err != nil || st.Cancelled.Number != 1 || st.Cancelled.Who != "grace" || st.Cancelled.Marks != 2 || st.Cancelled.At.Time() != w.now {
+				t.Errorf("%+v, %v", st.Cancelled, err)
+			}
+			cancel(0) // which is not noted
 			before := w.day(ledger.SensorPoint("p0"), begin)
 			w.settle()
 			counts("settled again", 0, 0)
@@ -53,6 +57,9 @@ func TestCancelSettling(t *testing.T) {
 			w.settle()
 			counts("all of it settled again", 0, 0)
 			cancel(0)
+			if st, err := w.service.Status(t.Context()); err != nil || st.Cancelled.Number != 1 {
+				t.Errorf("%+v, %v", st.Cancelled, err)
+			}
 		})
 	}
 }

@@ -69,6 +69,8 @@ type StatusBody struct {
 	Lag     float64    `json:"lag" doc:"Seconds from the end of what is settled until now"`
 	Marks   int        `json:"marks" doc:"Ranges that are to be settled again, as late readings came or somebody asked for it"`
 	Asked   int        `json:"asked" doc:"Those of them that somebody asked for; they can be cancelled"`
+
+	Cancelled *CancelBody `json:"cancelled,omitempty" doc:"When some of them were cancelled last"`
 }
 
 // Register adds the routes.
@@ -111,8 +113,19 @@ func (s *Service) Register(api huma.API) {
 		if st.Oldest > 0 {
 			out.Body.Oldest = new(st.Oldest.Time())
 		}
+		if c := st.Cancelled; c.Number > 0 {
+			out.Body.Cancelled = &CancelBody{c.Number, c.At.Time(), c.Who, c.Marks}
+		}
 		return out, nil
 	})
+}
+
+// CancelBody says who cancelled what was asked for.
+type CancelBody struct {
+	Number int64     `json:"number" doc:"From 1: one more each time"`
+	At     time.Time `json:"at" doc:"When"`
+	Who    string    `json:"who" doc:"Who"`
+	Marks  int       `json:"marks" doc:"Ranges that were not settled again, whoever asked for them"`
 }
 
 // AgainBody says what is to be settled again.
@@ -124,7 +137,8 @@ type AgainBody struct {
 
 // MarkedBody is how much was marked.
 type MarkedBody struct {
-	Marks int `json:"marks" doc:"Ranges that are to be settled now; GET settled/status tells how many are left"`
+	Marks int   `json:"marks" doc:"Ranges that are to be settled now; GET settled/status tells how many are left"`
+	After int64 `json:"after" doc:"Number of what was cancelled last before that: a higher one in settled/status means that it was cancelled"`
 }
 
 // CancelledBody is how much was cancelled.
@@ -142,18 +156,22 @@ func (s *Service) registerAgain(api huma.API) {
 		if err != nil {
 			return nil, huma.Error422UnprocessableEntity(err.Error())
 		}
+		before, err := s.opts.Store.Cancelled(ctx)
+		if err != nil {
+			return nil, err
+		}
 		n, err := s.Again(ctx, in.Body.Sensors, at.From, at.To)
 		if err != nil {
 			return nil, err
 		}
-		return &struct{ Body MarkedBody }{MarkedBody{n}}, nil
+		return &struct{ Body MarkedBody }{MarkedBody{n, before.Number}}, nil
 	})
 	huma.Register(api, huma.Operation{
 		OperationID: "cancel-settling", Method: http.MethodPost, Path: "/api/v1/settled/again/cancel",
 		Summary: "Cancel what was asked to be settled again", Description: "What waits is left as it is; what is settled already, and what is being settled now, stays. What late readings need is settled all the same. To cancel again changes nothing.",
 		Tags: []string{"settled windows"}, Security: []map[string][]string{{"wattwerk": {"operate"}}},
 	}, func(ctx context.Context, _ *struct{}) (*struct{ Body CancelledBody }, error) {
-		n, err := s.Cancel(ctx)
+		n, err := s.Cancel(ctx, s.opts.Actor(ctx))
 		if err != nil {
 			return nil, err
 		}
@@ -161,10 +179,10 @@ func (s *Service) registerAgain(api huma.API) {
 	})
 }
 
-// Cancel removes the marks that somebody asked for, whoever it was, and tells
-// how many there were. Without them everything is as right as before.
-func (s *Service) Cancel(ctx context.Context) (int, error) {
-	n, err := s.opts.Store.DropAsked(ctx)
+// Cancel removes the marks that somebody asked for, whoever it was, notes
+// who cancelled them, and tells how many there were. Without them everything is as right as before.
+func (s *Service) Cancel(ctx context.Context, who string) (int, error) {
+	n, err := s.opts.Store.DropAsked(ctx, who, record.MillisOf(s.opts.Now()))
 	s.at.marks.Add(int64(-n))
 	return n, err
 }

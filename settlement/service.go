@@ -646,11 +646,12 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 
 // Status is how far everything is settled.
 type Status struct {
-	Frontier record.Millis // up to here
-	Floor    record.Millis // and from here on
-	Oldest   record.Millis // as far down as this it will be
-	Marks    int           // ranges that are to be settled again
-	Asked    int           // those of them that somebody asked for
+	Frontier  record.Millis // up to here
+	Floor     record.Millis // and from here on
+	Oldest    record.Millis // as far down as this it will be
+	Marks     int           // ranges that are to be settled again
+	Asked     int           // those of them that somebody asked for
+	Cancelled ledger.Cancel // when some of those were cancelled last; its number is 0 when that never was
 }
 
 // Status tells how far everything is, read from the store.
@@ -667,6 +668,9 @@ func (s *Service) Status(ctx context.Context) (Status, error) {
 	if x.Marks, err = s.opts.Store.CountMarks(ctx); err != nil {
 		return x, err
 	}
-	x.Asked, err = s.opts.Store.CountAsked(ctx)
+	if x.Asked, err = s.opts.Store.CountAsked(ctx); err != nil {
+		return x, err
+	}
+	x.Cancelled, err = s.opts.Store.Cancelled(ctx)
 	return x, err
 }

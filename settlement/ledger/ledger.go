@@ -341,19 +341,6 @@ func (s *Store) CountAsked(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
-// DropAsked removes those that somebody asked for, and tells how many.
-func (s *Store) DropAsked(ctx context.Context) (int, error) {
-	res, err := s.db.NewDelete().Table("settled_marks").Where("asked = ?", true).Exec(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("remove marks: %w", err)
-	}
-	n, err := res.RowsAffected()
-	if err != nil {
-		return 0, fmt.Errorf("remove marks: %w", err)
-	}
-	return int(n), nil
-}
-
 // Count tells how many windows of 15 minutes are kept.
 func (s *Store) Count(ctx context.Context) (int, error) {
 	n, err := s.db.NewSelect().Table("settled_quarters").Count(ctx)

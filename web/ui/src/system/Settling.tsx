@@ -20,9 +20,13 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
   const [begun, setBegun] = useState(0)
   /** How many were not settled when it was cancelled. */
   const [left, setLeft] = useState<number>()
+  /** What was cancelled last before it began. */
+  const [after, setAfter] = useState<number>()
   const asked = useQuery({ queryKey: ['settlement'], queryFn: ({ signal }) => settlement(signal), refetchInterval: begun === 0 ? 5000 : 1000 })
   const s = asked.data
   const waiting = s?.asked ?? 0
+  // Here, or by somebody else meanwhile.
+  const dropped = left ?? (after !== undefined && s?.cancelled !== undefined && s.cancelled.number > after ? s.cancelled.marks : undefined)
   // Also what somebody asked for before this page was opened.
   if (waiting > begun) setBegun(waiting)
   const from = read(ends[0], zone)
@@ -31,6 +35,7 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
     mutationFn: () => settleAgain({ from: new Date(from ?? 0).toISOString(), to: new Date(to ?? 0).toISOString() }),
     onSuccess: async (r) => {
       setLeft(undefined)
+      setAfter(r.after)
       await client.invalidateQueries({ queryKey: ['settlement'] })
       setBegun(Math.max(1, r.marks))
     },
@@ -89,7 +94,7 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
           <div className={classes.progress} aria-live="polite">
             {begun > 0 && (
               <Progress.Root size="lg">
-                <Progress.Section value={100 * Math.max(0, Math.min(1, 1 - (waiting + (left ?? 0)) / begun))} aria-label={t`Settled again`} />
+                <Progress.Section value={100 * Math.max(0, Math.min(1, 1 - (waiting + (dropped ?? 0)) / begun))} aria-label={t`Settled again`} />
               </Progress.Root>
             )}
             <span>
@@ -97,8 +102,8 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
                 ? t`Nothing was asked for.`
                 : waiting > 0
                   ? t`${count(waiting)} of ${count(begun)} ranges are waiting.`
-                  : left !== undefined && left > 0
-                    ? t`Cancelled: ${count(left)} of ${count(begun)} ranges are as they were.`
+                  : dropped !== undefined && dropped > 0
+                    ? t`Cancelled: ${count(dropped)} of ${count(begun)} ranges are as they were.`
                     : t`Done.`}
             </span>
           </div>

@@ -462,6 +462,25 @@ export type Body = {
     zone: string;
 };
 
+export type CancelBody = {
+    /**
+     * When
+     */
+    at: string;
+    /**
+     * Ranges that were not settled again, whoever asked for them
+     */
+    marks: number;
+    /**
+     * From 1: one more each time
+     */
+    number: number;
+    /**
+     * Who
+     */
+    who: string;
+};
+
 export type CancelledBody = {
     /**
      * Ranges that are not settled again now; 0 when all of them were settled already
@@ -2876,6 +2895,10 @@ export type MakeReportRequest = {
 
 export type MarkedBody = {
     /**
+     * Number of what was cancelled last before that: a higher one in settled/status means that it was cancelled
+     */
+    after: number;
+    /**
      * Ranges that are to be settled now; GET settled/status tells how many are left
      */
     marks: number;
@@ -4370,6 +4393,10 @@ export type StatusBody = {
      * Those of them that somebody asked for; they can be cancelled
      */
     asked: number;
+    /**
+     * When some of them were cancelled last
+     */
+    cancelled?: CancelBody;
     /**
      * Seconds from the end of what is settled until now
      */
