@@ -26,6 +26,8 @@ type SurveyCmd struct {
 	Text      SurveyTextCmd      `cmd:"" help:"Put the text into force that people consent to."`
 	Household SurveyHouseholdCmd `cmd:"" help:"Register and list households, revoke a consent."`
 	Device    SurveyDeviceCmd    `cmd:"" help:"Make an enrolment token, revoke a device, add another source."`
+	Status    SurveyStatusCmd    `cmd:"" help:"Say how the devices are, and what there is to do."`
+	Report    SurveyReportCmd    `cmd:"" help:"Say how much of what was to be measured was measured."`
 	Export    SurveyExportCmd    `cmd:"" help:"Write the data set for research, with a dictionary."`
 }
 
@@ -39,7 +41,8 @@ Examples:
   wattwerk survey ca init --offline /media/stick      once; take the stick away
   wattwerk survey text consent.txt --version 2026-1
   wattwerk survey household add miller.yaml           prints the enrolment token, once
-  wattwerk survey household list
+  wattwerk survey status
+  wattwerk survey report --every week
   wattwerk survey export survey-2026`
 }
 

@@ -22,12 +22,13 @@ type SurveyConfig struct {
 	AuthorityDir string          `koanf:"authority_dir" doc:"Directory with root.crt, issuer.crt and issuer.key, as 'wattwerk survey ca init' makes it; empty: survey in the data directory."`
 	Lease        config.Duration `koanf:"lease" doc:"How long a device may measure without having asked whether the consent still holds."`
 	Tolerance    config.Duration `koanf:"clock_tolerance" doc:"By how much the clock of a device may be wrong. Nothing is taken from one that is further off."`
+	Silent       config.Duration `koanf:"silent_after" doc:"How long nothing may come from a device of a household that has consented before that is an incident."`
 	People       int             `koanf:"people" doc:"How many people live at least in the ring in which the place of an anonymised household is drawn."`
 }
 
 // DefaultSurveyConfig has no survey.
 func DefaultSurveyConfig() SurveyConfig {
-	return SurveyConfig{Lease: config.Duration(survey.DefaultLease), Tolerance: config.Duration(survey.DefaultTolerance), People: anonymise.DefaultPeople}
+	return SurveyConfig{Lease: config.Duration(survey.DefaultLease), Tolerance: config.Duration(survey.DefaultTolerance), Silent: config.Duration(survey.DefaultSilent), People: anonymise.DefaultPeople}
 }
 
 // leastConnsWithSurvey are two more than without.
@@ -52,6 +53,9 @@ func (c *Config) validateSurvey() error {
 	}
 	if s.Tolerance < config.Duration(time.Second) || s.Tolerance > config.Duration(12*time.Hour) {
 		errs = append(errs, fmt.Errorf("survey.clock_tolerance is %v; between 1s and 12h are possible", s.Tolerance))
+	}
+	if s.Silent < config.Duration(time.Minute) || s.Silent > config.Duration(31*24*time.Hour) {
+		errs = append(errs, fmt.Errorf("survey.silent_after is %v; between 1m and 31d are possible", s.Silent))
 	}
 	if s.People < 100 || s.People > 1_000_000 {
 		errs = append(errs, fmt.Errorf("survey.people is %d; between 100 and 1000000 are possible", s.People))

@@ -26,6 +26,7 @@ import (
 const (
 	DefaultLease     = 24 * time.Hour
 	DefaultTolerance = 10 * time.Minute
+	DefaultSilent    = 3 * time.Hour
 )
 
 // Scopes of the survey. Devices with a certificate have all of them, for their own
@@ -64,6 +65,8 @@ type Options struct {
 	Change    func(ctx context.Context, build func(*model.Model) (model.Patch, string, error)) error
 	Lease     time.Duration // how long a device may measure without asking; 0: as usual
 	Tolerance time.Duration // by how much the clock of a device may be wrong; 0: as usual
+	Silent    time.Duration // how long nothing may come from a device before that is an incident; 0: as usual
+	Look      time.Duration // how often that is looked after; 0: every five minutes
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -90,6 +93,12 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	if o.Tolerance == 0 {
 		o.Tolerance = DefaultTolerance
+	}
+	if o.Silent == 0 {
+		o.Silent = DefaultSilent
+	}
+	if o.Look == 0 {
+		o.Look = 5 * time.Minute
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -191,6 +200,7 @@ func (s *Service) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.takeAll(work) })
 	g.Go(func() error { return s.placeAll(own) })
+	g.Go(func() error { return s.listen(own) })
 	return g.Wait()
 }
 
@@ -198,4 +208,26 @@ func (s *Service) Run(ctx context.Context) error {
 func (s *Service) lease(c household.Consent) household.Lease {
 	now := s.o.Now().UTC().Truncate(time.Millisecond)
 	return household.Lease{Consent: c, Until: now.Add(s.o.Lease), Now: now}
+}
+
+// listen looks for devices that have fallen silent until ctx ends.
+func (s *Service) listen(ctx context.Context) error {
+	t := time.NewTicker(s.o.Look)
+	defer t.Stop()
+	for {
+		missed, back, err := s.o.Store.Heartbeats(ctx, s.o.Now().Add(-s.o.Silent))
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.log.Warn("silent devices were not looked for", "error", err)
+		case missed > 0 || back > 0:
+			s.log.Info("devices fell silent, or were heard again", "meters_silent", missed, "meters_heard", back)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
 }

@@ -636,3 +636,50 @@ func requestOf(t *testing.T, key []byte) []byte {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
 }
+
+// TestTargetsAndHealth: staff see how far the targets are reached, and how the
+// devices are; nobody else does, and no contact is in it.
+func TestTargetsAndHealth(t *testing.T) {
+	w := start(t, sqlite(t))
+	c, h, _ := w.device()
+	if _, err := c.Grant(t.Context(), "2026-1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Send(t.Context(), w.batch(h, 1)); err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Measured struct{ Expected int }
+		Meters   []struct{ Meter string }
+	}
+	resp, body := w.raw("GET", "/management/report?every=day", "assistant", "", nil)
+	if err := json.Unmarshal(body, &report); err != nil || resp.StatusCode != 200 || report.Measured.Expected != 0 || len(report.Meters) != 1 || report.Meters[0].Meter != h.Meters[0].ID {
+		t.Errorf("%d %s, %v", resp.StatusCode, body, err)
+	}
+	var health struct {
+		Items []struct {
+			Well     bool
+			Findings []string
+			Device   household.Device
+		}
+	}
+	resp, body = w.raw("GET", "/management/device", "assistant", "", nil)
+	if err := json.Unmarshal(body, &health); err != nil || resp.StatusCode != 200 || len(health.Items) != 1 || !health.Items[0].Well || health.Items[0].Device.ID != h.Devices[0].ID {
+		t.Errorf("%d %s, %v", resp.StatusCode, body, err)
+	}
+	if bytes.Contains(body, []byte("Quux")) {
+		t.Errorf("%s names who takes part", body)
+	}
+	for _, path := range []string{"/management/report", "/management/device"} {
+		for token, status := range map[string]int{"viewer": 403, "": 401, "unknown": 401} {
+			if resp, body := w.raw("GET", path, token, "", nil); resp.StatusCode != status {
+				t.Errorf("%s as %q: %d %s", path, token, resp.StatusCode, body)
+			}
+		}
+	}
+	for _, query := range []string{"every=month", "from=yesterday", "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "from=1900-01-01T00:00:00Z"} {
+		if resp, body := w.raw("GET", "/management/report?"+query, "assistant", "", nil); resp.StatusCode != 422 && resp.StatusCode != 400 || !bytes.Contains(body, []byte(`"detail"`)) {
+			t.Errorf("%s: %d %s", query, resp.StatusCode, body)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
+	"github.com/wattwerk/wattwerk/survey/target"
 )
 
 // Page is a part of a list.
@@ -119,6 +120,23 @@ func (s *Service) registerStaff(api huma.API) {
 				s.log.Info("a device was revoked", "device", in.UUID, "staff", from(ctx).staff)
 			}
 			return nil, s.refuse(ctx, err)
+		})
+	huma.Register(api, manage("report-targets", http.MethodGet, "/report", "How much of what was to be measured was", "A measurement of each meter in each quarter of an hour from the consent on, and something from each device of each hour. What may be on its way, for two hours, is not expected yet.", Household),
+		func(ctx context.Context, in *struct {
+			From  time.Time `query:"from" doc:"Default: the first target there is"`
+			To    time.Time `query:"to" doc:"End, not part of it; default: two hours ago"`
+			Every string    `query:"every" enum:"day,week" doc:"Parts of it, each of 24 hours or 7 days from the beginning on"`
+		},
+		) (*body[*target.Fulfilment], error) {
+			r, err := target.New(ctx, s.o.Store, target.Options{From: in.From, To: in.To, Every: in.Every, Now: s.o.Now()})
+			return &body[*target.Fulfilment]{r}, s.refuse(ctx, err)
+		})
+	huma.Register(api, manage("device-health", http.MethodGet, "/device", "How the devices are", "Of households that have not revoked their consent.", Household),
+		func(ctx context.Context, in *Page) (*body[List[target.Health]], error) {
+			l := target.DefaultLimits()
+			l.Silent = s.o.Silent
+			items, next, err := target.Devices(ctx, s.o.Store, l, s.o.Now(), in.After, in.Limit)
+			return &body[List[target.Health]]{List[target.Health]{Items: items, Next: next}}, s.refuse(ctx, err)
 		})
 	huma.Register(api, manage("read-measurements", http.MethodGet, "/household/{uuid}/meter/{meter}/measurement", "Measurements of a meter", "", MeasurementRead),
 		func(ctx context.Context, in *struct {

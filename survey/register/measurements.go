@@ -74,7 +74,7 @@ func (s *Store) Take(ctx context.Context, offers []*Offer, write func(context.Co
 		}
 	}
 	err := s.db.Alone(ctx, intake, func(ctx context.Context, tx bun.Tx) error {
-		t := taking{now: s.now(), batches: make(map[string]*batchRow)}
+		t := taking{now: s.now(), batches: make(map[string]*batchRow), hours: make(map[reportRow]bool)}
 		if err := t.read(ctx, tx, offers); err != nil {
 			return err
 		}
@@ -103,6 +103,7 @@ type taking struct {
 	taken    []Taken
 	rows     []measurementRow
 	answered []batchRow
+	hours    map[reportRow]bool // without when they came
 	seen     map[string]*deviceRow
 }
 
@@ -196,6 +197,7 @@ func (t *taking) take(o *Offer) {
 		}
 		o.Answer.Accepted++
 		latest = max(latest, m.Slot.UnixMilli())
+		t.hours[reportRow{Device: o.Device, Hour: hourOf(m.Slot)}] = true
 		t.taken = append(t.taken, Taken{m, h.Group, meter.Point})
 		t.rows = append(t.rows, measurementRow{Meter: m.Meter, Slot: m.Slot.UnixMilli(), OBIS: m.OBIS, Raw: m.Raw, Scaler: int64(m.Scaler), Unit: m.Unit, Status: m.Status})
 	}
@@ -227,6 +229,17 @@ func (t *taking) store(ctx context.Context, tx bun.Tx) error {
 	}
 	if err := all(ctx, tx, t.answered); err != nil {
 		return err
+	}
+	reports := make([]reportRow, 0, len(t.hours))
+	for r := range t.hours {
+		r.At = millis(t.now)
+		reports = append(reports, r)
+	}
+	for rows := reports; len(rows) > 0; rows = rows[min(len(rows), rowsAtOnce):] {
+		part := rows[:min(len(rows), rowsAtOnce)]
+		if _, err := tx.NewInsert().Model(&part).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+			return err
+		}
 	}
 	for _, d := range t.seen {
 		if _, err := tx.NewUpdate().Model(d).Column("version", "last_seen", "last_measurement", "skew").WherePK().Exec(ctx); err != nil {
