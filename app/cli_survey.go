@@ -396,22 +396,25 @@ func (c *SurveySourceCmd) Run(ctx context.Context, sys IO) error {
 // SurveyExportCmd is "wattwerk survey export".
 type SurveyExportCmd struct {
 	settingsFlags
-	Dir string `arg:"" help:"Directory to make, with the files." type:"path"`
+	Dir    string `arg:"" help:"Directory to make, with the files." type:"path"`
+	Format string `enum:"csv,parquet" default:"csv" help:"csv or parquet."`
 }
 
 // Help is shown by --help.
 func (*SurveyExportCmd) Help() string {
-	return `Writes CSV files: households, PV systems, meters, measurements, and what their columns mean. There are
-no contacts, no addresses, no serial numbers in them, and no place but those of anonymised households.
+	return `Writes CSV or Parquet files: households, PV systems, meters, measurements; and what their columns
+mean, dictionary.csv. There are no contacts, no addresses, no serial numbers in them, and no place but
+those of anonymised households.
 
 Example:
-  wattwerk survey export survey-2026`
+  wattwerk survey export survey-2026
+  wattwerk survey export survey-2026 --format parquet`
 }
 
 // Run writes.
 func (c *SurveyExportCmd) Run(ctx context.Context, sys IO) error {
 	return withSurvey(ctx, c.settingsFlags, sys, func(s *register.Store) error {
-		n, err := dataset.Write(ctx, s, c.Dir)
+		n, err := dataset.Write(ctx, s, c.Dir, dataset.Format(c.Format))
 		if err != nil {
 			return err
 		}

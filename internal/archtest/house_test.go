@@ -56,7 +56,7 @@ var clients = []struct {
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
 	{"github.com/xuri/excelize", []string{"settlement/report/form", "internal/sheet"}, "workbooks are a form of reports, and tables are written by internal/sheet"},
-	{"github.com/parquet-go", []string{"history", "history/*", "settlement/table", "app"}, "export belongs to the history, and to settlement/table"},
+	{"github.com/parquet-go", []string{"history", "history/*", "settlement/table", "survey/dataset", "app"}, "export belongs to the history, to settlement/table and to survey/dataset"},
 }
 
 // pkg is what 'go list' says of a package.

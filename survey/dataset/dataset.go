@@ -2,12 +2,10 @@ package dataset
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/wattwerk/wattwerk/survey/anonymise"
@@ -19,124 +17,46 @@ import (
 // Counts are what was written.
 type Counts struct{ Households, Measurements int }
 
-// column is one of a file.
-type column struct{ name, meaning, unit string }
-
-// table is a file, with what its columns mean.
-type table struct {
-	name    string
-	columns []column
-}
-
-var tables = []table{
-	{"households", []column{
-		{"household", "Random identifier", ""},
-		{"consent", "granted; or revoked: then the household is anonymous, its place was drawn at random, and numbers of people are at most 4, which means 4 or more", ""},
-		{"nuts", "District, NUTS-3; of an anonymised household that of the real place", ""},
-		{"latitude", "Of an anonymised household, drawn at random in a ring around the real place", "degrees north, WGS 84"},
-		{"longitude", "As latitude", "degrees east, WGS 84"},
-		{"ring_inner", "Inner radius of the ring", "m"},
-		{"ring_outer", "Outer radius of the ring", "m"},
-		{"ring_people", "About how many people live in the ring", "people"},
-		{"children", "Who live in the household", "people"},
-		{"adults", "Who live in the household", "people"},
-		{"employed_adults", "Of the adults", "people"},
-		{"charger", "There is a charger for an electric car", "true or false"},
-		{"heat_pump", "There is a heat pump", "true or false"},
-		{"battery", "There is a battery", "true or false"},
-	}},
-	{"pv_systems", []column{
-		{"pv_system", "Random identifier", ""},
-		{"household", "Whose it is", ""},
-		{"nominal_power", "Peak; of an anonymised household to the nearest whole number", "kW"},
-		{"azimuth", "From north to east; 180 is south", "degrees"},
-		{"tilt", "From the horizontal", "degrees"},
-		{"installed", "Date of the installation; of an anonymised household 1 January of the year", "date"},
-	}},
-	{"meters", []column{
-		{"meter", "Random identifier", ""},
-		{"household", "Whose it is", ""},
-		{"model", "Model of the meter", ""},
-		{"pv_system", "The PV system that hangs on it; empty: none", ""},
-	}},
-	{"measurements", []column{
-		{"meter", "Which meter", ""},
-		{"slot", "Beginning of the quarter of an hour in which it was read", "UTC, RFC 3339"},
-		{"obis", "OBIS code, hexadecimal: 0100010800ff is 1-0:1.8.0*255, imported energy; 0100020800ff exported energy; 0100100700ff power, positive when imported", ""},
-		{"raw", "Whole number that the meter sent", ""},
-		{"scaler", "The value is raw times ten to this power", ""},
-		{"value", "raw times ten to the power of scaler", "as unit"},
-		{"unit", "Wh, W, varh, var, VAh, VA, V, A or Hz", ""},
-		{"status", "Status word of the meter; empty: it sent none", ""},
-	}},
-}
-
-// files are open CSV files, by the name of the table.
+// files are the tables under way.
 type files struct {
-	dir string
-	all map[string]*csv.Writer
-	end []*os.File
-}
-
-func (f *files) open(name string) error {
-	file, err := os.OpenFile(filepath.Join(f.dir, name+".csv"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	f.end = append(f.end, file)
-	f.all[name] = csv.NewWriter(file)
-	return nil
-}
-
-func (f *files) close() (err error) {
-	for _, w := range f.all {
-		w.Flush()
-		err = errors.Join(err, w.Error())
-	}
-	for _, x := range f.end {
-		err = errors.Join(err, x.Sync(), x.Close())
-	}
-	return err
+	households   *file[householdLine]
+	systems      *file[pvLine]
+	meters       *file[meterLine]
+	measurements *file[measurementLine]
 }
 
 // Write makes the directory with the data set.
-func Write(ctx context.Context, s *register.Store, dir string) (n Counts, err error) {
+func Write(ctx context.Context, s *register.Store, dir string, format Format) (n Counts, err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return n, fmt.Errorf("write data set: %w", err)
 	}
-	f := &files{dir: dir, all: make(map[string]*csv.Writer)}
-	n, err = f.write(ctx, s)
-	if err = errors.Join(err, f.close()); err != nil {
+	if n, err = write(ctx, s, dir, format); err != nil {
 		return n, fmt.Errorf("write data set: %w", errors.Join(err, os.RemoveAll(dir)))
 	}
 	return n, nil
 }
 
-func (f *files) write(ctx context.Context, s *register.Store) (n Counts, err error) {
-	if err := f.open("dictionary"); err != nil {
+func write(ctx context.Context, s *register.Store, dir string, format Format) (n Counts, err error) {
+	f := new(files)
+	var end []func() error
+	defer func() {
+		for _, close := range end {
+			err = errors.Join(err, close())
+		}
+	}()
+	words, err := create[word](dir, "dictionary", CSV)
+	if err != nil {
 		return n, err
 	}
-	words := f.all["dictionary"]
-	if err := words.Write([]string{"file", "column", "meaning", "unit"}); err != nil {
-		return n, err
-	}
-	for _, t := range tables {
-		if err := f.open(t.name); err != nil {
+	end = append(end, words.close)
+	for _, err := range []error{
+		open(&f.households, dir, "households", format, words, &end), open(&f.systems, dir, "pv_systems", format, words, &end),
+		open(&f.meters, dir, "meters", format, words, &end), open(&f.measurements, dir, "measurements", format, words, &end),
+		os.WriteFile(filepath.Join(dir, "README.txt"), []byte(readme), 0o600),
+	} {
+		if err != nil {
 			return n, err
 		}
-		head := make([]string, len(t.columns))
-		for i, c := range t.columns {
-			head[i] = c.name
-			if err := words.Write([]string{t.name + ".csv", c.name, c.meaning, c.unit}); err != nil {
-				return n, err
-			}
-		}
-		if err := f.all[t.name].Write(head); err != nil {
-			return n, err
-		}
-	}
-	if err := os.WriteFile(filepath.Join(f.dir, "README.txt"), []byte(readme), 0o600); err != nil {
-		return n, err
 	}
 	for after := ""; ; {
 		all, _, err := s.Households(ctx, after, 200)
@@ -158,37 +78,63 @@ func (f *files) write(ctx context.Context, s *register.Store) (n Counts, err err
 	}
 }
 
+// word is a line of the dictionary.
+type word struct {
+	File    string `parquet:"file"`
+	Column  string `parquet:"column"`
+	Meaning string `parquet:"meaning"`
+	Unit    string `parquet:"unit"`
+}
+
+// open begins a table, and says in the dictionary what its columns mean.
+func open[T any](to **file[T], dir, name string, format Format, words *file[word], end *[]func() error) error {
+	x, err := create[T](dir, name, format)
+	if err != nil {
+		return err
+	}
+	*to = x
+	*end = append(*end, x.close)
+	for _, c := range columns[T]() {
+		if err := words.write(word{name + "." + string(format), c.name, c.meaning, c.unit}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 const readme = `The data set of a survey of households. dictionary.csv says what the columns mean.
 
 Places and districts of households follow from borders and numbers of inhabitants:
 ` + anonymise.Notice + "\n"
 
 func (f *files) household(ctx context.Context, s *register.Store, h *household.Household) (n int, err error) {
-	row := []string{h.ID, string(h.Consent.State), "", "", "", "", "", ""}
+	m := h.Metadata
+	line := householdLine{
+		Household: h.ID, Consent: string(h.Consent.State), Children: number(m.Children), Adults: number(m.Adults), EmployedAdults: number(m.EmployedAdults),
+		Charger: m.Charger, HeatPump: m.HeatPump, Battery: m.Battery,
+	}
 	switch l := h.Location; {
 	case l == nil:
 	case l.Anonymised:
-		copy(row[2:], []string{l.NUTS, float(&l.Latitude), float(&l.Longitude), float(&l.Inner), float(&l.Outer), strconv.Itoa(l.People)})
+		line.NUTS, line.Latitude, line.Longitude, line.RingInner, line.RingOuter, line.RingPeople = given(l.NUTS), &l.Latitude, &l.Longitude, &l.Inner, &l.Outer, number(&l.People)
 	default:
 		if d := anonymise.Find(l.Place); d != nil {
-			row[2] = d.NUTS
+			line.NUTS = given(d.NUTS)
 		}
 	}
-	m := h.Metadata
-	row = append(row, number(m.Children), number(m.Adults), number(m.EmployedAdults), truth(m.Charger), truth(m.HeatPump), truth(m.Battery))
-	if err := f.all["households"].Write(row); err != nil {
+	if err := f.households.write(line); err != nil {
 		return 0, err
 	}
 	for _, p := range h.PVSystems {
-		if err := f.all["pv_systems"].Write([]string{p.ID, h.ID, float(p.NominalPower), float(p.Azimuth), float(p.Tilt), p.Installed}); err != nil {
+		if err := f.systems.write(pvLine{p.ID, h.ID, p.NominalPower, p.Azimuth, p.Tilt, given(p.Installed)}); err != nil {
 			return 0, err
 		}
 	}
 	for _, x := range h.Meters {
-		if err := f.all["meters"].Write([]string{x.ID, h.ID, x.Model, x.PVSystem}); err != nil {
+		if err := f.meters.write(meterLine{x.ID, h.ID, x.Model, given(x.PVSystem)}); err != nil {
 			return 0, err
 		}
-		k, err := f.measurements(ctx, s, h.ID, x.ID)
+		k, err := f.measured(ctx, s, h.ID, x.ID)
 		if err != nil {
 			return 0, err
 		}
@@ -200,7 +146,7 @@ func (f *files) household(ctx context.Context, s *register.Store, h *household.H
 // atOnce is how many days of a meter are read at a time.
 const atOnce = 7 * 24 * time.Hour
 
-func (f *files) measurements(ctx context.Context, s *register.Store, home, meter string) (n int, err error) {
+func (f *files) measured(ctx context.Context, s *register.Store, home, meter string) (n int, err error) {
 	first, last, err := s.Extent(ctx, home, meter)
 	if err != nil || first == nil {
 		return 0, err
@@ -212,13 +158,7 @@ func (f *files) measurements(ctx context.Context, s *register.Store, home, meter
 		}
 		for i := range all {
 			m := &all[i]
-			status := ""
-			if m.Status != nil {
-				status = strconv.FormatInt(*m.Status, 10)
-			}
-			if err := f.all["measurements"].Write([]string{
-				m.Meter, m.Slot.Format(time.RFC3339), m.OBIS, strconv.FormatInt(m.Raw, 10), strconv.Itoa(m.Scaler), strconv.FormatFloat(m.Value(), 'f', -1, 64), m.Unit, status,
-			}); err != nil {
+			if err := f.measurements.write(measurementLine{m.Meter, m.Slot, m.OBIS, m.Raw, int64(m.Scaler), m.Value(), m.Unit, m.Status}); err != nil {
 				return n, err
 			}
 		}
@@ -227,23 +167,17 @@ func (f *files) measurements(ctx context.Context, s *register.Store, home, meter
 	return n, nil
 }
 
-func float(v *float64) string {
+func number(v *int) *int64 {
 	if v == nil {
-		return ""
+		return nil
 	}
-	return strconv.FormatFloat(*v, 'f', -1, 64)
+	return new(int64(*v))
 }
 
-func number(v *int) string {
-	if v == nil {
-		return ""
+// given is a text that is known.
+func given(s string) *string {
+	if s == "" {
+		return nil
 	}
-	return strconv.Itoa(*v)
-}
-
-func truth(v *bool) string {
-	if v == nil {
-		return ""
-	}
-	return strconv.FormatBool(*v)
+	return &s
 }

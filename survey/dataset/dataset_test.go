@@ -5,11 +5,13 @@ import (
 	"encoding/csv"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/parquet-go/parquet-go"
 
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/survey/anonymise"
@@ -62,7 +64,7 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "set")
-	n, err := Write(ctx, s, dir)
+	n, err := Write(ctx, s, dir, CSV)
 	if err != nil || n != (Counts{2, 4}) {
 		t.Fatal(n, err)
 	}
@@ -107,9 +109,46 @@ func TestWrite(t *testing.T) {
 	if err != nil || !strings.Contains(string(readme), anonymise.Notice) {
 		t.Error(err, "the licence of the districts is not shown")
 	}
-	if _, err := Write(ctx, s, dir); err == nil {
+	if _, err := Write(ctx, s, dir, CSV); err == nil {
 		t.Error("a data set was written over")
 	}
+
+	// Parquet has the same, line by line.
+	dir = filepath.Join(t.TempDir(), "parquet")
+	if n, err = Write(ctx, s, dir, Parquet); err != nil || n != (Counts{2, 4}) {
+		t.Fatal(n, err)
+	}
+	again := map[string][][]string{
+		"households": lines[householdLine](t, dir, "households"), "pv_systems": lines[pvLine](t, dir, "pv_systems"),
+		"meters": lines[meterLine](t, dir, "meters"), "measurements": lines[measurementLine](t, dir, "measurements"),
+	}
+	for name, got := range again {
+		if diff := cmp.Diff(rows[name], got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// lines reads a Parquet file as CSV has it.
+func lines[T any](t *testing.T, dir, name string) [][]string {
+	t.Helper()
+	all, err := parquet.ReadFile[T](filepath.Join(dir, name+".parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var head []string
+	for _, c := range columns[T]() {
+		head = append(head, c.name)
+	}
+	out := [][]string{head}
+	for _, l := range all {
+		var row []string
+		for i := range reflect.ValueOf(l).NumField() {
+			row = append(row, text(reflect.ValueOf(l).Field(i).Interface()))
+		}
+		out = append(out, row)
+	}
+	return out
 }
 
 // diffTail tells whether the answers of a household are other ones than those given.
