@@ -8,5 +8,5 @@ export const composition = (id: string, signal: AbortSignal) => get<GroupComposi
 /** How many sensors of a group are in which state, and which do not send as they should. */
 export const coverage = (id: string, hierarchy: string, limit: number, signal: AbortSignal) =>
   get<GroupCoverageData, GroupCoverageResponse>(
-    { url: '/api/v1/groups/{id}/coverage', path: { id }, query: { hierarchy, state: ['late', 'silent', 'never'], limit } }, signal,
+    { url: '/api/v1/groups/{id}/coverage', path: { id }, query: { hierarchy, state: ['late', 'silent', 'never'], limit }, lists: ['state'] }, signal,
   )

@@ -34,16 +34,18 @@ interface Asked {
   url: string
   path?: Record<string, string>
   query?: Record<string, string | number | boolean | string[] | null | undefined>
+  /** Parameters of which the server reads one list with commas; of the others each value is a parameter. */
+  lists?: readonly string[]
   body?: unknown
   /** Changes only what still has this tag. */
   ifMatch?: string | undefined
 }
 
 /** The address of a request, relative to the page. */
-export function address({ url, path, query }: Asked): string {
+export function address({ url, path, query, lists }: Asked): string {
   const at = url.slice(1).replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(path?.[name] ?? ''))
   const q = Object.entries(query ?? {}).flatMap(([name, v]) =>
-    (Array.isArray(v) ? v : v === null || v === undefined ? [] : [v]).map((one) => `${name}=${encodeURIComponent(one)}`),
+    (Array.isArray(v) ? (lists?.includes(name) === true ? (v.length > 0 ? [v.join()] : []) : v) : v === null || v === undefined ? [] : [v]).map((one) => `${name}=${encodeURIComponent(one)}`),
   )
   return q.length > 0 ? `${at}?${q.join('&')}` : at
 }
