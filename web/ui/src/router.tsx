@@ -4,6 +4,7 @@
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
 import { otherTexts } from './lib/texts'
 import { readPlace } from './shell/place'
+import { Failed } from './shell/Failed'
 import { Shell } from './shell/Shell'
 
 const root = createRootRoute({ component: Outlet })
@@ -38,6 +39,7 @@ export const router = createRouter({
   routeTree: root.addChildren([app.addChildren(routes), signIn]),
   history: createHashHistory(),
   defaultPreload: 'intent',
+  defaultErrorComponent: Failed,
 })
 
 declare module '@tanstack/react-router' {

@@ -51,8 +51,39 @@ export function Figure({ option, label, height, onPick, canvas }: FigureProps) {
     }
   }, [])
 
+  // The first picture is drawn at once; what changes in one that is out of sight waits until it is looked at.
+  const seen = useRef(true)
+  const late = useRef<() => void>(undefined)
+  const coloured = useRef<Tokens>(undefined)
   useEffect(() => {
-    chart?.setOption({ animation: false, textStyle: { fontFamily: tokens.font, color: tokens.ink }, ...option(tokens) }, { notMerge: true })
+    const el = host.current
+    if (!chart || !el) return
+    const draw = () => {
+      late.current?.()
+      late.current = undefined
+    }
+    const watch = new IntersectionObserver((es) => {
+      seen.current = es.at(-1)?.isIntersecting ?? true
+      if (seen.current) draw()
+    }, { rootMargin: '200px 0px' })
+    watch.observe(el)
+    window.addEventListener('beforeprint', draw)
+    return () => {
+      watch.disconnect()
+      window.removeEventListener('beforeprint', draw)
+      seen.current = true
+    }
+  }, [chart])
+  useEffect(() => {
+    if (!chart) return
+    late.current = () => {
+      chart.setOption({ animation: false, textStyle: { fontFamily: tokens.font, color: tokens.ink }, ...option(tokens) }, { notMerge: true })
+    }
+    // Other colours are never late.
+    if (!seen.current && coloured.current === tokens) return
+    coloured.current = tokens
+    late.current()
+    late.current = undefined
   }, [chart, option, tokens])
 
   useEffect(() => {

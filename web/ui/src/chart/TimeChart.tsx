@@ -7,7 +7,7 @@
 import { ActionIcon, Tooltip } from '@mantine/core'
 import { IconChevronLeft, IconChevronRight, IconPlayerTrackNext, IconZoomIn, IconZoomOut } from '@tabler/icons-react'
 import { useLingui } from '@lingui/react/macro'
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
+import { memo, useCallback, useEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactNode } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { text } from '../lib/format'
@@ -58,10 +58,10 @@ export function TimeChart(props: TimeChartProps) {
     latest.current = props
   })
 
-  const ask = (begin: number, end: number) => {
+  const ask = useCallback((begin: number, end: number) => {
     const { from, to, onSpan } = latest.current
     onSpan?.(part({ from, to }, begin, end, Date.now()))
-  }
+  }, [])
 
   // A canvas keeps the colours it was drawn with, so another scheme is another chart.
   const shape = lines.map((l) => `${l.key}\t${l.of ?? ''}\t${l.label}\t${l.unit}\t${l.faint ? 1 : 0}${l.min ? 1 : 0}`).join('\n')
@@ -207,22 +207,7 @@ export function TimeChart(props: TimeChartProps) {
             ))}
         </div>
         <div className={`${classes.tools ?? ''} ww-noprint`}>
-          {props.onSpan && (
-            <>
-              {onLive && (
-                <Tooltip label={t`Follow the clock again`}>
-                  <button type="button" className={classes.follow} onClick={onLive}>
-                    <IconPlayerTrackNext size={14} aria-hidden="true" />
-                    {t`Live`}
-                  </button>
-                </Tooltip>
-              )}
-              <Tool name={t`Earlier`} onClick={() => ask(-0.5, 0.5)} icon={<IconChevronLeft size={17} />} />
-              <Tool name={t`Later`} onClick={() => ask(0.5, 1.5)} icon={<IconChevronRight size={17} />} disabled={onLive === undefined} />
-              <Tool name={t`Zoom in`} onClick={() => ask(0.25, 0.75)} icon={<IconZoomIn size={17} />} />
-              <Tool name={t`Zoom out`} onClick={() => ask(-0.5, 1.5)} icon={<IconZoomOut size={17} />} />
-            </>
-          )}
+          {props.onSpan && <Tools ask={ask} onLive={onLive} />}
           {children}
         </div>
       </div>
@@ -260,6 +245,27 @@ export function TimeChart(props: TimeChartProps) {
     </div>
   )
 }
+
+/** They stay as they are while values move. */
+const Tools = memo(function Tools({ ask, onLive }: { ask: (begin: number, end: number) => void; onLive: (() => void) | undefined }) {
+  const { t } = useLingui()
+  return (
+    <>
+      {onLive && (
+        <Tooltip label={t`Follow the clock again`}>
+          <button type="button" className={classes.follow} onClick={onLive}>
+            <IconPlayerTrackNext size={14} aria-hidden="true" />
+            {t`Live`}
+          </button>
+        </Tooltip>
+      )}
+      <Tool name={t`Earlier`} onClick={() => ask(-0.5, 0.5)} icon={<IconChevronLeft size={17} />} />
+      <Tool name={t`Later`} onClick={() => ask(0.5, 1.5)} icon={<IconChevronRight size={17} />} disabled={onLive === undefined} />
+      <Tool name={t`Zoom in`} onClick={() => ask(0.25, 0.75)} icon={<IconZoomIn size={17} />} />
+      <Tool name={t`Zoom out`} onClick={() => ask(-0.5, 1.5)} icon={<IconZoomOut size={17} />} />
+    </>
+  )
+})
 
 function Tool({ name, icon, onClick, disabled = false }: { name: string; icon: ReactNode; onClick: () => void; disabled?: boolean }) {
   return (

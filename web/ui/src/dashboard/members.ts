@@ -10,8 +10,11 @@ import { maxAge, type Index } from '../lib/tree'
 
 /** More sensors of one group are not followed one by one. */
 const mostFollowed = 200
-/** How often it is drawn anew at most, ms. */
-const pace = 900
+/** How often it is drawn anew at most, ms: pictures of shares cost far more than the numbers in the tree, which follow every tick. */
+const pace = 10_000
+/** So often while values are still coming in, and for how long. */
+const paceFirst = 900
+const first = 10_000
 
 export interface Members {
   list: Share[]
@@ -54,10 +57,11 @@ export function useMembers(index: Index, hierarchy: string, group: string): Memb
 
   const [shown, setShown] = useState(read)
   useEffect(() => {
+    const began = Date.now()
     let last = 0
     const show = () => {
       const now = Date.now()
-      if (now - last < pace) return
+      if (now - last < (now - began < first ? paceFirst : pace)) return
       last = now
       setShown(read())
     }

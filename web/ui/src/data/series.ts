@@ -96,11 +96,15 @@ export function useSeries(sources: readonly Source[], view: View): SeriesAnswer 
   }
 }
 
-/** What the server sent, and live values behind it. Lines are drawn anew at most once a frame. */
+/** A span is about so wide, px: lines are drawn anew when a pixel's worth of time has passed. */
+const wide = 1500
+
+/** What the server sent, and live values behind it. Lines are drawn anew when that can be seen, at most once a second. */
 class Feed {
   private readonly parts: { source: Source; series: Series; step: number; before: Means | undefined }[]
   private drawn: Line[]
   private frame = 0
+  private timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(
     sources: readonly Source[],
@@ -122,10 +126,24 @@ class Feed {
   readonly subscribe = (listener: () => void): (() => void) => {
     const { length } = this
     if (length === undefined) return () => undefined
+    const pace = Math.max(1000, length / wide)
+    let shown = 0
     const show = () => {
       this.frame = 0
+      shown = Date.now()
       this.drawn = this.draw()
       listener()
+    }
+    const ask = () => {
+      clearTimeout(this.timer)
+      this.timer = undefined
+      if (this.frame === 0) this.frame = requestAnimationFrame(show)
+    }
+    // A tick comes each second, a little earlier or later.
+    const due = () => {
+      const wait = shown + pace - 100 - Date.now()
+      if (wait <= 0) ask()
+      else this.timer ??= setTimeout(ask, wait)
     }
     const take = (p: (typeof this.parts)[number]) => {
       const s = p.source
@@ -137,13 +155,15 @@ class Feed {
         if (v) p.series.add(v.t, v.value)
       }
       p.series.drop(Date.now() - length - 2 * p.step)
-      if (this.frame === 0) this.frame = requestAnimationFrame(show)
+      due()
     }
     const stops = this.parts.map((p) => live.subscribe(p.source.kind === 'group' ? `f\n${p.source.hierarchy}` : `s\n${p.source.id}`, () => take(p)))
     this.parts.forEach(take)
     return () => {
       stops.forEach((stop) => stop())
       cancelAnimationFrame(this.frame)
+      clearTimeout(this.timer)
+      this.timer = undefined
       this.frame = 0
     }
   }

@@ -1,7 +1,6 @@
 // The live cells of a row: drawn once by React, then written by paint.ts.
 
-import { Trans, useLingui } from '@lingui/react/macro'
-import { IconAlertTriangle } from '@tabler/icons-react'
+import { useLingui } from '@lingui/react/macro'
 import { memo, useEffect, useLayoutEffect, useRef, type RefObject } from 'react'
 import { live } from '../api/live'
 import { ago, percent, power, text, unitOf } from '../lib/format'
@@ -65,23 +64,19 @@ function useCells(topics: string, read: () => Shown): Refs {
   return refs
 }
 
-function Cells({ barRef, percentRef, noteRef, saidRef, valueRef, shares, says, group }: Refs & { shares: boolean; says?: React.ReactNode; group?: string }) {
+function Cells({ barRef, percentRef, noteRef, saidRef, valueRef, shares, group }: Refs & { shares: boolean; group?: string }) {
   return (
     <>
       <span className={classes.share}>
         {shares && (
           <>
-            <span className={classes.bar} aria-hidden="true">
-              <span ref={barRef} />
-            </span>
+            <span ref={barRef} className={classes.bar} aria-hidden="true" />
             <span ref={percentRef} className={`${classes.percent ?? ''} ww-number`} />
           </>
         )}
       </span>
       <span ref={noteRef} className={classes.note}>
-        <IconAlertTriangle size={14} aria-hidden="true" />
         <span ref={saidRef} className="ww-number" />
-        {says}
       </span>
       <span className={classes.value}>
         <span ref={valueRef} className="ww-number" {...(group === undefined ? {} : { 'data-testid': 'group-power', 'data-group': group })} />
@@ -106,12 +101,6 @@ export const GroupCells = memo(function GroupCells({ row }: { row: GroupRow }) {
       {...refs}
       shares={row.within !== undefined}
       group={row.group}
-      says={
-        <span className="ww-skip">
-          {' '}
-          <Trans>sensors known</Trans>
-        </span>
-      }
     />
   )
 })

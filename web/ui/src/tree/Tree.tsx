@@ -1,12 +1,13 @@
 // The tree of everything, with live values. One row is reachable by Tab, the
 // arrow keys move (WAI-ARIA tree pattern). Only rows in sight are drawn.
 
-import { Trans } from '@lingui/react/macro'
+import { Trans, useLingui } from '@lingui/react/macro'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import {
-  IconBolt, IconBuilding, IconChevronRight, IconGauge, IconPlugConnectedX, IconQuestionMark, IconSitemap,
+  IconAlertTriangle, IconBolt, IconBuilding, IconChevronDown, IconChevronRight, IconGauge, IconPlugConnectedX, IconQuestionMark, IconSitemap,
 } from '@tabler/icons-react'
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
+import { memo, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react'
+import { useTokens } from '../chart/colour'
 import { useFollowed } from '../data/model'
 import { find, keysTo, rows, type Index, type Row } from '../lib/tree'
 import { GroupCells, SensorCells, UnaccountedCells } from './Cells'
@@ -39,21 +40,35 @@ export interface TreeProps {
   height: string
 }
 
-function Icon({ row }: { row: Row }) {
-  const props = { size: 17, stroke: 1.7, 'aria-hidden': true } as const
-  switch (row.kind) {
-    case 'site':
-      return <IconBuilding {...props} />
-    case 'group':
-      return <IconSitemap {...props} />
-    case 'sensor':
-      return row.meter ? <IconGauge {...props} /> : <IconBolt {...props} />
-    case 'loose':
-      return <IconPlugConnectedX {...props} />
-    case 'unaccounted':
-      return <IconQuestionMark {...props} />
-  }
-}
+const icons = { closed: IconChevronRight, open: IconChevronDown, warn: IconAlertTriangle, site: IconBuilding, group: IconSitemap, meter: IconGauge, sensor: IconBolt, loose: IconPlugConnectedX, unaccounted: IconQuestionMark }
+
+/**
+ * Draws each icon once and makes it a picture that the rows show in their
+ * background: to paint a row costs a third of what it does with drawings in it,
+ * and every tick paints them all.
+ */
+const Icons = memo(function Icons() {
+  const host = useRef<HTMLSpanElement>(null)
+  const { dim, power, warn } = useTokens()
+  useLayoutEffect(() => {
+    const box = host.current?.parentElement
+    for (const svg of host.current?.children ?? []) {
+      const name = svg.getAttribute('data-icon') ?? ''
+      const colour = name === 'warn' ? warn : name === 'closed' || name === 'open' || name === 'unaccounted' ? dim : power
+      const text = new XMLSerializer().serializeToString(svg).replaceAll('currentColor', colour)
+      box?.style.setProperty(`--icon-${name}`, `url("data:image/svg+xml,${encodeURIComponent(text)}")`)
+    }
+  }, [dim, power, warn])
+  return (
+    <span ref={host} hidden>
+      {Object.entries(icons).map(([name, Drawn]) => (
+        <Drawn key={name} data-icon={name} size={17} stroke={1.7} />
+      ))}
+    </span>
+  )
+})
+
+const iconOf = (r: Row) => (r.kind === 'sensor' && r.meter ? 'meter' : r.kind)
 
 /** The groups that anything on the page speaks of. */
 function inSight(index: Index, chosen: string, drawn: (Row | undefined)[]): string[] {
@@ -68,6 +83,7 @@ function inSight(index: Index, chosen: string, drawn: (Row | undefined)[]): stri
 }
 
 export function Tree({ index, label, hierarchy, group, sensor, onGroup, onSensor, query = '', loose = false, height }: TreeProps) {
+  const { t } = useLingui()
   const [folds, setFolds] = useState<ReadonlyMap<string, boolean>>(new Map())
   const big = index.model.groups.length + index.model.sensors.length > many
   const found = useMemo(() => find(index, query), [index, query])
@@ -165,8 +181,10 @@ export function Tree({ index, label, hierarchy, group, sensor, onGroup, onSensor
 
   return (
     <div className={classes.frame}>
-      <div ref={box} className={classes.box} role="tree" aria-label={label} onKeyDown={keys} style={{ maxHeight: height }}>
-        <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
+      <div ref={box} className={classes.box} role="tree" aria-label={label} aria-description={t`After each name stand its share, how many of its sensors are known, and its power.`} onKeyDown={keys} style={{ maxHeight: height }}>
+        <Icons />
+        {/* Rows stand in the flow, below the room of those out of sight: rows that are placed are layers, and layers cost at each tick. */}
+        <div role="presentation" style={{ height: virtual.getTotalSize(), boxSizing: 'border-box', paddingTop: items[0]?.start ?? 0 }}>
           {items.map((item) => {
             const r = list[item.index]
             if (!r) return null
@@ -188,11 +206,12 @@ export function Tree({ index, label, hierarchy, group, sensor, onGroup, onSensor
                   choose(r)
                 }}
                 onFocus={() => setFocus(r.key)}
-                style={{ transform: `translateY(${item.start}px)`, height: rowHeight, ['--level' as string]: r.level - 1 }}
+                style={{ height: rowHeight, ['--level' as string]: r.level - 1 }}
               >
                 <span className={classes.name}>
                   <span
                     className={classes.chevron}
+                    data-folds={r.folds}
                     data-open={r.open}
                     aria-hidden="true"
                     onClick={(e) => {
@@ -200,12 +219,8 @@ export function Tree({ index, label, hierarchy, group, sensor, onGroup, onSensor
                       e.stopPropagation()
                       fold(r, !r.open)
                     }}
-                  >
-                    {r.folds && <IconChevronRight size={16} />}
-                  </span>
-                  <span className={classes.icon}>
-                    <Icon row={r} />
-                  </span>
+                  />
+                  <span className={classes.icon} style={{ backgroundImage: `var(--icon-${iconOf(r)})` }} aria-hidden="true" />
                   <span className={classes.label}>{r.label}</span>
                   {r.kind === 'group' && r.site !== undefined && <span className={classes.site}>{r.site}</span>}
                 </span>

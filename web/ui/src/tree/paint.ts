@@ -68,6 +68,6 @@ export function bar(el: HTMLElement | null): (share: number | null) => void {
     const step = Math.round(Math.max(0, Math.min(1, share ?? 0)) * barSteps)
     if (step === old || !el) return
     old = step
-    el.style.transform = `scaleX(${step / barSteps})`
+    el.style.backgroundSize = `${(100 * step) / barSteps}% 100%`
   }
 }
