@@ -21,6 +21,7 @@ export default defineConfig({
         '--disable-component-update', '--disable-sync',
       ],
     },
-    trace: 'retain-on-failure',
+    // Recording costs more than most tests do: TRACE=1 keeps what was seen of those that fail.
+    trace: process.env.TRACE ? 'retain-on-failure' : 'off',
   },
 })

@@ -1,8 +1,7 @@
 // Alerts are raised by rules made here, seen, acknowledged, silenced.
 
-import { accessible, expect, fits, quiet, signIn, test } from './wattwerk'
+import { accessible, expect, looks, quiet, signIn, test } from './wattwerk'
 
-const shots = 'test-results'
 
 test('a rule made here raises an alert, which is acknowledged; it is changed and removed', async ({ page, empty }) => {
   test.setTimeout(180_000)
@@ -66,29 +65,16 @@ test('a rule made here raises an alert, which is acknowledged; it is changed and
   await expect(page.getByText('Everything is told.')).toBeVisible()
 })
 
-test('light, dark and phone look right', async ({ browser, empty }) => {
-  // Many pictures, and a check of each: long on a slow machine.
-  test.setTimeout(240_000)
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
-    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
-    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
-  ] as const) {
-    const context = await browser.newContext({ ...options, locale: 'en-GB' })
-    const page = await context.newPage()
-    const complaints = quiet(page)
-    await signIn(page, empty)
-    const tabs = [['now', 'What lasts'], ['rules', 'Rules'], ['history', 'History'], ['messages', 'Where messages go']] as const
-    for (const [tab, heading] of name === 'light' ? tabs : tabs.slice(0, 2)) {
-      await page.goto(`${empty.url}/#/alerts?tab=${tab}`)
-      await expect(page.getByRole('heading', { name: heading, exact: true })).toBeVisible()
-      await expect(page.locator('[aria-busy=true]')).toHaveCount(0)
-      // On the phone it is the same page.
-      if (name !== 'phone') await accessible(page)
-      await fits(page)
-      await page.screenshot({ path: `${shots}/alerts-${tab}-${name}.png`, fullPage: name === 'phone' })
-    }
-    complaints()
-    await context.close()
+test('light, dark and phone look right', async ({ page, empty }) => {
+  test.slow()
+  const complaints = quiet(page)
+  await signIn(page, empty)
+  for (const [tab, heading] of [['now', 'What lasts'], ['rules', 'Rules'], ['history', 'History'], ['messages', 'Where messages go']] as const) {
+    await page.goto(`${empty.url}/#/alerts?tab=${tab}`)
+    await expect(page.getByRole('heading', { name: heading, exact: true })).toBeVisible()
+    await expect(page.locator('[aria-busy=true]')).toHaveCount(0)
+    if (tab === 'now' || tab === 'rules') await looks(page, `alerts-${tab}`)
+    else await accessible(page)
   }
+  complaints()
 })

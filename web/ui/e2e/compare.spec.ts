@@ -1,5 +1,5 @@
 import { at, test } from './works'
-import { accessible, expect, fits, quiet, signIn } from './wattwerk'
+import { accessible, expect, looks, quiet, signIn } from './wattwerk'
 import type { Page } from '@playwright/test'
 
 const days = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-28T00:00:00+01:00')}`
@@ -100,25 +100,13 @@ test('ten thousand sensors are searched without delay', async ({ page, works }) 
   expect(page.url()).toMatch(/c=c\.ss[0-9]+/)
 })
 
-test('comparisons look right in light, dark and on a phone', async ({ browser, works }) => {
-  // Three signings-in and three looks for hindrances, on a machine that may be slow.
+test('comparisons look right in light, dark and on a phone', async ({ page, works }) => {
   test.slow()
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
-    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
-    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
-  ] as const) {
-    const context = await browser.newContext({ ...options, locale: 'en-GB' })
-    const page = await context.newPage()
-    const complaints = quiet(page)
-    await signIn(page, works)
-    await page.goto(`${works.url}/#/compare?c=cwd.soven.spress*c.spanel.smain&${days}`)
-    await expect.poll(points(page, 1)).toBeGreaterThan(100)
-    await expect(page.locator('[data-testid=figure][data-ready=true]')).toHaveCount(1)
-    await accessible(page)
-    await fits(page)
-    await page.screenshot({ path: `test-results/compare-${name}.png`, fullPage: true })
-    complaints()
-    await context.close()
-  }
+  const complaints = quiet(page)
+  await signIn(page, works)
+  await page.goto(`${works.url}/#/compare?c=cwd.soven.spress*c.spanel.smain&${days}`)
+  await expect.poll(points(page, 1)).toBeGreaterThan(100)
+  await expect(page.locator('[data-testid=figure][data-ready=true]')).toHaveCount(1)
+  await looks(page, 'compare', { whole: true })
+  complaints()
 })

@@ -1,5 +1,5 @@
 import { at, test } from './works'
-import { accessible, expect, fits, quiet, signIn } from './wattwerk'
+import { accessible, expect, looks, quiet, signIn } from './wattwerk'
 
 const day = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`
 
@@ -60,25 +60,13 @@ test('says when there is nothing to show', async ({ page, works }) => {
   await expect(page.getByText(/Nothing is (known|settled) of this time/)).toBeVisible()
 })
 
-test('the flow looks right in light, dark and on a phone', async ({ browser, works }) => {
-  // Three signings-in and three looks for hindrances, on a machine that may be slow.
+test('the flow looks right in light, dark and on a phone', async ({ page, works }) => {
   test.slow()
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
-    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
-    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
-  ] as const) {
-    const context = await browser.newContext({ ...options, locale: 'en-GB' })
-    const page = await context.newPage()
-    const complaints = quiet(page)
-    await signIn(page, works)
-    await page.goto(`${works.url}/#/flow?${day}`)
-    await expect(page.getByTestId('figure')).toHaveAttribute('data-ready', 'true')
-    await expect(page.getByTestId('flow-total')).toHaveText(/225/)
-    await accessible(page)
-    await fits(page)
-    await page.screenshot({ path: `test-results/flow-${name}.png`, fullPage: true })
-    complaints()
-    await context.close()
-  }
+  const complaints = quiet(page)
+  await signIn(page, works)
+  await page.goto(`${works.url}/#/flow?${day}`)
+  await expect(page.getByTestId('figure')).toHaveAttribute('data-ready', 'true')
+  await expect(page.getByTestId('flow-total')).toHaveText(/225/)
+  await looks(page, 'flow', { whole: true })
+  complaints()
 })

@@ -1,9 +1,8 @@
 // The model is changed by mouse and keyboard, and stays fluid when it is large.
 
 import type { Locator, Page } from '@playwright/test'
-import { accessible, expect, fits, quiet, signIn, start, test as base, type Program } from './wattwerk'
+import { accessible, expect, looks, quiet, signIn, start, test as base, type Program } from './wattwerk'
 
-const shots = 'test-results'
 
 // A plant of its own: what one test changes, the next undoes or does not need.
 const test = base.extend<{ plant: Program }>({
@@ -256,24 +255,12 @@ test('ten thousand sensors open, scroll and move', async ({ page, plant }) => {
   console.log(`10,000 sensors: six keys took ${unfolded.toFixed(0)} ms, all of it ${Date.now() - began} ms`)
 })
 
-test('light, dark and phone look right', async ({ browser, plant }) => {
-  // Many pictures, and a check of each: long on a slow machine.
-  test.setTimeout(240_000)
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
-    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
-    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
-  ] as const) {
-    const context = await browser.newContext({ ...options, locale: 'en-GB' })
-    const page = await context.newPage()
-    const complaints = quiet(page)
-    const tree = await open(page, plant, small)
-    await tree.getByRole('treeitem', { name: 'The press', exact: true }).click()
-    await expect(page.getByRole('heading', { name: 'The press' })).toBeVisible()
-    await accessible(page)
-    await fits(page)
-    await page.screenshot({ path: `${shots}/model-${name}.png`, fullPage: name === 'phone' })
-    complaints()
-    await context.close()
-  }
+test('light, dark and phone look right', async ({ page, plant }) => {
+  test.slow()
+  const complaints = quiet(page)
+  const tree = await open(page, plant, small)
+  await tree.getByRole('treeitem', { name: 'The press', exact: true }).click()
+  await expect(page.getByRole('heading', { name: 'The press' })).toBeVisible()
+  await looks(page, 'model')
+  complaints()
 })

@@ -1,6 +1,5 @@
-import { accessible, expect, fits, quiet, signIn, start, test } from './wattwerk'
+import { accessible, expect, looks, quiet, signIn, start, test } from './wattwerk'
 
-const shots = 'test-results'
 
 test('a sensor is found, chosen, and goes on by itself', async ({ page, demo }) => {
   test.setTimeout(180_000)
@@ -43,6 +42,7 @@ test('after a restart of the program values go on', async ({ page }) => {
   try {
     await signIn(page, own.program)
     await page.getByRole('link', { name: 'Sensors', exact: true }).click()
+    await expect(page.getByRole('tree', { name: 'Sensors and groups' })).toBeVisible()
     await expect(page.getByTestId('live-power')).toHaveText(/\d/)
     await own.restart()
     await expect(page.getByTestId('connection')).toHaveText('Live', { timeout: 45_000 })
@@ -54,30 +54,17 @@ test('after a restart of the program values go on', async ({ page }) => {
   }
 })
 
-test('the page of a sensor: light, dark and phone', async ({ browser, demo }) => {
-  test.setTimeout(180_000)
-  for (const [name, options] of [
-    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
-    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
-    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
-  ] as const) {
-    const context = await browser.newContext({ ...options, locale: 'en-GB' })
-    const page = await context.newPage()
-    const complaints = quiet(page)
-    await signIn(page, demo)
-    const model = (await (await page.request.get(`${demo.url}/api/v1/model`)).json()) as { sensors: { id: string }[] }
-    await page.goto(`${demo.url}/#/sensors?s=${encodeURIComponent(model.sensors[0]?.id ?? '')}`)
-    await expect(page.getByTestId('sensor-value')).toHaveText(/\d/)
-    await expect.poll(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points'))).toBeGreaterThan(1)
-    await accessible(page)
-    await fits(page)
-    await page.screenshot({ path: `${shots}/sensors-${name}.png`, fullPage: true })
-    if (name === 'phone') {
-      await page.getByRole('button', { name: 'Choose', exact: true }).click()
-      await expect(page.getByRole('tree', { name: 'Sensors and groups' })).toBeVisible()
-      await accessible(page)
-    }
-    complaints()
-    await context.close()
-  }
+test('the page of a sensor: light, dark and phone', async ({ page, demo }) => {
+  test.slow()
+  const complaints = quiet(page)
+  await signIn(page, demo)
+  const model = (await (await page.request.get(`${demo.url}/api/v1/model`)).json()) as { sensors: { id: string }[] }
+  await page.goto(`${demo.url}/#/sensors?s=${encodeURIComponent(model.sensors[0]?.id ?? '')}`)
+  await expect(page.getByTestId('sensor-value')).toHaveText(/\d/)
+  await expect.poll(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points'))).toBeGreaterThan(1)
+  await looks(page, 'sensors', { whole: true })
+  await page.getByRole('button', { name: 'Choose', exact: true }).click()
+  await expect(page.getByRole('tree', { name: 'Sensors and groups' })).toBeVisible()
+  await accessible(page)
+  complaints()
 })
