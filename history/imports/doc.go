@@ -10,8 +10,10 @@
 // list of imports says who did what and when, for ever.
 //
 // Files, and how many values one may have, are bounded. One file is
-// imported at a time. Several processes may share the database; each works on the
-// files that were brought to it. Times are UTC milliseconds.
+// imported at a time by a process. Several processes may share the database and the
+// history: whichever is asked tells of all imports, starts, cancels, takes back
+// and does again; each reads the files that were brought to it, and looks at those
+// alone (a preview is refused by the others). Times are UTC milliseconds.
 //
 // It imports history, history/transfer, record, model and catalog; app alone
 // imports it.

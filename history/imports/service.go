@@ -40,6 +40,7 @@ type Options struct {
 	Limits Limits
 	Log    *slog.Logger
 	Now    func() time.Time // the clock; nil: the real one
+	Every  time.Duration    // how often it is looked for what was asked of other processes; default 2 s
 
 	// Suppose tells what would be settled of a sensor if new readings were there and
 	// others replaced by these; nil when that is not known. It may be nil itself.
@@ -112,6 +113,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	}
 	if o.Limits.Keep == 0 {
 		o.Limits.Keep = 7 * 24 * time.Hour
+	}
+	if o.Every == 0 {
+		o.Every = othersEvery
 	}
 	if o.Room == nil {
 		o.Room = func() error { return nil }
@@ -327,7 +331,7 @@ func (s *Service) Get(ctx context.Context, id string) (Import, error) {
 func (s *Service) file(ctx context.Context, id string) (Import, error) {
 	x, err := s.Get(ctx, id)
 	if err == nil && !x.Here {
-		err = fmt.Errorf("%w: the file has expired, or was brought to another process; bring it again", ErrState)
+		err = fmt.Errorf("%w: the file has expired, or was brought to another process, which alone can look at it; ask that one, or bring it again", ErrState)
 	}
 	return x, err
 }
@@ -361,8 +365,8 @@ func (s *Service) Start(ctx context.Context, id string, p ImportPlan, trial bool
 		return Import{}, err
 	}
 	return s.change(ctx, id, func(x *Import) error {
-		if !x.Here {
-			return fmt.Errorf("%w: the file has expired, or was brought to another process; bring it again", ErrState)
+		if !x.Here && !s.away(x) { // else the process that has it does it
+			return fmt.Errorf("%w: the file has expired; bring it again", ErrState)
 		}
 		if x.State != Uploaded && x.State != Failed {
 			return fmt.Errorf("%w: the import is %s", ErrState, x.State)
@@ -373,7 +377,7 @@ func (s *Service) Start(ctx context.Context, id string, p ImportPlan, trial bool
 		}
 		x.State, x.Plan, x.Trial, x.Report, x.Error, x.Progress = Waiting, &p, trial, nil, "", &ImportProgress{Total: x.Bytes}
 		x.Events = append(x.Events, ImportEvent{At: s.opts.Now().UTC(), Who: s.opts.Actor(ctx), What: what})
-		return nil
+		return s.store.settle(ctx, id) // what was left before is another matter
 	}, s.wake)
 }
 
@@ -384,25 +388,40 @@ func (s *Service) wake() {
 	}
 }
 
-// change changes an import, one at a time.
+// change changes an import, one at a time. When another process does so meanwhile,
+// f is asked once more, of what it is then.
 func (s *Service) change(ctx context.Context, id string, f func(*Import) error, then ...func()) (Import, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	x, err := s.Get(ctx, id)
-	if err != nil {
-		return x, err
+	for range mostTries {
+		was, err := s.store.row(ctx, id)
+		if err != nil {
+			return Import{}, err
+		}
+		x, err := was.read()
+		if err != nil {
+			return x, err
+		}
+		x.Here = s.here(id)
+		if err := f(&x); err != nil {
+			return x, err
+		}
+		ok, err := s.store.swap(ctx, was, &x)
+		if err != nil {
+			return x, err
+		}
+		if ok {
+			for _, g := range then {
+				g()
+			}
+			return x, nil
+		}
 	}
-	if err := f(&x); err != nil {
-		return x, err
-	}
-	if err := s.store.save(ctx, &x); err != nil {
-		return x, err
-	}
-	for _, g := range then {
-		g()
-	}
-	return x, nil
+	return Import{}, fmt.Errorf("%w: other processes changed the import again and again; try later", ErrState)
 }
+
+// mostTries is how often a change is tried.
+const mostTries = 10
 
 // Remove removes a file; what it brought stays, and so does the import in the
 // list when it has brought something.
@@ -448,6 +467,8 @@ const lookEvery = 10 * time.Minute
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	others := time.NewTicker(s.opts.Every)
+	defer others.Stop()
 	retry := time.NewTimer(0)
 	defer retry.Stop()
 	for {
@@ -460,6 +481,7 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			continue
 		case <-retry.C:
+		case <-others.C:
 		case <-s.again:
 		}
 		if err := s.work(ctx); err != nil && ctx.Err() == nil {
@@ -510,13 +532,20 @@ func (s *Service) one(ctx context.Context, id string) error {
 	if err != nil || !slices.Contains(busy, x.State) {
 		return err
 	}
+	var g sync.WaitGroup
+	g.Go(func() { s.watch(within, id) })
 	err = s.do(within, &x)
+	stop()
+	g.Wait()
 	s.mu.Lock()
 	who := s.who
 	s.doing, s.stop, s.who = "", nil, ""
 	s.mu.Unlock()
-	if err == nil || who == "" || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return err
+	}
+	if forget := s.store.settle(ctx, id); forget != nil || err == nil || who == "" {
+		return cmp.Or(err, forget)
 	}
 	_, err = s.change(ctx, id, func(x *Import) error {
 		if x.State == Waiting || x.State == Reading { // else it was too late, and goes on
@@ -536,6 +565,9 @@ func (s *Service) left(x *Import, who string) {
 // Cancel leaves what was asked for by Start, as long as nothing is stored of it. What is
 // being read stands as brought a moment later.
 func (s *Service) Cancel(ctx context.Context, id string) (Import, error) {
+	if x, err := s.Get(ctx, id); err == nil && !x.Here && (x.State == Waiting || x.State == Reading) {
+		return x, s.store.leave(ctx, id, s.opts.Actor(ctx)) // whoever has the file leaves it
+	}
 	return s.change(ctx, id, func(x *Import) error {
 		switch {
 		case x.State == Storing:

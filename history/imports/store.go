@@ -155,7 +155,9 @@ func openStore(ctx context.Context, db *sqldb.DB) (store, error) {
 }
 
 func rowOf(x *Import) (row, error) {
-	body, err := json.Marshal(x)
+	kept := *x
+	kept.Here = false // it depends on who is asked
+	body, err := json.Marshal(&kept)
 	return row{ID: x.ID, At: x.At.UnixMilli(), State: string(x.State), Body: string(body)}, err
 }
 
@@ -177,14 +179,22 @@ func (s store) save(ctx context.Context, x *Import) error {
 	return nil
 }
 
-func (s store) get(ctx context.Context, id string) (Import, error) {
-	var r row
-	err := s.db.NewSelect().Model(&r).Where("id = ?", id).Scan(ctx)
+func (s store) row(ctx context.Context, id string) (*row, error) {
+	r := new(row)
+	err := s.db.NewSelect().Model(r).Where("id = ?", id).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Import{}, ErrNotFound
+		return nil, ErrNotFound
 	}
 	if err != nil {
-		return Import{}, fmt.Errorf("read import: %w", err)
+		return nil, fmt.Errorf("read import: %w", err)
+	}
+	return r, nil
+}
+
+func (s store) get(ctx context.Context, id string) (Import, error) {
+	r, err := s.row(ctx, id)
+	if err != nil {
+		return Import{}, err
 	}
 	return r.read()
 }
