@@ -34,9 +34,11 @@ Examples:
 
 // MeterReadCmd is "wattwerk meter read".
 type MeterReadCmd struct {
-	Address  string        `arg:"" help:"/dev/ttyUSB0 or tcp://HOST:PORT, with ?baud=9600&frame=7E1 if they are not as usual."`
+	Address  string        `arg:"" help:"/dev/ttyUSB0 or tcp://HOST:PORT, with ?baud=9600&frame=7E1 if they are not as usual; http://HOST, snmp://HOST, gpio:/dev/gpiochip0/17."`
 	Kind     string        `enum:"${meter_kinds}" default:"sml" help:"Its kind: ${meter_kinds}."`
 	Unit     uint8         `default:"1" help:"The unit that is asked, of Modbus."`
+	Secret   string        `name:"community-file" placeholder:"FILE" help:"File with the community, of SNMP (default: public)." type:"path"`
+	PerKWh   uint32        `name:"per-kwh" default:"1000" help:"Pulses for a kilowatt hour, of S0."`
 	Count    int           `default:"1" help:"How many times it is read; 0: until it fails or is interrupted."`
 	Interval time.Duration `default:"10s" help:"Between two readings of a meter that is asked. Others send at their own pace."`
 	Timeout  time.Duration `default:"2m" help:"How long one reading may take."`
@@ -50,7 +52,9 @@ is kept. Serial ports are set to the usual speed of the kind.
 Examples:
   wattwerk meter read /dev/ttyUSB0
   wattwerk meter read --kind iec62056-ask '/dev/ttyUSB0?baud=300'
-  wattwerk meter read --kind sunspec --count 0 --interval 1s tcp://inverter:502`
+  wattwerk meter read --kind sunspec --count 0 --interval 1s tcp://inverter:502
+  wattwerk meter read --kind shelly http://plug.example.org
+  wattwerk meter read --kind s0 --per-kwh 500 --count 0 gpio:/dev/gpiochip0/17`
 }
 
 // Run reads the meter.
@@ -58,7 +62,18 @@ func (c *MeterReadCmd) Run(ctx context.Context, sys IO) (err error) {
 	if c.Count < 0 || c.Interval < 0 || c.Timeout <= 0 {
 		return usageError{errors.New("--count and --interval are not negative, and --timeout is positive")}
 	}
-	reader, err := kind.NewReader(kind.Settings{Kind: c.Kind, Address: c.Address, Unit: c.Unit})
+	settings := kind.Settings{Kind: c.Kind, Address: c.Address, Unit: c.Unit, PerKWh: c.PerKWh}
+	if c.Secret != "" {
+		f, err := os.Open(c.Secret)
+		if err != nil {
+			return fmt.Errorf("read community: %w", err)
+		}
+		defer f.Close() //nolint:errcheck // it was only read
+		if settings.Community, err = firstLine(io.LimitReader(f, 1024)); err != nil {
+			return fmt.Errorf("read community: %w", err)
+		}
+	}
+	reader, err := kind.NewReader(settings)
 	if err != nil {
 		return usageError{err}
 	}

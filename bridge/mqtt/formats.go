@@ -13,6 +13,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bridge/clock"
+	"github.com/wattwerk/wattwerk/meter/plug"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -59,23 +60,6 @@ type measured struct {
 	at          record.Millis
 }
 
-// meaning says what a key of a device's message stands for.
-type meaning struct {
-	suffix   string
-	unit     string
-	quantity record.Quantity
-}
-
-// tasmotaKeys are those of Tasmota's energy drivers and of the usual scripts for
-// the optical interface of meters. Voltages and the like are left out.
-var tasmotaKeys = map[string]meaning{
-	"Power":      {".power", "W", record.ActivePower},
-	"Total":      {".energy", "kWh", record.Energy},
-	"Power_curr": {".power", "W", record.ActivePower},
-	"Total_in":   {".energy", "kWh", record.Energy},
-	"Total_out":  {".export", "kWh", record.Energy},
-}
-
 // tasmota takes the tele/…/SENSOR messages of Tasmota: power and energy of
 // every object; other keys are filtered. Objects other than ENERGY become part
 // of the identifier, channels are numbered from 1.
@@ -100,7 +84,11 @@ func tasmota(sensor bridge.Template, times clock.Parser) bridge.Flow[bridge.Read
 				yield(measured{}, err)
 				return
 			}
-			spreadTasmota(objects, name, at, yield)
+			for v := range plug.Tasmota(objects) {
+				if !yield(measured{v.Object, v.Key, v.Index, v.Raw, name, at}, nil) {
+					return
+				}
+			}
 		}
 	})
 	return bridge.Map(all.Filter(measured.isTasmota), func(_ *bridge.Message, v measured) (bridge.Reading, error) {
@@ -108,43 +96,21 @@ func tasmota(sensor bridge.Template, times clock.Parser) bridge.Flow[bridge.Read
 		if v.object != "ENERGY" {
 			name += "." + v.object
 		}
-		return v.reading(name, tasmotaKeys[v.key])
+		is, _ := plug.TasmotaKey(v.key)
+		return v.reading(name, is)
 	})
 }
 
-func spreadTasmota(objects map[string]json.RawMessage, sensor string, at record.Millis, yield func(measured, error) bool) {
-	for _, object := range slices.Sorted(maps.Keys(objects)) {
-		var keys map[string]json.RawMessage
-		if json.Unmarshal(objects[object], &keys) != nil {
-			continue // "Time", "TempUnit": not an object
-		}
-		for _, key := range slices.Sorted(maps.Keys(keys)) {
-			var channels []json.RawMessage
-			if json.Unmarshal(keys[key], &channels) != nil {
-				if !yield(measured{object, key, 0, keys[key], sensor, at}, nil) {
-					return
-				}
-				continue
-			}
-			for i, c := range channels {
-				if !yield(measured{object, key, i + 1, c, sensor, at}, nil) {
-					return
-				}
-			}
-		}
-	}
-}
-
 func (v measured) isTasmota() bool {
-	_, ok := tasmotaKeys[v.key]
+	_, ok := plug.TasmotaKey(v.key)
 	return ok
 }
 
-func (v measured) reading(name string, is meaning) (bridge.Reading, error) {
-	if name += is.suffix; v.index > 0 {
+func (v measured) reading(name string, is plug.Meaning) (bridge.Reading, error) {
+	if name += is.Suffix; v.index > 0 {
 		name += "." + strconv.Itoa(v.index)
 	}
-	r := bridge.Reading{Sensor: name, Time: v.at, Unit: is.unit, Quantity: is.quantity, Part: v.value}
+	r := bridge.Reading{Sensor: name, Time: v.at, Unit: is.Unit, Quantity: is.Quantity, Part: v.value}
 	if err := json.Unmarshal(v.value, &r.Value); err != nil || string(v.value) == "null" {
 		ref := bridge.Refuse(v.value, "%s of %s is not a number", v.key, v.object)
 		ref.Sensor = record.SensorID(name)
@@ -152,23 +118,6 @@ func (v measured) reading(name string, is meaning) (bridge.Reading, error) {
 	}
 	return r, nil
 }
-
-// shellyKeys are those of the components of Shelly's second generation and
-// later; nested keys are joined by a dot.
-var shellyKeys = func() map[string]meaning {
-	keys := map[string]meaning{
-		"apower": {".power", "W", record.ActivePower}, "aenergy.total": {".energy", "Wh", record.Energy}, "ret_aenergy.total": {".export", "Wh", record.Energy},
-		"act_power": {".power", "W", record.ActivePower}, "total_act_power": {".power", "W", record.ActivePower},
-		"total_act_energy": {".energy", "Wh", record.Energy}, "total_act_ret_energy": {".export", "Wh", record.Energy},
-		"total_act": {".energy", "Wh", record.Energy}, "total_act_ret": {".export", "Wh", record.Energy},
-	}
-	for _, phase := range []string{"a", "b", "c"} {
-		keys[phase+"_act_power"] = meaning{"." + phase + ".power", "W", record.ActivePower}
-		keys[phase+"_total_act_energy"] = meaning{"." + phase + ".energy", "Wh", record.Energy}
-		keys[phase+"_total_act_ret_energy"] = meaning{"." + phase + ".export", "Wh", record.Energy}
-	}
-	return keys
-}()
 
 // shelly takes what Shelly devices of the second generation and later notify
 // on <id>/events/rpc: power and energy of every component; the rest is
@@ -205,8 +154,7 @@ func shelly(sensor bridge.Template) bridge.Flow[bridge.Reading] {
 				return
 			}
 			for _, component := range slices.Sorted(maps.Keys(note.Params)) {
-				keys := map[string]json.RawMessage{}
-				flatten("", note.Params[component], keys)
+				keys := plug.Flatten(note.Params[component])
 				object := strings.Replace(component, "data:", ":", 1)
 				if len(keys) > 0 {
 					states.apply(m, name+"/"+component, at, keys)
@@ -220,29 +168,14 @@ func shelly(sensor bridge.Template) bridge.Flow[bridge.Reading] {
 		}
 	})
 	return bridge.Map(all.Filter(measured.isShelly), func(_ *bridge.Message, v measured) (bridge.Reading, error) {
-		return v.reading(v.sensor+"."+v.object, shellyKeys[v.key])
+		is, _ := plug.ShellyKey(v.key)
+		return v.reading(v.sensor+"."+v.object, is)
 	})
 }
 
 func (v measured) isShelly() bool {
-	_, ok := shellyKeys[v.key]
+	_, ok := plug.ShellyKey(v.key)
 	return ok && string(v.value) != "null" // null: the device does not know at the moment
-}
-
-// flatten joins the keys of an object and of the objects in it. Anything else
-// has no keys.
-func flatten(prefix string, raw json.RawMessage, into map[string]json.RawMessage) {
-	var keys map[string]json.RawMessage
-	if json.Unmarshal(raw, &keys) != nil {
-		return
-	}
-	for k, v := range keys {
-		if prefix == "" && len(v) > 0 && v[0] == '{' {
-			flatten(k+".", v, into)
-			continue
-		}
-		into[prefix+k] = v
-	}
 }
 
 // maxStates is how many components are remembered; more are taken as they come.
@@ -281,7 +214,7 @@ func (o *overlay) apply(m *bridge.Message, component string, at record.Millis, k
 	}
 	s.at = at
 	for k, v := range keys {
-		if _, ok := shellyKeys[k]; ok {
+		if _, ok := plug.ShellyKey(k); ok {
 			s.keys[k] = bytes.Clone(v)
 		}
 	}

@@ -53,6 +53,7 @@ var clients = []struct {
 	{"go.opentelemetry.io", []string{"internal/trace", "internal/tracetest"}, "spans are made through internal/trace, which can be off"},
 	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
 	{"go.bug.st/serial", []string{"meter/port"}, "meter/port opens serial ports"},
+	{"github.com/gosnmp/gosnmp", []string{"meter/snmp"}, "meter/snmp asks by SNMP"},
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
 	{"github.com/xuri/excelize", []string{"settlement/report/form", "internal/sheet"}, "workbooks are a form of reports, and tables are written by internal/sheet"},

@@ -5,22 +5,46 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/wattwerk/wattwerk/meter"
+	"github.com/wattwerk/wattwerk/meter/gpio"
 	"github.com/wattwerk/wattwerk/meter/iec62056"
 	"github.com/wattwerk/wattwerk/meter/lamp"
 	"github.com/wattwerk/wattwerk/meter/light"
 	"github.com/wattwerk/wattwerk/meter/listen"
 	"github.com/wattwerk/wattwerk/meter/modbus"
+	"github.com/wattwerk/wattwerk/meter/plug"
 	"github.com/wattwerk/wattwerk/meter/port"
+	"github.com/wattwerk/wattwerk/meter/pulse"
+	"github.com/wattwerk/wattwerk/meter/snmp"
 	"github.com/wattwerk/wattwerk/meter/sunspec"
 )
 
+// devices are the kinds that are asked by a protocol of their own, at an address of its own.
+var devices = []struct {
+	name string
+	make func(s Settings) (meter.Reader, error)
+}{
+	{"tasmota", func(s Settings) (meter.Reader, error) { return plug.NewReader(plug.TasmotaHTTP, s.Address) }},
+	{"shelly", func(s Settings) (meter.Reader, error) { return plug.NewReader(plug.Shelly, s.Address) }},
+	{"shelly1", func(s Settings) (meter.Reader, error) { return plug.NewReader(plug.Shelly1, s.Address) }},
+	{"snmp", func(s Settings) (meter.Reader, error) {
+		return snmp.NewReader(snmp.Sensors, s.Address, s.Community)
+	}},
+	{"snmp-apc", func(s Settings) (meter.Reader, error) { return snmp.NewReader(snmp.APC, s.Address, s.Community) }},
+	{"s0", pulses},
+}
+
 // Settings say which meter a reader is of.
 type Settings struct {
-	Kind    string // one of [ReaderNames]
-	Address string // as [port.Parse] reads it
-	Unit    uint8  // of Modbus; 0: 1
+	Kind      string // one of [ReaderNames]
+	Address   string // as [port.Parse] reads it, http://HOST, snmp://HOST:161, or gpio:/dev/gpiochip0/17 for S0
+	Unit      uint8  // of Modbus; 0: 1
+	Community string // of SNMP; empty: public
+	PerKWh    uint32 // pulses for a kilowatt hour, of S0; 0: 1000
+	Total     uint64 // pulses counted before, of S0
+	Export    bool   // what S0 counts is fed in
 }
 
 // readers are the kinds of meters that are read where they are, with how characters
@@ -51,6 +75,39 @@ var readers = []struct {
 	}},
 }
 
+// debounce is for how long a contact of S0 has to keep still; the standard has pulses of 30 ms and more.
+const debounce = 5 * time.Millisecond
+
+// contact is a line of GPIO as a contact.
+type contact struct{ *gpio.Input }
+
+func (c contact) Next() (bool, time.Duration, error) {
+	e, err := c.Input.Next()
+	return e.Closed, e.At, err
+}
+
+// pulses makes the reader of an S0 output at a line of GPIO.
+func pulses(s Settings) (meter.Reader, error) {
+	name, ok := strings.CutPrefix(s.Address, "gpio:")
+	if !ok {
+		return nil, fmt.Errorf("address %.60q of a contact is not like gpio:/dev/gpiochip0/17", s.Address)
+	}
+	line, err := gpio.ParseLine(name)
+	if err != nil {
+		return nil, err
+	}
+	if s.PerKWh == 0 {
+		s.PerKWh = 1000
+	}
+	return pulse.NewReader(pulse.ReaderOptions{
+		Options: pulse.Options{PerKWh: s.PerKWh, Total: s.Total, Export: s.Export}, Name: name,
+		Open: func() (pulse.Contact, error) {
+			in, err := gpio.OpenInput(line, debounce)
+			return contact{in}, err
+		},
+	})
+}
+
 // listening makes the reader of a meter that sends on its own.
 func listening(s Settings, at port.Address) (meter.Reader, error) {
 	d, err := NewDecoder(s.Kind)
@@ -62,9 +119,12 @@ func listening(s Settings, at port.Address) (meter.Reader, error) {
 
 // ReaderNames lists the kinds that [NewReader] knows.
 func ReaderNames() []string {
-	names := make([]string, len(readers))
-	for i, r := range readers {
-		names[i] = r.name
+	names := make([]string, 0, len(readers)+len(devices))
+	for _, r := range readers {
+		names = append(names, r.name)
+	}
+	for _, d := range devices {
+		names = append(names, d.name)
 	}
 	return names
 }
@@ -76,7 +136,7 @@ func Asked(name string) bool {
 			return r.asked
 		}
 	}
-	return false
+	return true
 }
 
 // NewReader makes the reader of a meter. Nothing is opened yet.
@@ -90,6 +150,11 @@ func NewReader(s Settings) (meter.Reader, error) {
 			return nil, err
 		}
 		return r.make(s, at)
+	}
+	for _, d := range devices {
+		if d.name == s.Kind {
+			return d.make(s)
+		}
 	}
 	return nil, fmt.Errorf("no meters of the kind %.40q are known, but %s", s.Kind, strings.Join(ReaderNames(), ", "))
 }

@@ -83,12 +83,28 @@ func TestReadersOfMetersThatAreAsked(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for _, name := range ReaderNames() {
-		if r, err := NewReader(Settings{Kind: name, Address: "/dev/ttyUSB0"}); err != nil || r.Close() != nil {
+		address := "/dev/ttyUSB0"
+		switch name {
+		case "tasmota", "shelly", "shelly1":
+			address = "http://plug"
+		case "snmp", "snmp-apc":
+			address = "snmp://pdu"
+		case "s0":
+			address = "gpio:/dev/gpiochip-that-is-not-there/17"
+		}
+		if r, err := NewReader(Settings{Kind: name, Address: address}); err != nil || r.Close() != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := NewReader(Settings{Kind: name, Address: "ttyUSB0"}); err == nil {
 			t.Errorf("%s: an address that is none is taken", name)
 		}
+	}
+	r, err := NewReader(Settings{Kind: "s0", Address: "gpio:/dev/gpiochip-that-is-not-there/17"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Read(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "count pulses: open GPIO line 17") {
+		t.Errorf("got %v", err)
 	}
 	if _, err := NewReader(Settings{Kind: "morse"}); err == nil || !strings.Contains(err.Error(), "sunspec") {
 		t.Errorf("got %v", err)

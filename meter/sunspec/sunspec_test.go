@@ -39,6 +39,10 @@ func meterModel() []uint16 {
 	r[14], r[15] = 5001, 0xfffe
 	clear(r[36:52]) // phases have no counters
 	r[44], r[45], r[52] = 1, 2, 1
+	clear(r[53:69])
+	r[61], r[62], r[69] = 2, 1, 1 // VAh
+	clear(r[70:102])
+	r[70], r[71], r[101], r[102] = 0, 7, 9, 2 // varh
 	return r
 }
 
@@ -69,6 +73,7 @@ var want = []string{
 	"103.A  217e-1 A", "103.W  4990e0 W", "103.WH  1234567e0 Wh", "103.TmpCab  385e-1 °C", "103.St  4e0 ",
 	"203.PhVphA 1-0:32.7.0*255 2301e-1 V", "203.Hz 1-0:14.7.0*255 5001e-2 Hz", "203.W 1-0:16.7.0*255 12346e0 W", "203.WphA 1-0:36.7.0*255 -200e0 W",
 	"203.TotWhExp 1-0:2.8.0*255 0e1 Wh", "203.TotWhImp 1-0:1.8.0*255 65538e1 Wh",
+	"203.TotVAhImp 1-0:9.8.0*255 131073e1 VAh", "203.TotVArhImpQ1 1-0:5.8.0*255 7e2 varh", "203.TotVArhExpQ4PhC 1-0:68.8.0*255 9e2 varh",
 }
 
 // TestReader finds the models at each place where they may be.
