@@ -56,6 +56,7 @@ type CLI struct {
 	Bench   BenchCmd   `cmd:"" help:"Measure this machine."`
 	Certs   CertsCmd   `cmd:"" help:"Make the certificates of edges and their centre."`
 	Token   TokenCmd   `cmd:"" help:"Make, list and revoke tokens for machines."`
+	Edge    EdgeCmd    `cmd:"" help:"Enrol a measurement device of a field survey, and show how it stands."`
 	Survey  SurveyCmd  `cmd:"" help:"Look after a field survey: authority, households, consents, data set."`
 	User    UserCmd    `cmd:"" help:"List users, set passwords, make sign-in links."`
 	Doctor  DoctorCmd  `cmd:"" help:"Say in sentences what is wrong, and what to do."`
@@ -238,7 +239,9 @@ func (c *RunCmd) Run(ctx context.Context, sys IO) error {
 	for _, w := range cfg.Warnings() {
 		log.Warn("suspicious setting", "component", "settings", "because", w)
 	}
-	defer roomForGarbage()()
+	if !cfg.isDevice() {
+		defer roomForGarbage()()
+	}
 	return Run(ctx, cfg, log, sys.Out)
 }
 

@@ -43,6 +43,7 @@ type Config struct {
 	Report     ReportConfig     `koanf:"report" doc:"What makes reports by schedule; docs/reports.md."`
 	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
 	Survey     SurveyConfig     `koanf:"survey" doc:"The data service of a field survey of households; docs/survey.md."`
+	Edge       EdgeConfig       `koanf:"edge" doc:"A measurement device of a field survey, in a household; docs/measurement-device.md."`
 	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens, settled windows and alerts are kept."`
 }
 
@@ -108,6 +109,7 @@ func DefaultConfig() Config {
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
 		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
 		Survey:     DefaultSurveyConfig(),
+		Edge:       DefaultEdgeConfig(),
 		SQL:        SQLConfig{Conns: 8},
 	}
 }
@@ -136,7 +138,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey(), c.validateDevice())
 	return errors.Join(errs...)
 }
 
@@ -252,7 +254,7 @@ func (c *Config) Warnings() []string {
 	warn(t.API && t.AnonymousRead == gateway.GuestsAnybody && !loopback(host), "gateway.titan.anonymous_read is anybody: whoever reaches addr reads all readings, without signing in.")
 	warn(t.API && t.AnonymousRead != gateway.GuestsNever && slices.Contains(t.Origins, "*"), "gateway.titan.origins has *: every web page that is open in a browser that reaches addr can read all readings.")
 	warn(!t.API && (t.AnonymousRead != gateway.GuestsNever || len(t.Origins) > 0), "gateway.titan.api is off: the other settings of gateway.titan do nothing.")
-	warn(len(c.Modules) > 0 && !c.has("gateway") && c.Bus.NATS == "" && c.Bus.Listen == "" && c.Bus.Leaf.URL == "", "modules are left out while the bus is embedded and serves no other process: nothing outside can reach the modules that run.")
+	warn(len(c.Modules) > 0 && !c.isDevice() && !c.has("gateway") && c.Bus.NATS == "" && c.Bus.Listen == "" && c.Bus.Leaf.URL == "", "modules are left out while the bus is embedded and serves no other process: nothing outside can reach the modules that run.")
 	return append(out, c.apart()...)
 }
 

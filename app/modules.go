@@ -48,6 +48,7 @@ var modules = []module{
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"catalog"}, start: startLanding},
 	{name: surveyModule, when: "with survey.listen", does: "takes in what measurement devices of households send, keeps consents and anonymises", needs: []string{"catalog", "registry"}, start: startSurvey},
+	{name: edgeModule, when: "with edge.url", does: "reads the meters of a household and sends what they say to the data service of a survey; alone it needs no bus", start: startEdge},
 	{name: "gateway", does: "serves the web page and live events, signs people in, leads to modules in other processes", needs: []string{"bus"}, start: startGateway, face: faceGateway},
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
@@ -69,7 +70,7 @@ func findModule(name string) *module {
 func moduleNames() []string {
 	var names []string
 	for _, m := range modules {
-		if m.when == "" || m.name == uplinkModule || m.name == landingModule || m.name == surveyModule {
+		if m.when == "" || m.name == uplinkModule || m.name == landingModule || m.name == surveyModule || m.name == edgeModule {
 			names = append(names, m.name)
 		}
 	}
@@ -92,6 +93,8 @@ func (c *Config) has(name string) bool {
 		return c.Bus.Leaf.URL != ""
 	case len(c.Modules) == 0 && name == surveyModule:
 		return c.Survey.Listen != ""
+	case len(c.Modules) == 0 && name == edgeModule:
+		return c.Edge.URL != ""
 	case len(c.Modules) == 0 && name == landingModule:
 		return c.Bus.Leaf.Listen != ""
 	}

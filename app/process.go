@@ -114,6 +114,9 @@ const localToken = "commands on this machine"
 // Run runs a process until ctx ends or a module fails. What people should
 // read goes to out, everything else to log.
 func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
+	if c.isDevice() {
+		return runDevice(ctx, c, log, out)
+	}
 	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge"), settles: c.settles(), historyTurn: make(chan context.Context)}
 	p.visible = func() doctor.Facts { return visible(&c) }
 	p.elsewhere = c.elsewhere()

@@ -34,17 +34,23 @@ type Enrolment struct {
 	Token string // is good once
 }
 
+// Enrolled is what an enrolment gives.
+type Enrolled struct {
+	household.Certificate
+	Meters []household.Meter // of the household
+}
+
 // Enrol gets the first certificate of a device, or another one after its own has
 // expired. Should the answer be lost, it is asked again with the same key. A device
 // that runs takes it within seconds.
-func Enrol(ctx context.Context, e Enrolment) (household.Certificate, error) {
+func Enrol(ctx context.Context, e Enrolment) (out Enrolled, err error) {
 	c, err := client.New(client.Options{URL: e.URL, Roots: e.Roots})
 	if err != nil {
-		return household.Certificate{}, err
+		return out, err
 	}
 	defer c.Close()
 	if err := os.MkdirAll(e.Dir, 0o700); err != nil {
-		return household.Certificate{}, fmt.Errorf("enrol: %w", err)
+		return out, fmt.Errorf("enrol: %w", err)
 	}
 	path := filepath.Join(e.Dir, enrolFile)
 	key, err := os.ReadFile(path)
@@ -54,26 +60,26 @@ func Enrol(ctx context.Context, e Enrolment) (household.Certificate, error) {
 		}
 	}
 	if err != nil {
-		return household.Certificate{}, fmt.Errorf("enrol: %w", err)
+		return out, fmt.Errorf("enrol: %w", err)
 	}
-	cert, err := c.Enrol(ctx, e.Token, key)
-	if err != nil {
-		return cert, err
+	if out.Certificate, err = c.Enrol(ctx, e.Token, key); err != nil {
+		return out, err
 	}
 	// What was before ends here: another household may have the device now.
 	for _, f := range []string{stateFile, receiptsFile, meterFile} {
 		if err := remove(filepath.Join(e.Dir, f)); err != nil {
-			return cert, fmt.Errorf("enrol: %w", err)
+			return out, fmt.Errorf("enrol: %w", err)
 		}
 	}
 	i := &identity{path: filepath.Join(e.Dir, identityFile)}
-	if err := i.keep(cert, key); err != nil {
-		return cert, fmt.Errorf("enrol: %w", err)
+	if err := i.keep(out.Certificate, key); err != nil {
+		return out, fmt.Errorf("enrol: %w", err)
 	}
 	if err := remove(path); err != nil {
-		return cert, fmt.Errorf("enrol: %w", err)
+		return out, fmt.Errorf("enrol: %w", err)
 	}
-	return cert, nil
+	out.Meters, err = c.Meters(ctx)
+	return out, err
 }
 
 // identity is the certificate of a device and its key, in one file so that both always

@@ -1,0 +1,156 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wattwerk/wattwerk/edge"
+	"github.com/wattwerk/wattwerk/edge/buffer"
+	"github.com/wattwerk/wattwerk/edge/page"
+	"github.com/wattwerk/wattwerk/internal/datadir"
+	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/meter"
+	"github.com/wattwerk/wattwerk/meter/kind"
+)
+
+// device is a measurement device with its page.
+type device struct {
+	*edge.Service
+
+	page *page.Server // nil: there is none
+}
+
+// openDevice opens the device of the settings.
+func (c *Config) openDevice(log *slog.Logger) (*device, error) {
+	e := &c.Edge
+	roots, err := e.roots()
+	if err != nil {
+		return nil, err
+	}
+	password, err := e.password()
+	if err != nil {
+		return nil, err
+	}
+	slots, err := e.slots()
+	if err != nil {
+		return nil, err
+	}
+	o := edge.Options{
+		Dir: c.deviceDir(), URL: e.URL, Roots: roots, Slots: slots, Every: e.Send.Std(), Version: Version(), Log: log,
+		Buffer: buffer.Options{MaxBytes: int64(e.BufferSize), MaxAge: e.BufferAge.Std()},
+	}
+	for _, text := range e.Meters {
+		m, err := parseMeter(text)
+		if err != nil {
+			return nil, err
+		}
+		o.Meters = append(o.Meters, edge.Meter{
+			ID: m.id, Name: m.name, Asked: kind.Asked(m.Kind),
+			Open: func() (meter.Reader, error) { return kind.NewReader(m.Settings) },
+		})
+	}
+	d := new(device)
+	if d.Service, err = edge.New(o); err != nil {
+		return nil, err
+	}
+	if e.Page != "" {
+		hosts := e.PageHosts
+		if name, err := os.Hostname(); err == nil {
+			hosts = append(slices.Clone(hosts), name, name+".local")
+		}
+		if d.page, err = page.New(page.Options{Device: d.Service, Addr: e.Page, Hosts: hosts, Password: password, Log: log}); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// run works until ctx ends.
+func (d *device) run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.Run(ctx) })
+	if d.page != nil {
+		g.Go(func() error { return d.page.Run(ctx) })
+	}
+	return g.Wait()
+}
+
+func startEdge(_ context.Context, p *process) (running, error) {
+	d, err := p.config.openDevice(p.logger(edgeModule))
+	if err != nil {
+		return running{}, err
+	}
+	if d.page != nil {
+		p.logger(edgeModule).Info("the page of the measurement device listens", "addr", d.page.Addr())
+	}
+	return running{run: d.run}, nil
+}
+
+// isDevice tells whether the process is a measurement device and nothing else. It then has no
+// bus, no books and no gateway.
+func (c *Config) isDevice() bool {
+	return len(c.Modules) == 1 && c.Modules[0] == edgeModule && !c.Demo
+}
+
+// deviceMemory is what Go may have before it collects more often, in bytes. It is not a bound.
+const deviceMemory = 20 << 20
+
+// giveBackEvery is how often memory that was used in passing is given back.
+const giveBackEvery = time.Minute
+
+// runDevice runs a measurement device and nothing else.
+func runDevice(ctx context.Context, c Config, log *slog.Logger, out io.Writer) error {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(50)
+		debug.SetMemoryLimit(deviceMemory)
+	}
+	dir, err := datadir.Open(c.Data)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	d, err := c.openDevice(log.With("component", edgeModule))
+	if err != nil {
+		return err
+	}
+	in := datadir.Instance{PID: os.Getpid(), Version: Version(), Started: time.Now()}
+	fmt.Fprintf(out, "Wattwerk %s, a measurement device, data in %s\n", Version(), dir.Path()) //nolint:errcheck // nobody listens, then
+	if d.page != nil {
+		in.URL = "http://" + d.page.Addr()
+		fmt.Fprintf(out, "  page  %s\n", in.URL) //nolint:errcheck // nobody listens, then
+	}
+	if err := dir.Announce(in); err != nil {
+		return errors.Join(err, d.closePage())
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.run(ctx) })
+	g.Go(func() error {
+		for {
+			debug.FreeOSMemory() // of what the program was started with, or was asked since
+			if err := giveBackCode(); err != nil {
+				log.Warn("more memory is used than needs be", "component", edgeModule, "error", err)
+				return nil
+			}
+			if !run.Pause(ctx, giveBackEvery) {
+				return nil
+			}
+		}
+	})
+	return g.Wait()
+}
+
+func (d *device) closePage() error {
+	if d.page == nil {
+		return nil
+	}
+	return d.page.Close()
+}
