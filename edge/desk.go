@@ -26,6 +26,7 @@ type Status struct {
 	Now      time.Time     `json:"now"`
 	Sender   sender.Status `json:"sender"`
 	Buffer   buffer.Stats  `json:"buffer"`
+	Pending  int           `json:"pending"` // slots that were measured and are not on the disk yet
 	Meters   []MeterStatus `json:"meters"`
 }
 
@@ -46,7 +47,7 @@ func (s *Service) Status() Status {
 	out := Status{Version: s.o.Version, Service: s.o.URL, Device: n.Device, Ends: n.Ends, Now: now.Round(0), Sender: s.sender.Status(), Buffer: s.buffer.Stats(), Meters: []MeterStatus{}}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out.Enrolled = s.enrolled
+	out.Enrolled, out.Pending = s.enrolled, len(s.pending)
 	for _, m := range s.meters {
 		x := MeterStatus{ID: m.ID, Name: m.Name, Last: m.last.UTC().Round(0), Problem: m.why, Gaps: []slot.Span{}}
 		if m.slots != nil {

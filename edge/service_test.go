@@ -232,7 +232,7 @@ func (w *world) measure(s *edge.Service) {
 			w.ahead.Add(int64(time.Minute))
 			s.Flush()
 		}
-		return st.Sender.Measuring && st.Buffer.Measurements > 0 && !slices.ContainsFunc(st.Meters, func(m edge.MeterStatus) bool { return !m.Slot.After(at) })
+		return st.Sender.Measuring && st.Pending == 0 && !slices.ContainsFunc(st.Meters, func(m edge.MeterStatus) bool { return !m.Slot.After(at) })
 	})
 }
 
