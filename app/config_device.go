@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/edge/slot"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/meter/kind"
+	"github.com/wattwerk/wattwerk/meter/light"
 	"github.com/wattwerk/wattwerk/meter/obis"
 	"github.com/wattwerk/wattwerk/survey/household"
 )
@@ -26,7 +27,7 @@ const edgeModule = "edge"
 type EdgeConfig struct {
 	URL          string          `koanf:"url" doc:"Where the data service of the survey is, as https://survey.example.org:8443; empty: this is no measurement device."`
 	RootFile     string          `koanf:"root_file" doc:"Certificate of the survey (PEM), root.crt, by which the data service is trusted."`
-	Meters       []string        `koanf:"meters" doc:"The meters it reads, each 'KIND ADDRESS', as 'sml /dev/ttyUSB0', and what else is needed: id=UUID, by which the survey knows the meter and which may be left out where a household has one; name=TEXT for the page; unit=N of Modbus."`
+	Meters       []string        `koanf:"meters" doc:"The meters it reads, each 'KIND ADDRESS', as 'sml /dev/ttyUSB0', and what else is needed: id=UUID, by which the survey knows the meter and which may be left out where a household has one; name=TEXT for the page; unit=N of Modbus; model=NAME, pin=FILE as 'wattwerk meter pin' makes it, and lamp=LAMP as 'wattwerk meter unlock' takes it, to enter its PIN."`
 	Codes        []string        `koanf:"codes" doc:"The OBIS codes that are measured, of those that a meter tells."`
 	Interval     config.Duration `koanf:"interval" doc:"Between two measurements, on the clock: 15m, or a multiple that divides a day."`
 	Within       config.Duration `koanf:"within" doc:"How long after the beginning of its slot a measurement may be taken, as when the device was started in it; 0: until its end."`
@@ -54,7 +55,8 @@ func DefaultEdgeConfig() EdgeConfig {
 type deviceMeter struct {
 	kind.Settings
 
-	id, name string
+	id, name         string
+	model, pin, lamp string // of what enters its PIN; model is empty: nothing does
 }
 
 // parseMeter reads one.
@@ -73,6 +75,12 @@ func parseMeter(text string) (m deviceMeter, err error) {
 			}
 		case "name":
 			m.name = value
+		case "model":
+			m.model = value
+		case "pin":
+			m.pin = value
+		case "lamp":
+			m.lamp = value
 		case "unit":
 			n, err := strconv.ParseUint(value, 10, 8)
 			if err != nil {
@@ -80,7 +88,15 @@ func parseMeter(text string) (m deviceMeter, err error) {
 			}
 			m.Unit = uint8(n)
 		default:
-			return m, fmt.Errorf("edge.meters: in %q %q is unknown; id=, name= and unit= are not", text, w)
+			return m, fmt.Errorf("edge.meters: in %q %q is unknown; id=, name=, unit=, model=, pin= and lamp= are not", text, w)
+		}
+	}
+	if (m.model == "") != (m.pin == "") || m.lamp != "" && m.model == "" {
+		return m, fmt.Errorf("edge.meters: in %q model= and pin= belong together", text)
+	}
+	if m.model != "" {
+		if _, err := light.Find(m.model); err != nil {
+			return m, fmt.Errorf("edge.meters: %w", err)
 		}
 	}
 	r, err := kind.NewReader(m.Settings)

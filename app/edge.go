@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/meter"
 	"github.com/wattwerk/wattwerk/meter/kind"
+	"github.com/wattwerk/wattwerk/meter/light"
 )
 
 // device is a measurement device with its page.
@@ -53,10 +55,20 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Meters = append(o.Meters, edge.Meter{
+		x := edge.Meter{
 			ID: m.id, Name: m.name, Asked: kind.Asked(m.Kind),
 			Open: func() (meter.Reader, error) { return kind.NewReader(m.Settings) },
-		})
+		}
+		if m.model != "" {
+			x.Unlocker = func(r meter.Reader) (meter.Unlocker, func() error, error) {
+				pin, err := light.OpenPIN(keyBeside("", m.pin), m.pin)
+				if err != nil {
+					return nil, nil, err
+				}
+				return kind.NewUnlocker(kind.UnlockSettings{Model: m.model, PIN: pin, Lamp: m.lamp, Journal: filepath.Join(c.Data, triesFile)}, r)
+			}
+		}
+		o.Meters = append(o.Meters, x)
 	}
 	d := new(device)
 	if d.Service, err = edge.New(o); err != nil {

@@ -100,7 +100,7 @@ func TestDeviceSettings(t *testing.T) {
 		t.Error(err, c.Warnings())
 	}
 	const one, two = "6f1d2c9a-0b6e-4c53-9f57-2f4f0c3e8a11", "6f1d2c9a-0b6e-4c53-9f57-2f4f0c3e8a12"
-	c.Edge.Meters = []string{"sml /dev/ttyUSB0 id=" + one, "sunspec tcp://inverter:502 unit=3 name=roof id=" + two}
+	c.Edge.Meters = []string{"sml /dev/ttyUSB0 model=EASY pin=pin.sealed id=" + one, "sunspec tcp://inverter:502 unit=3 name=roof id=" + two}
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -113,6 +113,9 @@ func TestDeviceSettings(t *testing.T) {
 		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 id=x"} },
 		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 unit=300"} },
 		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 colour=red"} },
+		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 model=EASY"} },
+		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 model=NONE pin=pin.sealed"} },
+		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 lamp=tcp://x:1"} },
 		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0", "sml /dev/ttyUSB1"} },
 		func(e *EdgeConfig) { e.Meters = []string{"sml /dev/ttyUSB0 id=" + one, "sml /dev/ttyUSB1 id=" + one} },
 		func(e *EdgeConfig) { e.Codes = []string{"x"} },

@@ -23,6 +23,7 @@ const (
 	stateFile    = "state.json"    // consent and lease
 	receiptsFile = "receipts.json" // what was granted and revoked here
 	meterFile    = "meter.json"    // the one meter of a household that has one
+	ownerFile    = "owner.json"    // the device by whose identifier all of it is
 	bufferDir    = "buffer"
 )
 
@@ -65,11 +66,9 @@ func Enrol(ctx context.Context, e Enrolment) (out Enrolled, err error) {
 	if out.Certificate, err = c.Enrol(ctx, e.Token, key); err != nil {
 		return out, err
 	}
-	// What was before ends here: another household may have the device now.
-	for _, f := range []string{stateFile, receiptsFile, meterFile} {
-		if err := remove(filepath.Join(e.Dir, f)); err != nil {
-			return out, fmt.Errorf("enrol: %w", err)
-		}
+	// How the consent stands is asked anew. Whose all the rest is, is seen by its owner.
+	if err := remove(filepath.Join(e.Dir, stateFile)); err != nil {
+		return out, fmt.Errorf("enrol: %w", err)
 	}
 	i := &identity{path: filepath.Join(e.Dir, identityFile)}
 	if err := i.keep(out.Certificate, key); err != nil {
@@ -103,11 +102,11 @@ type identityNow struct {
 
 func (i *identity) keep(c household.Certificate, key []byte) error {
 	n := identityNow{c.Device, c.Chain, string(key), c.Ends, c.Renew}
+	i.mu.Lock() // or what is written here would be taken for somebody else's
+	defer i.mu.Unlock()
 	if err := replaceJSON(i.path, n); err != nil {
 		return err
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
 	i.now = n
 	return i.look()
 }
@@ -164,6 +163,26 @@ func (i *identity) Renew(ctx context.Context) error {
 		return err
 	}
 	return i.keep(c, key)
+}
+
+// own makes sure that what is kept is of this device: another household may have it
+// now. It tells whether it was of another.
+func (s *Service) own(device string) (bool, error) {
+	path := filepath.Join(s.o.Dir, ownerFile)
+	var owner string
+	if err := readJSON(path, &owner); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if owner == device {
+		return false, nil
+	}
+	if owner != "" {
+		s.log.Info("the device is another one of the survey now, and what it kept is deleted")
+		if err := errors.Join(s.buffer.Wipe(), remove(filepath.Join(s.o.Dir, receiptsFile)), remove(filepath.Join(s.o.Dir, meterFile))); err != nil {
+			return false, err
+		}
+	}
+	return owner != "", replaceJSON(path, device)
 }
 
 // receipts are those of what was granted and revoked at the device.

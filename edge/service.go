@@ -29,8 +29,8 @@ type Meter struct {
 	Name  string // for people
 	Asked bool   // it is asked; others send at their own pace
 	Open  func() (meter.Reader, error)
-	// Unlock enters its PIN; nil: there is none. It is called between two readings.
-	Unlock func(ctx context.Context, r meter.Reader) error
+	// Unlocker makes what enters its PIN, with a function that ends it; nil: there is no PIN.
+	Unlocker func(r meter.Reader) (meter.Unlocker, func() error, error)
 }
 
 // Options of a device. Dir, URL, Roots and Meters are needed.
@@ -147,6 +147,11 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		if err := s.work(ctx); err != nil && !errors.Is(err, errAgain) {
 			return err
 		}
+		s.mu.Lock()
+		for _, m := range s.meters {
+			m.slots = nil
+		}
+		s.mu.Unlock()
 	}
 	return nil
 }
@@ -199,20 +204,24 @@ func (s *Service) admit(ctx context.Context) (again bool, err error) {
 		if err := s.client.Use([]byte(n.Chain), []byte(n.Key)); err != nil {
 			return false, err
 		}
-		if enrolled {
+		other, err := s.own(n.Device)
+		if err != nil {
+			return false, err
+		}
+		if enrolled || other {
 			s.log.Info("the device was enrolled anew")
 			s.sender.Begin()
 		}
 		s.mu.Lock()
-		s.enrolled, s.pending, s.receipts = true, nil, nil
-		if !enrolled {
-			s.receipts, err = readReceipts(s.o.Dir)
-		} else {
-			for i, m := range s.meters {
-				m.slots, m.ID = nil, s.o.Meters[i].ID
+		defer s.mu.Unlock()
+		s.enrolled = true
+		if other {
+			s.pending = nil
+			if s.o.Meters[0].ID == "" {
+				s.meters[0].ID = ""
 			}
 		}
-		s.mu.Unlock()
+		s.receipts, err = readReceipts(s.o.Dir)
 		return enrolled, err
 	}
 	if !enrolled || s.ready() {

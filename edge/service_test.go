@@ -374,25 +374,66 @@ func TestRestarts(t *testing.T) {
 	w.once()
 }
 
-// TestLocked: the PIN is tried once a slot tells that the meter is locked.
+// TestAnotherHousehold: a device that is enrolled for another household has nothing of the
+// first.
+func TestAnotherHousehold(t *testing.T) {
+	w, dir := start(t, "MT175"), t.TempDir()
+	w.enrol(dir)
+	s := w.device(dir)
+	w.background(s.Run)
+	w.until("the consent", func() bool { _, err := s.Grant(t.Context(), "2026-1"); return err == nil })
+	w.link.Cut()
+	w.measure(s)
+	w.link.Heal()
+	first := w.home
+	var err error
+	if w.home, err = w.store.Register(t.Context(), household.Registration{Meters: []household.Meter{{Model: "MT175"}}}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if w.token, _, err = w.store.Token(t.Context(), w.home.Devices[0].ID, "test"); err != nil {
+		t.Fatal(err)
+	}
+	w.enrol(dir)
+	w.until("the other household", func() bool {
+		s.Flush()
+		st := s.Status()
+		return st.Device == w.home.Devices[0].ID && st.Meters[0].ID == w.home.Meters[0].ID && st.Sender.Consent == consent.NotGranted
+	})
+	if st := s.Status(); st.Buffer.Measurements != 0 || st.Sender.Measuring || len(s.Receipts()) != 0 {
+		t.Errorf("%+v", st)
+	}
+	w.until("the other consent", func() bool { _, err := s.Grant(t.Context(), "2026-1"); return err == nil })
+	w.measure(s)
+	w.sent(s)
+	if n := len(w.stored(0)); n == 0 {
+		t.Error("nothing was measured")
+	}
+	w.home = first
+	if n := len(w.stored(0)); n > 1 {
+		t.Errorf("%d slots of the first household", n)
+	}
+}
+
+// TestUnlock: the PIN is tried once a slot tells that the meter is locked.
 func TestUnlock(t *testing.T) {
 	w, dir := start(t, "MT175"), t.TempDir()
 	w.enrol(dir)
 	locked, _ := smltest.Find("MT681")
-	tried := make(chan struct{}, 100)
 	var open atomic.Bool
+	var tries, kept atomic.Int64
 	o := edge.Options{Dir: dir, URL: "https://" + w.link.Addr(), Roots: w.roots, Slots: slot.Settings{Collect: time.Millisecond}, Now: w.now, Log: w.log, Tick: tick, Meters: []edge.Meter{{
 		Open: func() (meter.Reader, error) {
 			d, err := kind.NewDecoder("sml")
 			return &fed{d: d, next: func() []byte { return locked.Telegram(smltest.State{Import: 5000}, !open.Load()) }}, err
 		},
-		Unlock: func(context.Context, meter.Reader) error {
-			tried <- struct{}{}
-			if len(tried) == 1 {
-				return errors.New("the meter is still locked")
-			}
-			open.Store(true)
-			return nil
+		Unlocker: func(meter.Reader) (meter.Unlocker, func() error, error) {
+			return lamp{func() error {
+				if tries.Add(1) == 1 {
+					return errors.New("the meter is still locked")
+				}
+				open.Store(true)
+				return nil
+			}, &kept}, func() error { return nil }, nil
 		},
 	}}}
 	s, err := edge.New(o)
@@ -412,7 +453,27 @@ func TestUnlock(t *testing.T) {
 	w.until("the second try", func() bool { return open.Load() })
 	w.measure(s)
 	w.until("an open meter", func() bool { return len(incidents()) == 0 })
+	// Its session is kept open.
+	n := kept.Load()
+	w.ahead.Add(int64(2 * time.Minute))
+	w.until("a flash", func() bool { return kept.Load() > n })
+	if tries.Load() != 2 {
+		t.Errorf("%d tries", tries.Load())
+	}
 }
+
+// lamp unlocks.
+type lamp struct {
+	unlock func() error
+	kept   *atomic.Int64
+}
+
+func (l lamp) Unlock(context.Context) error { return l.unlock() }
+func (l lamp) KeepOpen(context.Context) error {
+	l.kept.Add(1)
+	return nil
+}
+func (lamp) Every() time.Duration { return 90 * time.Second }
 
 // fed is a reader that is fed.
 type fed struct {

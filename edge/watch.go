@@ -36,7 +36,9 @@ func (s *Service) watch(ctx context.Context, m *reading) {
 	var r meter.Reader
 	pause := firstPause
 	quality := newQuality(s.o.Now())
+	var lock opener
 	done := func() {
+		lock.end(s, m)
 		if r == nil {
 			return
 		}
@@ -68,7 +70,7 @@ func (s *Service) watch(ctx context.Context, m *reading) {
 		}
 		pause = firstPause
 		s.quality(m, r, quality)
-		s.open(ctx, m, r)
+		lock.work(ctx, s, m, r)
 		if m.Asked {
 			run.Pause(ctx, askPause)
 		}
@@ -128,7 +130,7 @@ func (m *reading) measured(s *Service, x slot.Slot) {
 		return
 	}
 	m.lock = x.Lock
-	m.unlock = x.Lock == meter.LockShut && m.Unlock != nil
+	m.unlock = x.Lock == meter.LockShut && m.Unlocker != nil
 	s.sender.Incident(m.ID, household.MeterLocked, x.Lock == meter.LockShut, "the meter tells whole kilowatt hours and no power until its PIN is entered")
 }
 
@@ -146,16 +148,39 @@ func (m *reading) missing(s *Service, now time.Time) {
 	s.sender.Incident(m.ID, household.MeasurementsMissing, missed, detail)
 }
 
-// open enters the PIN of a meter that needs it.
-func (s *Service) open(ctx context.Context, m *reading, r meter.Reader) {
+// opener enters the PIN of a meter, and keeps it open. It is used between two readings.
+type opener struct {
+	u     meter.Unlocker
+	close func() error
+	keep  time.Time // when it needs light again; zero: it was not opened
+}
+
+// work does what is due.
+func (o *opener) work(ctx context.Context, s *Service, m *reading, r meter.Reader) {
+	now := s.o.Now()
 	s.mu.Lock()
 	wanted := m.unlock
 	m.unlock = false
 	s.mu.Unlock()
-	if !wanted {
+	var err error
+	switch {
+	case wanted:
+		if o.u == nil {
+			o.u, o.close, err = m.Unlocker(r)
+		}
+		if err == nil {
+			s.log.Info("the PIN of a meter is entered", "meter", m.ID)
+			err = o.u.Unlock(ctx)
+		}
+		if o.keep = now; err != nil {
+			o.keep = time.Time{}
+		}
+	case !o.keep.IsZero() && now.Sub(o.keep).Abs() >= o.u.Every():
+		o.keep = now
+		err = o.u.KeepOpen(ctx)
+	default:
 		return
 	}
-	err := m.Unlock(ctx, r)
 	if ctx.Err() != nil {
 		return
 	}
@@ -165,6 +190,16 @@ func (s *Service) open(ctx context.Context, m *reading, r meter.Reader) {
 		s.log.Warn("the PIN of a meter was not entered, or did not help", "meter", m.ID, "error", err)
 	}
 	s.sender.Incident(m.ID, household.PINFailed, err != nil, detail)
+}
+
+// end ends it, before its reader is.
+func (o *opener) end(s *Service, m *reading) {
+	if o.close != nil {
+		if err := o.close(); err != nil {
+			s.log.Warn("the lamp of a meter was not closed", "meter", m.ID, "error", err)
+		}
+	}
+	*o = opener{}
 }
 
 // quality is how many frames of a meter are broken.

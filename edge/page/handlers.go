@@ -71,7 +71,7 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, statusOf(err), "not_granted_error", err)
 		return
 	}
-	http.Redirect(w, r, "/consent", http.StatusSeeOther)
+	http.Redirect(w, r, "/consent?lang="+language(r), http.StatusSeeOther)
 }
 
 // revoke shows the second form.
@@ -128,7 +128,7 @@ func (s *Server) confirm(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, statusOf(err), "not_revoked_error", err)
 		return
 	}
-	http.Redirect(w, r, "/consent", http.StatusSeeOther)
+	http.Redirect(w, r, "/consent?lang="+language(r), http.StatusSeeOther)
 }
 
 // statusOf is that of a page which says that the service refused, or was not reached.
