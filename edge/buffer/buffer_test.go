@@ -36,7 +36,7 @@ func open(t testing.TB, o Options) *Buffer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.Close() }) //nolint:errcheck // it cannot fail
+	t.Cleanup(func() { b.Close() })
 	return b
 }
 
@@ -162,7 +162,7 @@ func check(t *testing.T, dir, name string, data []byte, what string, want []slot
 	}
 	b := open(t, Options{Dir: dir})
 	keep(t, b, measured(0, 50))
-	b.Close() //nolint:errcheck // it cannot fail
+	b.Close()
 	b = open(t, Options{Dir: dir})
 	for _, s := range append(want, measured(0, 50)) {
 		if !b.Covered(s.Meter).Overlaps(slot.SpanOf(s.At, household.Quarter)) {
@@ -176,7 +176,7 @@ func check(t *testing.T, dir, name string, data []byte, what string, want []slot
 	if !slices.IsSorted(numbers) {
 		t.Errorf("%s: %v", what, numbers)
 	}
-	b.Close() //nolint:errcheck // it cannot fail
+	b.Close()
 	files, err := os.ReadDir(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -319,7 +319,7 @@ func TestDisk(t *testing.T) {
 				want = want[len(x.Measurements):]
 			}
 		}
-		b.Close() //nolint:errcheck // it cannot fail
+		b.Close()
 		b = open(t, Options{Dir: dir})
 		got, _ := everything(t, b)
 		if d := cmp.Diff(want, got); d != "" {
@@ -336,7 +336,7 @@ func TestWrittenTwice(t *testing.T) {
 		b := open(t, Options{Dir: dir})
 		b.state.covered = make(map[string]slot.Coverage)
 		keep(t, b, measured(0, 1))
-		b.Close() //nolint:errcheck // it cannot fail
+		b.Close()
 	}
 	b := open(t, Options{Dir: dir})
 	if got, _ := everything(t, b); len(got) != 2 {
@@ -351,7 +351,7 @@ func TestLimits(t *testing.T) {
 	for i := range 40 {
 		keep(t, b, measured(0, i))
 		if i%5 == 4 {
-			b.Close() //nolint:errcheck // it cannot fail
+			b.Close()
 		}
 	}
 	n, err := b.Limit()
@@ -366,7 +366,7 @@ func TestLimits(t *testing.T) {
 	if n, err = b.Limit(); err != nil || n != s.Measurements || b.Stats().Measurements != 0 {
 		t.Error(n, err)
 	}
-	b.Close() //nolint:errcheck // it cannot fail
+	b.Close()
 	b = open(t, o)
 	if b.Stats().Dropped != 80 || len(b.Covered(meters[0])) != 1 {
 		t.Errorf("%+v", b.Stats())
@@ -384,7 +384,7 @@ func TestRenumberAndDrop(t *testing.T) {
 	if err := b.Renumber(x.Sequence); err != nil {
 		t.Fatal(err)
 	}
-	b.Close() //nolint:errcheck // it cannot fail
+	b.Close()
 	b = open(t, Options{Dir: dir})
 	y, _, err := b.Next()
 	if err != nil || y.Sequence <= x.Sequence || cmp.Diff(x.Measurements, y.Measurements) != "" {
@@ -402,7 +402,7 @@ func TestWipe(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, Options{Dir: dir})
 	keep(t, b, measured(0, 0))
-	b.Close() //nolint:errcheck // it cannot fail
+	b.Close()
 	keep(t, b, measured(0, 1))
 	if err := b.Wipe(); err != nil {
 		t.Fatal(err)

@@ -33,10 +33,10 @@ type world struct {
 	saved   State
 }
 
-func start(t *testing.T, state State) (*world, *Sender) {
+func start(t *testing.T) (*world, *Sender) {
 	w := &world{t: t, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), consen: consent.Granted, fail: make(map[string]error), stored: make(map[int64]bool), next: 10}
 	w.due = w.now.Add(20 * 24 * time.Hour)
-	return w, w.sender(state)
+	return w, w.sender(State{})
 }
 
 func (w *world) sender(state State) *Sender {
@@ -158,7 +158,7 @@ func refusal(code string, status int, action household.Action) error {
 }
 
 func TestHourly(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	if s.May() {
 		t.Error("it measures before it has asked")
 	}
@@ -180,7 +180,7 @@ func TestHourly(t *testing.T) {
 
 // TestLostAnswers: the same batch is sent again under its number.
 func TestLostAnswers(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.measure(4)
 	w.lost = true
 	w.want(w.steps(s, 3*time.Minute), "ask", "send 11", "send 11", "done 11")
@@ -191,7 +191,7 @@ func TestLostAnswers(t *testing.T) {
 
 // TestBackoff: the times between tries grow, to an hour.
 func TestBackoff(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.steps(s, time.Minute)
 	w.measure(1)
 	w.fail["send"] = errors.New("no route to host")
@@ -221,7 +221,7 @@ func TestBackoff(t *testing.T) {
 // TestLease: a device that cannot ask stops when its lease ends, also after a restart and
 // whatever its clock is set to.
 func TestLease(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.steps(s, time.Minute)
 	w.fail["ask"] = errors.New("no route to host")
 	w.steps(s, 23*time.Hour)
@@ -252,7 +252,7 @@ func TestLease(t *testing.T) {
 
 func TestStop(t *testing.T) {
 	for _, what := range []string{"send", "ask", "renew", "report"} {
-		w, s := start(t, State{})
+		w, s := start(t)
 		w.steps(s, time.Minute)
 		w.measure(4)
 		w.fail[what] = refusal("consent_revoked", 410, household.Stop)
@@ -283,7 +283,7 @@ func TestStop(t *testing.T) {
 
 // TestRevokedElsewhere: the lease says so.
 func TestRevokedElsewhere(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.steps(s, time.Minute)
 	w.consen = consent.Revoked
 	w.steps(s, 7*time.Hour)
@@ -293,7 +293,7 @@ func TestRevokedElsewhere(t *testing.T) {
 }
 
 func TestWait(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.consen = consent.NotGranted
 	w.want(w.steps(s, 31*time.Minute), "ask", "ask", "ask")
 	if s.May() {
@@ -313,7 +313,7 @@ func TestWait(t *testing.T) {
 }
 
 func TestClock(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.ahead = -26 * time.Hour
 	w.measure(1)
 	w.steps(s, 10*time.Minute)
@@ -338,7 +338,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestDropAndNone(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.measure(1)
 	w.measure(2)
 	w.fail["send 11"] = refusal("nothing_taken", 422, household.Drop)
@@ -360,7 +360,7 @@ func TestDropAndNone(t *testing.T) {
 }
 
 func TestRenew(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	w.steps(s, time.Minute)
 	w.due = w.now
 	w.fail["renew"] = errors.New("no route to host")
@@ -382,7 +382,7 @@ func TestRenew(t *testing.T) {
 
 // TestIncidents: what changes is told once; what is not so is told once after a start.
 func TestIncidents(t *testing.T) {
-	w, s := start(t, State{})
+	w, s := start(t)
 	s.Incident("a", household.SerialPortUnavailable, false, "")
 	w.want(w.steps(s, time.Minute), "ask", "resolve a serial_port_unavailable")
 	for range 3 {
