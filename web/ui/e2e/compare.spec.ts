@@ -104,7 +104,10 @@ test('comparisons look right in light, dark and on a phone', async ({ page, work
   test.slow()
   const complaints = quiet(page)
   await signIn(page, works)
-  await page.goto(`${works.url}/#/compare?c=cwd.soven.spress*c.spanel.smain&${days}`)
+  // The works are drawn as their meter says, and so they are correlated.
+  const asked = page.waitForRequest((r) => /settled\/correlation\?.*sensor=main/.test(r.url()) && !r.url().includes('group='))
+  await page.goto(`${works.url}/#/compare?c=cwd.soven.spress*c.spanel.gplant&${days}`)
+  await asked
   await expect.poll(points(page, 1)).toBeGreaterThan(100)
   await expect(page.locator('[data-testid=figure][data-ready=true]')).toHaveCount(1)
   await looks(page, 'compare', { whole: true })

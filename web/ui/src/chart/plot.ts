@@ -36,7 +36,8 @@ const scaleOf = (unit: string) => `y ${unit}`
 
 /** Power is read from zero, unless it hardly moves far above it. */
 function reach(kind: Kind, limits: readonly Limit[], lo: number, hi: number): [number, number] {
-  if (!Number.isFinite(lo) || !Number.isFinite(hi)) return [0, 1]
+  // Of nothing but zeros the axis would say zero at every line.
+  if (!Number.isFinite(lo) || !Number.isFinite(hi) || (lo === 0 && hi === 0)) return [0, 1]
   for (const l of limits) {
     // A limit far away would press the line flat: it shows when it is near.
     if (l.value <= hi * 1.6) hi = Math.max(hi, l.value)

@@ -9,6 +9,7 @@ import type { Tokens } from '../chart/colour'
 import { Figure } from '../chart/Figure'
 import type { Correlation } from '../lib/compare'
 import { locale } from '../lib/locale'
+import type { Index } from '../lib/tree'
 import { coarse } from '../lib/steps'
 import { timeRange } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
@@ -24,12 +25,22 @@ const shortest = 24 * 3_600_000
 const figure = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const written = (r: number | null) => (r === null ? '–' : figure.format(r))
 
-export function Correlations({ chosen, view, zone }: { chosen: readonly Chosen[]; view: View; zone: string }) {
+/** What is correlated: of a group that is drawn as its meter says the meter, and not the sum of its members. */
+function targetOf({ pick, source }: Chosen, index: Index): { kind: 'sensor' | 'group'; id: string; summed: boolean } {
+  if (source.kind !== 'group' || source.column !== 'meter') return { kind: pick.kind, id: pick.id, summed: false }
+  const meters = (index.groups.get(pick.id)?.members ?? []).filter((m) => m.meter === true)
+  const only = meters.length === 1 ? meters[0] : undefined
+  return only?.sensor !== undefined && only.sign !== -1 ? { kind: 'sensor', id: only.sensor, summed: false } : { kind: 'group', id: pick.id, summed: true }
+}
+
+export function Correlations({ index, chosen, view, zone }: { index: Index; chosen: readonly Chosen[]; view: View; zone: string }) {
   const { t } = useLingui()
   const host = useRef<HTMLDivElement>(null)
-  const few = chosen.length < 2
   const { from, to } = coarse({ from: Math.min(view.from, view.to - shortest), to: view.to }, view.live, 900_000)
-  const ids = (kind: 'sensor' | 'group') => chosen.filter((c) => c.pick.kind === kind).map((c) => c.pick.id)
+  const targets = useMemo(() => chosen.map((c) => targetOf(c, index)), [chosen, index])
+  const ids = (kind: 'sensor' | 'group') => [...new Set(targets.filter((x) => x.kind === kind).map((x) => x.id))]
+  const few = ids('sensor').length + ids('group').length < 2
+  const summed = chosen.filter((_, i) => targets[i]?.summed === true).map((c) => c.source.label)
   const asked = useQuery({
     queryKey: ['correlation', ids('sensor'), ids('group'), from, to],
     queryFn: ({ signal }) => correlation(ids('sensor'), ids('group'), { from, to }, signal),
@@ -43,18 +54,19 @@ export function Correlations({ chosen, view, zone }: { chosen: readonly Chosen[]
   const { names, cells } = useMemo(() => {
     const series = c?.series ?? []
     return {
-      names: series.map((s) => chosen.find((x) => x.pick.kind === s.kind && x.pick.id === s.id)?.source.label ?? s.id),
+      names: series.map((s) => chosen[targets.findIndex((x) => x.kind === s.kind && x.id === s.id)]?.source.label ?? s.name),
       cells: series.map((_, y) => series.map((_, x): Correlation => ({ r: c?.pearson?.[y]?.[x] ?? null, n: c?.count?.[y]?.[x] ?? 0 }))),
     }
-  }, [c, chosen])
+  }, [c, chosen, targets])
 
   const option = useCallback(
     (k: Tokens) => ({
       grid: { left: 8, right: 70, top: 8, bottom: 8, containLabel: true },
       tooltip: {
         backgroundColor: k.card, borderColor: k.line, textStyle: { color: k.ink },
-        formatter: (p: { data: { value: [number, number, number | null]; n: number } }) => {
-          const [x, y, r] = p.data.value
+        formatter: (p: { data: { value: [number, number, number]; r: number | null; n: number } }) => {
+          const [x, y] = p.data.value
+          const { r } = p.data
           const many = p.data.n
           return `${escaped(names[y])}<br>${escaped(names[x])}<br><b>${written(r)}</b><br>${escaped(t`${many} quarters of an hour known of both`)}`
         },
@@ -68,8 +80,12 @@ export function Correlations({ chosen, view, zone }: { chosen: readonly Chosen[]
       series: [
         {
           type: 'heatmap',
-          data: cells.flatMap((row, y) => row.map((c, x) => ({ value: [x, y, c.r ?? '-'], n: c.n, label: { color: Math.abs(c.r ?? 0) > 0.6 ? k.card : k.ink } }))),
-          label: { show: names.length <= 10, color: k.ink, formatter: (p: { data: { value: [number, number, number | '-'] } }) => (p.data.value[2] === '-' ? '–' : written(p.data.value[2])) },
+          data: cells.flatMap((row, y) => row.map((c, x) => ({
+            value: [x, y, c.r ?? 0], r: c.r, n: c.n, label: { color: Math.abs(c.r ?? 0) > 0.6 ? k.card : k.ink },
+            // What is not known is a dash without a colour.
+            ...(c.r === null ? { visualMap: false, itemStyle: { color: k.card } } : {}),
+          }))),
+          label: { show: names.length <= 10, color: k.ink, formatter: (p: { data: { r: number | null } }) => written(p.data.r) },
           itemStyle: { borderColor: k.line, borderWidth: 1 },
         },
       ],
@@ -96,6 +112,7 @@ export function Correlations({ chosen, view, zone }: { chosen: readonly Chosen[]
             ? t`Too few quarters of an hour are settled of this time yet.`
             : undefined
       }
+      {...(!few && summed.length > 0 ? { warning: t`Of ${summed.join(', ')} the sum of the members is correlated, not what the meters say.` } : {})}
       actions={few ? undefined : <ExportMenu name={t`Correlation`} table={table} picture={() => host.current} />}
     >
       <div ref={host} className={classes.heat}>

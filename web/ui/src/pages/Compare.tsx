@@ -94,7 +94,7 @@ function Charts({ index }: { index: Index }) {
           {t`Add a chart`}
         </Button>
       </div>
-      <Correlations chosen={chosen} view={view} zone={zone} />
+      <Correlations index={index} chosen={chosen} view={view} zone={zone} />
     </Page>
   )
 }
