@@ -99,7 +99,8 @@ test('light, dark and phone look right', async ({ browser, demo }) => {
       await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', colorScheme)
       // Nothing sticks out sideways.
       await fits(page)
-      await accessible(page)
+      // Some colours are taken a moment after the scheme.
+      await expect(() => accessible(page)).toPass({ timeout: 30_000 })
       const file = name === '' ? colorScheme : colorScheme === 'light' ? name : `${name}-${colorScheme}`
       await page.screenshot({ path: `${shots}/dashboard-${file}.png`, fullPage: name !== '' })
     }
