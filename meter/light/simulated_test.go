@@ -50,9 +50,9 @@ type bench struct {
 	o      light.Options
 }
 
-func prepare(t *testing.T, model string, pin light.PIN, text string) *bench {
+func prepare(t *testing.T, model string, pin light.PIN) *bench {
 	t.Helper()
-	m, err := meters.New(meters.Options{Kind: "sml", Model: model, Locked: true, PIN: text, Jitter: 30 * time.Millisecond, Seed: 1, Curve: load.Household{Seed: 1}, Begin: time.Now()})
+	m, err := meters.New(meters.Options{Kind: "sml", Model: model, Locked: true, PIN: "0091", Jitter: 30 * time.Millisecond, Seed: 1, Curve: load.Household{Seed: 1}, Begin: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ var (
 // TestSimulatedMeter: the right PIN opens each model; it is kept open by flashes, and shut without them.
 func TestSimulatedMeter(t *testing.T) {
 	each(t, func(t *testing.T, model string) {
-		b := prepare(t, model, right, "0091")
+		b := prepare(t, model, right)
 		u, err := light.NewUnlocker(b.o)
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +150,7 @@ func TestSimulatedMeter(t *testing.T) {
 // TestSimulatedWrongPIN: it is tried twice, and never the third time that would lock the entry.
 func TestSimulatedWrongPIN(t *testing.T) {
 	each(t, func(t *testing.T, model string) {
-		b := prepare(t, model, wrong, "0091")
+		b := prepare(t, model, wrong)
 		for n, want := range []error{light.ErrStillLocked, light.ErrStillLocked, light.ErrTries, light.ErrTries} {
 			if err := light.Unlock(t.Context(), b.o); !errors.Is(err, want) {
 				t.Errorf("try %d: %v, want %v", n+1, err, want)
@@ -165,7 +165,7 @@ func TestSimulatedWrongPIN(t *testing.T) {
 // TestSimulatedLockOut: an entry that somebody else has locked takes not even the right PIN.
 func TestSimulatedLockOut(t *testing.T) {
 	each(t, func(t *testing.T, model string) {
-		b := prepare(t, model, right, "0091")
+		b := prepare(t, model, right)
 		for range 3 {
 			for _, s := range b.o.Program.Steps(wrong) {
 				if err := b.torch.Light(t.Context(), s.On, s.For); err != nil {
@@ -189,7 +189,7 @@ func TestSimulatedLockOut(t *testing.T) {
 // TestSimulatedTimeout: a lamp that falls asleep in the middle enters nothing, and does no harm.
 func TestSimulatedTimeout(t *testing.T) {
 	each(t, func(t *testing.T, model string) {
-		b := prepare(t, model, right, "0091")
+		b := prepare(t, model, right)
 		b.torch.sleeps = 6
 		if err := light.Unlock(t.Context(), b.o); !errors.Is(err, light.ErrStillLocked) {
 			t.Errorf("got %v", err)

@@ -48,7 +48,7 @@ func TestReader(t *testing.T) {
 			if r.URL.RequestURI() != c.d.path {
 				t.Errorf("%s: it is asked for %s", name, r.URL.RequestURI())
 			}
-			fmt.Fprint(w, c.body) //nolint:errcheck // the other end says what came
+			fmt.Fprint(w, c.body)
 		}))
 		r, err := NewReader(c.d, s.URL)
 		if err != nil {

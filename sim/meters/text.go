@@ -18,7 +18,7 @@ const (
 // dsmr gives a telegram of version 5 of the P1 companion standard, with its CRC.
 func (m *Meter) dsmr(now time.Time, s load.State) []byte {
 	var b bytes.Buffer
-	put := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) } //nolint:errcheck // into memory
+	put := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
 	in, out := max(s.Power, 0)/1000, max(-s.Power, 0)/1000
 	put("/SIM5\\2P1-%04d\r\n", m.o.Serial%10000)
 	put("1-3:0.2.8(50)")
@@ -34,7 +34,7 @@ func (m *Meter) dsmr(now time.Time, s load.State) []byte {
 	put("0-0:96.7.21(00001)")
 	put("1-0:32.7.0(231.0*V)")
 	b.WriteByte('!')
-	fmt.Fprintf(&b, "%04X\r\n", arc(b.Bytes())) //nolint:errcheck // into memory
+	fmt.Fprintf(&b, "%04X\r\n", arc(b.Bytes()))
 	return b.Bytes()
 }
 
@@ -60,7 +60,7 @@ func arc(p []byte) uint16 {
 // sets gives the data sets of IEC 62056-21.
 func (m *Meter) sets(s load.State) string {
 	var b strings.Builder
-	put := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) } //nolint:errcheck // into memory
+	put := func(format string, args ...any) { fmt.Fprintf(&b, format+"\r\n", args...) }
 	put("0-0:96.1.255*255(%010d)", m.o.Serial)
 	put("1-0:1.8.0*255(%s*kWh)", thousandths(s.Import/wattHour, 6))
 	put("1-0:2.8.0*255(%s*kWh)", thousandths(s.Export/wattHour, 6))
