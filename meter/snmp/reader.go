@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/url"
 	"strconv"
@@ -110,13 +111,13 @@ func integer(v any) (int64, bool) {
 	case int:
 		return int64(n), true
 	case uint:
-		return int64(n), n < 1<<63
+		return int64(n), uint64(n) <= math.MaxInt64
 	case int64:
 		return n, true
 	case uint32:
 		return int64(n), true
 	case uint64:
-		return int64(n), n < 1<<63
+		return int64(n), n <= math.MaxInt64
 	}
 	return 0, false
 }
