@@ -43,6 +43,11 @@ test: needs build ## run all tests, installing what they need
 	cd $(UI) && npm test
 	cd $(UI) && npm run e2e
 
+# With the race detector it is of three days.
+.PHONY: test-field
+test-field: ## run the field test of three weeks, its clock turned fast
+	go test -run TestField -timeout 10m ./edge
+
 .PHONY: needs
 needs: $(UI)/node_modules/.package-lock.json
 	scripts/needs.sh
@@ -51,7 +56,7 @@ needs: $(UI)/node_modules/.package-lock.json
 
 .PHONY: check
 check: RACE := -race
-check: needs build check-format check-vet check-lint check-web check-generated check-cross check-deploy test-fuzz test ## everything CI checks
+check: needs build check-format check-vet check-lint check-web check-generated check-cross check-deploy test-fuzz test-field test ## everything CI checks
 	@echo "make check: all is well"
 
 .PHONY: check-format

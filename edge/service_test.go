@@ -40,6 +40,7 @@ type world struct {
 	ahead  atomic.Int64 // by which the clock is
 	store  *register.Store
 	roots  []byte
+	addr   string // of the data service
 	link   *linktest.Link
 	home   household.Household
 	token  string
@@ -88,7 +89,8 @@ func start(t *testing.T, models ...string) *world {
 		t.Fatal(err)
 	}
 	w.background(s.Run)
-	w.link = linktest.New(t, s.Addr())
+	w.addr = s.Addr()
+	w.link = linktest.New(t, w.addr)
 	r := household.Registration{Participant: household.Participant{Name: "Zacharias Quux"}, Location: &anonymise.Place{Latitude: 54.32331, Longitude: 10.13942}}
 	for i, m := range models {
 		r.Meters = append(r.Meters, household.Meter{Model: m, Serial: fmt.Sprint(i)})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -111,4 +112,47 @@ func TestTheContextEnds(t *testing.T) {
 			t.Errorf("before it begins: got %v", err)
 		}
 	})
+}
+
+// later gives its pieces one after the other, with a time between them.
+type later struct {
+	pieces [][]byte
+	pause  time.Duration
+}
+
+func (l *later) Read(p []byte) (int, error) {
+	if len(l.pieces) == 0 {
+		return 0, io.EOF
+	}
+	piece := l.pieces[0]
+	l.pieces = l.pieces[1:]
+	time.Sleep(l.pause)
+	return copy(p, piece), nil
+}
+
+// TestPause: what came before a pause and was not whole is not handed out behind it, as if the meter said it
+// then; within a telegram a source may be slow.
+func TestPause(t *testing.T) {
+	for _, c := range []struct {
+		pause time.Duration
+		want  []meter.Int
+	}{{time.Second, []meter.Int{meter.Unsigned(111), meter.Unsigned(222)}}, {time.Hour, []meter.Int{meter.Unsigned(222)}}} {
+		synctest.Test(t, func(t *testing.T) {
+			old := frame(t, 111)
+			r := reader(&source{Reader: &later{[][]byte{old[:len(old)-8], frame(t, 222)}, c.pause}})
+			var got []meter.Int
+			if err := r.Read(t.Context(), func(x *meter.Telegram) {
+				for _, y := range x.Readings {
+					if y.Code == obis.Import {
+						got = append(got, y.Raw)
+					}
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("after %v: %v, want %v", c.pause, got, c.want)
+			}
+		})
+	}
 }

@@ -23,11 +23,16 @@ var ErrSilent = errors.New("nothing comes")
 // maxSilence is how often reading may give nothing.
 const maxSilence = 100
 
+// pause is longer than any within a telegram. What came before it, and was not whole, is of a
+// telegram of then: it must not be handed out as if the meter said it now.
+const pause = 5 * time.Second
+
 // Reader listens to one meter.
 type Reader struct {
 	o      Options
 	source io.ReadCloser
 	piece  [1024]byte
+	heard  time.Time // when something came last
 }
 
 var _ meter.Reader = (*Reader)(nil)
@@ -63,6 +68,12 @@ func (r *Reader) Read(ctx context.Context, take func(*meter.Telegram)) (err erro
 	got, silence := false, 0
 	for !got {
 		n, err := source.Read(r.piece[:])
+		if now := time.Now(); n > 0 {
+			if now.Sub(r.heard) > pause {
+				r.o.Decoder.Flush(func(*meter.Telegram) {})
+			}
+			r.heard = now
+		}
 		r.o.Decoder.Feed(r.piece[:n], func(t *meter.Telegram) {
 			got = true
 			take(t)
