@@ -1,5 +1,5 @@
 import { at, test } from './works'
-import { accessible, expect, looks, quiet, signIn } from './wattwerk'
+import { accessible, expect, fits, quiet, signIn } from './wattwerk'
 
 const day = `from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`
 const week = `from=${at('2025-10-20T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`
@@ -71,14 +71,26 @@ test('reports of the period can be taken away', async ({ page, works }) => {
   }
 })
 
-test('energies and costs look right in light, dark and on a phone', async ({ page, works }) => {
+test('energies and costs look right in light, dark and on a phone', async ({ browser, works }) => {
+  // Three signings-in and three looks for hindrances, on a machine that may be slow.
   test.slow()
-  const complaints = quiet(page)
-  await signIn(page, works)
-  await page.goto(`${works.url}/#/costs?s=press&${week}&with=previous`)
-  await expect(page.getByTestId('energy-total')).toHaveText(/\d/)
-  await expect(page.locator('[data-testid=figure]:not([data-ready=true])')).toHaveCount(0)
-  await expect(page.locator('section[aria-busy=true]')).toHaveCount(0)
-  await looks(page, 'costs', { whole: true })
-  complaints()
+  for (const [name, options] of [
+    ['light', { colorScheme: 'light', viewport: { width: 1400, height: 1000 } }],
+    ['dark', { colorScheme: 'dark', viewport: { width: 1400, height: 1000 } }],
+    ['phone', { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }],
+  ] as const) {
+    const context = await browser.newContext({ ...options, locale: 'en-GB' })
+    const page = await context.newPage()
+    const complaints = quiet(page)
+    await signIn(page, works)
+    await page.goto(`${works.url}/#/costs?s=${name === 'light' ? 'press' : 'oven'}&${week}&with=previous`)
+    await expect(page.getByTestId('energy-total')).toHaveText(/\d/)
+    await expect(page.locator('[data-testid=figure]:not([data-ready=true])')).toHaveCount(0)
+    await expect(page.locator('section[aria-busy=true]')).toHaveCount(0)
+    await accessible(page)
+    await fits(page)
+    await page.screenshot({ path: `test-results/costs-${name}.png`, fullPage: true })
+    complaints()
+    await context.close()
+  }
 })
