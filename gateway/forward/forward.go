@@ -152,6 +152,11 @@ func (f *Forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.running.Add(-1)
+	// Else the server closes the request's body when the answer begins, and the
+	// transport, which looks for its end once more, takes that for a fault of
+	// the connection and breaks the answer off. Not every writer can, and need
+	// not: those of HTTP/2 always are.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), outerKey{}, w.Header())))
 }
 

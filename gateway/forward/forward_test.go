@@ -261,6 +261,29 @@ func TestStreams(t *testing.T) {
 	<-gone // the instance sees that nobody listens any more
 }
 
+// TestAnswerBeginsEarly has an instance answer as soon as it has read what the
+// length says, before the end of the body was seen on this side.
+func TestAnswerBeginsEarly(t *testing.T) {
+	answer := bytes.Repeat([]byte("wattwerk"), 16<<10)
+	url := front(t, Options{Instances: at(back(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadFull(r.Body, make([]byte, r.ContentLength)); err != nil {
+			t.Error(err)
+		}
+		_, _ = w.Write(answer)
+	}))})
+	for range 150 {
+		res, err := http.Post(url, "text/plain", strings.NewReader("question"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		if err != nil || !bytes.Equal(got, answer) {
+			t.Fatalf("%d of %d bytes: %v", len(got), len(answer), err)
+		}
+	}
+}
+
 // TestReadersSlowWriters lets nobody read, and sees that the writer is held up.
 func TestReadersSlowWriters(t *testing.T) {
 	const size = 1 << 30

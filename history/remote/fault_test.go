@@ -75,6 +75,11 @@ func before(t *testing.T, vm *vmtest.Server, prefixes ...string) *front {
 		for _, p := range prefixes {
 			if rest, ok := strings.CutPrefix(r.URL.Path, p); ok {
 				r.URL.Path = rest
+				// A body that is still looked at must not be closed when the
+				// answer begins, or the answer breaks off.
+				if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+					t.Error(err)
+				}
 				proxy.ServeHTTP(w, r)
 				return
 			}
