@@ -28,6 +28,7 @@ type SurveyCmd struct {
 	Device    SurveyDeviceCmd    `cmd:"" help:"Make an enrolment token, revoke a device, add another source."`
 	Status    SurveyStatusCmd    `cmd:"" help:"Say how the devices are, and what there is to do."`
 	Report    SurveyReportCmd    `cmd:"" help:"Say how much of what was to be measured was measured."`
+	Demo      SurveyDemoCmd      `cmd:"" help:"Run a whole survey of made-up households, to try it."`
 	Export    SurveyExportCmd    `cmd:"" help:"Write the data set for research, with a dictionary."`
 }
 
@@ -38,6 +39,7 @@ PostgreSQL of the settings, while a wattwerk is running on it and while none is;
 explains all of it.
 
 Examples:
+  wattwerk survey demo                                a survey of ten made-up households, to try it
   wattwerk survey ca init --offline /media/stick      once; take the stick away
   wattwerk survey text consent.txt --version 2026-1
   wattwerk survey household add miller.yaml           prints the enrolment token, once

@@ -105,10 +105,8 @@ func (c *Config) has(name string) bool {
 // left out: the other side of the bus, or another process, has them.
 func (p *process) services() []run.Service {
 	var out []run.Service
-	for _, m := range modules {
-		if !p.config.has(m.name) {
-			continue
-		}
+	chosen := slices.DeleteFunc(slices.Clone(modules), func(m module) bool { return !p.config.has(m.name) })
+	for _, m := range append(chosen, p.extra...) {
 		var r running
 		s := run.Service{Name: m.name}
 		for _, n := range m.needs {

@@ -62,7 +62,8 @@ type process struct {
 	metrics   *prometheus.Registry
 	tracer    *trace.Tracer // nil: off
 	group     *run.Group
-	again     bool // the modules were started before
+	again     bool     // the modules were started before
+	extra     []module // that a command adds to those of the table
 
 	bus     *bus.Bus
 	bridges bool   // this process takes readings in
@@ -90,6 +91,7 @@ type process struct {
 	bridge     *bridge.Service
 	alert      *alert.Service
 	live       *live.Service
+	survey     *surveyed
 
 	visible     func() doctor.Facts  // what can be seen without asking anybody
 	historyTurn chan context.Context // this process keeps the history in its data directory until the context ends
@@ -113,11 +115,16 @@ const localToken = "commands on this machine"
 
 // Run runs a process until ctx ends or a module fails. What people should
 // read goes to out, everything else to log.
-func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) (err error) {
+func Run(ctx context.Context, c Config, log *slog.Logger, out io.Writer) error {
 	if c.isDevice() {
 		return runDevice(ctx, c, log, out)
 	}
-	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge"), settles: c.settles(), historyTurn: make(chan context.Context)}
+	return runModules(ctx, c, log, out)
+}
+
+// runModules runs the modules of the settings, and further ones.
+func runModules(ctx context.Context, c Config, log *slog.Logger, out io.Writer, extra ...module) (err error) {
+	p := &process{config: c, log: log, out: out, began: time.Now(), bridges: c.has("bridge"), settles: c.settles(), historyTurn: make(chan context.Context), extra: extra}
 	p.visible = func() doctor.Facts { return visible(&c) }
 	p.elsewhere = c.elsewhere()
 	p.here = slices.DeleteFunc(append(moduleNames(), importsModule), func(n string) bool { return !c.has(n) })

@@ -31,6 +31,13 @@ func (c *Config) openSurvey(ctx context.Context) (*register.Store, error) {
 	return s, err
 }
 
+// surveyed is the data service of a survey in this process.
+type surveyed struct {
+	store   *register.Store
+	service *survey.Service
+	roots   []byte // that devices trust, PEM
+}
+
 func startSurvey(ctx context.Context, p *process) (_ running, err error) {
 	c := &p.config
 	store, err := c.openSurvey(ctx)
@@ -55,6 +62,7 @@ func startSurvey(ctx context.Context, p *process) (_ running, err error) {
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
+	p.survey = &surveyed{store, s, authority.Roots()}
 	p.logger(surveyModule).Info("the data service of the survey listens", "addr", s.Addr())
 	ran := false
 	return running{
