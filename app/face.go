@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/wattwerk/wattwerk/history/coverage"
 	"github.com/wattwerk/wattwerk/history/promapi"
 	"github.com/wattwerk/wattwerk/history/transfer"
+	"github.com/wattwerk/wattwerk/internal/problem"
 )
 
 // face is where a module says what it answers by HTTP. It is said twice in the
@@ -115,9 +117,29 @@ func (p *process) forward() (closeAll func(), err error) {
 			return closeAll, err
 		}
 		all = append(all, f)
-		m.face(&process{log: p.log}, p.faceElsewhere(f))
+		elsewhere := p.faceElsewhere(f)
+		if m.absent != "" {
+			elsewhere.api = p.gateway.Elsewhere(p.whenThere(m, f))
+		}
+		m.face(&process{log: p.log}, elsewhere)
 	}
 	return closeAll, nil
+}
+
+// whenThere hands requests on to a module that no installation has to have, once a
+// process was seen that runs it; until then it says how to begin.
+func (p *process) whenThere(m module, next http.Handler) http.Handler {
+	var seen atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !seen.Load() {
+			if len((instances{p.fleet, m.name}).URLs()) == 0 {
+				problem.Write(w, http.StatusNotFound, m.absent)
+				return
+			}
+			seen.Store(true)
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // instances are the processes that run a module.
@@ -144,6 +166,9 @@ func (i instances) Changed() <-chan struct{} { return i.fleet.Changed() }
 func (p *process) missing() []gateway.Check {
 	var checks []gateway.Check
 	for _, m := range p.elsewhere {
+		if m.absent != "" {
+			continue // nobody misses it
+		}
 		checks = append(checks, gateway.Check{Name: m.name, Elsewhere: true, Ask: func(context.Context) error {
 			if len((instances{p.fleet, m.name}).URLs()) == 0 {
 				return errors.New("no process runs it")

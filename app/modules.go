@@ -24,6 +24,9 @@ type module struct {
 	// one: of several instances a gateway asks the oldest only, so that whoever
 	// changed something sees it at once. Others take turns.
 	one bool
+	// absent is what a gateway answers, with 404, as long as no process was ever
+	// seen that runs the module; empty: it is missed, and waited for.
+	absent string
 }
 
 // running is a module that has been started; either may be nil.
@@ -47,13 +50,13 @@ var modules = []module{
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"catalog"}, start: startLanding},
-	{name: surveyModule, when: "with survey.listen", does: "takes in what measurement devices of households send, keeps consents and anonymises", needs: []string{"catalog", "registry"}, start: startSurvey},
+	{name: surveyModule, when: "with survey.listen", does: "takes in what measurement devices of households send, keeps consents and anonymises", needs: []string{"catalog", "registry"}, start: startSurvey, face: faceSurvey, absent: noSurvey},
 	{name: edgeModule, when: "with edge.url", does: "reads the meters of a household and sends what they say to the data service of a survey; alone it needs no bus", start: startEdge},
 	{name: "gateway", does: "serves the web page and live events, signs people in, leads to modules in other processes", needs: []string{"bus"}, start: startGateway, face: faceGateway},
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
-		needs: []string{"fleet", "registry", "history", importsModule, "settlement", "aggregate", "alert", "bridge", "gateway", "demo"}, start: startHTTP,
+		needs: []string{"fleet", "registry", "history", importsModule, "settlement", "aggregate", "alert", "bridge", surveyModule, "gateway", "demo"}, start: startHTTP,
 	},
 }
 

@@ -85,9 +85,27 @@ func (p *process) surveyStaff(ctx context.Context, token string) (string, []stri
 	if errors.Is(err, access.ErrDenied) {
 		return "", nil, survey.ErrDenied
 	}
+	return who.Name, scopesOf(who), err
+}
+
+func scopesOf(who access.Identity) []string {
 	scopes := make([]string, len(who.Scopes))
 	for i, s := range who.Scopes {
 		scopes[i] = string(s)
 	}
-	return who.Name, scopes, err
+	return scopes
+}
+
+// noSurvey is what the pages of a survey are told where there is none.
+const noSurvey = "no survey runs here; 'wattwerk survey ca init', 'wattwerk survey text' and the setting survey.listen begin one (docs/survey.md)"
+
+func faceSurvey(p *process, f face) {
+	var s *survey.Service // nil: in another process
+	if p.survey != nil {
+		s = p.survey.service
+	}
+	s.Register(f.api, func(ctx context.Context) (string, []string) {
+		who, _ := access.From(ctx)
+		return who.Name, scopesOf(who)
+	})
 }

@@ -20,8 +20,8 @@ type Me struct {
 	Kind   string   `json:"kind" enum:"user,token,anonymous" doc:"A person with a session, a machine with a token, or nobody known"`
 	ID     string   `json:"id,omitempty"`
 	Name   string   `json:"name" example:"admin"`
-	Role   string   `json:"role,omitempty" enum:"viewer,operator,administrator"`
-	Scopes []string `json:"scopes" doc:"What may be done: read, ingest, operate, admin"`
+	Role   string   `json:"role,omitempty" enum:"viewer,operator,researcher,administrator"`
+	Scopes []string `json:"scopes" doc:"What may be done: read, ingest, operate, admin, and what a survey has"`
 }
 
 // SignInWays says how people can sign in here.
@@ -41,7 +41,7 @@ type ProviderLink struct {
 type UserView struct {
 	ID       string     `json:"id" example:"u_k3j2h4g5f6d7"`
 	Name     string     `json:"name" example:"eva"`
-	Role     string     `json:"role" enum:"viewer,operator,administrator"`
+	Role     string     `json:"role" enum:"viewer,operator,researcher,administrator"`
 	External bool       `json:"external" doc:"Signs in at the OpenID provider, which also gives the role"`
 	Created  time.Time  `json:"created"`
 	SignedIn *time.Time `json:"signedIn" doc:"The last time; null: never"`

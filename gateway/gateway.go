@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -451,13 +452,27 @@ func (s *Service) config() huma.Config {
 	c.DocsPath, c.SchemasPath = "", ""
 	// The hooks would put a $schema field into every answer.
 	c.CreateHooks = nil
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		Scheme: {
 			Type: "http", Scheme: "bearer",
-			Description: "A token (wattwerk token create), as Authorization: Bearer. People's browsers send the session cookie instead. Scopes: read, ingest, operate, admin.",
+			Description: "A token (wattwerk token create), as Authorization: Bearer. People's browsers send the session cookie instead. Scopes: read, ingest, operate, admin; of a field survey account, household, consent, measurement-read, measurement-write.",
 		},
 	}
 	return c
+}
+
+// schemaName names the schema of a type. A survey has words of its own that others
+// have too, as devices and incidents, which are something else there.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if strings.Contains(t.PkgPath(), "/survey") && !strings.HasPrefix(name, "Survey") {
+		return "Survey" + name
+	}
+	return name
 }
 
 // OpenAPI gives the document of everything registered so far, as JSON with

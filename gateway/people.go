@@ -25,14 +25,14 @@ type newUser struct {
 	Body struct {
 		Name     string `json:"name" minLength:"1" maxLength:"100" example:"eva"`
 		Password string `json:"password" minLength:"10" maxLength:"500" format:"password"`
-		Role     string `json:"role" enum:"viewer,operator,administrator"`
+		Role     string `json:"role" enum:"viewer,operator,researcher,administrator"`
 	}
 }
 
 type changedUser struct {
 	ID   string `path:"id" maxLength:"100"`
 	Body struct {
-		Role     string `json:"role,omitempty" enum:"viewer,operator,administrator" doc:"Missing: stays"`
+		Role     string `json:"role,omitempty" enum:"viewer,operator,researcher,administrator" doc:"Missing: stays"`
 		Password string `json:"password,omitempty" minLength:"10" maxLength:"500" format:"password" doc:"Missing: stays. A new one ends the user's sessions"`
 	}
 }
@@ -130,8 +130,8 @@ func (s *Service) changeUser(ctx context.Context, in *changedUser) (*out[UserVie
 type newToken struct {
 	Body struct {
 		Name    string     `json:"name" minLength:"1" maxLength:"100" doc:"What it is for" example:"telegraf"`
-		Role    string     `json:"role,omitempty" enum:"viewer,operator,administrator" doc:"Either a role or scopes"`
-		Scopes  []string   `json:"scopes,omitempty" enum:"read,ingest,operate,admin" doc:"Either a role or scopes"`
+		Role    string     `json:"role,omitempty" enum:"viewer,operator,researcher,administrator" doc:"Either a role or scopes"`
+		Scopes  []string   `json:"scopes,omitempty" enum:"read,ingest,operate,admin,account,household,consent,measurement-read,measurement-write" doc:"Either a role or scopes"`
 		Expires *time.Time `json:"expires,omitempty" doc:"Missing: never"`
 	}
 }

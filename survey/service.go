@@ -128,7 +128,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	s.api = humago.New(mux, s.config())
 	s.api.UseMiddleware(s.authorise)
 	s.registerDevices(s.api)
-	s.registerStaff(s.api)
+	s.registerStaff(door{api: s.api})
 	s.handler = s.identify(mux)
 	return s, nil
 }

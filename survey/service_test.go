@@ -46,6 +46,7 @@ type world struct {
 	authority *identity.Authority
 	roots     []byte
 	log       *lines
+	service   *survey.Service
 
 	mu      sync.Mutex
 	records []record.Record
@@ -177,7 +178,7 @@ func start(t *testing.T, where sqldb.Options) *world {
 			t.Error(err)
 		}
 	})
-	w.url = "https://" + s.Addr()
+	w.url, w.service = "https://"+s.Addr(), s
 	return w
 }
 

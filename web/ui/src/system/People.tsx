@@ -21,6 +21,7 @@ function useRoles() {
   return [
     { value: 'viewer', label: t`Viewer: looks` },
     { value: 'operator', label: t`Operator: looks and changes` },
+    { value: 'researcher', label: t`Researcher: looks, and looks after a survey` },
     { value: 'administrator', label: t`Administrator: everything` },
   ] as const
 }

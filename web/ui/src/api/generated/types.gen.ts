@@ -519,7 +519,7 @@ export type ChangedUserBody = {
     /**
      * Missing: stays
      */
-    role?: 'viewer' | 'operator' | 'administrator';
+    role?: 'viewer' | 'operator' | 'researcher' | 'administrator';
 };
 
 export type Child = {
@@ -2911,9 +2911,9 @@ export type Me = {
      */
     kind: 'user' | 'token' | 'anonymous';
     name: string;
-    role?: 'viewer' | 'operator' | 'administrator';
+    role?: 'viewer' | 'operator' | 'researcher' | 'administrator';
     /**
-     * What may be done: read, ingest, operate, admin
+     * What may be done: read, ingest, operate, admin, and what a survey has
      */
     scopes: Array<string> | null;
 };
@@ -3136,11 +3136,11 @@ export type NewTokenBody = {
     /**
      * Either a role or scopes
      */
-    role?: 'viewer' | 'operator' | 'administrator';
+    role?: 'viewer' | 'operator' | 'researcher' | 'administrator';
     /**
      * Either a role or scopes
      */
-    scopes?: Array<'read' | 'ingest' | 'operate' | 'admin'> | null;
+    scopes?: Array<'read' | 'ingest' | 'operate' | 'admin' | 'account' | 'household' | 'consent' | 'measurement-read' | 'measurement-write'> | null;
 };
 
 export type NewTokenView = {
@@ -3170,7 +3170,7 @@ export type NewTokenView = {
 export type NewUserBody = {
     name: string;
     password: string;
-    role: 'viewer' | 'operator' | 'administrator';
+    role: 'viewer' | 'operator' | 'researcher' | 'administrator';
 };
 
 export type NodeBody = {
@@ -4495,6 +4495,532 @@ export type Summary = {
     unit: string;
 };
 
+export type SurveyAddress = {
+    city?: string;
+    /**
+     * ISO 3166, two letters
+     */
+    country?: string;
+    postcode?: string;
+    /**
+     * With the number of the house
+     */
+    street?: string;
+};
+
+export type SurveyConsent = {
+    granted?: string;
+    /**
+     * 1 January of the year
+     */
+    revoked?: string;
+    state: 'not_granted' | 'granted' | 'revoked';
+    /**
+     * Of the text that was consented to
+     */
+    version?: string;
+};
+
+export type SurveyDevice = {
+    /**
+     * By how many seconds its clock was ahead then
+     */
+    clockSkew?: number;
+    /**
+     * It has a certificate, or a token, that is good
+     */
+    enrolled: boolean;
+    /**
+     * When the newest of them does
+     */
+    expires?: string;
+    /**
+     * Identifier; its certificate holds it
+     */
+    id: string;
+    kind: 'edge' | 'source';
+    /**
+     * Slot of its latest measurement
+     */
+    lastMeasurement?: string;
+    /**
+     * When it sent measurements last
+     */
+    lastSeen?: string;
+    name?: string;
+    registered: string;
+    /**
+     * Of its program, as it said last
+     */
+    version?: string;
+};
+
+export type SurveyDeviceTargets = {
+    device: string;
+    /**
+     * First hour that was to be reported; absent: none was
+     */
+    from?: string;
+    household: string;
+    /**
+     * Hours of those reached that came within two hours after their end
+     */
+    inTime: number;
+    /**
+     * Reported, by day or week
+     */
+    parts?: Array<SurveyTarget> | null;
+    /**
+     * Hours
+     */
+    reported: SurveyTarget;
+    /**
+     * End of the last one
+     */
+    to?: string;
+    version?: string;
+};
+
+export type SurveyFulfilment = {
+    devices: Array<SurveyDeviceTargets> | null;
+    /**
+     * How long the parts are; absent: there are none
+     */
+    every?: 'day' | 'week';
+    from: string;
+    /**
+     * Hours that came in time
+     */
+    inTime: number;
+    /**
+     * Of all meters
+     */
+    measured: SurveyTarget;
+    meters: Array<SurveyMeterTargets> | null;
+    /**
+     * Of all devices
+     */
+    reported: SurveyTarget;
+    /**
+     * End, not part of it
+     */
+    to: string;
+};
+
+export type SurveyHappened = {
+    /**
+     * When it was reported, by the clock of the service
+     */
+    at: string;
+    /**
+     * In words
+     */
+    detail?: string;
+    /**
+     * Identifier of the household
+     */
+    household: string;
+    id: string;
+    /**
+     * Identifier of the meter
+     */
+    meter: string;
+    /**
+     * Of the meter
+     */
+    model: string;
+    /**
+     * When it was resolved; absent: it is open
+     */
+    resolved?: string;
+    type: 'serial_port_unavailable' | 'measurements_missing' | 'meter_locked' | 'pin_failed' | 'crc_rate' | 'clock_skew' | 'heartbeat_missed' | 'disk_full' | 'certificate_expiry' | 'other';
+};
+
+export type SurveyHealth = {
+    consent: 'not_granted' | 'granted' | 'revoked';
+    device: SurveyDevice;
+    /**
+     * What there is, in sentences
+     */
+    findings: Array<string> | null;
+    household: string;
+    /**
+     * Open incidents at the meters of the household, by type
+     */
+    incidents?: {
+        [key: string]: number;
+    };
+    /**
+     * There is nothing to do
+     */
+    well: boolean;
+};
+
+export type SurveyHousehold = {
+    /**
+     * For the scope account alone
+     */
+    address?: SurveyAddress;
+    consent: SurveyConsent;
+    devices: Array<SurveyDevice> | null;
+    id: string;
+    /**
+     * Where it is; the real one for the scope account alone
+     */
+    location?: SurveyLocation;
+    metadata: SurveyMetadata;
+    meters: Array<SurveyMeter> | null;
+    /**
+     * For the scope account alone
+     */
+    participant?: SurveyParticipant;
+    pvSystems: Array<SurveyPvSystem> | null;
+    /**
+     * Of an anonymised household 1 January of the year
+     */
+    registered: string;
+};
+
+export type SurveyListHappened = {
+    items: Array<SurveyHappened> | null;
+    /**
+     * Where the next part begins; absent: this was the last
+     */
+    next?: string;
+    /**
+     * How many there are, where that is known
+     */
+    total?: number;
+};
+
+export type SurveyListHealth = {
+    items: Array<SurveyHealth> | null;
+    /**
+     * Where the next part begins; absent: this was the last
+     */
+    next?: string;
+    /**
+     * How many there are, where that is known
+     */
+    total?: number;
+};
+
+export type SurveyListHousehold = {
+    items: Array<SurveyHousehold> | null;
+    /**
+     * Where the next part begins; absent: this was the last
+     */
+    next?: string;
+    /**
+     * How many there are, where that is known
+     */
+    total?: number;
+};
+
+export type SurveyListMeasurement = {
+    items: Array<SurveyMeasurement> | null;
+    /**
+     * Where the next part begins; absent: this was the last
+     */
+    next?: string;
+    /**
+     * How many there are, where that is known
+     */
+    total?: number;
+};
+
+export type SurveyListReceipt = {
+    items: Array<SurveyReceipt> | null;
+    /**
+     * Where the next part begins; absent: this was the last
+     */
+    next?: string;
+    /**
+     * How many there are, where that is known
+     */
+    total?: number;
+};
+
+export type SurveyLocation = {
+    /**
+     * It was drawn at random in a ring around the real one
+     */
+    anonymised: boolean;
+    /**
+     * Inner radius of the ring, in metres
+     */
+    inner?: number;
+    /**
+     * Degrees north, WGS 84
+     */
+    latitude: number;
+    /**
+     * Degrees east, WGS 84
+     */
+    longitude: number;
+    /**
+     * District (NUTS-3) of the household, whose density made the ring
+     */
+    nuts?: string;
+    /**
+     * Outer radius of the ring, in metres
+     */
+    outer?: number;
+    /**
+     * About how many people live in the ring
+     */
+    people?: number;
+    /**
+     * The ring was made wider, because few people live there
+     */
+    widened?: boolean;
+};
+
+export type SurveyMeasurement = {
+    /**
+     * Identifier of the meter
+     */
+    meter: string;
+    /**
+     * OBIS code, 12 hexadecimal digits in small letters
+     */
+    obis: string;
+    /**
+     * The whole number that the meter sent
+     */
+    raw: number;
+    /**
+     * The value is raw times ten to this power, in unit
+     */
+    scaler: number;
+    /**
+     * Beginning of the quarter of an hour, on the clock, UTC
+     */
+    slot: string;
+    /**
+     * Status word of the meter; absent: it sent none
+     */
+    status?: number;
+    /**
+     * Wh, W, varh, var, VAh, VA, V, A or Hz
+     */
+    unit: string;
+};
+
+export type SurveyMetadata = {
+    /**
+     * Who live there
+     */
+    adults?: number;
+    /**
+     * There is a battery
+     */
+    battery?: boolean;
+    /**
+     * There is a charger for an electric car
+     */
+    charger?: boolean;
+    /**
+     * Who live there
+     */
+    children?: number;
+    /**
+     * Of the adults
+     */
+    employedAdults?: number;
+    /**
+     * There is a heat pump
+     */
+    heatPump?: boolean;
+};
+
+export type SurveyMeter = {
+    /**
+     * Identifier
+     */
+    id?: string;
+    /**
+     * As MT681, MT175, EHZ, DD3, EASY
+     */
+    model: string;
+    /**
+     * As the household calls it
+     */
+    name?: string;
+    /**
+     * The PV system that hangs on it; when a household is registered, its name
+     */
+    pvSystem?: string;
+    /**
+     * Serial number or server id. Nothing of it is left when the consent is revoked
+     */
+    serial?: string;
+};
+
+export type SurveyMeterTargets = {
+    consent: 'not_granted' | 'granted' | 'revoked';
+    /**
+     * First slot that was to be measured; absent: none was
+     */
+    from?: string;
+    household: string;
+    /**
+     * Quarters of an hour
+     */
+    measured: SurveyTarget;
+    meter: string;
+    model: string;
+    /**
+     * The same by day or week
+     */
+    parts?: Array<SurveyTarget> | null;
+    /**
+     * End of the last one
+     */
+    to?: string;
+};
+
+export type SurveyPvSystem = {
+    /**
+     * Degrees from north to east; 180 is south
+     */
+    azimuth?: number;
+    /**
+     * Identifier
+     */
+    id?: string;
+    /**
+     * Date of the installation
+     */
+    installed?: string;
+    /**
+     * As the household calls it
+     */
+    name?: string;
+    /**
+     * In kW (peak)
+     */
+    nominalPower?: number;
+    /**
+     * Degrees from the horizontal
+     */
+    tilt?: number;
+};
+
+export type SurveyParticipant = {
+    /**
+     * Address for messages
+     */
+    email?: string;
+    /**
+     * As the person wants to be called
+     */
+    name?: string;
+    /**
+     * For those who look after the survey
+     */
+    note?: string;
+    phone?: string;
+};
+
+export type SurveyPlace = {
+    /**
+     * Degrees north, WGS 84
+     */
+    latitude: number;
+    /**
+     * Degrees east, WGS 84
+     */
+    longitude: number;
+};
+
+export type SurveyReceipt = {
+    /**
+     * When, to the second
+     */
+    at: string;
+    /**
+     * SHA-256 of that text, hexadecimal
+     */
+    digest: string;
+    /**
+     * Whose consent, by the identifier of then
+     */
+    household: string;
+    /**
+     * The public key, Ed25519, base64
+     */
+    key: string;
+    /**
+     * Of the lines "wattwerk consent 1", household, state, version, digest and time, each ended by a line feed; base64
+     */
+    signature: string;
+    /**
+     * What it changed to
+     */
+    state: 'granted' | 'revoked';
+    /**
+     * Of the text that was consented to
+     */
+    version: string;
+};
+
+export type SurveyRegistered = {
+    household: SurveyHousehold;
+    tokens: Array<SurveyToken> | null;
+};
+
+export type SurveyRegistration = {
+    address: SurveyAddress;
+    /**
+     * Names of its measurement devices, each of which gets an enrolment token. Default: one, called edge
+     */
+    devices?: Array<string> | null;
+    /**
+     * Where the household is. Without it nothing is left of its place when the consent is revoked
+     */
+    location?: SurveyPlace;
+    metadata: SurveyMetadata;
+    meters: Array<SurveyMeter> | null;
+    participant: SurveyParticipant;
+    pvSystems?: Array<SurveyPvSystem> | null;
+};
+
+export type SurveyTarget = {
+    /**
+     * Quarters of an hour, or hours
+     */
+    expected: number;
+    /**
+     * reached of expected; null when nothing was expected
+     */
+    percent: number | null;
+    reached: number;
+};
+
+export type SurveyText = {
+    /**
+     * The text itself
+     */
+    body: string;
+    /**
+     * What this text is called, for ever
+     */
+    version: string;
+};
+
+export type SurveyToken = {
+    /**
+     * Identifier of the device
+     */
+    device: string;
+    expires: string;
+    /**
+     * Good once; it cannot be shown again
+     */
+    token: string;
+};
+
 export type System = {
     /**
      * The demo plants are running
@@ -5010,7 +5536,7 @@ export type UserView = {
     external: boolean;
     id: string;
     name: string;
-    role: 'viewer' | 'operator' | 'administrator';
+    role: 'viewer' | 'operator' | 'researcher' | 'administrator';
     /**
      * The last time; null: never
      */
@@ -11608,6 +12134,954 @@ export type StreamResponses = {
 };
 
 export type StreamResponse = StreamResponses[keyof StreamResponses];
+
+export type SurveyReadConsentTextData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/survey/consent_text';
+};
+
+export type SurveyReadConsentTextErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyReadConsentTextError = SurveyReadConsentTextErrors[keyof SurveyReadConsentTextErrors];
+
+export type SurveyReadConsentTextResponses = {
+    /**
+     * OK
+     */
+    200: SurveyText;
+};
+
+export type SurveyReadConsentTextResponse = SurveyReadConsentTextResponses[keyof SurveyReadConsentTextResponses];
+
+export type SurveyAddConsentTextData = {
+    body: SurveyText;
+    path?: never;
+    query?: never;
+    url: '/api/v1/survey/consent_text';
+};
+
+export type SurveyAddConsentTextErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyAddConsentTextError = SurveyAddConsentTextErrors[keyof SurveyAddConsentTextErrors];
+
+export type SurveyAddConsentTextResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type SurveyAddConsentTextResponse = SurveyAddConsentTextResponses[keyof SurveyAddConsentTextResponses];
+
+export type SurveyDeviceHealthData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Next of the part before
+         */
+        after?: string;
+        /**
+         * At most so many
+         */
+        limit?: number;
+    };
+    url: '/api/v1/survey/device';
+};
+
+export type SurveyDeviceHealthErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyDeviceHealthError = SurveyDeviceHealthErrors[keyof SurveyDeviceHealthErrors];
+
+export type SurveyDeviceHealthResponses = {
+    /**
+     * OK
+     */
+    200: SurveyListHealth;
+};
+
+export type SurveyDeviceHealthResponse = SurveyDeviceHealthResponses[keyof SurveyDeviceHealthResponses];
+
+export type SurveyRevokeDeviceData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        uuid: string;
+    };
+    query?: never;
+    url: '/api/v1/survey/device/{uuid}/revoke';
+};
+
+export type SurveyRevokeDeviceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyRevokeDeviceError = SurveyRevokeDeviceErrors[keyof SurveyRevokeDeviceErrors];
+
+export type SurveyRevokeDeviceResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type SurveyRevokeDeviceResponse = SurveyRevokeDeviceResponses[keyof SurveyRevokeDeviceResponses];
+
+export type SurveyMakeEnrolmentTokenData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        uuid: string;
+    };
+    query?: never;
+    url: '/api/v1/survey/device/{uuid}/token';
+};
+
+export type SurveyMakeEnrolmentTokenErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyMakeEnrolmentTokenError = SurveyMakeEnrolmentTokenErrors[keyof SurveyMakeEnrolmentTokenErrors];
+
+export type SurveyMakeEnrolmentTokenResponses = {
+    /**
+     * Created
+     */
+    201: SurveyToken;
+};
+
+export type SurveyMakeEnrolmentTokenResponse = SurveyMakeEnrolmentTokenResponses[keyof SurveyMakeEnrolmentTokenResponses];
+
+export type SurveyListHouseholdsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Next of the part before
+         */
+        after?: string;
+        /**
+         * At most so many
+         */
+        limit?: number;
+        /**
+         * A part of an identifier, model, name, address or serial number, in small or capital letters; default: all
+         */
+        q?: string;
+        /**
+         * Of the consent; default: any
+         */
+        state?: 'not_granted' | 'granted' | 'revoked';
+    };
+    url: '/api/v1/survey/household';
+};
+
+export type SurveyListHouseholdsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyListHouseholdsError = SurveyListHouseholdsErrors[keyof SurveyListHouseholdsErrors];
+
+export type SurveyListHouseholdsResponses = {
+    /**
+     * OK
+     */
+    200: SurveyListHousehold;
+};
+
+export type SurveyListHouseholdsResponse = SurveyListHouseholdsResponses[keyof SurveyListHouseholdsResponses];
+
+export type SurveyRegisterHouseholdData = {
+    body: SurveyRegistration;
+    path?: never;
+    query?: never;
+    url: '/api/v1/survey/household';
+};
+
+export type SurveyRegisterHouseholdErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyRegisterHouseholdError = SurveyRegisterHouseholdErrors[keyof SurveyRegisterHouseholdErrors];
+
+export type SurveyRegisterHouseholdResponses = {
+    /**
+     * Created
+     */
+    201: SurveyRegistered;
+};
+
+export type SurveyRegisterHouseholdResponse = SurveyRegisterHouseholdResponses[keyof SurveyRegisterHouseholdResponses];
+
+export type SurveyReadHouseholdData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        uuid: string;
+    };
+    query?: never;
+    url: '/api/v1/survey/household/{uuid}';
+};
+
+export type SurveyReadHouseholdErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyReadHouseholdError = SurveyReadHouseholdErrors[keyof SurveyReadHouseholdErrors];
+
+export type SurveyReadHouseholdResponses = {
+    /**
+     * OK
+     */
+    200: SurveyHousehold;
+};
+
+export type SurveyReadHouseholdResponse = SurveyReadHouseholdResponses[keyof SurveyReadHouseholdResponses];
+
+export type SurveyRevokeConsentForData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        uuid: string;
+    };
+    query?: never;
+    url: '/api/v1/survey/household/{uuid}/consent';
+};
+
+export type SurveyRevokeConsentForErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyRevokeConsentForError = SurveyRevokeConsentForErrors[keyof SurveyRevokeConsentForErrors];
+
+export type SurveyRevokeConsentForResponses = {
+    /**
+     * OK
+     */
+    200: SurveyReceipt;
+};
+
+export type SurveyRevokeConsentForResponse = SurveyRevokeConsentForResponses[keyof SurveyRevokeConsentForResponses];
+
+export type SurveyListReceiptsData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        uuid: string;
+    };
+    query?: never;
+    url: '/api/v1/survey/household/{uuid}/consent';
+};
+
+export type SurveyListReceiptsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyListReceiptsError = SurveyListReceiptsErrors[keyof SurveyListReceiptsErrors];
+
+export type SurveyListReceiptsResponses = {
+    /**
+     * OK
+     */
+    200: SurveyListReceipt;
+};
+
+export type SurveyListReceiptsResponse = SurveyListReceiptsResponses[keyof SurveyListReceiptsResponses];
+
+export type SurveyReadMeasurementsData = {
+    body?: never;
+    path: {
+        /**
+         * Identifier
+         */
+        uuid: string;
+        /**
+         * Identifier of the meter
+         */
+        meter: string;
+    };
+    query?: {
+        /**
+         * First slot; default: the last 7 days
+         */
+        from?: string;
+        /**
+         * End, not part of it; default: now
+         */
+        to?: string;
+        /**
+         * At most so many
+         */
+        limit?: number;
+    };
+    url: '/api/v1/survey/household/{uuid}/meter/{meter}/measurement';
+};
+
+export type SurveyReadMeasurementsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyReadMeasurementsError = SurveyReadMeasurementsErrors[keyof SurveyReadMeasurementsErrors];
+
+export type SurveyReadMeasurementsResponses = {
+    /**
+     * OK
+     */
+    200: SurveyListMeasurement;
+};
+
+export type SurveyReadMeasurementsResponse = SurveyReadMeasurementsResponses[keyof SurveyReadMeasurementsResponses];
+
+export type SurveyListIncidentsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Next of the part before
+         */
+        after?: string;
+        /**
+         * At most so many
+         */
+        limit?: number;
+        /**
+         * Of this one alone
+         */
+        household?: string;
+        /**
+         * Default: both
+         */
+        state?: 'open' | 'resolved';
+    };
+    url: '/api/v1/survey/incident';
+};
+
+export type SurveyListIncidentsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyListIncidentsError = SurveyListIncidentsErrors[keyof SurveyListIncidentsErrors];
+
+export type SurveyListIncidentsResponses = {
+    /**
+     * OK
+     */
+    200: SurveyListHappened;
+};
+
+export type SurveyListIncidentsResponse = SurveyListIncidentsResponses[keyof SurveyListIncidentsResponses];
+
+export type SurveyReportTargetsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Default: the first target there is
+         */
+        from?: string;
+        /**
+         * End, not part of it; default: two hours ago
+         */
+        to?: string;
+        /**
+         * Parts of it, each of 24 hours or 7 days from the beginning on
+         */
+        every?: 'day' | 'week';
+    };
+    url: '/api/v1/survey/report';
+};
+
+export type SurveyReportTargetsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Too Many Requests
+     */
+    429: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SurveyReportTargetsError = SurveyReportTargetsErrors[keyof SurveyReportTargetsErrors];
+
+export type SurveyReportTargetsResponses = {
+    /**
+     * OK
+     */
+    200: SurveyFulfilment;
+};
+
+export type SurveyReportTargetsResponse = SurveyReportTargetsResponses[keyof SurveyReportTargetsResponses];
 
 export type SystemData = {
     body?: never;
