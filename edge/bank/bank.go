@@ -379,6 +379,17 @@ func (s *Store) Fail(why string, again bool, now time.Time) error {
 	return nil
 }
 
+// Refuse says that a program that is in no bank is not to be taken, and why. again: that may not have been
+// its fault.
+func (s *Store) Refuse(p Program, why string, again bool, now time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.change(func(x *State) { x.note(p, why, again, now) }); err != nil {
+		return fmt.Errorf("refuse program: %w", err)
+	}
+	return nil
+}
+
 func (s *State) fail(why string, again bool, now time.Time) {
 	bad := s.Trial
 	if bad == Installed {
@@ -389,6 +400,10 @@ func (s *State) fail(why string, again bool, now time.Time) {
 	if !ok {
 		return
 	}
+	s.note(p, why, again, now)
+}
+
+func (s *State) note(p Program, why string, again bool, now time.Time) {
 	f := Failure{Program: p, Why: why, At: now.UTC().Round(0), Tries: 1, Again: again}
 	if i := slices.IndexFunc(s.Failures, func(f Failure) bool { return f.Program == p }); i >= 0 {
 		f.Tries += s.Failures[i].Tries

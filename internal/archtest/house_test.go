@@ -52,6 +52,8 @@ var clients = []struct {
 	{"github.com/jackc/pgx", []string{"internal/sqldb", "internal/pgtest"}, "internal/sqldb opens databases"},
 	{"go.opentelemetry.io", []string{"internal/trace", "internal/tracetest"}, "spans are made through internal/trace, which can be off"},
 	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
+	{"github.com/theupdateframework/go-tuf", []string{"edge/update", "survey/update"}, "what is signed is read and written in one place each"},
+	{"github.com/sigstore/sigstore", []string{"survey/update"}, "survey/update signs"},
 	{"go.bug.st/serial", []string{"meter/port"}, "meter/port opens serial ports"},
 	{"github.com/gosnmp/gosnmp", []string{"meter/snmp"}, "meter/snmp asks by SNMP"},
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
