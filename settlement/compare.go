@@ -21,13 +21,40 @@ func (s *Service) compare(ctx context.Context) error {
 	}
 	var marks []ledger.Mark
 	for h := range s.trees {
-		step := quarter * record.Millis(max(windowsAtOnce/max(s.groups(h), 1), 96))
-		for to, floor := s.kept().to, s.kept().from; to > floor; to -= step {
-			marks = append(marks, ledger.Mark{Kind: ledger.HierarchyKind, Name: h, Begin: max(to-step, floor), End: to})
-		}
+		marks = append(marks, s.pieces(ledger.Mark{Kind: ledger.HierarchyKind, Name: h, End: record.MaxTime})...)
 	}
 	s.at.marks.Add(int64(len(marks)))
 	return cmp.Or(s.opts.Store.AddMarks(ctx, marks), s.opts.Store.SetProgress(ctx, comparing, 1))
+}
+
+// pieces are marks of what a mark of a hierarchy means now, the newest first:
+// each of about so many windows of groups as are settled in one go.
+func (s *Service) pieces(m ledger.Mark) (all []ledger.Mark) {
+	at := span{m.Begin / quarter * quarter, upQuarter(m.End)}.cut(s.kept())
+	step := quarter * record.Millis(max(s.atOnce/max(s.groups(m.Name), 1), 96))
+	for to := at.to; to > at.from; to -= step {
+		all = append(all, ledger.Mark{Kind: m.Kind, Name: m.Name, Begin: max(to-step, at.from), End: to, Asked: m.Asked})
+	}
+	return all
+}
+
+// split puts pieces in the place of a mark that is of more windows than are to
+// be in memory, as that of a hierarchy that is new to years of readings. Broken
+// off, some of it is settled twice.
+func (s *Service) split(ctx context.Context, marks []ledger.Mark) (done bool, err error) {
+	for _, m := range marks {
+		if m.Kind != ledger.HierarchyKind {
+			continue
+		}
+		if pieces := s.pieces(m); len(pieces) > 1 {
+			if err := cmp.Or(s.opts.Store.AddMarks(ctx, pieces), s.opts.Store.DropMarks(ctx, []ledger.Mark{m})); err != nil {
+				return false, err
+			}
+			s.at.marks.Add(int64(len(pieces)) - 1)
+			done = true
+		}
+	}
+	return done, nil
 }
 
 // groups is how many groups a hierarchy has now.

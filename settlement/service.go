@@ -59,6 +59,8 @@ type Service struct {
 	// Whoever settled before may have been killed among the marks there were:
 	// true until there are none.
 	doubt bool
+
+	atOnce int // windows of one go; fewer in tests
 }
 
 // New checks the options and makes a service.
@@ -84,7 +86,7 @@ func New(o Options) (*Service, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Service{opts: o, log: o.Log, trees: make(tree.Past)}
+	s := &Service{opts: o, log: o.Log, trees: make(tree.Past), atOnce: windowsAtOnce}
 	if o.Registerer != nil {
 		for _, c := range s.collectors() {
 			if err := o.Registerer.Register(c); err != nil {
@@ -596,6 +598,9 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 		s.doubt = s.doubt && err != nil
 		return false, err
 	}
+	if done, err := s.split(ctx, marks); done || err != nil {
+		return done, err
+	}
 	within, kept := s.settled(), s.kept()
 	j, err := s.newJob(ctx, within, kept, within.to)
 	if err != nil {
@@ -605,7 +610,7 @@ func (s *Service) settleMarks(ctx context.Context) (bool, error) {
 	sensors := make(map[record.SensorID]spans)
 	windows := record.Millis(0)
 	for i, m := range marks {
-		if windows > windowsAtOnce {
+		if windows > record.Millis(s.atOnce) {
 			marks = marks[:i]
 			break
 		}

@@ -300,7 +300,8 @@ func (s *Store) AddMarks(ctx context.Context, marks []Mark) error {
 			if _, err := rand.Read(random[:]); err != nil {
 				return fmt.Errorf("mark windows: %w", err)
 			}
-			// In the order in which they were made, nearly.
+			// In the order in which they were made, nearly: as given, those of one call.
+			at++
 			rows[i] = markRow{ID: fmt.Sprintf("%016x%s", at, hex.EncodeToString(random[:])), Kind: m.Kind, Name: m.Name, Begin: int64(m.Begin), End: int64(m.End), Asked: m.Asked}
 		}
 		if _, err := s.db.NewInsert().Model(&rows).Exec(ctx); err != nil {

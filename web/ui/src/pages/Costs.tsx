@@ -56,7 +56,7 @@ export function Costs() {
   return <Of key={`${subject.kind} ${subject.id}`} index={index} subject={subject} />
 }
 
-/** What a day's worth of minutes may change is asked for again. */
+/** Asked for again: an open period goes on, and readings of a closed one may come late. */
 const again = 300_000
 
 function Of({ index, subject }: { index: Index; subject: Subject }) {
@@ -72,7 +72,6 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
   const period = useMemo(() => (from !== undefined && to !== undefined ? periodOf({ from, to }, zone) : periodAt('month', now, zone)), [from, to, zone, now])
   const size: ask.Size = sizes[period.unit].find((x) => x === wished) ?? sizes[period.unit][0]
   const other = compare === 'previous' || compare === 'year' ? compare : undefined
-  const open = period.to > now
 
   const set = useCallback((more: { size?: string; with?: string }) => void navigate({ to: '.', search: (old) => ({ ...old, ...more }), replace: true }), [navigate])
   const go = useCallback((p: Period) => void navigate({ to: '.', search: (old) => ({ ...old, span: undefined, from: p.from, to: p.to, size: undefined }), replace: true }), [navigate])
@@ -81,7 +80,7 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
   const meter = group?.members?.find((m) => m.meter === true)?.sensor
   const metered = group !== undefined && index.metered.has(group.id)
   const key = [subject.kind, subject.id]
-  const settings = { placeholderData: keepPreviousData, refetchInterval: open ? again : (false as const), retry: 1 }
+  const settings = { placeholderData: keepPreviousData, refetchInterval: again, retry: 1 }
   const windows = (p: { from: number; to: number }) => async ({ signal }: { signal: AbortSignal }) => {
     const [own, its] = await Promise.all([
       ask.windows(subject, size, p.from, p.to, signal),
