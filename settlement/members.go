@@ -9,17 +9,10 @@ import (
 	"github.com/wattwerk/wattwerk/window"
 )
 
-// Member is what counts for a group: a sensor, or a group below it.
-type Member struct {
-	Point ledger.Point
-	By    ledger.Point // whose windows count for it: of a group with a meter, which stands for the whole, the meter
-	Sign  int8         // with which those count
-}
-
 // Members gives what a group was summed up from in a window that begins at a
 // time, and its meter, which is empty when it had none. Nothing when the group
 // was not there.
-func (s *Service) Members(ctx context.Context, hierarchy, group string, at record.Millis) (members []Member, meter record.SensorID, err error) {
+func (s *Service) Members(ctx context.Context, hierarchy, group string, at record.Millis) (members []tree.Member, meter record.SensorID, err error) {
 	row, ok, err := s.opts.Store.StructureAt(ctx, hierarchy, at)
 	if err != nil || !ok {
 		return nil, "", err
@@ -28,26 +21,8 @@ func (s *Service) Members(ctx context.Context, hierarchy, group string, at recor
 	if err != nil {
 		return nil, "", err
 	}
-	g, ok := x.Find(group)
-	if !ok {
-		return nil, "", nil
-	}
-	for _, k := range x.Groups[g].Sensors {
-		p := ledger.SensorPoint(record.SensorID(k.Sensor))
-		members = append(members, Member{p, p, k.Sign})
-	}
-	for _, k := range x.Groups[g].Children {
-		child, p := &x.Groups[k], ledger.GroupPoint(hierarchy, x.Groups[k].Name)
-		m := Member{p, p, child.Sign}
-		if child.Meter != "" {
-			m.By = ledger.SensorPoint(record.SensorID(child.Meter))
-		}
-		if child.Inverse {
-			m.Sign = -m.Sign
-		}
-		members = append(members, m)
-	}
-	return members, record.SensorID(x.Groups[g].Meter), nil
+	members, meter = x.Members(group)
+	return members, meter, nil
 }
 
 // Calendar is that of the site of a sensor, or of the hierarchy of a group.

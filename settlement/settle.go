@@ -381,19 +381,13 @@ func (j *job) group(ctx context.Context, x *tree.Tree, i int, in span) error {
 // sum computes one group for a span.
 func (j *job) sum(ctx context.Context, x *tree.Tree, g int, at span) error {
 	n := int((at.to - at.from) / quarter)
-	points := []ledger.Point{}
-	for _, p := range x.Groups[g].Sensors {
-		points = append(points, ledger.Point{Name: p.Sensor})
+	members, meter := x.Members(x.Groups[g].Name)
+	points := make([]ledger.Point, 0, len(members)+1)
+	for _, m := range members {
+		points = append(points, m.By)
 	}
-	if m := x.Groups[g].Meter; m != "" {
-		points = append(points, ledger.Point{Name: m})
-	}
-	for _, k := range x.Groups[g].Children {
-		if m := x.Groups[k].Meter; m != "" {
-			points = append(points, ledger.Point{Name: m})
-		} else {
-			points = append(points, ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name))
-		}
+	if meter != "" {
+		points = append(points, ledger.SensorPoint(meter))
 	}
 	known, err := j.columns(ctx, points, at)
 	if err != nil {

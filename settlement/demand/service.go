@@ -12,8 +12,8 @@ import (
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -21,7 +21,7 @@ import (
 // the settlement.
 type Trees interface {
 	Calendar(p ledger.Point) window.Calendar
-	Members(ctx context.Context, hierarchy, group string, at record.Millis) ([]settlement.Member, record.SensorID, error)
+	Members(ctx context.Context, hierarchy, group string, at record.Millis) ([]tree.Member, record.SensorID, error)
 }
 
 // Live reads what is measured now.

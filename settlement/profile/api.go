@@ -13,9 +13,9 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -23,7 +23,7 @@ import (
 // is the settlement.
 type Calendars interface {
 	Calendar(p ledger.Point) window.Calendar
-	Members(ctx context.Context, hierarchy, group string, at record.Millis) ([]settlement.Member, record.SensorID, error)
+	Members(ctx context.Context, hierarchy, group string, at record.Millis) ([]tree.Member, record.SensorID, error)
 }
 
 // Options are what a service needs. All but Now must be set.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/column"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 )
 
 // Bounds of statistics.
@@ -228,7 +228,7 @@ func (s *Service) members(ctx context.Context, x *subject, in *StatisticsInput, 
 	return &struct{ Body MembersBody }{b}, nil
 }
 
-func memberOf(m *model.Model, k settlement.Member, c CellColumns) MemberCells {
+func memberOf(m *model.Model, k tree.Member, c CellColumns) MemberCells {
 	out := MemberCells{Kind: ledger.SensorKind, ID: k.Point.Name, Name: k.Point.Name, Sign: k.Sign, CellColumns: c}
 	if k.Point.Hierarchy != "" {
 		out.Kind = ledger.GroupKind

@@ -9,8 +9,8 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -202,7 +202,7 @@ func TestStatisticsAnswers(t *testing.T) {
 		keep(t, s, ledger.SensorPoint("a"), day, demands)
 		write(t, s, ledger.SensorPoint("halls"), anyRows(rand.New(rand.NewPCG(1, 1)), day, day.Add(6*time.Hour), 10, 1))
 		a, hall := ledger.SensorPoint("a"), ledger.GroupPoint("place", "hall")
-		ask := serve(t, s, trees{c, []settlement.Member{{Point: a, By: a, Sign: 1}, {Point: hall, By: ledger.SensorPoint("halls"), Sign: -1}, {Point: ledger.SensorPoint("gone"), By: ledger.SensorPoint("gone"), Sign: 1}}}, now)
+		ask := serve(t, s, trees{c, []tree.Member{{Point: a, By: a, Sign: 1}, {Point: hall, By: ledger.SensorPoint("halls"), Sign: -1}, {Point: ledger.SensorPoint("gone"), By: ledger.SensorPoint("gone"), Sign: 1}}}, now)
 		var b StatisticsBody
 		ask("sensors/a/statistics?from=2026-03-28&to=2026-03-30&by=hourOfDay", &b)
 		settled := record.MillisOf(day) + record.Millis(len(demands))*quarter

@@ -18,8 +18,8 @@ import (
 	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
-	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -32,12 +32,12 @@ func everywhere(t *testing.T, f func(t *testing.T, s *ledger.Store)) {
 // trees stand for the settlement.
 type trees struct {
 	calendar window.Calendar
-	members  []settlement.Member
+	members  []tree.Member
 }
 
 func (x trees) Calendar(ledger.Point) window.Calendar { return x.calendar }
 
-func (x trees) Members(context.Context, string, string, record.Millis) ([]settlement.Member, record.SensorID, error) {
+func (x trees) Members(context.Context, string, string, record.Millis) ([]tree.Member, record.SensorID, error) {
 	return x.members, "", nil
 }
 

@@ -52,13 +52,13 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
                   depth: r.node.depth,
                   said: `<b>${escaped(name(r))}</b><br>${escaped(amount)}`,
                   itemStyle: { color: colour(r), borderColor: k.card, ...(r.node.kind === 'unaccounted' ? { decal: { symbol: 'rect', dashArrayX: [1, 0], dashArrayY: [2, 4], rotation: -Math.PI / 4, color: k.card } } : {}) },
-                  label: {
-                    formatter: `{n|${braceless(name(r))}}\n{a|${amount}}`,
-                    rich: {
-                      n: { lineHeight: narrow ? 14 : 16, fontSize: narrow ? 11 : 12, color: k.ink, ...(narrow ? {} : { width: 176, overflow: 'truncate' }) },
-                      a: { lineHeight: narrow ? 12 : 14, fontSize: narrow ? 10 : 11, color: narrow ? k.ink : k.dim },
-                    },
-                  },
+                  // What is broken into lines cannot have styles, too: they would be put into one line.
+                  label: narrow
+                    ? { formatter: `${braceless(name(r))}\n${amount}`, lineHeight: 13 }
+                    : {
+                        formatter: `{n|${braceless(name(r))}}\n{a|${amount}}`,
+                        rich: { n: { lineHeight: 16, fontSize: 12, color: k.ink, width: 176, overflow: 'truncate' }, a: { lineHeight: 14, fontSize: 11, color: k.dim } },
+                      },
                 }
               }),
             links: drawing.ribbons.map((l) => {

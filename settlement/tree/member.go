@@ -1,0 +1,38 @@
+package tree
+
+import (
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
+)
+
+// Member is what counts for a group: a sensor, or a group below it.
+type Member struct {
+	Point ledger.Point
+	By    ledger.Point // whose windows count for it: of a group with a meter, which stands for the whole, the meter
+	Sign  int8         // with which those count
+}
+
+// Members gives what a group is summed up from, and its meter, which is empty
+// when it has none. Nothing when there is no such group.
+func (x *Tree) Members(group string) (members []Member, meter record.SensorID) {
+	g, ok := x.Find(group)
+	if !ok {
+		return nil, ""
+	}
+	for _, k := range x.Groups[g].Sensors {
+		p := ledger.SensorPoint(record.SensorID(k.Sensor))
+		members = append(members, Member{p, p, k.Sign})
+	}
+	for _, k := range x.Groups[g].Children {
+		child, p := &x.Groups[k], ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)
+		m := Member{p, p, child.Sign}
+		if child.Meter != "" {
+			m.By = ledger.SensorPoint(record.SensorID(child.Meter))
+		}
+		if child.Inverse {
+			m.Sign = -m.Sign
+		}
+		members = append(members, m)
+	}
+	return members, record.SensorID(x.Groups[g].Meter)
+}
