@@ -19,6 +19,9 @@ import (
 type EdgeCmd struct {
 	Enrol  EdgeEnrolCmd  `cmd:"" help:"Enrol this measurement device with a token of the survey."`
 	Status EdgeStatusCmd `cmd:"" help:"Show how the measurement device that runs here stands."`
+
+	Launch   EdgeLaunchCmd   `cmd:"" help:"Run this measurement device, by the program that is to run, and take updates."`
+	Programs EdgeProgramsCmd `cmd:"" help:"Show which programs this measurement device has, and which failed."`
 }
 
 // Help is shown by --help.
@@ -29,6 +32,7 @@ field survey; docs/measurement-device.md explains it.
 Examples:
   wattwerk edge enrol --config device.yaml --token-file token
   wattwerk run --config device.yaml --modules edge
+  wattwerk edge launch --config device.yaml     instead of run, where updates are taken
   wattwerk edge status --config device.yaml`
 }
 

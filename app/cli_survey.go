@@ -26,6 +26,7 @@ type SurveyCmd struct {
 	Text      SurveyTextCmd      `cmd:"" help:"Put the text into force that people consent to."`
 	Household SurveyHouseholdCmd `cmd:"" help:"Register and list households, revoke a consent."`
 	Device    SurveyDeviceCmd    `cmd:"" help:"Make an enrolment token, revoke a device, add another source."`
+	Update    SurveyUpdateCmd    `cmd:"" help:"Sign programs that devices take, and have them go to more of them."`
 	Status    SurveyStatusCmd    `cmd:"" help:"Say how the devices are, and what there is to do."`
 	Report    SurveyReportCmd    `cmd:"" help:"Say how much of what was to be measured was measured."`
 	Demo      SurveyDemoCmd      `cmd:"" help:"Run a whole survey of made-up households, to try it."`

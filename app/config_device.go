@@ -13,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/edge/buffer"
 	"github.com/wattwerk/wattwerk/edge/sender"
 	"github.com/wattwerk/wattwerk/edge/slot"
+	updating "github.com/wattwerk/wattwerk/edge/update"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/meter/kind"
 	"github.com/wattwerk/wattwerk/meter/light"
@@ -25,25 +26,27 @@ const edgeModule = "edge"
 
 // EdgeConfig is a measurement device of a field survey.
 type EdgeConfig struct {
-	URL          string          `koanf:"url" doc:"Where the data service of the survey is, as https://survey.example.org:8443; empty: this is no measurement device."`
-	RootFile     string          `koanf:"root_file" doc:"Certificate of the survey (PEM), root.crt, by which the data service is trusted."`
-	Meters       []string        `koanf:"meters" doc:"The meters it reads, each 'KIND ADDRESS', as 'sml /dev/ttyUSB0', and what else is needed: id=UUID, by which the survey knows the meter and which may be left out where a household has one; name=TEXT for the page; unit=N of Modbus; model=NAME, pin=FILE as 'wattwerk meter pin' makes it, and lamp=LAMP as 'wattwerk meter unlock' takes it, to enter its PIN."`
-	Codes        []string        `koanf:"codes" doc:"The OBIS codes that are measured, of those that a meter tells."`
-	Interval     config.Duration `koanf:"interval" doc:"Between two measurements, on the clock: 15m, or a multiple that divides a day."`
-	Within       config.Duration `koanf:"within" doc:"How long after the beginning of its slot a measurement may be taken, as when the device was started in it; 0: until its end."`
-	Send         config.Duration `koanf:"send" doc:"How often measurements are sent."`
-	BufferSize   config.Bytes    `koanf:"buffer_size" doc:"How much may wait to be sent. The oldest is dropped when it is more."`
-	BufferAge    config.Duration `koanf:"buffer_age" doc:"How long it may wait. What is older is dropped."`
-	Page         string          `koanf:"page" doc:"Host and port of the page for the household; empty: there is none."`
-	PageHosts    []string        `koanf:"page_hosts" doc:"Names by which the page is reached, beside localhost and IP addresses."`
-	PagePassword string          `koanf:"page_password_file" doc:"File with the password that the page asks for; needed where others can reach it."`
+	URL            string          `koanf:"url" doc:"Where the data service of the survey is, as https://survey.example.org:8443; empty: this is no measurement device."`
+	RootFile       string          `koanf:"root_file" doc:"Certificate of the survey (PEM), root.crt, by which the data service is trusted."`
+	Meters         []string        `koanf:"meters" doc:"The meters it reads, each 'KIND ADDRESS', as 'sml /dev/ttyUSB0', and what else is needed: id=UUID, by which the survey knows the meter and which may be left out where a household has one; name=TEXT for the page; unit=N of Modbus; model=NAME, pin=FILE as 'wattwerk meter pin' makes it, and lamp=LAMP as 'wattwerk meter unlock' takes it, to enter its PIN."`
+	Codes          []string        `koanf:"codes" doc:"The OBIS codes that are measured, of those that a meter tells."`
+	Interval       config.Duration `koanf:"interval" doc:"Between two measurements, on the clock: 15m, or a multiple that divides a day."`
+	Within         config.Duration `koanf:"within" doc:"How long after the beginning of its slot a measurement may be taken, as when the device was started in it; 0: until its end."`
+	Send           config.Duration `koanf:"send" doc:"How often measurements are sent."`
+	BufferSize     config.Bytes    `koanf:"buffer_size" doc:"How much may wait to be sent. The oldest is dropped when it is more."`
+	BufferAge      config.Duration `koanf:"buffer_age" doc:"How long it may wait. What is older is dropped."`
+	UpdateRootFile string          `koanf:"update_root_file" doc:"The root of updates, 1.root.json, as 'wattwerk survey update init' makes it; empty: no updates are taken. They need 'wattwerk edge launch'."`
+	UpdateEvery    config.Duration `koanf:"update_every" doc:"How often it is asked for updates, about."`
+	Page           string          `koanf:"page" doc:"Host and port of the page for the household; empty: there is none."`
+	PageHosts      []string        `koanf:"page_hosts" doc:"Names by which the page is reached, beside localhost and IP addresses."`
+	PagePassword   string          `koanf:"page_password_file" doc:"File with the password that the page asks for; needed where others can reach it."`
 }
 
 // DefaultEdgeConfig is no device.
 func DefaultEdgeConfig() EdgeConfig {
 	c := EdgeConfig{
 		Interval: config.Duration(household.Quarter), Send: config.Duration(sender.DefaultEvery), BufferSize: buffer.DefaultMaxBytes, BufferAge: config.Duration(buffer.DefaultMaxAge),
-		Page: "127.0.0.1:8081",
+		Page: "127.0.0.1:8081", UpdateEvery: config.Duration(updating.DefaultEvery),
 	}
 	for _, o := range slot.DefaultCodes() {
 		c.Codes = append(c.Codes, o.Short())
@@ -136,6 +139,7 @@ func (c *Config) validateDevice() error {
 	}
 	bad(e.Send.Std() < time.Minute || e.Send.Std() > time.Hour, "edge.send is %v; between 1m and 1h are possible", e.Send)
 	bad(e.BufferSize < 1<<20, "edge.buffer_size is %v; at least 1MiB is needed", e.BufferSize)
+	bad(e.UpdateEvery.Std() < time.Minute || e.UpdateEvery.Std() > 7*24*time.Hour, "edge.update_every is %v; between 1m and 7d are possible", e.UpdateEvery)
 	bad(e.BufferAge.Std() < 24*time.Hour, "edge.buffer_age is %v; at least a day is needed", e.BufferAge)
 	if e.Page != "" {
 		host, _, err := net.SplitHostPort(e.Page)

@@ -17,6 +17,7 @@ import (
 	"github.com/wattwerk/wattwerk/edge"
 	"github.com/wattwerk/wattwerk/edge/buffer"
 	"github.com/wattwerk/wattwerk/edge/page"
+	updating "github.com/wattwerk/wattwerk/edge/update"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/meter"
@@ -28,7 +29,8 @@ import (
 type device struct {
 	*edge.Service
 
-	page *page.Server // nil: there is none
+	page    *page.Server      // nil: there is none
+	updater *updating.Updater // nil: no updates are taken
 }
 
 // openDevice opens the device of the settings.
@@ -71,7 +73,16 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		o.Meters = append(o.Meters, x)
 	}
 	d := new(device)
+	o.Updates = func() any {
+		if d.updater == nil {
+			return nil
+		}
+		return d.updater.Status()
+	}
 	if d.Service, err = edge.New(o); err != nil {
+		return nil, err
+	}
+	if d.updater, err = c.updater(d.Service, log); err != nil {
 		return nil, err
 	}
 	if e.Page != "" {
@@ -92,6 +103,9 @@ func (d *device) run(ctx context.Context) error {
 	g.Go(func() error { return d.Run(ctx) })
 	if d.page != nil {
 		g.Go(func() error { return d.page.Run(ctx) })
+	}
+	if d.updater != nil {
+		g.Go(func() error { return d.updater.Run(ctx) })
 	}
 	return g.Wait()
 }
@@ -157,7 +171,12 @@ func runDevice(ctx context.Context, c Config, log *slog.Logger, out io.Writer) e
 			}
 		}
 	})
-	return g.Wait()
+	err = g.Wait()
+	if errors.Is(err, updating.ErrRestart) { // orderly: what was measured is on the disk
+		log.Info("this program ends, so that another one is started", "component", edgeModule)
+		return nil
+	}
+	return err
 }
 
 func (d *device) closePage() error {

@@ -28,6 +28,7 @@ type Status struct {
 	Buffer   buffer.Stats  `json:"buffer"`
 	Pending  int           `json:"pending"` // slots that were measured and are not on the disk yet
 	Meters   []MeterStatus `json:"meters"`
+	Update   any           `json:"update,omitempty"`
 }
 
 // MeterStatus is how a meter stands.
@@ -45,6 +46,9 @@ func (s *Service) Status() Status {
 	now := s.o.Now().UTC()
 	n := s.identity.get()
 	out := Status{Version: s.o.Version, Service: s.o.URL, Device: n.Device, Ends: n.Ends, Now: now.Round(0), Sender: s.sender.Status(), Buffer: s.buffer.Stats(), Meters: []MeterStatus{}}
+	if s.o.Updates != nil {
+		out.Update = s.o.Updates()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.Enrolled, out.Pending = s.enrolled, len(s.pending)
@@ -198,6 +202,29 @@ func compare(a, b household.Measurement) int {
 		return c
 	}
 	return strings.Compare(a.OBIS, b.OBIS)
+}
+
+// Device is the identifier of the device; empty: it is not enrolled.
+func (s *Service) Device() string {
+	if s.admitted() != nil {
+		return ""
+	}
+	return s.identity.get().Device
+}
+
+// Metadata gives a file of metadata of updates; fs.ErrNotExist: the survey has none of that name.
+func (s *Service) Metadata(ctx context.Context, name string) ([]byte, error) {
+	return s.client.UpdateMetadata(ctx, name)
+}
+
+// Program gives a part of a program, from an offset in bytes on.
+func (s *Service) Program(ctx context.Context, name string, offset int64) ([]byte, error) {
+	return s.client.UpdateProgram(ctx, name, offset)
+}
+
+// UpdateIncident says that an update does not work, or does again.
+func (s *Service) UpdateIncident(open bool, detail string) {
+	s.sender.Incident("", household.UpdateFailed, open, detail)
 }
 
 // Flush sends what there is soon.

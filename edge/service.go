@@ -44,6 +44,7 @@ type Options struct {
 	Every   time.Duration  // between two times of sending; 0: as usual
 	Tick    time.Duration  // how often it is looked what is due; 0: a second
 	Version string
+	Updates func() any // tells how updating stands, for Status; nil: there is none
 	Now     func() time.Time
 	Log     *slog.Logger
 }

@@ -62,7 +62,9 @@ type Options struct {
 	Staff func(ctx context.Context, token string) (name string, scopes []string, err error)
 	// Change changes the model: registry.Service.Change. Nil: households do not show
 	// there.
-	Change    func(ctx context.Context, build func(*model.Model) (model.Patch, string, error)) error
+	Change func(ctx context.Context, build func(*model.Model) (model.Patch, string, error)) error
+	// Updates are the programs that devices take; nil: there are none.
+	Updates   Updates
 	Lease     time.Duration // how long a device may measure without asking; 0: as usual
 	Tolerance time.Duration // by how much the clock of a device may be wrong; 0: as usual
 	Silent    time.Duration // how long nothing may come from a device before that is an incident; 0: as usual
@@ -81,6 +83,7 @@ type Service struct {
 	jwt      ed25519.PrivateKey
 	queue    chan *entry
 	places   placer
+	updates  chan struct{} // holds one for each file that is read
 }
 
 // New makes a service and takes its port.
@@ -116,7 +119,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		}
 		o.Hosts = []string{host}
 	}
-	s := &Service{o: o, log: o.Log, queue: make(chan *entry, queued), places: newPlacer()}
+	s := &Service{o: o, log: o.Log, queue: make(chan *entry, queued), places: newPlacer(), updates: make(chan struct{}, mostUpdates)}
 	var err error
 	if s.jwt, err = o.Store.Key(ctx, TokenKey); err != nil {
 		return nil, fmt.Errorf("open survey: %w", err)
@@ -128,6 +131,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	s.api = humago.New(mux, s.config())
 	s.api.UseMiddleware(s.authorise)
 	s.registerDevices(s.api)
+	s.registerUpdates(s.api)
 	s.registerStaff(door{api: s.api})
 	s.handler = s.identify(mux)
 	return s, nil
@@ -201,6 +205,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.takeAll(work) })
 	g.Go(func() error { return s.placeAll(own) })
 	g.Go(func() error { return s.listen(own) })
+	g.Go(func() error { return s.renewUpdates(own) })
 	return g.Wait()
 }
 

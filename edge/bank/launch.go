@@ -17,7 +17,7 @@ import (
 // Env names the variable by which a program knows in which bank it is: a, b or [EnvInstalled].
 // Who does not have it was not started by a launcher.
 const (
-	Env          = "WATTWERK_BANK"
+	Env          = "BANK_OF_WATTWERK"
 	EnvInstalled = "installed"
 )
 

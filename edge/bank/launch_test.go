@@ -91,20 +91,20 @@ func TestLaunch(t *testing.T) {
 	}
 	begin := "#!/bin/sh\necho $1 >> " + starts + "\n"
 
-	if got := launched(t, l, dir, begin+"exit 3\n"); got != "/usr/bin/wattwerk [run] WATTWERK_BANK=installed" || counted() != 3 {
+	if got := launched(t, l, dir, begin+"exit 3\n"); got != "/usr/bin/wattwerk [run] BANK_OF_WATTWERK=installed" || counted() != 3 {
 		t.Errorf("crash: %q", got)
 	}
-	if got := launched(t, l, dir, begin+"exec env "+proves+"="+string(dir)+" "+self+"\n"); got != "/a/wattwerk [run] WATTWERK_BANK=a" || counted() != 1 {
+	if got := launched(t, l, dir, begin+"exec env "+proves+"="+string(dir)+" "+self+"\n"); got != "/a/wattwerk [run] BANK_OF_WATTWERK=a" || counted() != 1 {
 		t.Errorf("prove: %q", got)
 	}
-	if got := launched(t, l, dir, begin+"exit 0\n"); got != "/a/wattwerk [run] WATTWERK_BANK=a" || counted() != 3 {
+	if got := launched(t, l, dir, begin+"exit 0\n"); got != "/a/wattwerk [run] BANK_OF_WATTWERK=a" || counted() != 3 {
 		t.Errorf("end: %q", got)
 	}
-	if got := launched(t, l, dir, "no program at all"); got != "/a/wattwerk [run] WATTWERK_BANK=a" {
+	if got := launched(t, l, dir, "no program at all"); got != "/a/wattwerk [run] BANK_OF_WATTWERK=a" {
 		t.Errorf("none: %q", got)
 	}
 	l.Within = time.Millisecond
-	if got := launched(t, l, dir, begin+"exec sleep 3600\n"); got != "/a/wattwerk [run] WATTWERK_BANK=a" {
+	if got := launched(t, l, dir, begin+"exec sleep 3600\n"); got != "/a/wattwerk [run] BANK_OF_WATTWERK=a" {
 		t.Errorf("hang: %q", got)
 	}
 	state := l.Store.State()

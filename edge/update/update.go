@@ -143,12 +143,17 @@ func (u *Updater) set(f func(*Status)) {
 }
 
 // Run judges this program if it is on trial, and asks for updates, until ctx ends, or with
-// [ErrRestart] when another program is to be started.
+// [ErrRestart] when another program is to be started; that is this one after it has proven itself, so that nobody has
+// to wait for its end any more.
 func (u *Updater) Run(ctx context.Context) error {
+	trial := u.Status().Trial
 	for {
 		done, err := u.Judge()
 		if err != nil {
 			return err
+		}
+		if done && trial {
+			return ErrRestart
 		}
 		if done {
 			break

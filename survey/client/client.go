@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
+	"github.com/wattwerk/wattwerk/survey/release"
 )
 
 // Options of a client.
@@ -275,6 +277,29 @@ func (c *Client) Resolve(ctx context.Context, meter string, t household.Incident
 	return err
 }
 
+// UpdateMetadata gives a file of metadata of updates of the program. The error is fs.ErrNotExist when
+// there is none of that name.
+func (c *Client) UpdateMetadata(ctx context.Context, name string) ([]byte, error) {
+	return c.update(ctx, "/update/"+url.PathEscape(name), release.MaxMetadata)
+}
+
+// UpdateProgram gives a part of a program, from an offset in bytes on; an empty one at its end.
+func (c *Client) UpdateProgram(ctx context.Context, name string, offset int64) ([]byte, error) {
+	return c.update(ctx, "/update/targets/"+url.PathEscape(name)+"?offset="+strconv.FormatInt(offset, 10), release.MaxPart)
+}
+
+func (c *Client) update(ctx context.Context, path string, most int64) ([]byte, error) {
+	data, err := c.raw(ctx, http.MethodGet, path, nil, most)
+	var p *household.Problem
+	if errors.As(err, &p) && p.Status == http.StatusNotFound {
+		err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read update: %w", err)
+	}
+	return data, nil
+}
+
 // ActionOf says what a device is to do after an error; None when there is none.
 func ActionOf(err error) household.Action {
 	var p *household.Problem
@@ -298,17 +323,29 @@ func named[T any](ctx context.Context, c *Client, what, method, path string, in 
 }
 
 func do[T any](ctx context.Context, c *Client, method, path string, in any) (out T, err error) {
+	data, err := c.raw(ctx, method, path, in, maxAnswer)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(data, &out); err != nil {
+		return out, fmt.Errorf("the answer is not understood: %w", err)
+	}
+	return out, nil
+}
+
+// raw gives an answer as it is, of at most so many bytes.
+func (c *Client) raw(ctx context.Context, method, path string, in any, most int64) ([]byte, error) {
 	var send io.Reader
 	if in != nil {
 		data, err := json.Marshal(in)
 		if err != nil {
-			return out, err
+			return nil, err
 		}
 		send = bytes.NewReader(data)
 	}
 	r, err := http.NewRequestWithContext(ctx, method, c.url+path, send)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	if in != nil {
 		r.Header.Set("Content-Type", "application/json")
@@ -318,25 +355,22 @@ func do[T any](ctx context.Context, c *Client, method, path string, in any) (out
 	}
 	resp, err := c.http.Do(r)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	switch {
 	case err != nil:
-		return out, err
-	case len(data) > maxAnswer:
-		return out, errors.New("the answer is too long")
+		return nil, err
+	case int64(len(data)) > most:
+		return nil, errors.New("the answer is too long")
 	case resp.StatusCode/100 == 2:
-		if err := json.Unmarshal(data, &out); err != nil {
-			return out, fmt.Errorf("the answer is not understood: %w", err)
-		}
-		return out, nil
+		return data, nil
 	}
 	p := household.Refuse(resp.StatusCode, "", "", http.StatusText(resp.StatusCode))
 	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/problem+json") {
 		_ = json.Unmarshal(data, p) // what is not understood is left as it was
 		p.Status = resp.StatusCode
 	}
-	return out, p
+	return nil, p
 }

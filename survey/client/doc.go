@@ -8,5 +8,5 @@
 // understood. Nothing is tried again here: the buffer of the device decides when.
 // Answers are bounded; redirects are not followed.
 //
-// A client is safe for concurrent use. It imports survey/household and survey/consent.
+// A client is safe for concurrent use. It imports survey/household, survey/consent and survey/release.
 package client

@@ -146,13 +146,14 @@ const (
 	HeartbeatMissed       IncidentType = "heartbeat_missed"
 	DiskFull              IncidentType = "disk_full"
 	CertificateExpiry     IncidentType = "certificate_expiry"
+	UpdateFailed          IncidentType = "update_failed"
 	OtherIncident         IncidentType = "other"
 )
 
 // IncidentTypes lists all.
 func IncidentTypes() []IncidentType {
 	return []IncidentType{
-		SerialPortUnavailable, MeasurementsMissing, MeterLocked, PINFailed, CRCRate, ClockSkew, HeartbeatMissed, DiskFull, CertificateExpiry, OtherIncident,
+		SerialPortUnavailable, MeasurementsMissing, MeterLocked, PINFailed, CRCRate, ClockSkew, HeartbeatMissed, DiskFull, CertificateExpiry, UpdateFailed, OtherIncident,
 	}
 }
 
@@ -164,7 +165,7 @@ var ErrIncident = errors.New("there is no such type of incident")
 type Incident struct {
 	ID       string       `json:"id"`
 	Meter    string       `json:"meter" doc:"Identifier of the meter"`
-	Type     IncidentType `json:"type" enum:"serial_port_unavailable,measurements_missing,meter_locked,pin_failed,crc_rate,clock_skew,heartbeat_missed,disk_full,certificate_expiry,other"`
+	Type     IncidentType `json:"type" enum:"serial_port_unavailable,measurements_missing,meter_locked,pin_failed,crc_rate,clock_skew,heartbeat_missed,disk_full,certificate_expiry,update_failed,other"`
 	Detail   string       `json:"detail,omitempty" doc:"In words"`
 	At       time.Time    `json:"at" doc:"When it was reported, by the clock of the service"`
 	Resolved *time.Time   `json:"resolved,omitempty" doc:"When it was resolved; absent: it is open"`
@@ -172,7 +173,7 @@ type Incident struct {
 
 // Report reports an incident, or resolves one.
 type Report struct {
-	Type   IncidentType `json:"type" enum:"serial_port_unavailable,measurements_missing,meter_locked,pin_failed,crc_rate,clock_skew,heartbeat_missed,disk_full,certificate_expiry,other"`
+	Type   IncidentType `json:"type" enum:"serial_port_unavailable,measurements_missing,meter_locked,pin_failed,crc_rate,clock_skew,heartbeat_missed,disk_full,certificate_expiry,update_failed,other"`
 	Detail string       `json:"detail,omitempty" maxLength:"500" doc:"In words; nothing that names a person"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,7 +13,7 @@ import (
 )
 
 // ErrNotFound says that no such file is served.
-var ErrNotFound = errors.New("there is no such file among the updates")
+var ErrNotFound = fmt.Errorf("there is no such file among the updates: %w", fs.ErrNotExist)
 
 var (
 	metadataNames = regexp.MustCompile(`^(timestamp|[1-9][0-9]{0,17}\.(root|snapshot|targets))\.json$`)

@@ -4633,7 +4633,7 @@ export type SurveyHappened = {
      * When it was resolved; absent: it is open
      */
     resolved?: string;
-    type: 'serial_port_unavailable' | 'measurements_missing' | 'meter_locked' | 'pin_failed' | 'crc_rate' | 'clock_skew' | 'heartbeat_missed' | 'disk_full' | 'certificate_expiry' | 'other';
+    type: 'serial_port_unavailable' | 'measurements_missing' | 'meter_locked' | 'pin_failed' | 'crc_rate' | 'clock_skew' | 'heartbeat_missed' | 'disk_full' | 'certificate_expiry' | 'update_failed' | 'other';
 };
 
 export type SurveyHealth = {
