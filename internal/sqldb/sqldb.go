@@ -27,6 +27,7 @@ type Options struct {
 	File    string        // a SQLite file, made when missing and readable by its owner alone
 	Conns   int           // at most so many connections of this process, 2 or more; default 8
 	Timeout time.Duration // how long a statement, or a transaction of [DB.Alone], may take; default 15 s
+	NoSync  bool          // of a file: what was written last may be gone when the machine fails, for what can be made again
 }
 
 // DB is an open database.
@@ -50,7 +51,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if db.Shared() {
 		raw, err = openPostgres(o)
 	} else {
-		raw, err = openSQLite(o.File)
+		raw, err = openSQLite(o.File, o.NoSync)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -71,7 +72,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-func openSQLite(path string) (*sql.DB, error) {
+func openSQLite(path string, noSync bool) (*sql.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -82,8 +83,12 @@ func openSQLite(path string) (*sql.DB, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
+	sync := "synchronous(FULL)"
+	if noSync {
+		sync = "synchronous(OFF)"
+	}
 	q := url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
+		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", sync, "foreign_keys(1)"},
 		"_txlock": {"immediate"},
 	}
 	return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+q.Encode())
