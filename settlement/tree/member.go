@@ -14,17 +14,17 @@ type Member struct {
 
 // Members gives what a group is summed up from, and its meter, which is empty
 // when it has none. Nothing when there is no such group.
-func (x *Tree) Members(group string) (members []Member, meter record.SensorID) {
-	g, ok := x.Find(group)
+func (s *Tree) Members(group string) (members []Member, meter record.SensorID) {
+	g, ok := s.Find(group)
 	if !ok {
 		return nil, ""
 	}
-	for _, k := range x.Groups[g].Sensors {
+	for _, k := range s.Groups[g].Sensors {
 		p := ledger.SensorPoint(record.SensorID(k.Sensor))
 		members = append(members, Member{p, p, k.Sign})
 	}
-	for _, k := range x.Groups[g].Children {
-		child, p := &x.Groups[k], ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)
+	for _, k := range s.Groups[g].Children {
+		child, p := &s.Groups[k], ledger.GroupPoint(s.Hierarchy, s.Groups[k].Name)
 		m := Member{p, p, child.Sign}
 		if child.Meter != "" {
 			m.By = ledger.SensorPoint(record.SensorID(child.Meter))
@@ -34,5 +34,5 @@ func (x *Tree) Members(group string) (members []Member, meter record.SensorID) {
 		}
 		members = append(members, m)
 	}
-	return members, record.SensorID(x.Groups[g].Meter)
+	return members, record.SensorID(s.Groups[g].Meter)
 }
