@@ -50,10 +50,13 @@ function output(child: ChildProcess, done: (text: string) => boolean): Promise<s
   })
 }
 
-export async function start(...args: string[]): Promise<Running> {
+export const start = (...args: string[]): Promise<Running> => startAs(['run'], ...args)
+
+/** Starts another command that goes on as `run` does. */
+export async function startAs(command: readonly string[], ...args: string[]): Promise<Running> {
   const data = mkdtempSync(join(tmpdir(), 'wattwerk-e2e-'))
   const began = Date.now()
-  const launch = (addr: string) => spawn(binary, ['run', '--data', data, '--addr', addr, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const launch = (addr: string) => spawn(binary, [...command, '--data', data, '--addr', addr, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let child = launch('127.0.0.1:0')
   const said = await output(child, (t) => /once=\w+/.test(t))
   const link = /http:\/\/\S+once=\w+/.exec(said)?.[0] ?? ''

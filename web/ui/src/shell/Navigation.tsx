@@ -3,13 +3,15 @@
 import { useLingui } from '@lingui/react/macro'
 import { NavLink } from '@mantine/core'
 import {
-  IconApi, IconBellRinging, IconChartLine, IconCoins, IconDatabaseImport, IconGauge, IconLayoutDashboard, IconRoute, IconServerCog, IconSitemap,
+  IconApi, IconBellRinging, IconChartLine, IconCoins, IconDatabaseImport, IconGauge, IconHomeStats, IconLayoutDashboard, IconRoute, IconServerCog, IconSitemap,
 } from '@tabler/icons-react'
 import { Link, useRouterState, useSearch } from '@tanstack/react-router'
+import { useMe } from './session'
 
 export function Navigation({ onGo }: { onGo: () => void }) {
   const { t } = useLingui()
   const path = useRouterState({ select: (s) => s.location.pathname })
+  const surveys = useMe().data?.scopes?.includes('household') ?? false
   // What is chosen goes along to the next page.
   const { h, g, s } = useSearch({ from: '/app' })
   const kept = { ...(h === undefined ? {} : { h }), ...(g === undefined ? {} : { g }), ...(s === undefined ? {} : { s }) }
@@ -22,6 +24,8 @@ export function Navigation({ onGo }: { onGo: () => void }) {
     { to: '/alerts', name: t`Alerts`, icon: IconBellRinging },
     { to: '/model', name: t`Model`, icon: IconSitemap },
     { to: '/data', name: t`Import`, icon: IconDatabaseImport },
+    // For those who look after a survey alone.
+    ...(surveys ? ([{ to: '/survey', name: t`Survey`, icon: IconHomeStats }] as const) : []),
     { to: '/system', name: t`System`, icon: IconServerCog },
   ] as const
   return (

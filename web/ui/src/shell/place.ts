@@ -21,6 +21,8 @@ export interface Place extends SpanSearch {
   size?: string | undefined
   /** What the time is compared with: "previous", "year". */
   with?: string | undefined
+  /** A household of a survey; "new" registers one. */
+  home?: string | undefined
   /** Levels of the tree that are shown. */
   depth?: string | undefined
 }
@@ -30,7 +32,7 @@ const text = (v: unknown): string | undefined => (typeof v === 'string' && v !==
 
 export function readPlace(s: Record<string, unknown>): Place {
   const out: Place = spanSearch(s)
-  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth'] as const) {
+  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth', 'home'] as const) {
     const v = text(s[key])
     if (v !== undefined) out[key] = v
   }
