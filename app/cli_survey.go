@@ -29,6 +29,7 @@ type SurveyCmd struct {
 	Update    SurveyUpdateCmd    `cmd:"" help:"Sign programs that devices take, and have them go to more of them."`
 	Status    SurveyStatusCmd    `cmd:"" help:"Say how the devices are, and what there is to do."`
 	Report    SurveyReportCmd    `cmd:"" help:"Say how much of what was to be measured was measured."`
+	Access    SurveyAccessCmd    `cmd:"" help:"Look at a measurement device from afar, by a grant."`
 	Demo      SurveyDemoCmd      `cmd:"" help:"Run a whole survey of made-up households, to try it."`
 	Export    SurveyExportCmd    `cmd:"" help:"Write the data set for research, with a dictionary."`
 }

@@ -24,6 +24,12 @@ import (
 // edgeModule runs where there is a data service to send to.
 const edgeModule = "edge"
 
+// What may be done from afar.
+const (
+	accessOff      = "off"
+	accessDiagnose = "diagnose"
+)
+
 // EdgeConfig is a measurement device of a field survey.
 type EdgeConfig struct {
 	URL            string          `koanf:"url" doc:"Where the data service of the survey is, as https://survey.example.org:8443; empty: this is no measurement device."`
@@ -40,13 +46,14 @@ type EdgeConfig struct {
 	Page           string          `koanf:"page" doc:"Host and port of the page for the household; empty: there is none."`
 	PageHosts      []string        `koanf:"page_hosts" doc:"Names by which the page is reached, beside localhost and IP addresses."`
 	PagePassword   string          `koanf:"page_password_file" doc:"File with the password that the page asks for; needed where others can reach it."`
+	Access         string          `koanf:"access" doc:"What those who look after the survey may do from afar, by a grant that is signed and expires: 'off', nothing; 'diagnose', see how the device is and what it logs, and have it send what it has. The household sees when and why."`
 }
 
 // DefaultEdgeConfig is no device.
 func DefaultEdgeConfig() EdgeConfig {
 	c := EdgeConfig{
 		Interval: config.Duration(household.Quarter), Send: config.Duration(sender.DefaultEvery), BufferSize: buffer.DefaultMaxBytes, BufferAge: config.Duration(buffer.DefaultMaxAge),
-		Page: "127.0.0.1:8081", UpdateEvery: config.Duration(updating.DefaultEvery),
+		Page: "127.0.0.1:8081", Access: accessDiagnose, UpdateEvery: config.Duration(updating.DefaultEvery),
 	}
 	for _, o := range slot.DefaultCodes() {
 		c.Codes = append(c.Codes, o.Short())
@@ -146,6 +153,7 @@ func (c *Config) validateDevice() error {
 		bad(err != nil, "edge.page %q is not HOST:PORT, as 127.0.0.1:8081", e.Page)
 		bad(err == nil && !loopback(host) && e.PagePassword == "", "edge.page can be reached from other machines, and whoever reaches it could revoke the consent; set edge.page_password_file")
 	}
+	bad(e.Access != accessOff && e.Access != accessDiagnose, "edge.access %q is neither off nor diagnose", e.Access)
 	without := make(map[string]bool)
 	for _, text := range e.Meters {
 		m, err := parseMeter(text)

@@ -79,6 +79,11 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		}
 		return d.updater.Status()
 	}
+	if e.Access == accessDiagnose {
+		said := new(lastLines)
+		o.Log = slog.New(slog.NewMultiHandler(log.Handler(), slog.NewTextHandler(said, nil)))
+		o.Visit = d.diagnoses(*e, said)
+	}
 	if d.Service, err = edge.New(o); err != nil {
 		return nil, err
 	}

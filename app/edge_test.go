@@ -123,6 +123,7 @@ func TestDeviceSettings(t *testing.T) {
 		func(e *EdgeConfig) { e.Send = 1 },
 		func(e *EdgeConfig) { e.BufferSize = 1 },
 		func(e *EdgeConfig) { e.BufferAge = 1 },
+		func(e *EdgeConfig) { e.Access = "shell" },
 		func(e *EdgeConfig) { e.Page = "x" },
 		func(e *EdgeConfig) { e.Page = "0.0.0.0:80" },
 	} {

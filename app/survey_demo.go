@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -53,6 +54,7 @@ const (
 	demoCollect = 2 * time.Second        // for further codes of a slot
 	demoTick    = 200 * time.Millisecond // what is due
 	demoEvery   = 500 * time.Millisecond // a meter sends
+	demoVisits  = 2 * time.Second        // it is asked for grants to look at a device
 )
 
 // surveyDemo is a survey of made-up households on one machine.
@@ -248,7 +250,7 @@ func (d *surveyDemo) tell(ctx context.Context, homes []*demoHome, delivered <-ch
 	say("\nA survey of %d made-up households; the data service is at %s.\nEach has a measurement device with a page of its own, where it can revoke its consent:\n", len(homes), homes[0].url)
 	t := newColumns(d.out, "HOUSEHOLD", "METERS", "PANELS", "PAGE")
 	for _, h := range homes {
-		t.row(h.number, len(h.Meters), panels(h.number-1), "http://"+h.page.Addr())
+		t.row(h.number, len(h.Meters), panels(h.number-1), "http://"+h.device.page.Addr())
 	}
 	_ = t.flush() // nobody listens, then
 	say("\nIn another terminal:\n  wattwerk survey status --data %s\n  wattwerk survey report --data %[1]s", filepath.Dir(d.dir))
@@ -280,8 +282,7 @@ type demoHome struct {
 	roots      []byte
 	meters     []*meters.Meter
 	listeners  []net.Listener
-	device     *edge.Service
-	page       *page.Server
+	device     *device
 	devicesRan atomic.Bool
 }
 
@@ -290,8 +291,12 @@ func (h *demoHome) open(ctx context.Context, i int, p *process) error {
 	log := p.logger(edgeModule).With("household", h.number)
 	o := edge.Options{
 		Dir: h.dir, URL: h.url, Roots: h.roots, Version: Version(), Log: log, Every: time.Minute, Tick: demoTick,
-		Slots: slot.Settings{Collect: demoCollect},
+		Slots: slot.Settings{Collect: demoCollect}, Visits: demoVisits,
 	}
+	h.device = new(device)
+	said := new(lastLines)
+	o.Log = slog.New(slog.NewMultiHandler(log.Handler(), slog.NewTextHandler(said, nil)))
+	o.Visit = h.device.diagnoses(EdgeConfig{URL: h.url, Access: accessDiagnose}, said)
 	year := time.Date(h.demo.state.Began.Year(), 1, 1, 0, 0, 0, 0, time.UTC)
 	for n, id := range h.Meters {
 		seed := uint64(i*10 + n + 1)
@@ -315,10 +320,10 @@ func (h *demoHome) open(ctx context.Context, i int, p *process) error {
 		o.Meters = append(o.Meters, edge.Meter{ID: id, Name: name, Open: func() (meter.Reader, error) { return kind.NewReader(set) }})
 	}
 	var err error
-	if h.device, err = edge.New(o); err != nil {
+	if h.device.Service, err = edge.New(o); err != nil {
 		return err
 	}
-	h.page, err = page.New(page.Options{Device: h.device, Addr: "127.0.0.1:0", Log: log})
+	h.device.page, err = page.New(page.Options{Device: h.device.Service, Addr: "127.0.0.1:0", Log: log})
 	return err
 }
 
@@ -331,8 +336,8 @@ func (h *demoHome) close() error {
 	for _, l := range h.listeners {
 		err = errors.Join(err, l.Close())
 	}
-	if h.page != nil {
-		err = errors.Join(err, h.page.Close())
+	if h.device != nil {
+		err = errors.Join(err, h.device.closePage())
 	}
 	return err
 }
@@ -345,8 +350,7 @@ func (h *demoHome) run(ctx context.Context, s *register.Store, delivered chan<- 
 	for i, m := range h.meters {
 		g.Go(func() error { return m.TCP(ctx, h.listeners[i], pace, meters.Outage{}) })
 	}
-	g.Go(func() error { return h.page.Run(ctx) })
-	g.Go(func() error { return h.device.Run(ctx) })
+	g.Go(func() error { return h.device.run(ctx) })
 	g.Go(func() error {
 		if err := h.begin(ctx, s); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("household %d: %w", h.number, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/wattwerk/wattwerk/edge/buffer"
 	"github.com/wattwerk/wattwerk/edge/sender"
 	"github.com/wattwerk/wattwerk/edge/slot"
+	"github.com/wattwerk/wattwerk/edge/visit"
 	"github.com/wattwerk/wattwerk/survey/client"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
@@ -225,6 +226,21 @@ func (s *Service) Program(ctx context.Context, name string, offset int64) ([]byt
 // UpdateIncident says that an update does not work, or does again.
 func (s *Service) UpdateIncident(open bool, detail string) {
 	s.sender.Incident("", household.UpdateFailed, open, detail)
+}
+
+// Visits gives who looked at the device from afar lately, the newest first, and whether anybody can.
+func (s *Service) Visits() (all []visit.Visit, possible bool) {
+	if s.desk == nil {
+		return nil, false
+	}
+	return s.desk.Visits(), true
+}
+
+// EndVisit ends the visit that goes on.
+func (s *Service) EndVisit() {
+	if s.desk != nil {
+		s.desk.End()
+	}
 }
 
 // Flush sends what there is soon.

@@ -24,6 +24,7 @@ const (
 	receiptsFile = "receipts.json" // what was granted and revoked here
 	meterFile    = "meter.json"    // the one meter of a household that has one
 	ownerFile    = "owner.json"    // the device by whose identifier all of it is
+	visitsFile   = "visits.json"   // who looked at the device from afar
 	bufferDir    = "buffer"
 )
 
@@ -178,8 +179,11 @@ func (s *Service) own(device string) (bool, error) {
 	}
 	if owner != "" {
 		s.log.Info("the device is another one of the survey now, and what it kept is deleted")
-		if err := errors.Join(s.buffer.Wipe(), remove(filepath.Join(s.o.Dir, receiptsFile)), remove(filepath.Join(s.o.Dir, meterFile))); err != nil {
+		if err := errors.Join(s.buffer.Wipe(), remove(filepath.Join(s.o.Dir, receiptsFile)), remove(filepath.Join(s.o.Dir, meterFile)), remove(filepath.Join(s.o.Dir, visitsFile))); err != nil {
 			return false, err
+		}
+		if s.desk != nil {
+			s.desk.Forget()
 		}
 	}
 	return owner != "", replaceJSON(path, device)

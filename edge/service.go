@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/edge/buffer"
 	"github.com/wattwerk/wattwerk/edge/sender"
 	"github.com/wattwerk/wattwerk/edge/slot"
+	"github.com/wattwerk/wattwerk/edge/visit"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/meter"
 	"github.com/wattwerk/wattwerk/survey/client"
@@ -44,7 +45,9 @@ type Options struct {
 	Every   time.Duration  // between two times of sending; 0: as usual
 	Tick    time.Duration  // how often it is looked what is due; 0: a second
 	Version string
-	Updates func() any // tells how updating stands, for Status; nil: there is none
+	Updates func() any      // tells how updating stands, for Status; nil: there is none
+	Visit   []visit.Command // by which it can be looked at from afar, by a grant; nil: it cannot
+	Visits  time.Duration   // between two times of asking for grants; 0: as usual
 	Now     func() time.Time
 	Log     *slog.Logger
 }
@@ -57,6 +60,7 @@ type Service struct {
 	buffer   *buffer.Buffer
 	client   *client.Client
 	sender   *sender.Sender
+	desk     *visit.Desk // nil: nobody comes
 
 	mu       sync.Mutex
 	enrolled bool
@@ -131,6 +135,19 @@ func New(o Options) (*Service, error) {
 		Service: s.client, Buffer: s.buffer, Certificate: s.identity, State: state, Every: o.Every, Version: o.Version, Meter: s.meters[0].ID, Now: o.Now, Log: o.Log,
 		Save: func(state sender.State) error { return replaceJSON(filepath.Join(o.Dir, stateFile), state) },
 	})
+	if len(o.Visit) > 0 {
+		var kept []visit.Visit
+		if err := readJSON(filepath.Join(o.Dir, visitsFile), &kept); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("open edge: read visits: %w", err) // one could come by a grant that was used
+		}
+		if s.desk, err = visit.New(visit.Options{
+			Service: s.client, Roots: o.Roots, Device: func() string { return s.identity.get().Device }, May: s.sender.May, Commands: o.Visit, Kept: kept,
+			Keep:  func(all []visit.Visit) error { return replaceJSON(filepath.Join(o.Dir, visitsFile), all) },
+			Every: o.Visits, Look: o.Tick, Now: o.Now, Log: o.Log,
+		}); err != nil {
+			return nil, fmt.Errorf("open edge: %w", err)
+		}
+	}
 	return s, nil
 }
 
@@ -164,6 +181,9 @@ var errAgain = errors.New("the device was enrolled anew")
 func (s *Service) work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.sender.Run(ctx) })
+	if s.desk != nil {
+		g.Go(func() error { return s.desk.Run(ctx) })
+	}
 	for _, m := range s.meters {
 		g.Go(func() error { s.watch(ctx, m); return nil })
 	}

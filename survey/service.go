@@ -20,6 +20,7 @@ import (
 	"github.com/wattwerk/wattwerk/survey/household"
 	"github.com/wattwerk/wattwerk/survey/identity"
 	"github.com/wattwerk/wattwerk/survey/register"
+	"github.com/wattwerk/wattwerk/survey/visit"
 )
 
 // Defaults of the settings.
@@ -69,6 +70,7 @@ type Options struct {
 	Tolerance time.Duration // by how much the clock of a device may be wrong; 0: as usual
 	Silent    time.Duration // how long nothing may come from a device before that is an incident; 0: as usual
 	Look      time.Duration // how often that is looked after; 0: every five minutes
+	Watch     time.Duration // how often it is looked whether a tunnel to a device may stay open; 0: every two seconds
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -84,6 +86,7 @@ type Service struct {
 	queue    chan *entry
 	places   placer
 	updates  chan struct{} // holds one for each file that is read
+	visitors *visitors
 }
 
 // New makes a service and takes its port.
@@ -120,6 +123,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		o.Hosts = []string{host}
 	}
 	s := &Service{o: o, log: o.Log, queue: make(chan *entry, queued), places: newPlacer(), updates: make(chan struct{}, mostUpdates)}
+	s.visitors = &visitors{hall: visit.NewHall(o.Store.Visits(), o.Watch, o.Log)}
 	var err error
 	if s.jwt, err = o.Store.Key(ctx, TokenKey); err != nil {
 		return nil, fmt.Errorf("open survey: %w", err)
@@ -133,6 +137,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	s.registerDevices(s.api)
 	s.registerUpdates(s.api)
 	s.registerStaff(door{api: s.api})
+	s.registerVisits(s.api, mux)
 	s.handler = s.identify(mux)
 	return s, nil
 }
@@ -206,6 +211,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.placeAll(own) })
 	g.Go(func() error { return s.listen(own) })
 	g.Go(func() error { return s.renewUpdates(own) })
+	g.Go(func() error { s.visitors.run(own); return nil })
 	return g.Wait()
 }
 

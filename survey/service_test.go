@@ -156,7 +156,7 @@ func start(t *testing.T, where sqldb.Options) *world {
 		t.Fatal(err)
 	}
 	s, err := survey.New(ctx, survey.Options{
-		Store: w.store, Authority: w.authority, Writer: w, Listen: "127.0.0.1:0", Change: w.change, Updates: releases{},
+		Store: w.store, Authority: w.authority, Writer: w, Listen: "127.0.0.1:0", Change: w.change, Updates: releases{}, Watch: 20 * time.Millisecond,
 		Full: func(err error) bool { return strings.Contains(err.Error(), "full") },
 		Staff: func(_ context.Context, token string) (string, []string, error) {
 			if scopes, ok := staff[token]; ok {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/edge"
+	"github.com/wattwerk/wattwerk/edge/visit"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
 )
@@ -24,7 +25,26 @@ func (s *Server) ask(r *http.Request) (context.Context, context.CancelFunc) {
 }
 
 func (s *Server) overview(w http.ResponseWriter, r *http.Request) {
-	s.show(w, http.StatusOK, s.view(w, r, "overview"))
+	v := s.view(w, r, "overview")
+	var p visitsPage
+	p.Visits, p.Possible = s.o.Device.Visits()
+	v.Data = p
+	s.show(w, http.StatusOK, v)
+}
+
+// visitsPage is what is shown of visits from afar.
+type visitsPage struct {
+	Visits   []visit.Visit
+	Possible bool
+}
+
+// endVisit ends the visit that goes on.
+func (s *Server) endVisit(w http.ResponseWriter, r *http.Request) {
+	if !s.form(w, r) {
+		return
+	}
+	s.o.Device.EndVisit()
+	http.Redirect(w, r, "/?lang="+language(r), http.StatusSeeOther)
 }
 
 // consentPage is what the page of the consent shows.

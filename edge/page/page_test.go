@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/edge"
+	"github.com/wattwerk/wattwerk/edge/visit"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
 )
@@ -26,6 +27,7 @@ var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
 // device is one that does what it is told.
 type device struct {
+	visits   []visit.Visit
 	state    consent.State
 	fails    error
 	receipts []consent.Receipt
@@ -41,6 +43,12 @@ func (d *device) Status() edge.Status {
 		s.Sender.Ended = "revoked"
 	}
 	return s
+}
+
+func (d *device) Visits() ([]visit.Visit, bool) { return d.visits, true }
+
+func (d *device) EndVisit() {
+	d.visits[0].End, d.visits[0].Ended = d.visits[0].Begin, "it was ended at the device"
 }
 
 func (d *device) Receipts() []consent.Receipt { return d.receipts }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/edge"
+	"github.com/wattwerk/wattwerk/edge/visit"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
 )
@@ -36,6 +37,9 @@ type Device interface {
 	Text(ctx context.Context) (consent.Text, error)
 	Grant(ctx context.Context, version string) (consent.Receipt, error)
 	Revoke(ctx context.Context) (consent.Receipt, error)
+	// Visits gives who looked at the device from afar, and whether anybody can.
+	Visits() ([]visit.Visit, bool)
+	EndVisit()
 	Registration(ctx context.Context) (edge.Registration, error)
 	// Measurements gives what there is of a meter, and beside it why the data service
 	// could not be asked.
@@ -98,6 +102,7 @@ func New(o Options) (*Server, error) {
 	mux.HandleFunc("POST /consent/grant", s.grant)
 	mux.HandleFunc("POST /consent/revoke", s.revoke)
 	mux.HandleFunc("POST /consent/revoke/confirm", s.confirm)
+	mux.HandleFunc("POST /visit/end", s.endVisit)
 	mux.HandleFunc("GET /registration", s.registration)
 	mux.HandleFunc("GET /measurements", s.measurements)
 	mux.HandleFunc("GET /download", s.download)

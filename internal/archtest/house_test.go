@@ -56,6 +56,8 @@ var clients = []struct {
 	{"github.com/sigstore/sigstore", []string{"survey/update"}, "survey/update signs"},
 	{"go.bug.st/serial", []string{"meter/port"}, "meter/port opens serial ports"},
 	{"github.com/gosnmp/gosnmp", []string{"meter/snmp"}, "meter/snmp asks by SNMP"},
+	{"github.com/hashicorp/yamux", []string{"survey/visit", "edge/visit"}, "tunnels of devices are multiplexed at their two ends"},
+	{"golang.org/x/crypto/ssh", []string{"survey", "survey/visit", "edge/visit"}, "SSH is spoken inside the tunnels of devices"},
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
 	{"github.com/xuri/excelize", []string{"settlement/report/form", "internal/sheet"}, "workbooks are a form of reports, and tables are written by internal/sheet"},

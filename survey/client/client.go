@@ -24,6 +24,7 @@ import (
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
 	"github.com/wattwerk/wattwerk/survey/release"
+	"github.com/wattwerk/wattwerk/survey/visit"
 )
 
 // Options of a client.
@@ -298,6 +299,53 @@ func (c *Client) update(ctx context.Context, path string, most int64) ([]byte, e
 		return nil, fmt.Errorf("read update: %w", err)
 	}
 	return data, nil
+}
+
+// Visits gives the grants by which the device may be looked at from afar, now.
+func (c *Client) Visits(ctx context.Context) ([]visit.Signed, error) {
+	l, err := named[list[visit.Signed]](ctx, c, "ask for grants", http.MethodGet, "/visit", nil)
+	return l.Items, err
+}
+
+// Tunnel opens the tunnel of a grant; hostKey is that of the device inside, as a line of authorized_keys. What is closed by the caller
+// outlives ctx.
+func (c *Client) Tunnel(ctx context.Context, id, hostKey string) (io.ReadWriteCloser, error) {
+	return c.upgrade(ctx, "open tunnel", "/visit/"+url.PathEscape(id)+"/tunnel", http.Header{visit.HostKey: {strings.TrimSpace(hostKey)}})
+}
+
+// Enter enters a tunnel that a device has opened for a grant, with the token of staff.
+func (c *Client) Enter(ctx context.Context, id string) (io.ReadWriteCloser, error) {
+	return c.upgrade(ctx, "enter tunnel", "/management/visit/"+url.PathEscape(id)+"/enter", http.Header{})
+}
+
+// upgrade makes a connection of a request.
+func (c *Client) upgrade(ctx context.Context, what, path string, header http.Header) (io.ReadWriteCloser, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+path, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	r.Header = header
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", visit.Protocol)
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	lasting := *c.http
+	lasting.Timeout = 0 // the transport bounds the time until it is answered
+	resp, err := lasting.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	if conn, ok := resp.Body.(io.ReadWriteCloser); ok && resp.StatusCode == http.StatusSwitchingProtocols {
+		return conn, nil
+	}
+	defer resp.Body.Close()
+	p := household.Refuse(resp.StatusCode, "", "", http.StatusText(resp.StatusCode))
+	if data, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10)); err == nil {
+		_ = json.Unmarshal(data, p) // what is not understood is left as it was
+		p.Status = resp.StatusCode
+	}
+	return nil, fmt.Errorf("%s: %w", what, p)
 }
 
 // ActionOf says what a device is to do after an error; None when there is none.

@@ -211,7 +211,10 @@ func (s *Store) anonymise(ctx context.Context, tx bun.Tx, h *householdRow, r con
 	var ended []endedRow
 	for _, d := range devices {
 		ended = append(ended, endedRow{Hash: digest(d.ID), Receipt: encode(r)})
-		for _, table := range []string{"survey_tokens", "survey_credentials", "survey_batches", "survey_reports"} {
+		if _, err := tx.NewDelete().Table("survey_visit_events").Where("visit IN (SELECT id FROM survey_visits WHERE device = ?)", d.ID).Exec(ctx); err != nil {
+			return was, err
+		}
+		for _, table := range []string{"survey_tokens", "survey_credentials", "survey_batches", "survey_reports", "survey_visits"} {
 			if _, err := tx.NewDelete().Table(table).Where("device = ?", d.ID).Exec(ctx); err != nil {
 				return was, err
 			}

@@ -19,6 +19,7 @@ import (
 	"github.com/wattwerk/wattwerk/survey/anonymise"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
+	"github.com/wattwerk/wattwerk/survey/visit"
 )
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
@@ -280,9 +281,19 @@ func TestNothingIsLeft(t *testing.T) {
 		slot := now.Truncate(household.Quarter)
 		offer(t, s, h.Devices[0].ID, batch(h, 1, slot, slot.Add(household.Quarter)))
 		must(s.Report(ctx, h.ID, h.Meters[0].ID, household.Report{Type: household.MeterLocked, Detail: "Quux forgot the PIN"}))(t)
+		g := visit.Grant{ID: household.NewID(), Device: h.Devices[0].ID, From: now, Until: now.Add(time.Hour), Who: "anna", Why: "Quux is silent", Key: sshKey}
+		if err := s.Visits().Add(ctx, g, visit.Signed{Document: "Quux", Signature: []byte("Quux")}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Visits().Note(ctx, g.ID, "status of Quux"); err != nil {
+			t.Fatal(err)
+		}
 		r, was, err := s.Revoke(ctx, h.ID)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if err := s.Visits().Note(ctx, g.ID, "Quux"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("after the revocation: %v", err)
 		}
 		gone := []string{"Quux", "quux", "zq@example.org", "99887766", "Xylophonweg", "rings twice", "54.32331", "10.13942", "2019-05-17", "9.86", was.Group, token}
 		for _, x := range h.Meters {
@@ -360,6 +371,8 @@ func TestNothingIsLeft(t *testing.T) {
 	})
 }
 
+const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGEDbqOVs9CnVwZgXXcCHHdChoErG6VHyGIxdKJ2yXjt"
+
 // find looks for a text in all columns of all tables; it gives the tables.
 func find(t *testing.T, s *Store, text string) string {
 	t.Helper()
@@ -367,6 +380,7 @@ func find(t *testing.T, s *Store, text string) string {
 	for _, table := range []string{
 		"survey_households", "survey_participants", "survey_addresses", "survey_pv_systems", "survey_meters", "survey_devices", "survey_tokens",
 		"survey_credentials", "survey_texts", "survey_consents", "survey_batches", "survey_measurements", "survey_incidents", "survey_ended", "survey_log",
+		"survey_visits", "survey_visit_events",
 	} {
 		rows, err := s.db.DB.DB.QueryContext(t.Context(), "SELECT * FROM "+table)
 		if err != nil {
