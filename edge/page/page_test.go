@@ -397,3 +397,18 @@ func TestScales(t *testing.T) {
 		}
 	}
 }
+
+// TestVisits: the household sees who looked at its device from afar, and ends it.
+func TestVisits(t *testing.T) {
+	d := &device{visits: []visit.Visit{{ID: "g1", Who: "anna <b>", Why: "it is silent", Begin: day, Until: day.Add(time.Hour), Done: []visit.Done{{At: day, What: "status"}}}}}
+	b := start(t, d, Options{})
+	for lang, says := range map[string]string{"en": "now, at most until", "de": "jetzt, höchstens bis"} {
+		b.has(b.get("/?lang="+lang, 200), "anna &lt;b&gt;", "it is silent", "<code>status</code>", says)
+	}
+	b.post("/visit/end", url.Values{"token": {"forged"}}, 403)
+	if !d.visits[0].End.IsZero() {
+		t.Error("who is not from the household has ended it")
+	}
+	b.post("/visit/end", url.Values{"token": {b.hidden(b.get("/?lang=en", 200), "token")}}, 200)
+	b.has(b.get("/?lang=en", 200), "it was ended at the device")
+}
