@@ -350,8 +350,9 @@ func (a *answering) note(what string) error {
 
 // guest answers somebody.
 func (a *answering) guest(ctx context.Context, conn net.Conn) {
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	hangUp := func() { _ = conn.Close() } // who has hung up is told nothing
+	defer hangUp()
+	defer context.AfterFunc(ctx, hangUp)()
 	log := a.desk.o.Log
 	set := &ssh.ServerConfig{
 		MaxAuthTries: 3, ServerVersion: "SSH-2.0-Wattwerk",
@@ -374,7 +375,7 @@ func (a *answering) guest(ctx context.Context, conn net.Conn) {
 		}
 		return
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // who has hung up is told nothing
 	if conn.SetDeadline(time.Time{}) != nil {
 		return
 	}
@@ -408,7 +409,7 @@ func (a *answering) guest(ctx context.Context, conn net.Conn) {
 
 // session does one command.
 func (a *answering) session(ctx context.Context, ch ssh.Channel, requests <-chan *ssh.Request) {
-	defer ch.Close()
+	defer ch.Close() //nolint:errcheck // who has hung up is told nothing
 	for r := range requests {
 		var line string
 		switch r.Type {

@@ -227,15 +227,15 @@ func (w *world) asks() {
 	w.until("asking", func() bool { return w.asked >= n })
 }
 
-// line enters a tunnel when it is open.
-func (w *world) enter(id string) (net.Conn, <-chan error) {
+// enter enters the tunnel of g1 when it is open.
+func (w *world) enter() (net.Conn, <-chan error) {
 	w.t.Helper()
 	ours, theirs := net.Pipe()
 	done := make(chan error, 1)
 	entered := make(chan struct{})
 	go func() {
 		for {
-			err := w.hall.Enter(w.t.Context(), id, "anna", func() (io.ReadWriteCloser, error) { close(entered); return theirs, nil })
+			err := w.hall.Enter(w.t.Context(), "g1", "anna", func() (io.ReadWriteCloser, error) { close(entered); return theirs, nil })
 			if !errors.Is(err, visit.ErrAbsent) {
 				done <- err
 				return
@@ -255,10 +255,10 @@ func (w *world) enter(id string) (net.Conn, <-chan error) {
 	}
 }
 
-// connect comes in by a key.
-func (w *world) connect(id string, by ssh.Signer) (*ssh.Client, error) {
+// connect comes in to g1 by a key.
+func (w *world) connect(by ssh.Signer) (*ssh.Client, error) {
 	w.t.Helper()
-	conn, _ := w.enter(id)
+	conn, _ := w.enter()
 	w.mu.Lock()
 	host := w.host
 	w.mu.Unlock()
@@ -294,7 +294,7 @@ func TestVisit(t *testing.T) {
 	w := start(t)
 	w.asks()
 	w.offer(w.authority, w.grant("g1", nil), nil)
-	c, err := w.connect("g1", w.guest)
+	c, err := w.connect(w.guest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -440,12 +440,12 @@ func TestVisitEnds(t *testing.T) {
 		"revoked at the service":  func(w *world) { w.mu.Lock(); w.refuse = errors.New("ended by anna"); w.mu.Unlock() },
 		"the line is cut":         func(w *world) { w.mu.Lock(); w.line.Close(); w.mu.Unlock() },
 		"ended by the household":  func(w *world) { w.desk.End() },
-		"the device is another's": func(w *world) { w.desk.Forget() },
+		"the device is another's": func(w *world) { w.mu.Lock(); w.grants = nil; w.mu.Unlock(); w.desk.Forget() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
 			w.offer(w.authority, w.grant("g1", nil), nil)
-			c, err := w.connect("g1", w.guest)
+			c, err := w.connect(w.guest)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -474,13 +474,13 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("without a grant: %v", err)
 	}
 	w.offer(w.authority, w.grant("g1", nil), nil)
-	if _, err := w.connect("g1", signer(t)); err == nil {
+	if _, err := w.connect(signer(t)); err == nil {
 		t.Fatal("a stranger came in")
 	}
 	w.until("the note", func() bool { return slices.Contains(w.notes, "somebody without the right key was not let in") })
 	w.until("their leaving", func() bool { return slices.Contains(w.notes, "anna has left") })
 	for range visit.AtOnce {
-		if _, err := w.connect("g1", w.guest); err != nil {
+		if _, err := w.connect(w.guest); err != nil {
 			t.Fatal(err)
 		}
 	}

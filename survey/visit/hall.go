@@ -142,7 +142,7 @@ func (h *Hall) Serve(ctx context.Context, id string, conn io.ReadWriteCloser, le
 	h.mu.Lock()
 	delete(h.open, id)
 	h.mu.Unlock()
-	err = errors.Join(session.Close(), conn.Close())
+	_, _ = session.Close(), conn.Close() // the line may be cut
 	all.Wait()
 	why := context.Cause(ctx)
 	if errors.Is(why, context.Canceled) {
@@ -226,7 +226,7 @@ func (h *Hall) Enter(ctx context.Context, id, who string, conn func() (io.ReadWr
 	if err != nil {
 		return ErrAbsent
 	}
-	defer inner.Close()
+	defer inner.Close() //nolint:errcheck // who has hung up is told nothing
 	outer, err := conn()
 	if err != nil {
 		return err
