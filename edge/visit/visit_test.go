@@ -228,16 +228,15 @@ func (w *world) asks() {
 }
 
 // enter enters the tunnel of g1 when it is open.
-func (w *world) enter() (net.Conn, <-chan error) {
+func (w *world) enter() net.Conn {
 	w.t.Helper()
 	ours, theirs := net.Pipe()
-	done := make(chan error, 1)
-	entered := make(chan struct{})
+	entered, failed := make(chan struct{}), make(chan error, 1)
 	go func() {
 		for {
 			err := w.hall.Enter(w.t.Context(), "g1", "anna", func() (io.ReadWriteCloser, error) { close(entered); return theirs, nil })
 			if !errors.Is(err, visit.ErrAbsent) {
-				done <- err
+				failed <- err
 				return
 			}
 			<-time.After(look)
@@ -245,20 +244,18 @@ func (w *world) enter() (net.Conn, <-chan error) {
 	}()
 	select {
 	case <-entered:
-		return ours, done
-	case err := <-done:
-		done <- err
-		return ours, done
+	case err := <-failed:
+		w.t.Fatal(err)
 	case <-time.After(time.Minute):
 		w.t.Fatal("the device did not come")
-		return nil, nil
 	}
+	return ours
 }
 
 // connect comes in to g1 by a key.
 func (w *world) connect(by ssh.Signer) (*ssh.Client, error) {
 	w.t.Helper()
-	conn, _ := w.enter()
+	conn := w.enter()
 	w.mu.Lock()
 	host := w.host
 	w.mu.Unlock()
