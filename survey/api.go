@@ -291,6 +291,7 @@ func (s *Service) send(ctx context.Context, b *household.Batch) (*body[household
 	}
 	o := &register.Offer{Device: c.Device, Batch: b}
 	err := s.take(ctx, o)
+	s.metrics.answered(o, err)
 	switch {
 	case errors.Is(err, register.ErrNothing):
 		p := household.Refuse(http.StatusUnprocessableEntity, "nothing_taken", household.Drop, "nothing of the batch can be taken, now or later: "+o.Answer.Refused[0].Detail)

@@ -217,6 +217,7 @@ func allowed(op *huma.Operation, c *caller) *household.Problem {
 
 // write answers with a refusal.
 func (s *Service) write(ctx huma.Context, p *household.Problem) {
+	s.metrics.refused(p)
 	ctx.SetHeader("Content-Type", p.ContentType(""))
 	if p.Status == http.StatusUnauthorized {
 		ctx.SetHeader("WWW-Authenticate", `Bearer realm="wattwerk survey"`)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/model"
@@ -73,6 +74,8 @@ type Options struct {
 	Watch     time.Duration // how often it is looked whether a tunnel to a device may stay open; 0: every two seconds
 	Now       func() time.Time
 	Log       *slog.Logger
+	// Registerer takes the metrics; may be nil.
+	Registerer prometheus.Registerer
 }
 
 // Service is the data service.
@@ -87,6 +90,7 @@ type Service struct {
 	places   placer
 	updates  chan struct{} // holds one for each file that is read
 	visitors *visitors
+	metrics  *metrics
 }
 
 // New makes a service and takes its port.
@@ -125,6 +129,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 	s := &Service{o: o, log: o.Log, queue: make(chan *entry, queued), places: newPlacer(), updates: make(chan struct{}, mostUpdates)}
 	s.visitors = &visitors{hall: visit.NewHall(o.Store.Visits(), o.Watch, o.Log)}
 	var err error
+	if s.metrics, err = newMetrics(o.Registerer, func() int { return len(s.queue) }); err != nil {
+		return nil, fmt.Errorf("open survey: %w", err)
+	}
 	if s.jwt, err = o.Store.Key(ctx, TokenKey); err != nil {
 		return nil, fmt.Errorf("open survey: %w", err)
 	}
@@ -158,6 +165,7 @@ func (s *Service) config() huma.Config {
 		"A device shows its certificate; it sees its own household. Other sources show a signed token, staff a token of the installation, as Authorization: Bearer."
 	c.DocsPath, c.SchemasPath = "", ""
 	c.CreateHooks = nil
+	c.Transformers = append(c.Transformers, s.metrics.transform)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		scheme:        {Type: "http", Scheme: "bearer", Description: "Scopes: account, household, consent, measurement-read, measurement-write"},
 		"certificate": {Type: "mutualTLS", Description: "Of a device; it has all scopes for its own household"},
@@ -234,6 +242,9 @@ func (s *Service) listen(ctx context.Context) error {
 			s.log.Warn("silent devices were not looked for", "error", err)
 		case missed > 0 || back > 0:
 			s.log.Info("devices fell silent, or were heard again", "meters_silent", missed, "meters_heard", back)
+		}
+		if err := s.metrics.count(ctx, s.o.Store); err != nil && ctx.Err() == nil {
+			s.log.Warn("the metrics of households are old", "error", err)
 		}
 		select {
 		case <-ctx.Done():

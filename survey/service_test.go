@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
@@ -47,6 +48,7 @@ type world struct {
 	roots     []byte
 	log       *lines
 	service   *survey.Service
+	metrics   *prometheus.Registry
 
 	mu      sync.Mutex
 	records []record.Record
@@ -146,7 +148,7 @@ func start(t *testing.T, where sqldb.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, roots: a.Roots(), log: new(lines), model: m, changed: make(chan struct{})}
+	w := &world{t: t, roots: a.Roots(), log: new(lines), model: m, changed: make(chan struct{}), metrics: prometheus.NewRegistry()}
 	w.authority = a
 	if w.store, err = register.Open(ctx, where); err != nil {
 		t.Fatal(err)
@@ -164,7 +166,7 @@ func start(t *testing.T, where sqldb.Options) *world {
 			}
 			return "", nil, survey.ErrDenied
 		},
-		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Look: time.Second, Log: slog.New(slog.NewTextHandler(w.log, nil)), Registerer: w.metrics,
 	})
 	if err != nil {
 		t.Fatal(err)

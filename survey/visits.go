@@ -66,6 +66,7 @@ func (s *Service) registerVisits(api huma.API, mux *http.ServeMux) {
 
 // turnAway answers what is not upgraded.
 func (s *Service) turnAway(w http.ResponseWriter, r *http.Request, p *household.Problem) {
+	s.metrics.refused(p)
 	c := from(r.Context())
 	s.log.Warn("a request was refused", "operation", r.Pattern, "code", p.Code, "device", c.Device, "staff", c.staff, "remote", r.RemoteAddr)
 	w.Header().Set("Content-Type", p.ContentType(""))

@@ -103,6 +103,30 @@ func (s *Store) Open(ctx context.Context, households []string) (map[string]map[h
 // in ms, which is given twice.
 const silentDevice = "d.kind = 'edge' AND d.registered < ? AND (d.last_seen IS NULL OR d.last_seen < ?)"
 
+// Census counts households by the state of their consent, and incidents that are
+// not resolved by type.
+func (s *Store) Census(ctx context.Context) (households, incidents map[string]int, err error) {
+	count := func(q *bun.SelectQuery) (map[string]int, error) {
+		var rows []struct {
+			What string `bun:"what"`
+			N    int    `bun:"n"`
+		}
+		if err := q.ColumnExpr("COUNT(*) AS n").Group("what").Scan(ctx, &rows); err != nil {
+			return nil, fmt.Errorf("count households: %w", err)
+		}
+		out := make(map[string]int, len(rows))
+		for _, r := range rows {
+			out[r.What] = r.N
+		}
+		return out, nil
+	}
+	if households, err = count(s.db.NewSelect().Table("survey_households").ColumnExpr("state AS what")); err != nil {
+		return nil, nil, err
+	}
+	incidents, err = count(s.db.NewSelect().Table("survey_incidents").ColumnExpr("type AS what").Where("resolved IS NULL"))
+	return households, incidents, err
+}
+
 // Heartbeats reports an incident at the meters of every household that has
 // consented before a time, and of which a device has sent nothing since; and
 // resolves those of households whose devices all have. It gives how many.
