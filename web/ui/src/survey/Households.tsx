@@ -46,7 +46,7 @@ export function Households({ zone, may }: { zone: string; may: boolean }) {
       title={t`Households`} note={asked.data && t`${count(total)} found`} height={320} asked={asked}
       actions={
         may && (
-          <Button size="compact-sm" color="current.7" leftSection={<IconPlus size={15} aria-hidden="true" />} onClick={() => void navigate({ to: '.', search: (old) => ({ ...old, home: 'new' }) })}>
+          <Button size="compact-sm" leftSection={<IconPlus size={15} aria-hidden="true" />} onClick={() => void navigate({ to: '.', search: (old) => ({ ...old, home: 'new' }) })}>
             {t`Register a household`}
           </Button>
         )

@@ -210,7 +210,7 @@ export function Register({ zone }: { zone: string }) {
         )}
         {all && wrong > 0 && <p role="alert" className={classes.bad}>{t`Something is wrong or missing; see the fields that are marked.`}</p>}
         <Button variant="default" onClick={close}>{t`Cancel`}</Button>
-        <Button type="submit" color="current.7" loading={send.isPending}>{t`Register`}</Button>
+        <Button type="submit" loading={send.isPending}>{t`Register`}</Button>
       </div>
       {send.data && (
         <Tokens

@@ -23,7 +23,7 @@ export function Tokens({ title, tokens, names, zone, onClose }: { title: string;
         ))}
       </ul>
       <Group justify="flex-end">
-        <Button color="current.7" onClick={onClose}>{t`Done`}</Button>
+        <Button onClick={onClose}>{t`Done`}</Button>
       </Group>
     </Modal>
   )
