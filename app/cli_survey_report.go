@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/wattwerk/wattwerk/survey/household"
 	"github.com/wattwerk/wattwerk/survey/register"
 	"github.com/wattwerk/wattwerk/survey/target"
 )
@@ -45,7 +46,7 @@ func (c *SurveyStatusCmd) Run(ctx context.Context, sys IO) error {
 	return withSurvey(ctx, c.settingsFlags, sys, func(s *register.Store) error {
 		t := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
 		if !c.JSON {
-			fmt.Fprintln(t, "DEVICE\tHOUSEHOLD\tCONSENT\tVERSION\tLAST SEEN\tLAST SLOT\tCERTIFICATE UNTIL\tTO DO") //nolint:errcheck // Flush reports
+			fmt.Fprintln(t, "DEVICE\tHOUSEHOLD\tCONSENT\tVERSION\tLAST SEEN\tLAST SLOT\tBROKEN\tCERTIFICATE UNTIL\tTO DO") //nolint:errcheck // Flush reports
 		}
 		devices, unwell := 0, 0
 		for after := ""; ; {
@@ -69,7 +70,7 @@ func (c *SurveyStatusCmd) Run(ctx context.Context, sys IO) error {
 					todo = strings.Join(h.Findings, " ")
 				}
 				d := h.Device
-				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, h.Household, h.Consent, orDash(d.Version), moment(d.LastSeen), moment(d.LastMeasurement), moment(d.Expires), todo) //nolint:errcheck // Flush reports
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.ID, h.Household, h.Consent, orDash(d.Version), moment(d.LastSeen), moment(d.LastMeasurement), broken(d.Condition), moment(d.Expires), todo) //nolint:errcheck // Flush reports
 			}
 			if after = next; after == "" {
 				break
@@ -90,6 +91,22 @@ func orDash(s string) string {
 		return "-"
 	}
 	return s
+}
+
+// broken is the share of broken frames at the meter that is read worst.
+func broken(c *household.Condition) string {
+	worst, known := 0.0, false
+	if c != nil {
+		for i := range c.Frames {
+			if share, ok := c.Frames[i].Rate(); ok {
+				worst, known = max(worst, share), true
+			}
+		}
+	}
+	if !known {
+		return "-"
+	}
+	return strconv.FormatFloat(100*worst, 'f', 1, 64) + " %"
 }
 
 // moment is a time to the minute, UTC.

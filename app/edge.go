@@ -8,13 +8,17 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"github.com/wattwerk/wattwerk/edge"
+	"github.com/wattwerk/wattwerk/edge/bank"
 	"github.com/wattwerk/wattwerk/edge/buffer"
 	"github.com/wattwerk/wattwerk/edge/page"
 	updating "github.com/wattwerk/wattwerk/edge/update"
@@ -23,6 +27,7 @@ import (
 	"github.com/wattwerk/wattwerk/meter"
 	"github.com/wattwerk/wattwerk/meter/kind"
 	"github.com/wattwerk/wattwerk/meter/light"
+	"github.com/wattwerk/wattwerk/survey/household"
 )
 
 // device is a measurement device with its page.
@@ -49,7 +54,7 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		return nil, err
 	}
 	o := edge.Options{
-		Dir: c.deviceDir(), URL: e.URL, Roots: roots, Slots: slots, Every: e.Send.Std(), Version: Version(), Log: log,
+		Dir: c.deviceDir(), URL: e.URL, Roots: roots, Slots: slots, Every: e.Send.Std(), Version: Version(), Components: components(), Log: log,
 		Buffer: buffer.Options{MaxBytes: int64(e.BufferSize), MaxAge: e.BufferAge.Std()},
 	}
 	for _, text := range e.Meters {
@@ -100,6 +105,28 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		}
 	}
 	return d, nil
+}
+
+// components are what a device consists of beside the program that runs.
+func components() []household.Component {
+	list := []household.Component{{Name: "go", Version: runtime.Version()}}
+	if n, ok := bank.FromEnv(os.Getenv(bank.Env)); ok {
+		list = append(list, household.Component{Name: "bank", Version: string(n)})
+	}
+	var u unix.Utsname
+	if err := unix.Uname(&u); err == nil {
+		list = append(list, household.Component{Name: "kernel", Version: unix.ByteSliceToString(u.Release[:])})
+	}
+	// What a system calls itself; not every one has it.
+	if text, err := os.ReadFile("/etc/os-release"); err == nil && len(text) < 16<<10 {
+		for line := range strings.Lines(string(text)) {
+			if name, ok := strings.CutPrefix(line, "PRETTY_NAME="); ok {
+				name = strings.Trim(strings.TrimSpace(name), `"`)
+				list = append(list, household.Component{Name: "system", Version: name[:min(len(name), 100)]})
+			}
+		}
+	}
+	return list
 }
 
 // run works until ctx ends.

@@ -71,6 +71,19 @@ func (s *Service) Status() Status {
 	return out
 }
 
+// condition is what the device says about itself when it sends.
+func (s *Service) condition() *household.Condition {
+	c := &household.Condition{Components: append([]household.Component{{Name: "program", Version: s.o.Version}}, s.o.Components...)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.meters {
+		if !m.frames.Until.IsZero() {
+			c.Frames = append(c.Frames, m.frames)
+		}
+	}
+	return c
+}
+
 // ErrNotEnrolled says that the device has no certificate.
 var ErrNotEnrolled = errors.New("the device is not enrolled")
 

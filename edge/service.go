@@ -45,11 +45,13 @@ type Options struct {
 	Every   time.Duration  // between two times of sending; 0: as usual
 	Tick    time.Duration  // how often it is looked what is due; 0: a second
 	Version string
-	Updates func() any      // tells how updating stands, for Status; nil: there is none
-	Visit   []visit.Command // by which it can be looked at from afar, by a grant; nil: it cannot
-	Visits  time.Duration   // between two times of asking for grants; 0: as usual
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Components are what else the device consists of, with their versions.
+	Components []household.Component
+	Updates    func() any      // tells how updating stands, for Status; nil: there is none
+	Visit      []visit.Command // by which it can be looked at from afar, by a grant; nil: it cannot
+	Visits     time.Duration   // between two times of asking for grants; 0: as usual
+	Now        func() time.Time
+	Log        *slog.Logger
 }
 
 // Service is a device.
@@ -132,7 +134,7 @@ func New(o Options) (*Service, error) {
 		}
 	}
 	s.sender = sender.New(sender.Options{
-		Service: s.client, Buffer: s.buffer, Certificate: s.identity, State: state, Every: o.Every, Version: o.Version, Meter: s.meters[0].ID, Now: o.Now, Log: o.Log,
+		Service: s.client, Buffer: s.buffer, Certificate: s.identity, State: state, Every: o.Every, Version: o.Version, Condition: s.condition, Meter: s.meters[0].ID, Now: o.Now, Log: o.Log,
 		Save: func(state sender.State) error { return replaceJSON(filepath.Join(o.Dir, stateFile), state) },
 	})
 	if len(o.Visit) > 0 {

@@ -20,6 +20,7 @@ type reading struct {
 	lock   meter.Lock
 	unlock bool // its PIN is to be entered
 	why    string
+	frames household.Frames // of the last hour; none before the first has passed
 }
 
 // Times of reading.
@@ -230,6 +231,9 @@ func (s *Service) quality(m *reading, r meter.Reader, q *quality) {
 	}
 	frames, broken := n.Frames-q.Frames, n.Broken-q.Broken
 	q.at, q.Stats = now, n
+	s.mu.Lock()
+	m.frames = household.Frames{Meter: m.ID, Until: now.UTC().Round(0), Whole: int64(frames), Broken: int64(broken)}
+	s.mu.Unlock()
 	if frames+broken < fewFrames {
 		return
 	}

@@ -69,10 +69,11 @@ type Options struct {
 	Buffer      Buffer
 	Certificate Certificate
 	State       State
-	Save        func(State) error // keeps the state; nil: nobody does
-	Every       time.Duration     // between two times of sending; 0: [DefaultEvery]
-	Version     string            // of the program
-	Meter       string            // for which incidents of the device are reported
+	Save        func(State) error           // keeps the state; nil: nobody does
+	Every       time.Duration               // between two times of sending; 0: [DefaultEvery]
+	Version     string                      // of the program
+	Condition   func() *household.Condition // how the device is; nil: it does not say
+	Meter       string                      // for which incidents of the device are reported
 	Now         func() time.Time
 	Random      func() float64 // 0 to 1
 	Log         *slog.Logger
@@ -455,6 +456,9 @@ func (s *Sender) send(ctx context.Context) bool {
 			return true
 		}
 		b.Sent, b.Version = s.o.Now().UTC(), s.o.Version
+		if s.o.Condition != nil {
+			b.Condition = s.o.Condition()
+		}
 		answer, err := s.o.Service.Send(ctx, b)
 		var p *household.Problem
 		errors.As(err, &p)

@@ -137,6 +137,7 @@ type Device struct {
 	LastSeen        *time.Time `json:"lastSeen,omitempty" doc:"When it sent measurements last"`
 	LastMeasurement *time.Time `json:"lastMeasurement,omitempty" doc:"Slot of its latest measurement"`
 	ClockSkew       *float64   `json:"clockSkew,omitempty" doc:"By how many seconds its clock was ahead then"`
+	Condition       *Condition `json:"condition,omitempty" doc:"What it said about itself last"`
 }
 
 // Location is where a household is, as far as is known.

@@ -92,7 +92,38 @@ type Batch struct {
 	Sequence     int64         `json:"sequence" minimum:"1" doc:"Number of the batch, by the device; it never numbers another one so"`
 	Sent         time.Time     `json:"sent" doc:"What the clock of the device shows when it sends"`
 	Version      string        `json:"version,omitempty" maxLength:"60" doc:"Of the device's program"`
+	Condition    *Condition    `json:"condition,omitempty" doc:"How the device is; it counts as little as when it was sent"`
 	Measurements []Measurement `json:"measurements" maxItems:"5000"`
+}
+
+// Condition is how a device is, as it says itself.
+type Condition struct {
+	Components []Component `json:"components,omitempty" maxItems:"10" doc:"What it consists of, and in which version"`
+	Frames     []Frames    `json:"frames,omitempty" maxItems:"50" doc:"How its meters are read"`
+}
+
+// Component is a part of a device.
+type Component struct {
+	Name    string `json:"name" minLength:"1" maxLength:"40" example:"installed program"`
+	Version string `json:"version" maxLength:"100"`
+}
+
+// Frames says how many frames of a meter were whole, and how many were broken: their
+// checksum was wrong, or they did not end.
+type Frames struct {
+	Meter  string    `json:"meter" maxLength:"100"`
+	Until  time.Time `json:"until" doc:"End of the time in which they came, an hour or longer"`
+	Whole  int64     `json:"whole" minimum:"0"`
+	Broken int64     `json:"broken" minimum:"0"`
+}
+
+// Rate is the share of frames that were broken, 0 to 1; false: there were none.
+func (f *Frames) Rate() (share float64, ok bool) {
+	all := f.Whole + f.Broken
+	if all <= 0 {
+		return 0, false
+	}
+	return float64(f.Broken) / float64(all), true
 }
 
 // Digest is the SHA-256 of what a batch holds, hexadecimal. When it is sent, and by

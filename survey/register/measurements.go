@@ -209,6 +209,9 @@ func (t *taking) take(o *Offer) {
 	t.answered = append(t.answered, row)
 	t.batches[key] = &row
 	d.LastSeen, d.Skew, d.Version = new(millis(t.now)), new(o.Batch.Sent.Sub(t.now).Milliseconds()), o.Batch.Version
+	if o.Batch.Condition != nil {
+		d.Condition = encode(o.Batch.Condition)
+	}
 	if latest > 0 && (d.LastMeasurement == nil || latest > *d.LastMeasurement) {
 		d.LastMeasurement = &latest
 	}
@@ -242,7 +245,7 @@ func (t *taking) store(ctx context.Context, tx bun.Tx) error {
 		}
 	}
 	for _, d := range t.seen {
-		if _, err := tx.NewUpdate().Model(d).Column("version", "last_seen", "last_measurement", "skew").WherePK().Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().Model(d).Column("version", "last_seen", "last_measurement", "skew", "condition").WherePK().Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -152,6 +152,7 @@ type deviceRow struct {
 	LastSeen        *int64 `bun:"last_seen"`
 	LastMeasurement *int64 `bun:"last_measurement"`
 	Skew            *int64 `bun:"skew"`
+	Condition       string `bun:"condition"` // JSON; empty: it said nothing
 }
 
 type logRow struct {
@@ -348,6 +349,12 @@ func (s *Store) read(ctx context.Context, ids []string) ([]household.Household, 
 		}
 		if r.Skew != nil {
 			d.ClockSkew = new(float64(*r.Skew) / 1000)
+		}
+		if r.Condition != "" {
+			d.Condition = new(household.Condition)
+			if err := json.Unmarshal([]byte(r.Condition), d.Condition); err != nil {
+				return nil, fmt.Errorf("read device: %w", err)
+			}
 		}
 		h := at[r.Household]
 		h.Devices = append(h.Devices, d)

@@ -8,13 +8,13 @@ import { useState } from 'react'
 import { consentText, health, surveyIncidents } from '../api/survey'
 import { ApiError } from '../api/client'
 import { useNow } from '../data/now'
-import { ago, DASH } from '../lib/format'
+import { ago, DASH, percent } from '../lib/format'
 import { locale } from '../lib/locale'
 import { time } from '../lib/time'
 import { count } from '../lib/units'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
-import { at, ConsentState, HomeLink, short } from './words'
+import { at, brokenOf, ConsentState, HomeLink, manyBroken, short, Versions } from './words'
 import classes from './Survey.module.css'
 
 /** A clock that is further off is shown as wrong, s. */
@@ -83,7 +83,7 @@ export function Devices({ zone }: { zone: string }) {
           <Table
             label={t`Health of the devices`}
             columns={[
-              { name: t`Device` }, { name: t`Household` }, { name: t`State` }, { name: t`Version` }, { name: t`Last seen` }, { name: t`Last measurement` }, { name: t`Clock ahead by`, number: true },
+              { name: t`Device` }, { name: t`Household` }, { name: t`State` }, { name: t`Version` }, { name: t`Last seen` }, { name: t`Last measurement` }, { name: t`Frames broken`, number: true }, { name: t`Clock ahead by`, number: true },
               { name: t`Certificate until` },
             ]}
           >
@@ -114,9 +114,10 @@ export function Devices({ zone }: { zone: string }) {
                       ))
                     )}
                   </td>
-                  <td>{d.version ?? DASH}</td>
+                  <td><Versions device={d} /></td>
                   <td>{seen === null ? DASH : <span title={time(seen, zone, 'exact')}>{ago(now - seen)}</span>}</td>
                   <td>{measured === null ? DASH : time(measured, zone)}</td>
+                  <td data-number="true" className={(brokenOf(d) ?? 0) > manyBroken ? classes.bad : undefined}>{percent(brokenOf(d), 1)}</td>
                   <td data-number="true" className={d.clockSkew !== undefined && Math.abs(d.clockSkew) > wrongBy ? classes.bad : undefined}>{d.clockSkew === undefined ? DASH : seconds(d.clockSkew)}</td>
                   <td className={expires !== null && expires - now < renewal ? classes.warn : undefined}>{expires === null ? DASH : time(expires, zone)}</td>
                 </tr>

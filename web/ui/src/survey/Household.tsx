@@ -20,7 +20,7 @@ import { Table } from '../part/Table'
 import { tell } from '../part/tell'
 import { Incidents } from './Incidents'
 import { Tokens } from './Tokens'
-import { at, ConsentState, short } from './words'
+import { at, ConsentState, short, Versions } from './words'
 import classes from './Survey.module.css'
 
 export interface May {
@@ -212,7 +212,7 @@ function Devices({ h, zone, may }: { h: SurveyHousehold; zone: string; may: bool
                 <span className={`${classes.id ?? ''} ${classes.dim ?? ''} ${classes.line ?? ''}`}>{d.id}</span>
               </td>
               <td className={d.enrolled ? undefined : classes.warn}>{d.enrolled ? (d.expires === undefined ? t`good` : t`until ${time(Date.parse(d.expires), zone, 'date')}`) : t`not enrolled`}</td>
-              <td>{d.version ?? DASH}</td>
+              <td><Versions device={d} /></td>
               <td>{seen === null ? DASH : <span title={time(seen, zone, 'exact')}>{ago(now - seen)}</span>}</td>
               <td>{measured === null ? DASH : time(measured, zone)}</td>
               {may && (

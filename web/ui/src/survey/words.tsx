@@ -3,7 +3,8 @@
 import { useLingui } from '@lingui/react/macro'
 import { IconCircleCheck, IconCircleDashed, IconCircleX } from '@tabler/icons-react'
 import { Link } from '@tanstack/react-router'
-import type { SurveyConsent, SurveyHappened } from '../api/generated/types.gen'
+import type { SurveyConsent, SurveyDevice, SurveyHappened } from '../api/generated/types.gen'
+import { DASH } from '../lib/format'
 import classes from './Survey.module.css'
 
 export type State = SurveyConsent['state']
@@ -44,3 +45,23 @@ export function HomeLink({ id }: { id: string }) {
 
 /** Milliseconds of a time in an answer; null: it is not known. */
 export const at = (s: string | undefined): number | null => (s === undefined ? null : Date.parse(s))
+
+/** The version of the program of a device, and what else it consists of. */
+export function Versions({ device: d }: { device: SurveyDevice }) {
+  const others = (d.condition?.components ?? []).filter((c) => c.name !== 'program')
+  return (
+    <>
+      {d.version ?? DASH}
+      {others.length > 0 && <span className={`${classes.dim ?? ''} ${classes.line ?? ''}`}>{others.map((c) => `${c.name} ${c.version}`).join(', ')}</span>}
+    </>
+  )
+}
+
+/** A larger share of broken frames is shown as bad; from here on the device reports an incident. */
+export const manyBroken = 0.1
+
+/** The share of broken frames at the meter of a device that is read worst, 0 to 1; null: it is not known. */
+export function brokenOf(d: SurveyDevice): number | null {
+  const shares = (d.condition?.frames ?? []).filter((f) => f.whole + f.broken > 0).map((f) => f.broken / (f.whole + f.broken))
+  return shares.length === 0 ? null : Math.max(...shares)
+}

@@ -4508,6 +4508,22 @@ export type SurveyAddress = {
     street?: string;
 };
 
+export type SurveyComponent = {
+    name: string;
+    version: string;
+};
+
+export type SurveyCondition = {
+    /**
+     * What it consists of, and in which version
+     */
+    components?: Array<SurveyComponent> | null;
+    /**
+     * How its meters are read
+     */
+    frames?: Array<SurveyFrames> | null;
+};
+
 export type SurveyConsent = {
     granted?: string;
     /**
@@ -4526,6 +4542,10 @@ export type SurveyDevice = {
      * By how many seconds its clock was ahead then
      */
     clockSkew?: number;
+    /**
+     * What it said about itself last
+     */
+    condition?: SurveyCondition;
     /**
      * It has a certificate, or a token, that is good
      */
@@ -4579,6 +4599,16 @@ export type SurveyDeviceTargets = {
      */
     to?: string;
     version?: string;
+};
+
+export type SurveyFrames = {
+    broken: number;
+    meter: string;
+    /**
+     * End of the time in which they came, an hour or longer
+     */
+    until: string;
+    whole: number;
 };
 
 export type SurveyFulfilment = {
