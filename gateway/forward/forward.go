@@ -152,12 +152,30 @@ func (f *Forwarder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.running.Add(-1)
-	// Else the server closes the request's body when the answer begins, and the
-	// transport, which looks for its end once more, takes that for a fault of
-	// the connection and breaks the answer off. Not every writer can, and need
-	// not: those of HTTP/2 always are.
-	_ = http.NewResponseController(w).EnableFullDuplex()
-	f.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), outerKey{}, w.Header())))
+	r = r.WithContext(context.WithValue(r.Context(), outerKey{}, w.Header()))
+	if r.ContentLength > 0 && r.Body != nil {
+		r.Body = &measured{r.Body, r.ContentLength}
+	}
+	f.proxy.ServeHTTP(w, r)
+}
+
+// measured is a body that ends where its length says. The server closes the
+// body of a request when the answer begins; the transport, which looks for the
+// end once more, would take that for a fault of the connection, and break the
+// answer off.
+type measured struct {
+	io.ReadCloser
+
+	left int64
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	if m.left <= 0 {
+		return 0, io.EOF
+	}
+	n, err := m.ReadCloser.Read(p)
+	m.left -= int64(n)
+	return n, err
 }
 
 // none answers that it is not possible at the moment.

@@ -181,6 +181,9 @@ func (s *Store) arrived(ctx context.Context, r *replica) error {
 		}
 		select {
 		case <-ctx.Done():
+			s.mu.Lock()
+			fails = r.fails // it may have failed since
+			s.mu.Unlock()
 			return errors.Join(ctx.Err(), fails)
 		case <-timer.C:
 			if fails == nil {
