@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/durable"
 	"github.com/wattwerk/wattwerk/survey/client"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
@@ -58,7 +59,7 @@ func Enrol(ctx context.Context, e Enrolment) (out Enrolled, err error) {
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if key, err = client.NewKey(); err == nil {
-			err = replace(path, key)
+			err = durable.Replace(path, key)
 		}
 	}
 	if err != nil {
@@ -212,24 +213,7 @@ func replaceJSON(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	return replace(path, data)
-}
-
-// replace writes a file that its owner alone can read, and that is whole and on the disk
-// when it returns.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
+	return durable.Replace(path, data)
 }
 
 func remove(path string) error {
@@ -239,13 +223,5 @@ func remove(path string) error {
 		}
 		return err
 	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(filepath.Dir(path))
 }

@@ -1,10 +1,11 @@
 package bank
 
 import (
-	"errors"
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/wattwerk/wattwerk/internal/durable"
 )
 
 // Disk is where banks are; names are relative, with slashes. Errors are [fs.ErrNotExist] for what
@@ -62,7 +63,7 @@ func (d Dir) Rename(from, to string) error {
 	if err := os.Rename(d.Path(from), d.Path(to)); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(d.Path(to)))
+	return durable.SyncDir(filepath.Dir(d.Path(to)))
 }
 
 // Remove removes a file.
@@ -70,13 +71,5 @@ func (d Dir) Remove(name string) error {
 	if err := os.Remove(d.Path(name)); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(d.Path(name)))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(filepath.Dir(d.Path(name)))
 }

@@ -9,7 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
+
+	"github.com/wattwerk/wattwerk/internal/durable"
 )
 
 const (
@@ -28,7 +29,7 @@ func Write(keyFile, file string, secret []byte) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		key = make([]byte, keySize)
 		_, _ = rand.Read(key) // never fails
-		err = replace(keyFile, key)
+		err = durable.Replace(keyFile, key)
 	}
 	if err != nil {
 		return fmt.Errorf("key of the device: %w", err)
@@ -37,7 +38,7 @@ func Write(keyFile, file string, secret []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(file, append([]byte(mark), aead.Seal(nil, nil, secret, []byte(mark))...)); err != nil {
+	if err := durable.Replace(file, append([]byte(mark), aead.Seal(nil, nil, secret, []byte(mark))...)); err != nil {
 		return fmt.Errorf("seal %s: %w", file, err)
 	}
 	return nil
@@ -93,24 +94,4 @@ func load(path string, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s can be read by others: its mode is %v, and has to be 0600", path, info.Mode().Perm())
 	}
 	return io.ReadAll(io.LimitReader(f, most+1))
-}
-
-// replace writes a file that is on the disk, whole, when it returns.
-func replace(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".sealed-*") // its mode is 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

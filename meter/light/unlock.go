@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/durable"
 	"github.com/wattwerk/wattwerk/meter"
 )
 
@@ -172,30 +172,10 @@ func (j *Journal) try(who string, now time.Time) error {
 	}
 	tries[who] = append(tries[who], now.UTC())
 	if data, err = json.Marshal(tries); err == nil {
-		err = replace(j.path, data)
+		err = durable.Replace(j.path, data)
 	}
 	if err != nil {
 		return fmt.Errorf("note try: %w", err)
 	}
 	return nil
-}
-
-// replace writes a file that is on the disk, whole, when it returns.
-func replace(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tries-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/sigstore/sigstore/pkg/signature"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/wattwerk/wattwerk/internal/durable"
 )
 
 // Files with keys. Those of root and targets belong on what is taken away.
@@ -48,7 +50,7 @@ func writeKey(path string, key ed25519.PrivateKey) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 func readKey(path string) (ed25519.PrivateKey, error) {
@@ -97,30 +99,6 @@ func signed[T metadata.Roles](m *metadata.Metadata[T], keys ...ed25519.PrivateKe
 		}
 	}
 	return m.ToBytes(false)
-}
-
-// replace writes a file as a whole; it is on the disk when it returns.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func exists(path string) (bool, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 	"golang.org/x/sys/unix"
 
+	"github.com/wattwerk/wattwerk/internal/durable"
 	"github.com/wattwerk/wattwerk/survey/release"
 )
 
@@ -116,7 +117,7 @@ func (r *Repository) init(offline string) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(filepath.Join(r.dir, RootFile), data); err != nil {
+	if err := durable.Replace(filepath.Join(r.dir, RootFile), data); err != nil {
 		return err
 	}
 	targets := metadata.Targets(r.ends(TargetsLife))
@@ -151,7 +152,7 @@ func (r *Repository) put(targets *metadata.Metadata[metadata.TargetsType], key e
 	if targets != nil {
 		data, err := signed(targets, key)
 		if err == nil {
-			err = replace(filepath.Join(r.dir, fmt.Sprintf("%d.targets.json", targets.Signed.Version)), data)
+			err = durable.Replace(filepath.Join(r.dir, fmt.Sprintf("%d.targets.json", targets.Signed.Version)), data)
 		}
 		if err != nil {
 			return err
@@ -168,7 +169,7 @@ func (r *Repository) put(targets *metadata.Metadata[metadata.TargetsType], key e
 	}
 	data, err := signed(snapshot, online)
 	if err == nil {
-		err = replace(filepath.Join(r.dir, fmt.Sprintf("%d.snapshot.json", snapshot.Signed.Version)), data)
+		err = durable.Replace(filepath.Join(r.dir, fmt.Sprintf("%d.snapshot.json", snapshot.Signed.Version)), data)
 	}
 	if err != nil {
 		return err
@@ -190,7 +191,7 @@ func (r *Repository) stamp(timestamp *metadata.Metadata[metadata.TimestampType],
 	if err != nil {
 		return err
 	}
-	return replace(filepath.Join(r.dir, timestampFile), data)
+	return durable.Replace(filepath.Join(r.dir, timestampFile), data)
 }
 
 // file is what metadata says of another file of metadata.
@@ -327,7 +328,7 @@ func (r *Repository) copyIn(path string, rel release.Release) (sum []byte, size 
 	if err != nil {
 		return nil, 0, errors.Join(err, os.Remove(out.Name()))
 	}
-	return sum, size, syncDir(dir)
+	return sum, size, durable.SyncDir(dir)
 }
 
 // served is how a program is called where it is served.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"github.com/wattwerk/wattwerk/internal/durable"
 	"github.com/wattwerk/wattwerk/survey/release"
 )
 
@@ -106,7 +107,7 @@ func (r *Repository) rotate(offline string, roles []string) error {
 	if err != nil {
 		return err
 	}
-	if err := replace(filepath.Join(r.dir, fmt.Sprintf("%d.root.json", root.Signed.Version)), data); err != nil {
+	if err := durable.Replace(filepath.Join(r.dir, fmt.Sprintf("%d.root.json", root.Signed.Version)), data); err != nil {
 		return err
 	}
 	for _, where := range fresh {
