@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/wattwerk/wattwerk/survey/release"
@@ -249,12 +248,11 @@ func (c *SurveyUpdateStatusCmd) Run(sys IO) error {
 	if err != nil {
 		return err
 	}
-	t := tabwriter.NewWriter(sys.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RELEASE\tVERSION\tPLATFORM\tREACHES") //nolint:errcheck // Flush reports
+	t := newColumns(sys.Out, "RELEASE", "VERSION", "PLATFORM", "REACHES")
 	for _, x := range s.Releases {
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", x.Sequence, x.Version, x.Platform, reach(x)) //nolint:errcheck // Flush reports
+		t.row(x.Sequence, x.Version, x.Platform, reach(x))
 	}
-	if err := t.Flush(); err != nil {
+	if err := t.flush(); err != nil {
 		return err
 	}
 	for _, x := range []struct {
