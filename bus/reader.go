@@ -89,7 +89,7 @@ var errAnew = errors.New("messages were lost on the way")
 // then its node had come, and counts from one again: its own count alone does
 // not say whether anything is missing. What was trimmed away was not left out.
 func (r *reader) skipped(ctx context.Context, came uint64) error {
-	if r.filter != "" || r.stream != aggregatesStream && !strings.HasPrefix(r.stream, recordsPrefix) {
+	if r.filter != "" || r.stream != aggregatesStream && r.stream != observationsStream && !strings.HasPrefix(r.stream, recordsPrefix) {
 		return nil // positions are left free as a matter of course
 	}
 	s, err := r.bus.js.Stream(ctx, r.stream)

@@ -43,6 +43,14 @@ type Operator interface {
 	Load(b []byte) error
 }
 
+// Holder is an operator whose results are older than the watermark it was told,
+// such as a window that is named by its beginning: Hold says, after Advance, from
+// when on results may still come, at most the watermark. Without it no result is
+// expected before the watermark.
+type Holder interface {
+	Hold(watermark record.Millis) record.Millis
+}
+
 // Out is where results go.
 type Out struct {
 	Items []observation.Item

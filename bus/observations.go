@@ -1,0 +1,118 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	observationsStream = "OBSERVATIONS"
+	observationsPrefix = "observations."
+	clockSubject       = "observationsclock"
+	// observedOnce is how long a batch with an identifier is known, so that it is
+	// not stored twice.
+	observedOnce = 30 * time.Minute
+	maxObserved  = 4 << 30 // bytes; see MakeObservations
+)
+
+// MakeObservations makes the stream of what data sources of manifests tell, or
+// fits it. It is one stream, so that everything has one order, and the same is
+// made of it whenever it is read again; of its messages the times of storage are
+// the clock. It is full at 4 GiB, and refuses then; who reads it trims it.
+func (b *Bus) MakeObservations(ctx context.Context) error {
+	return b.Stream(ctx, jetstream.StreamConfig{
+		Name: observationsStream, Subjects: []string{observationsPrefix + "*", clockSubject},
+		MaxBytes: maxObserved, Discard: jetstream.DiscardNew, Duplicates: observedOnce,
+		Description: "What data sources of manifests tell, in the one order in which manifests see it.",
+	})
+}
+
+// PublishObservations stores a batch of a source, whose name is letters, digits
+// and hyphens, and returns its position. With an id, what was stored with the
+// same within half an hour is not stored again, and no error.
+func (b *Bus) PublishObservations(ctx context.Context, source string, batch []byte, id string) (uint64, error) {
+	if id == "" {
+		return b.publish(ctx, observationsPrefix+source, batch)
+	}
+	return b.publish(ctx, observationsPrefix+source, batch, jetstream.WithMsgID(source+"/"+id))
+}
+
+// PublishClock stores nothing but the time, for those who wait for something
+// that may never come.
+func (b *Bus) PublishClock(ctx context.Context) (uint64, error) {
+	return b.publish(ctx, clockSubject, nil)
+}
+
+// ObservationsOf gives the source of a message of the stream; empty: it is a
+// clock.
+func (m Message) ObservationsOf() string {
+	s, _ := strings.CutPrefix(m.Subject, observationsPrefix)
+	if m.Subject == clockSubject {
+		return ""
+	}
+	return s
+}
+
+// ReadObservations hands every message from position from on to handle, in
+// order, until ctx ends or handle fails.
+func (b *Bus) ReadObservations(ctx context.Context, from uint64, handle func(Message) error) error {
+	return b.read(ctx, observationsStream, "", from, handle)
+}
+
+// ReadObservationsOf reads those of one source.
+func (b *Bus) ReadObservationsOf(ctx context.Context, source string, from uint64, handle func(Message) error) error {
+	return b.read(ctx, observationsStream, observationsPrefix+source, from, handle)
+}
+
+// ObservationsExtent asks what the stream holds at this moment.
+func (b *Bus) ObservationsExtent(ctx context.Context) (Extent, error) {
+	return b.Extent(ctx, observationsStream)
+}
+
+// LastObservations gives the newest message of a source; ok is false when there
+// is none.
+func (b *Bus) LastObservations(ctx context.Context, source string) (m Message, ok bool, err error) {
+	s, err := b.js.Stream(ctx, observationsStream)
+	if err != nil {
+		return Message{}, false, fmt.Errorf("read observations: %w", err)
+	}
+	raw, err := s.GetLastMsgForSubject(ctx, observationsPrefix+source)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return Message{}, false, nil
+	}
+	if err != nil {
+		return Message{}, false, fmt.Errorf("read observations: %w", err)
+	}
+	return Message{Subject: raw.Subject, Seq: raw.Sequence, Stored: raw.Time, Data: raw.Data}, true, nil
+}
+
+// TrimObservations removes what is stored before a position.
+func (b *Bus) TrimObservations(ctx context.Context, before uint64) error {
+	return b.trim(ctx, observationsStream, "", before)
+}
+
+// ObservationStored tells when the message at a position was stored, or the
+// next one behind it that is there; ok is false when there is none.
+func (b *Bus) ObservationStored(ctx context.Context, seq uint64) (at time.Time, ok bool, err error) {
+	s, err := b.js.Stream(ctx, observationsStream)
+	if err != nil {
+		return time.Time{}, false, fmt.Errorf("read observations: %w", err)
+	}
+	st := s.CachedInfo().State
+	for seq = max(seq, st.FirstSeq); seq <= st.LastSeq; seq++ {
+		m, err := s.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return time.Time{}, false, fmt.Errorf("read observations: %w", err)
+		}
+		return m.Time, true, nil
+	}
+	return time.Time{}, false, nil
+}
