@@ -2,6 +2,8 @@ package connect
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -18,8 +20,18 @@ type End struct {
 	Values   manifest.Values
 	Kind     manifest.Kind // of its values
 	Gateway  string        // the name of its gateway; empty: the centre
+	House    *House        // what settings allow; never nil
 	Log      *slog.Logger
 }
+
+// Bounds of what is read at once.
+const (
+	MaxBody   = 8 << 20 // bytes of a message
+	MaxPieces = 500_000 // of a message
+	MaxBad    = 100     // of a message that are told one by one; one more tells how many else
+	MaxSample = 200     // bytes of a sample
+	MaxBatch  = 1000    // messages that are stored at once, and that a reader has unacknowledged
+)
 
 // Piece is what a message says: one value of one key at one time.
 type Piece struct {
@@ -33,8 +45,12 @@ type Piece struct {
 type Message struct {
 	Pieces []Piece
 	// ID is the same whenever the same message is read again; empty when the
-	// protocol cannot tell. Those that were stored already are not stored again.
+	// protocol cannot tell. Those that were stored already are not stored again:
+	// [Recent] knows.
 	ID string
+	// Fresh: the protocol promises that it is told for the first time. It is
+	// stored whatever its ID, which another message may have had long ago.
+	Fresh bool
 	// Bad is what of the message could not be read, with the reason; it becomes
 	// a dead letter.
 	Bad []Bad
@@ -46,14 +62,22 @@ type Bad struct {
 	Sample []byte // its beginning
 }
 
+// Store returns when all messages are stored, or with an error when that is not
+// to be waited for: then the reader must not acknowledge any of them. An error
+// that wraps [ErrBusy] says that it may be tried again soon. The messages and
+// their pieces are the caller's again when it returns. It is called by one
+// goroutine at a time, except by readers that are called themselves (push).
+type Store func(ctx context.Context, messages ...Message) error
+
 // Reader reads one source until ctx ends. It connects again by itself, with
-// pauses that grow to a minute, and says by status how it is. store returns when
-// the message is stored, or with an error when that is not to be waited for: then
-// the reader must not acknowledge it. An error of Read is for ever: the source
-// as it is declared cannot work.
+// pauses that grow to a minute, and says by status how it is. An error of Read is
+// for ever: the source as it is declared cannot work.
 type Reader interface {
-	Read(ctx context.Context, store func(context.Context, Message) error, status func(Status)) error
+	Read(ctx context.Context, store Store, status func(Status)) error
 }
+
+// ErrBusy is why something is not stored now, and may be soon.
+var ErrBusy = errors.New("too much is waiting to be stored")
 
 // Status is how an end is.
 type Status struct {
@@ -74,11 +98,42 @@ type Written struct {
 }
 
 // Writer writes to one sink. Write returns when everything is stored on the
-// other side, or with an error: then all of it is written again. It is called by
-// one goroutine at a time.
+// other side, or with an error: then all of it is written again. Only a [Refused]
+// says that some will never be taken, and that the others are stored. It is called
+// by one goroutine at a time.
 type Writer interface {
 	Write(ctx context.Context, results []Written) error
 	Close() error
+}
+
+// Refused is what the other side will never take of what was written; it
+// becomes dead letters. Everything else was stored.
+type Refused struct{ Results []Refusal }
+
+// Refusal is one result that is never taken.
+type Refusal struct {
+	Result Written
+	Reason string // a sentence
+}
+
+// Add notes one.
+func (r *Refused) Add(w Written, reason string) {
+	r.Results = append(r.Results, Refusal{w, reason})
+}
+
+// Err is r, or nil when nothing was refused.
+func (r *Refused) Err() error {
+	if r == nil || len(r.Results) == 0 {
+		return nil
+	}
+	return r
+}
+
+func (r *Refused) Error() string {
+	if len(r.Results) == 0 {
+		return "nothing was refused"
+	}
+	return fmt.Sprintf("%d results are refused, the first because %s", len(r.Results), r.Results[0].Reason)
 }
 
 // Protocol makes the ends of one protocol. Either may be nil: it cannot be read
@@ -86,6 +141,8 @@ type Writer interface {
 type Protocol struct {
 	Name       string
 	Summary    string               // what it reaches, in a sentence
+	Details    string               // what must be known to use it
+	Example    string               // a bundle with a source or sink of it, as YAML
 	Parameters []manifest.Parameter // of its sources and sinks; interfaces may narrow them
 	Reader     func(End) (Reader, error)
 	Writer     func(context.Context, End) (Writer, error)

@@ -1,0 +1,107 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// forever is an error that trying again does not mend.
+type forever struct{ error }
+
+func (f forever) Unwrap() error { return f.error }
+
+// Forever marks an error that trying again does not mend.
+func Forever(err error) error {
+	if err == nil {
+		return nil
+	}
+	return forever{err}
+}
+
+// longest is the longest pause before trying again.
+const longest = time.Minute
+
+// Keep works until ctx ends, or until work gives an error that is [Forever],
+// which it returns. After any other it says so by status and works again, after
+// pauses that grow to a minute. work calls up when it is connected: that is said
+// by status, and pauses are short again. When ctx ends it returns nil.
+func (e *End) Keep(ctx context.Context, status func(Status), work func(ctx context.Context, up func()) error) error {
+	first := e.House.Retry
+	if first <= 0 {
+		first = time.Second
+	}
+	pause := first
+	for {
+		err := work(ctx, func() {
+			pause = first
+			status(Status{Connected: true, At: e.House.Time()})
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = errors.New("the connection ended")
+		}
+		status(Status{Error: err.Error(), At: e.House.Time()})
+		if f := (forever{}); errors.As(err, &f) {
+			return err
+		}
+		e.Log.Warn("connection of a data source or sink broken, trying again", "end", e.ID, "protocol", e.Protocol, "error", err)
+		if !Pause(ctx, pause/2+rand.N(pause/2+1)) {
+			return nil
+		}
+		pause = min(pause*2, longest)
+	}
+}
+
+// Pause waits, and tells whether ctx is still good.
+func Pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// Recent knows the identifiers of the messages of one source that were stored
+// last, as many as readers may be told again. The zero value knows none. It is
+// for one goroutine at a time.
+type Recent struct {
+	ids  map[string]int // how often it is in ring
+	ring []string
+	next int
+}
+
+// keptIDs is how many identifiers are known: of everything that may be
+// unacknowledged, several times.
+const keptIDs = 10 * MaxBatch
+
+// Stored tells whether a message was stored already, and need not be again.
+func (r *Recent) Stored(m *Message) bool { return m.ID != "" && !m.Fresh && r.ids[m.ID] > 0 }
+
+// Note notes the identifier of a message that was stored. Those of whoever
+// worked before are noted in the order in which they were.
+func (r *Recent) Note(id string) {
+	if id == "" {
+		return
+	}
+	if r.ids == nil {
+		r.ids = make(map[string]int)
+	}
+	r.ids[id]++
+	if len(r.ring) < keptIDs {
+		r.ring = append(r.ring, id)
+		return
+	}
+	if old := r.ring[r.next]; r.ids[old] == 1 {
+		delete(r.ids, old)
+	} else {
+		r.ids[old]--
+	}
+	r.ring[r.next], r.next = id, (r.next+1)%keptIDs
+}
