@@ -37,8 +37,8 @@ type Parameter struct {
 	Required    bool            `json:"required,omitempty" doc:"Must be given: there is no default"`
 	Default     json.RawMessage `json:"default,omitempty" doc:"What it is when it is not given; of its type"`
 	OneOf       []string        `json:"oneOf,omitempty" maxItems:"100" doc:"Of a string: what it may be"`
-	Min         *float64        `json:"min,omitempty" doc:"Of a number: the least"`
-	Max         *float64        `json:"max,omitempty" doc:"Of a number: the most"`
+	Min         *float64        `json:"min,omitempty" doc:"Of a number: the least; of a duration in s"`
+	Max         *float64        `json:"max,omitempty" doc:"Of a number: the most; of a duration in s"`
 	Measure     string          `json:"measure,omitempty" maxLength:"40" doc:"Of a number: its unit, for people"`
 }
 
