@@ -99,9 +99,15 @@ test('users come and go, tokens are shown once, a backup is brought', async ({ p
 
   await page.getByRole('button', { name: 'Make a token' }).click()
   await dialog.getByLabel('Name').fill('logger')
+  // What a researcher may do, a machine of theirs may.
+  await dialog.getByLabel('See households and their devices').check()
+  await dialog.getByLabel('See what was measured in a household').check()
+  await accessible(page)
+  await page.screenshot({ path: 'test-results/system-token.png' })
   await dialog.getByRole('button', { name: 'Make', exact: true }).click()
   await expect(page.getByRole('textbox', { name: 'Secret of logger' })).not.toHaveValue('')
   await page.getByRole('dialog').getByRole('button', { name: 'Done' }).click()
+  await expect(page.getByRole('row').filter({ hasText: 'logger' })).toContainText('household, ingest, measurement-read')
   await page.getByRole('button', { name: 'Revoke logger' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click()
   await expect(page.getByRole('button', { name: 'Revoke logger' })).toBeHidden()

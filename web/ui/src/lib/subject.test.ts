@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { entries, exists, find, hierarchyOf, nameOf, sourceOf, zoneOf } from './subject'
+import { entries, exists, find, hierarchyOf, missing, nameOf, shownIn, sourceOf, zoneOf } from './subject'
 import { Index } from './tree'
 
 const index = new Index({
@@ -28,4 +28,22 @@ test('everything has its name, zone, unit and place', () => {
   expect(sourceOf(index, { kind: 'group', id: 'plant' })).toMatchObject({ hierarchy: 'place', column: 'meter', gap: 8000 })
   expect(sourceOf(index, { kind: 'sensor', id: 'oven' })).toMatchObject({ unit: 'W', gap: 2_700_000 })
   expect(sourceOf(index, { kind: 'sensor', id: 'gone' })).toBeUndefined()
+})
+
+test('what an address speaks of and the model does not have is named', () => {
+  expect(missing(index, {})).toBeUndefined()
+  expect(missing(index, { h: 'place', g: 'hall', s: 'oven' })).toBeUndefined()
+  // A sensor says all there is to say, wherever it was thought to stand.
+  expect(missing(index, { h: 'gone', g: 'gone', s: 'air' })).toBeUndefined()
+  expect(missing(index, { g: 'hall', s: 'gone' })).toEqual({ kind: 'sensor', id: 'gone', loose: false })
+  expect(missing(index, { h: 'place', g: 'gone' })).toEqual({ kind: 'group', id: 'gone', loose: false })
+  expect(missing(index, { g: 'alone' })).toEqual({ kind: 'group', id: 'alone', loose: true })
+  expect(missing(index, { h: 'gone' })).toEqual({ kind: 'hierarchy', id: 'gone', loose: false })
+})
+
+test('a group is shown in the hierarchy it stands in', () => {
+  expect(shownIn(index, undefined, undefined)?.id).toBe('place')
+  expect(shownIn(index, 'gone', 'hall')?.id).toBe('place')
+  expect(shownIn(index, 'place', 'hall')?.id).toBe('place')
+  expect(shownIn(index, 'place', 'alone')).toBeUndefined()
 })

@@ -74,6 +74,36 @@ export function exists(index: Index, s: Subject): boolean {
   return s.kind === 'sensor' ? index.sensors.has(s.id) : placesOf(index).hierarchy.has(s.id)
 }
 
+/** What an address speaks of. */
+interface Named {
+  h?: string | undefined
+  g?: string | undefined
+  s?: string | undefined
+}
+
+/** Something that an address speaks of and the model does not have. */
+export interface Missing {
+  kind: 'sensor' | 'group' | 'hierarchy'
+  id: string
+  /** A group that the model has, below no hierarchy. */
+  loose: boolean
+}
+
+/** The first of what the address speaks of that is not there; what is named most exactly counts. */
+export function missing(index: Index, { h, g, s }: Named): Missing | undefined {
+  if (s !== undefined) return index.sensors.has(s) ? undefined : { kind: 'sensor', id: s, loose: false }
+  if (g !== undefined) return exists(index, { kind: 'group', id: g }) ? undefined : { kind: 'group', id: g, loose: index.groups.has(g) }
+  if (h !== undefined && !index.model.hierarchies.some((x) => x.id === h)) return { kind: 'hierarchy', id: h, loose: false }
+  return undefined
+}
+
+/** The hierarchy in which a page shows a group: the named one where the group stands in it, else its own. */
+export function shownIn(index: Index, h: string | undefined, g: string | undefined): Known<Hierarchy> | undefined {
+  const named = index.model.hierarchies.find((x) => x.id === h)
+  if (g === undefined) return named ?? index.model.hierarchies[0]
+  return named && index.path(named.id, g).length > 0 ? named : hierarchyOf(index, { kind: 'group', id: g })
+}
+
 /** Where its values come from. */
 export function sourceOf(index: Index, s: Subject): Source | undefined {
   const label = nameOf(index, s)

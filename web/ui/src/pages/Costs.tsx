@@ -20,10 +20,11 @@ import { amount, bars, beside, periodAt, periodOf, sizes, type Period } from '..
 import { percent, signedPercent } from '../lib/format'
 import { language } from '../lib/locale'
 import { before } from '../lib/span'
-import { exists, nameOf, zoneOf, type Subject } from '../lib/subject'
+import { missing, nameOf, zoneOf, type Subject } from '../lib/subject'
 import { time, zoneName } from '../lib/time'
 import type { Index } from '../lib/tree'
 import { startOf } from '../lib/zone'
+import { Gone } from '../part/Gone'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
 import { SubjectPicker } from '../part/SubjectPicker'
@@ -35,15 +36,14 @@ export function Costs() {
   const { g, s } = useSearch({ from: '/app' })
   const subject = useMemo((): Subject | undefined => {
     if (!index) return undefined
-    const wanted: Subject[] = []
-    if (s !== undefined) wanted.push({ kind: 'sensor', id: s })
-    if (g !== undefined) wanted.push({ kind: 'group', id: g })
-    const root = index.model.hierarchies[0]?.root
-    if (root !== undefined) wanted.push({ kind: 'group', id: root })
+    if (s !== undefined) return { kind: 'sensor', id: s }
+    const group = g ?? index.model.hierarchies[0]?.root
+    if (group !== undefined) return { kind: 'group', id: group }
     const first = index.model.sensors[0]
-    if (first) wanted.push({ kind: 'sensor', id: first.id })
-    return wanted.find((x) => exists(index, x))
+    return first && { kind: 'sensor', id: first.id }
   }, [index, g, s])
+  const gone = index && missing(index, { g, s })
+  if (gone) return <Gone title={t`Energy and costs`} of={gone} />
   if (!index || !subject) {
     return (
       <Page title={t`Energy and costs`}>

@@ -10,6 +10,7 @@ import { Tiles } from '../dashboard/Tiles'
 import { Unassigned } from '../dashboard/Unassigned'
 import { useModel } from '../data/model'
 import { readBefore } from '../lib/span'
+import { missing, shownIn } from '../lib/subject'
 import type { Index } from '../lib/tree'
 import { Page } from '../part/Page'
 import { Seen } from '../part/Seen'
@@ -21,6 +22,7 @@ import { groupSubject, type Subject } from '../subject/subject'
 import classes from './Dashboard.module.css'
 
 // The first screen is there before what is drawn on it.
+const Gone = lazy(() => import('../part/Gone').then((m) => ({ default: m.Gone })))
 const Empty = lazy(() => import('../dashboard/Empty').then((m) => ({ default: m.Empty })))
 const History = lazy(() => import('../subject/History').then((m) => ({ default: m.History })))
 const Beside = lazy(() => import('../dashboard/Beside').then((m) => ({ default: m.Beside })))
@@ -58,9 +60,16 @@ export function Dashboard() {
       </Page>
     )
   }
-  const hierarchies = index.model.hierarchies
-  const h = hierarchies.find((x) => x.id === search.h) ?? hierarchies[0]
-  const group = h && search.g !== undefined && index.path(h.id, search.g).length > 0 ? search.g : h?.root
+  const gone = missing(index, { h: search.h, g: search.g })
+  if (gone) {
+    return (
+      <Waiting height={370}>
+        <Gone title={t`Dashboard`} of={gone} />
+      </Waiting>
+    )
+  }
+  const h = shownIn(index, search.h, search.g)
+  const group = search.g ?? h?.root
   if (!h || group === undefined) {
     return (
       <Page title={t`Dashboard`}>

@@ -17,10 +17,11 @@ import classes from '../flow/Flow.module.css'
 import { drawing, type FlowRow } from '../lib/flow'
 import { percent, text } from '../lib/format'
 import { isLive } from '../lib/span'
-import { exists, hierarchyOf, nameOf, zoneOf } from '../lib/subject'
+import { exists, hierarchyOf, missing, nameOf, zoneOf } from '../lib/subject'
 import { time, timeRange, zoneName } from '../lib/time'
 import type { Index } from '../lib/tree'
 import { ExportMenu } from '../part/ExportMenu'
+import { Gone } from '../part/Gone'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
 import { SpanPicker } from '../part/SpanPicker'
@@ -35,8 +36,9 @@ export function Flow() {
   const { t } = useLingui()
   const { index, isPending, error, refetch } = useModel()
   const { g } = useSearch({ from: '/app' })
-  const root = index?.model.hierarchies[0]?.root
-  const group = index && g !== undefined && exists(index, { kind: 'group', id: g }) ? g : root
+  const group = g ?? index?.model.hierarchies[0]?.root
+  const gone = index && missing(index, { g })
+  if (gone) return <Gone title={t`Energy flow`} of={gone} />
   if (!index || group === undefined) {
     return (
       <Page title={t`Energy flow`}>

@@ -10,6 +10,7 @@ import { assign, move, newestRevision, rename } from '../api/model'
 import type { Model as Document } from '../api/client'
 import { useModel } from '../data/model'
 import { below, Gone, moved, movedAll, newGroup, newID, withMember, withoutGroup, withoutHierarchy, withoutMember } from '../lib/edit'
+import { missing } from '../lib/subject'
 import type { Index } from '../lib/tree'
 import { knownZone } from '../lib/zone'
 import { Ask, type Question } from '../model/Ask'
@@ -21,6 +22,7 @@ import { groupKey, keyOf, nodes, sensorKey, type Node } from '../model/nodes'
 import { Revisions } from '../model/Revisions'
 import { Shelf } from '../model/Shelf'
 import { Tree } from '../model/Tree'
+import { GoneState } from '../part/Gone'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
 import { saveBlob } from '../part/save'
@@ -71,6 +73,9 @@ function View({ index, edits, may }: { index: Index; edits: Edits; may: boolean 
   /** Where new things go: the chosen group, or the one of the chosen sensor. */
   const group = chosen ? (chosen.thing.group ?? chosen.parent) : h?.root
   const groupName = group === undefined ? '' : index.groupName(group)
+
+  // Nothing is hidden by it: what was deleted just now can be brought back here.
+  const gone = missing(index, search)
 
   const choose = (n: Node | undefined) => {
     const where = n?.thing.sensor !== undefined ? { g: n.parent, s: n.thing.sensor } : { g: n?.thing.group, s: undefined }
@@ -267,6 +272,11 @@ function View({ index, edits, may }: { index: Index; edits: Edits; may: boolean 
         </>
       }
     >
+      {gone && (
+        <section className="ww-card">
+          <GoneState of={gone} height={170} />
+        </section>
+      )}
       <div className={classes.columns}>
         <Panel
           title={t`Hierarchy`}

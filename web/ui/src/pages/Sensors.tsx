@@ -2,15 +2,19 @@ import { useLingui } from '@lingui/react/macro'
 import { Alert, Button, Drawer, Skeleton } from '@mantine/core'
 import { useDisclosure, useMediaQuery } from '@mantine/hooks'
 import { IconAlertTriangle, IconListTree } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
+import { api } from '../api/client'
 import { Below } from '../dashboard/Below'
 import { Beside } from '../dashboard/Beside'
 import { Coverage } from '../dashboard/Coverage'
 import { Now } from '../dashboard/Now'
 import { useModel } from '../data/model'
 import { readBefore, type Before } from '../lib/span'
+import { missing, shownIn } from '../lib/subject'
 import type { Index } from '../lib/tree'
+import { Gone } from '../part/Gone'
 import { Page } from '../part/Page'
 import { SpanPicker } from '../part/SpanPicker'
 import { Chooser } from '../sensors/Chooser'
@@ -44,7 +48,24 @@ export function Sensors() {
       </Page>
     )
   }
-  return <Chosen index={index} />
+  return <There index={index} />
+}
+
+/** What sends but is in no model, or was taken out of it, can still be looked at. */
+function There({ index }: { index: Index }) {
+  const { t } = useLingui()
+  const { h, g, s = '' } = useSearch({ from: '/app' })
+  const gone = missing(index, { h, g, s: s === '' ? undefined : s })
+  const known = useQuery({ queryKey: ['latest', s], queryFn: ({ signal }) => api.latest([s], signal), enabled: gone?.kind === 'sensor', staleTime: 10_000 })
+  if (!gone || known.data?.sensors?.[0]?.value != null) return <Chosen index={index} />
+  if (gone.kind === 'sensor' && known.isPending) {
+    return (
+      <Page title={t`Sensors`}>
+        <Skeleton height={600} radius={14} />
+      </Page>
+    )
+  }
+  return <Gone title={t`Sensors`} of={gone} />
 }
 
 /** What the address speaks of: a sensor, or a group, or what comes first. */
@@ -58,8 +79,8 @@ function useChosen(index: Index) {
       const place = there ? { hierarchy: named.id, group: g } : index.placeOf(s)
       return { h: hierarchies.find((x) => x.id === place?.hierarchy), group: place?.group ?? '', sensor: s }
     }
-    const h = named ?? hierarchies[0]
-    const group = h && g !== undefined && index.path(h.id, g).length > 0 ? g : h?.root
+    const h = shownIn(index, wanted, g)
+    const group = g ?? h?.root
     const loose = h === undefined ? index.model.sensors[0]?.id : undefined
     return { h, group: group ?? '', sensor: loose }
   }, [index, wanted, g, s])

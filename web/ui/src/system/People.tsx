@@ -4,7 +4,7 @@ import { useLingui } from '@lingui/react/macro'
 import { Button, Checkbox, CopyButton, Group, Modal, PasswordInput, Select, TextInput } from '@mantine/core'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import type { NewUserBody, TokenView, UserView } from '../api/generated/types.gen'
+import type { NewTokenBody, NewUserBody, TokenView, UserView } from '../api/generated/types.gen'
 import { changeUser, createLink, createToken, createUser, deleteUser, revokeToken, tokens, users } from '../api/system'
 import { time } from '../lib/time'
 import { read } from '../lib/wall'
@@ -15,6 +15,7 @@ import { tell } from '../part/tell'
 import classes from './System.module.css'
 
 type Role = NewUserBody['role']
+type Scope = NonNullable<NewTokenBody['scopes']>[number]
 
 function useRoles() {
   const { t } = useLingui()
@@ -247,11 +248,11 @@ function NewToken({ zone, onClose, onMade }: { zone: string; onClose: () => void
   const { t } = useLingui()
   const client = useQueryClient()
   const [name, setName] = useState('')
-  const [scopes, setScopes] = useState<string[]>(['ingest'])
+  const [scopes, setScopes] = useState<Scope[]>(['ingest'])
   const [expires, setExpires] = useState('')
   const end = read(expires, zone)
   const make = useMutation({
-    mutationFn: () => createToken({ name, scopes: scopes as ('read' | 'ingest' | 'operate' | 'admin')[], ...(end === undefined ? {} : { expires: new Date(end).toISOString() }) }),
+    mutationFn: () => createToken({ name, scopes, ...(end === undefined ? {} : { expires: new Date(end).toISOString() }) }),
     onSuccess: (x) => {
       void client.invalidateQueries({ queryKey: ['tokens'] })
       onMade(x.name, x.secret)
@@ -266,11 +267,17 @@ function NewToken({ zone, onClose, onMade }: { zone: string; onClose: () => void
         }}
       >
         <TextInput label={t`Name`} description={t`What uses it`} required withAsterisk={false} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <Checkbox.Group label={t`It may`} value={scopes} onChange={setScopes} mt="sm">
+        <Checkbox.Group label={t`It may`} value={scopes} onChange={(v) => setScopes(v as Scope[])} mt="sm">
           <Checkbox value="ingest" label={t`Send readings`} mt={6} />
           <Checkbox value="read" label={t`Read everything`} mt={6} />
           <Checkbox value="operate" label={t`Change the model, rules and corrections`} mt={6} />
           <Checkbox value="admin" label={t`Manage users and tokens`} mt={6} />
+          <p className={classes.dim}>{t`In a survey:`}</p>
+          <Checkbox value="household" label={t`See households and their devices`} mt={6} />
+          <Checkbox value="account" label={t`See and register who takes part, and where`} mt={6} />
+          <Checkbox value="consent" label={t`Grant and revoke consents`} mt={6} />
+          <Checkbox value="measurement-read" label={t`See what was measured in a household`} mt={6} />
+          <Checkbox value="measurement-write" label={t`Send what was measured in a household`} mt={6} />
         </Checkbox.Group>
         <TextInput type="datetime-local" label={t`It ends`} description={t`Never, if empty`} value={expires} onChange={(e) => setExpires(e.currentTarget.value)} mt="sm" />
         {make.error && <p role="alert" className={classes.bad}>{make.error.message}</p>}
