@@ -61,6 +61,12 @@ func (t *Table) Number(k Key) Series {
 	return n
 }
 
+// Has tells whether a key has a number.
+func (t *Table) Has(k Key) bool {
+	_, ok := t.at[k]
+	return ok || k == ""
+}
+
 // Key gives the key that a number stands for.
 func (t *Table) Key(n Series) Key {
 	if int(n) >= len(t.keys) {

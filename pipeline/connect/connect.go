@@ -87,10 +87,11 @@ type Status struct {
 	At    time.Time
 }
 
-// Written is one result on its way to a sink. Manifest, processor, key and time
-// are the same when it is written again after a crash.
+// Written is one result on its way to a sink. Manifest, processor, step, key and
+// time are the same when it is written again after a crash.
 type Written struct {
 	Manifest, Processor string
+	Step                uint64 // position of the message that it results from, in the stream of observations
 	Key                 observation.Key
 	Time                record.Millis
 	Value               float64
