@@ -1,6 +1,8 @@
 package processor
 
 import (
+	"math"
+
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/record"
@@ -27,18 +29,23 @@ type Settings struct {
 	Table *observation.Table
 }
 
+// End is a watermark after which nothing comes any more.
+const End record.Millis = math.MaxInt64
+
 // Operator is a processor at work.
 type Operator interface {
 	// Take steps over items of one input. They are in the order of arrival, which
 	// need not be that of their times. The slice is not kept.
 	Take(input int, items []observation.Item, out *Out)
 	// Advance tells that no item before the watermark is waited for any more. It
-	// never goes back.
+	// never goes back. What came before the first one is where everything began: what
+	// a window began before is Partial. [End] closes everything that is open.
 	Advance(watermark record.Millis, out *Out)
 	// Save appends all that must be known to go on; Load takes it back, into a new
 	// operator of the same type, whose parameters may be others. Load refuses what
 	// it cannot go on from, and is then as new. Operators without state append
-	// nothing.
+	// nothing. Series are saved by their numbers: the Table of the one that loads
+	// numbers keys as that of the one that saved, as after [observation.NewTable].
 	Save(b []byte) []byte
 	Load(b []byte) error
 }
