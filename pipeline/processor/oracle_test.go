@@ -38,11 +38,11 @@ func scene(r *rand.Rand, inputs, series, n int, step, disorder int64) (all []obs
 		t += r.Int64N(2*step + 1)
 		i := observation.Item{Series: observation.Series(r.IntN(series)), Time: record.Millis(t), Value: math.Round(r.NormFloat64()*1e6) / 1e3}
 		in := r.IntN(inputs)
-		if k := [3]int64{int64(in), int64(i.Series), t}; used[k] {
+		k := [3]int64{int64(in), int64(i.Series), t}
+		if used[k] {
 			continue
-		} else {
-			used[k] = true
 		}
+		used[k] = true
 		switch r.IntN(12) {
 		case 0:
 			i.Marks, i.Value = observation.Null, 0

@@ -3,6 +3,7 @@ package processor
 import (
 	"cmp"
 
+	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -86,12 +87,25 @@ type inOrder struct {
 	fresh    func(*clock) step
 }
 
-// ordered makes an operator of a step. It has the parameters lateness and group.
-func (g *given) ordered(s Settings, fresh func(*clock) step) *inOrder {
-	o := &inOrder{grouping: g.grouping(s), lateness: g.duration("lateness", 0), fresh: fresh}
-	o.step = fresh(&o.clock)
-	return o
+// inOrder makes an operator of a step, with the parameters of orderParameters.
+func (g *given) inOrder(s Settings, fresh func(*clock, *grouping) step) (Operator, error) {
+	o := &inOrder{grouping: g.grouping(s), lateness: g.duration("lateness", 0)}
+	o.fresh = func(c *clock) step { return fresh(c, &o.grouping) }
+	if g.err != nil {
+		return nil, g.err
+	}
+	o.step = o.fresh(&o.clock)
+	return o, nil
 }
+
+// orderParameters are those of everything that sees items in order.
+func orderParameters(more ...manifest.Parameter) []manifest.Parameter {
+	return append(more,
+		parameter("lateness", manifest.Duration, "5s", "How much older than the newest item others may be: items are held back for so long, to be put in order. What comes later is refused."),
+		byParameter())
+}
+
+const aboutOrder = "Items are put in the order of their times before they are looked at, and wait for the watermark, and lateness, to pass them. Each series is looked at by itself; inputs of the same key are one series, unless group says otherwise."
 
 func (o *inOrder) Take(input int, items []observation.Item, out *Out) {
 	for _, i := range items {

@@ -107,6 +107,46 @@ func (s *slots) load(r *reader, table *observation.Table) {
 	}
 }
 
+// states are what an operator knows of each series.
+type states[T any] struct {
+	slots
+	each []T
+}
+
+// of is what is known of the series of an item, which is refused when there are
+// too many.
+func (s *states[T]) of(i observation.Item, out *Out) *T {
+	at, ok := s.find(i.Series)
+	if !ok {
+		out.Refuse(i, isTooManyKeys)
+		return nil
+	}
+	if at == len(s.each) {
+		var none T
+		s.each = append(s.each, none)
+	}
+	return &s.each[at]
+}
+
+func (s *states[T]) save(w *writer, each func(*writer, *T)) {
+	s.slots.save(w)
+	for at := range s.each {
+		each(w, &s.each[at])
+	}
+}
+
+func (s *states[T]) load(r *reader, table *observation.Table, each func(*reader, *T)) {
+	s.slots.load(r, table)
+	for range s.series {
+		if r.err != nil {
+			return
+		}
+		var e T
+		each(r, &e)
+		s.each = append(s.each, e)
+	}
+}
+
 // byParameter declares how inputs are made series.
 func byParameter() manifest.Parameter {
 	return choices("group", byKey, "What is one series: key – all items of one key, whichever input they are from; source – all items of one input, and the result's key is the input's name; both – one key of one input, and the result's key is INPUT/KEY; all – everything.",
