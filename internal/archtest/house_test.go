@@ -45,7 +45,7 @@ var clients = []struct {
 	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "bridge/intake", "bridge/letter", "bridge/mqtt", "live", "uplink", "fleet", "bench/*"}, "services see JetStream through package bus"},
 	{"github.com/prometheus/prometheus/tsdb", []string{"history/*"}, "the embedded store is a driver of history.Store"},
 	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge"}, "PromQL belongs to the history, remote write to the bridge"},
-	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt"}, "bridge/mqtt is the MQTT client"},
+	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt", "pipeline/connect/mqtt"}, "bridge/mqtt and pipeline/connect/mqtt are the MQTT clients"},
 	{"github.com/uptrace/bun", []string{"access", "alert", "settlement/cost/contract", "settlement/ledger", "settlement/views", "history/imports", "settlement/report/desk", "survey/register", "pipeline/checkpoint", "pipeline/repository", "cir", "internal/sqldb"}, "SQL stays with the package that owns the tables"},
 	{"modernc.org/sqlite", []string{"internal/sqldb"}, "internal/sqldb opens databases"},
 	{"github.com/pressly/goose", []string{"internal/sqldb"}, "internal/sqldb brings tables up to date"},
