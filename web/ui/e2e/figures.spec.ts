@@ -2,6 +2,7 @@
 
 import { accessible, expect, fits, quiet, signIn } from './wattwerk'
 import { began, test } from './works'
+import type { Locator } from '@playwright/test'
 
 const shots = 'test-results'
 
@@ -74,5 +75,69 @@ test('a figure is entered, changed, marked in the windows, and deleted', async (
   await dialog.getByRole('button', { name: 'Delete', exact: true }).click()
   await expect(page.getByText(/^No figure was entered by hand/)).toBeVisible()
   await expect.poll(async () => (await day()).amount, { timeout: 60_000 }).toEqual([72_000])
+  complaints()
+})
+
+/** How many columns of pixels of a figure are hatched: light and dark take turns in them far more often than over the lines of the grid. */
+async function hatched(figure: Locator): Promise<number> {
+  return figure.evaluate((el) => {
+    const canvas = el.querySelector('canvas')
+    const ctx = canvas?.getContext('2d')
+    if (!canvas || !ctx) return -1
+    const { width, height } = canvas
+    const { data } = ctx.getImageData(0, 0, width, height)
+    let columns = 0
+    for (let x = 0; x < width; x++) {
+      let turns = 0
+      let was = 0
+      for (let y = 0; y < height; y++) {
+        const i = 4 * (y * width + x)
+        const light = (data[i] ?? 0) + (data[i + 1] ?? 0) + (data[i + 2] ?? 0)
+        if (y > 0 && Math.abs(light - was) > 60) turns++
+        was = light
+      }
+      if (turns > 24) columns++
+    }
+    return columns
+  })
+}
+
+test('what was interpolated is hatched, and said to be estimated', async ({ page, works }) => {
+  test.setTimeout(180_000)
+  const complaints = quiet(page)
+  const day = began + 4 * 86_400_000
+  // From 6 to 12 o'clock.
+  const body = { kind: 'interpolate', from: new Date(day + 6 * 3_600_000).toISOString(), to: new Date(day + 12 * 3_600_000).toISOString(), why: 'the meter was moved' }
+  const res = await works.api.post('api/v1/sensors/press/interventions', { data: body })
+  expect(res.ok(), await res.text()).toBe(true)
+  const hours = async () => ((await (await works.api.get('api/v1/settled/sensors/press?size=1h&from=2025-10-17&to=2025-10-18')).json()) as { quality: string[] }).quality
+  await expect.poll(async () => (await hours())[8], { timeout: 60_000 }).toBe('estimated')
+  expect((await hours())[14]).toBe('measured')
+
+  await signIn(page, works)
+  await page.goto(`${works.url}/#/sensors?s=press&from=${day}&to=${day + 86_400_000}`)
+  const energy = page.getByRole('region', { name: 'Energy and its quality' })
+  await expect(energy.getByText('estimated', { exact: true })).toBeVisible()
+  const figure = energy.getByTestId('figure')
+  await expect(figure).toHaveAttribute('data-ready', 'true')
+  await energy.screenshot({ path: `${shots}/figures-interpolated.png` })
+  // Three bars at least of the six are high enough to tell.
+  await expect.poll(() => hatched(figure)).toBeGreaterThan(15)
+
+  await page.goto(`${works.url}/#/costs?s=press&from=${day}&to=${day + 86_400_000}&size=1h`)
+  const costs = page.getByRole('region', { name: 'Energy', exact: true })
+  await expect(page.getByTestId('estimated')).not.toHaveText(/^0[.,]0\s*%$/)
+  await expect(costs.getByTestId('figure')).toHaveAttribute('data-ready', 'true')
+  await expect.poll(() => hatched(costs.getByTestId('figure'))).toBeGreaterThan(15)
+  await costs.screenshot({ path: `${shots}/figures-interpolated-costs.png` })
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'dark')
+  await costs.screenshot({ path: `${shots}/figures-interpolated-dark.png` })
+  // The day before was measured.
+  await page.goto(`${works.url}/#/sensors?s=press&from=${day - 86_400_000}&to=${day}`)
+  await expect(energy.getByTestId('figure')).toHaveAttribute('data-ready', 'true')
+  await expect(energy.getByText('estimated', { exact: true })).toBeHidden()
+  // A column of pixels through the names at the axis may take turns, too.
+  await expect.poll(() => hatched(energy.getByTestId('figure'))).toBeLessThan(5)
   complaints()
 })

@@ -28,7 +28,7 @@ export const report = (s: Subject, period: string, signal?: AbortSignal) =>
 export const reportFile = (s: Subject, period: string, end: 'html' | 'csv' | 'xlsx', language: 'en' | 'de') =>
   address({ url: `/api/v1/reports/${s.kind}s/{id}/{period}`, path: { id: s.id, period: `${period}.${end}` }, query: { language } })
 
-export const windowsFile = (s: Subject, size: Size, from: number, to: number, format: 'csv' | 'parquet') =>
+export const windowsFile = (s: Subject, size: Size, from: number, to: number, format: 'csv' | 'xlsx' | 'parquet') =>
   address({ url: `/api/v1/settled/${s.kind}s/{id}/export`, path: { id: s.id }, query: { size, ...ends(from, to), format } })
 
 export const demand = (s: Subject, from: number, to: number, signal?: AbortSignal) =>

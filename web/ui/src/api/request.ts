@@ -16,7 +16,8 @@ export class ApiError extends Error {
   }
 }
 
-async function failure(res: Response): Promise<ApiError> {
+/** What went wrong, out of an answer that is not a success. */
+export async function failure(res: Response): Promise<ApiError> {
   let said = res.statusText || t`the server answered ${res.status}`
   try {
     const p = (await res.json()) as ErrorModel

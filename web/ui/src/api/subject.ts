@@ -67,14 +67,14 @@ export function flow(id: string, ends: Ends, members: number, signal: AbortSigna
 }
 
 /** Everything that is kept of it, as files that the server makes. */
-export function exports(s: Subject, ends: Ends): { label: string; href: string }[] {
+export function exports(s: Subject, ends: Ends): { label: string; href: string; end: string }[] {
   const url = s.kind === 'group' ? '/api/v1/groups/{id}/export' : '/api/v1/sensors/{id}/export'
-  return (['csv', 'ndjson', 'parquet'] as const).map((format) => ({ label: format.toUpperCase(), href: address({ url, path: { id: s.id }, query: { ...span(ends), format } }) }))
+  return (['csv', 'xlsx', 'ndjson', 'parquet'] as const).map((format) => ({ label: format.toUpperCase(), end: format, href: address({ url, path: { id: s.id }, query: { ...span(ends), format } }) }))
 }
 
 /** Settled windows as files; there are none of 5 minutes. */
-export function settledExports(s: Subject, size: Size, ends: Ends): { label: string; href: string }[] {
+export function settledExports(s: Subject, size: Size, ends: Ends): { label: string; href: string; end: string }[] {
   if (size === '5m') return []
   const url = s.kind === 'group' ? '/api/v1/settled/groups/{id}/export' : '/api/v1/settled/sensors/{id}/export'
-  return (['csv', 'parquet'] as const).map((format) => ({ label: format.toUpperCase(), href: address({ url, path: { id: s.id }, query: { ...span(ends), size, format } }) }))
+  return (['csv', 'xlsx', 'parquet'] as const).map((format) => ({ label: format.toUpperCase(), end: format, href: address({ url, path: { id: s.id }, query: { ...span(ends), size, format } }) }))
 }

@@ -134,8 +134,9 @@ export function Energy(p: EnergyProps) {
             table={table}
             picture={() => host.current}
             links={[
-              { label: t`Settled windows (CSV)`, href: windowsFile(p.subject, size, period.from, period.to, 'csv') },
-              { label: t`Settled windows (Parquet)`, href: windowsFile(p.subject, size, period.from, period.to, 'parquet') },
+              { label: t`Settled windows (CSV)`, end: 'csv', href: windowsFile(p.subject, size, period.from, period.to, 'csv') },
+              { label: t`Settled windows (XLSX)`, end: 'xlsx', href: windowsFile(p.subject, size, period.from, period.to, 'xlsx') },
+              { label: t`Settled windows (Parquet)`, end: 'parquet', href: windowsFile(p.subject, size, period.from, period.to, 'parquet') },
             ]}
           />
         </>

@@ -7,6 +7,7 @@ import { address } from '../api/request'
 import type { Index } from '../lib/tree'
 import { read, written } from '../lib/wall'
 import { startOf } from '../lib/zone'
+import { download } from '../part/download'
 import { Panel } from '../part/Panel'
 import classes from './Imports.module.css'
 
@@ -35,6 +36,7 @@ export function Exports({ index, zone }: { index: Index; zone: string }) {
       ? address({ url: kind === 'groups' ? '/api/v1/groups/{id}/export' : '/api/v1/sensors/{id}/export', path, query: span })
       : address({ url: kind === 'groups' ? '/api/v1/settled/groups/{id}/export' : '/api/v1/settled/sensors/{id}/export', path, query: { ...span, size: what } })
   }
+  const bring = (format: string) => download({ href: link(format), name: `${(of ?? '').replace(/^\w+:/, '')}.${format}` })
   const ready = of !== null && from !== undefined && to !== undefined && to > from
   return (
     <Panel title={t`Export`} note={t`Times of ${zone}`} height={160}>
@@ -57,10 +59,13 @@ export function Exports({ index, zone }: { index: Index; zone: string }) {
         </label>
       </div>
       <Group gap="xs" mt="sm">
-        <Button size="xs" component="a" href={ready ? link('csv') : undefined} download data-disabled={!ready || undefined} aria-disabled={!ready}>
+        <Button size="xs" disabled={!ready} onClick={() => bring('csv')}>
           {t`As CSV`}
         </Button>
-        <Button size="xs" variant="default" component="a" href={ready ? link('parquet') : undefined} download data-disabled={!ready || undefined} aria-disabled={!ready}>
+        <Button size="xs" variant="default" disabled={!ready} onClick={() => bring('xlsx')}>
+          {t`As Excel (XLSX)`}
+        </Button>
+        <Button size="xs" variant="default" disabled={!ready} onClick={() => bring('parquet')}>
           {t`As Parquet`}
         </Button>
       </Group>

@@ -24,6 +24,7 @@ import { missing, nameOf, zoneOf, type Subject } from '../lib/subject'
 import { time, zoneName } from '../lib/time'
 import type { Index } from '../lib/tree'
 import { startOf } from '../lib/zone'
+import { downloads } from '../part/download'
 import { Gone } from '../part/Gone'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
@@ -146,10 +147,10 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
               <Menu.Item component="a" href={ask.reportFile(subject, period.text, 'html', language)} target="_blank" rel="noopener">
                 {t`Page to print (HTML)`}
               </Menu.Item>
-              <Menu.Item component="a" href={ask.reportFile(subject, period.text, 'csv', language)} download={`${period.text}.csv`}>
+              <Menu.Item component="a" {...downloads({ href: ask.reportFile(subject, period.text, 'csv', language), name: `${period.text}.csv` })}>
                 CSV
               </Menu.Item>
-              <Menu.Item component="a" href={ask.reportFile(subject, period.text, 'xlsx', language)} download={`${period.text}.xlsx`}>
+              <Menu.Item component="a" {...downloads({ href: ask.reportFile(subject, period.text, 'xlsx', language), name: `${period.text}.xlsx` })}>
                 {t`Excel (XLSX)`}
               </Menu.Item>
             </Menu.Dropdown>

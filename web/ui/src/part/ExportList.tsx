@@ -3,6 +3,7 @@
 import { ActionIcon, Menu, Tooltip } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
 import { useLingui } from '@lingui/react/macro'
+import { downloads } from './download'
 import { saveBlob, picture } from './save'
 import type { ExportMenuProps } from './ExportMenu'
 import { csv, xlsx } from './table'
@@ -36,7 +37,7 @@ export function ExportList({ name, table, picture: host, links = [] }: ExportMen
         {host && <Menu.Item onClick={() => attempt(() => picture(host()), 'png')}>{t`Picture (PNG)`}</Menu.Item>}
         {links.length > 0 && <Menu.Label>{t`Everything behind it`}</Menu.Label>}
         {links.map((l) => (
-          <Menu.Item key={l.href} component="a" href={l.href} download>
+          <Menu.Item key={l.href} component="a" {...downloads({ href: l.href, name: `${file}.${l.end}` })}>
             {l.label}
           </Menu.Item>
         ))}

@@ -5,6 +5,13 @@ import type { Table } from './table'
 
 const ExportList = lazy(() => import('./ExportList').then((m) => ({ default: m.ExportList })))
 
+export interface FileLink {
+  label: string
+  href: string
+  /** How its name ends: "csv". */
+  end: string
+}
+
 export interface ExportMenuProps {
   /** Name of the file, without its end. */
   name: string
@@ -13,7 +20,7 @@ export interface ExportMenuProps {
   /** The element whose canvas is the picture. */
   picture?: () => HTMLElement | null | undefined
   /** Files that the server makes, with everything in them. */
-  links?: readonly { label: string; href: string }[]
+  links?: readonly FileLink[]
 }
 
 export function ExportMenu(props: ExportMenuProps) {

@@ -2,7 +2,7 @@
 
 import { useRef, type ReactNode } from 'react'
 import { Figure, type FigureProps } from '../chart/Figure'
-import { ExportMenu } from './ExportMenu'
+import { ExportMenu, type FileLink } from './ExportMenu'
 import { Panel, type PanelProps } from './Panel'
 import type { Table } from './table'
 
@@ -11,7 +11,7 @@ export interface FigurePanelProps extends Omit<PanelProps, 'children' | 'height'
   table: () => Table
   /** Name of the files. */
   file: string
-  links?: readonly { label: string; href: string }[]
+  links?: readonly FileLink[]
   /** Above the figure: its figures in words. */
   above?: ReactNode
   /** Below it. */
