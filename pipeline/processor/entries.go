@@ -11,7 +11,7 @@ import (
 // all has every processor there is, in the order in which they are shown.
 var all = sync.OnceValue(func() []Entry {
 	e := []Entry{
-		echoEntry, filterEntry, deduplicateEntry,
+		echoEntry, filterEntry, expressionEntry, convertEntry, deduplicateEntry, gapFillEntry, resampleEntry, rateEntry, deadbandEntry, swingingDoorEntry,
 	}
 	for _, a := range aggregates() {
 		e = append(e, a.entry())

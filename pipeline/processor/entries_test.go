@@ -97,7 +97,7 @@ func TestExamplesRun(t *testing.T) {
 			o := made(t, e.Name, p.Parameters, p.From...)
 			out := new(Out)
 			for k := range p.From {
-				o.Take(k, []observation.Item{{Time: 1_700_000_000_000, Value: 40}, {Time: 1_700_000_060_000, Value: 41}}, out)
+				o.Take(k, []observation.Item{{Time: 1_700_046_000_000, Value: 40}, {Time: 1_700_046_060_000, Value: 41}}, out)
 			}
 			o.Advance(End, out)
 			if len(out.Items) == 0 && e.Name != "weekly-profile" {

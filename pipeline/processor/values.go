@@ -110,7 +110,7 @@ func (g *given) duration(name string, least int64) int64 {
 	case s == "":
 		ms = 0
 	case !ok:
-		g.fail(name, "%.60q is no duration such as 90s, 15m, 1h or 1d", s)
+		g.fail(name, "%.60q is no fixed time, such as 90s, 15m, 1h or 1d", s)
 		return 0
 	}
 	if ms < least || ms > longest {
@@ -122,20 +122,9 @@ func (g *given) duration(name string, least int64) int64 {
 
 // fixedTime reads Go's durations, and days and weeks.
 func fixedTime(s string) (ms int64, ok bool) {
-	s = strings.ToLower(strings.TrimSpace(s))
-	switch s {
-	case "minute":
-		s = "1m"
-	case "quarter":
-		s = "15m"
-	case "hour":
-		s = "1h"
-	case "day":
-		s = "1d"
-	case "week":
-		s = "1w"
-	case "0":
-		s = "0s"
+	s = strings.TrimSpace(s)
+	if s == "0" {
+		return 0, true
 	}
 	for suffix, days := range map[string]int64{"d": 1, "w": 7} {
 		if n, isDays := strings.CutSuffix(s, suffix); isDays {
@@ -149,15 +138,7 @@ func fixedTime(s string) (ms int64, ok bool) {
 
 // calendarSize is a size of windows of the calendar.
 func (g *given) calendarSize(name string) window.Size {
-	s := strings.TrimSpace(g.text(name))
-	words := map[string]window.Size{
-		"quarter": window.Quarter, "hour": window.Hour, "day": window.Day, "week": window.Week, "month": window.Month, "year": window.Year,
-		"60m": window.Hour, "1h0m0s": window.Hour, "15m0s": window.Quarter, "24h": window.Day,
-	}
-	if size, ok := words[strings.ToLower(s)]; ok {
-		return size
-	}
-	size, err := window.ParseSize(s)
+	size, err := window.ParseSize(strings.TrimSpace(g.text(name)))
 	if err != nil {
 		g.fail(name, "%v", err)
 	}

@@ -123,6 +123,9 @@ func floor(t record.Millis, length int64) record.Millis {
 	return t - record.Millis(r)
 }
 
+// lastWatermark is where watermarks stand still, far behind all times.
+const lastWatermark = record.MaxTime + 2*longest
+
 // clock follows watermarks.
 type clock struct {
 	since record.Millis // from when on everything was seen
@@ -140,9 +143,9 @@ func (c *clock) see(t record.Millis) {
 // advance is false when the watermark does not move. Far beyond all times it
 // stands still, so that calendars need not know them.
 func (c *clock) advance(watermark record.Millis, lateness int64) bool {
-	const first, last = record.MinTime - 2*longest, record.MaxTime + 2*longest
-	to := last
-	if watermark < last {
+	const first = record.MinTime - 2*longest
+	to := lastWatermark
+	if watermark < lastWatermark {
 		to = max(watermark, first) - record.Millis(lateness)
 	}
 	if c.begun == 0 {
@@ -154,6 +157,9 @@ func (c *clock) advance(watermark record.Millis, lateness int64) bool {
 	c.at, c.begun = to, 2
 	return true
 }
+
+// ended tells that nothing comes any more.
+func (c *clock) ended() bool { return c.at == lastWatermark }
 
 // held is the watermark of results of which none is before the time.
 func (c *clock) held(watermark, t record.Millis) record.Millis {
