@@ -47,7 +47,7 @@ var clients = []struct {
 	{"github.com/prometheus/prometheus/tsdb", []string{"history/*"}, "the embedded store is a driver of history.Store"},
 	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge"}, "PromQL belongs to the history, remote write to the bridge"},
 	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt", "pipeline/connect/mqtt"}, "bridge/mqtt and pipeline/connect/mqtt are the MQTT clients"},
-	{"github.com/uptrace/bun", []string{"access", "alert", "settlement/cost/contract", "settlement/ledger", "settlement/views", "history/imports", "settlement/report/desk", "survey/register", "pipeline/checkpoint", "pipeline/repository", "cir", "internal/sqldb"}, "SQL stays with the package that owns the tables"},
+	{"github.com/uptrace/bun", []string{"access", "alert", "settlement/cost/contract", "settlement/ledger", "settlement/views", "history/imports", "settlement/report/desk", "survey/register", "pipeline/checkpoint", "pipeline/repository", "cir/book", "internal/sqldb"}, "SQL stays with the package that owns the tables"},
 	{"modernc.org/sqlite", []string{"internal/sqldb"}, "internal/sqldb opens databases"},
 	{"github.com/pressly/goose", []string{"internal/sqldb"}, "internal/sqldb brings tables up to date"},
 	{"github.com/jackc/pgx", []string{"internal/sqldb", "internal/pgtest"}, "internal/sqldb opens databases"},
