@@ -462,8 +462,9 @@ func (s *Service) config() huma.Config {
 	return c
 }
 
-// schemaName names the schema of a type. A survey has words of its own that others
-// have too, as devices and incidents, which are something else there.
+// schemaName names the schema of a type. A survey and manifests have words of
+// their own that others have too, as devices and definitions, which are something
+// else there.
 func schemaName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
@@ -471,6 +472,12 @@ func schemaName(t reflect.Type, hint string) string {
 	}
 	if strings.Contains(t.PkgPath(), "/survey") && !strings.HasPrefix(name, "Survey") {
 		return "Survey" + name
+	}
+	if strings.HasSuffix(t.PkgPath(), "/manifest") && !strings.HasPrefix(name, "Manifest") {
+		return "Model" + name
+	}
+	if strings.Contains(t.PkgPath(), "/pipeline") && !strings.HasPrefix(name, "Pipeline") {
+		return "Pipeline" + name
 	}
 	return name
 }

@@ -53,8 +53,8 @@ type Page[T Model] struct {
 	Revision int64
 }
 
-// List gives a page of models.
-func List[T Model](ctx context.Context, s *Store, p Pick) (Page[T], error) {
+// ListOf gives a page of models.
+func ListOf[T Model](ctx context.Context, s *Store, p Pick) (Page[T], error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.lookLocked(ctx); err != nil {
@@ -95,7 +95,7 @@ func contains(m any, text string) bool {
 }
 
 // Users names the models that use one, by id or name.
-func (s *Store) Users(ctx context.Context, k Kind, ref string) ([]Done, error) {
+func (s *Store) Users(ctx context.Context, k Kind, ref string) ([]User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.lookLocked(ctx); err != nil {
@@ -105,9 +105,9 @@ func (s *Store) Users(ctx context.Context, k Kind, ref string) ([]Done, error) {
 	if d == nil {
 		return nil, notFound(k, ref)
 	}
-	out := []Done{}
+	out := []User{}
 	for _, u := range newDraft(&s.opts, s.state).users(d.key) {
-		out = append(out, Done{u.kind, u.id, u.name(), Unchanged, u.version})
+		out = append(out, User{u.kind, u.id, u.name()})
 	}
 	return out, nil
 }

@@ -356,7 +356,7 @@ func TestList(t *testing.T) {
 	var names []string
 	pick := Pick{Text: "näh", Limit: 4}
 	for {
-		page, err := List[manifest.Kind](ctx, s, pick)
+		page, err := ListOf[manifest.Kind](ctx, s, pick)
 		if err != nil || page.Total != 10 || page.Revision != 1 {
 			t.Fatal(page, err)
 		}
@@ -374,10 +374,10 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if page, err := List[manifest.Source](ctx, s, Pick{Refer: def.Model.ID}); err != nil || page.Total != 2 {
+	if page, err := ListOf[manifest.Source](ctx, s, Pick{Refer: def.Model.ID}); err != nil || page.Total != 2 {
 		t.Error(page, err)
 	}
-	if page, err := List[manifest.Source](ctx, s, Pick{Refer: idA}); err != nil || page.Total != 0 {
+	if page, err := ListOf[manifest.Source](ctx, s, Pick{Refer: idA}); err != nil || page.Total != 0 {
 		t.Error(page, err)
 	}
 	if users, err := s.Users(ctx, SourceDefinitions, "power over MQTT"); err != nil || len(users) != 3 {
