@@ -8,15 +8,34 @@ import (
 	"github.com/wattwerk/wattwerk/manifest"
 )
 
-// all has every processor there is, in the order in which they are shown.
+// all has every processor there is, in the order in which they are shown. A new
+// one is a line here.
 var all = sync.OnceValue(func() []Entry {
 	e := []Entry{
-		echoEntry, filterEntry, expressionEntry, convertEntry, deduplicateEntry, gapFillEntry, resampleEntry, rateEntry, deadbandEntry, swingingDoorEntry,
+		echoEntry,
+		filterEntry,
+		expressionEntry,
+		convertEntry,
+		deduplicateEntry,
+		gapFillEntry,
+		resampleEntry,
+		rateEntry,
+		deadbandEntry,
+		swingingDoorEntry,
 	}
 	for _, a := range aggregates() {
 		e = append(e, a.entry())
 	}
-	return e
+	return append(e,
+		energyEntry,
+		counterEntry,
+		thresholdEntry,
+		zScoreEntry,
+		weeklyProfileEntry,
+		joinEntry,
+		sumOfInputsEntry,
+		storeEntry,
+	)
 })
 
 // Entries are all processors: preprocessors, analytics, storage.

@@ -11,6 +11,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/wattwerk/wattwerk/exact"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/processor/digest"
 	"github.com/wattwerk/wattwerk/record"
@@ -393,4 +394,171 @@ func TestSlidingAgainstAllItsItems(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestAmountsAgainstAllTheirItems holds energies, counters, sums of inputs and
+// grids against what is recomputed from all items.
+func TestAmountsAgainstAllTheirItems(t *testing.T) {
+	const size, hold = 60_000, 25_000
+	longest := map[string]any{"longest": "25s", "lateness": "0s"}
+	with := func(more map[string]any) map[string]any {
+		all := map[string]any{}
+		for _, m := range []map[string]any{longest, more} {
+			for k, v := range m {
+				all[k] = v
+			}
+		}
+		return all
+	}
+	// pieces gives the sum of f over the parts of [from, to) that are between items
+	// which are near enough, and how much of it is covered.
+	amount := func(in []observation.Item, rule string, from, to record.Millis) (v float64, covered record.Millis, marks observation.Marks) {
+		var sum exact.Sum
+		for j, i := range in {
+			if i.Marks&observation.Null != 0 {
+				continue
+			}
+			end := i.Time + hold
+			if j+1 < len(in) {
+				end = min(end, in[j+1].Time)
+				if rule != "hold" && (in[j+1].Time-i.Time > hold || in[j+1].Marks&observation.Null != 0) {
+					continue
+				}
+			} else if rule != "hold" {
+				continue
+			}
+			if rule == "line" && in[j+1].Value < i.Value {
+				continue
+			}
+			a, b := max(i.Time, from), min(end, to)
+			if a >= b {
+				continue
+			}
+			covered += b - a
+			marks |= i.Marks & kept
+			at := func(t record.Millis) float64 {
+				switch t {
+				case i.Time:
+					return i.Value
+				case in[j+1].Time:
+					return in[j+1].Value
+				}
+				return i.Value + (in[j+1].Value-i.Value)*(float64(t-i.Time)/float64(in[j+1].Time-i.Time))
+			}
+			switch rule {
+			case "hold":
+				sum.AddProduct(i.Value, int64(b-a))
+				continue
+			case "trapezoid":
+				sum.AddProduct(at(a), int64(b-a))
+				sum.AddProduct(at(b), int64(b-a))
+			case "line":
+				sum.Add(at(b))
+				sum.Sub(at(a))
+			}
+			marks |= in[j+1].Marks & kept
+		}
+		return sum.Float64(), covered, marks
+	}
+	for n, c := range []struct {
+		name   string
+		values map[string]any
+		rule   string
+		unit   float64
+	}{
+		{"energy", with(map[string]any{"size": "1m"}), "hold", 3600e3},
+		{"energy", with(map[string]any{"size": "1m", "rule": "trapezoid"}), "trapezoid", 7200e3},
+		{"counter", with(map[string]any{"size": "1m"}), "line", 1},
+	} {
+		t.Run(c.name+" "+c.rule, func(t *testing.T) {
+			all, of, tell := scene(rand.New(rand.NewPCG(23, uint64(n))), 1, 3, 400, 8_000, 30_000)
+			_ = of
+			out := play(t, made(t, c.name, c.values), tell)
+			var want []observation.Item
+			for s := range observation.Series(3) {
+				var in []observation.Item
+				for _, i := range all {
+					if i.Series == s {
+						in = append(in, i)
+					}
+				}
+				for from := all[0].Time / size * size; from <= all[len(all)-1].Time+hold; from += size {
+					v, covered, marks := amount(in, c.rule, from, from+size)
+					if covered == 0 {
+						continue
+					}
+					if covered < size {
+						marks |= observation.Partial
+					}
+					want = append(want, observation.Item{Series: s, Time: from, Value: v / c.unit, Marks: marks})
+				}
+			}
+			if was, is := bits(sorted(want)), bits(sorted(out.Items)); len(was) < 20 || !slices.Equal(was, is) {
+				t.Fatal(gocmp.Diff(was, is))
+			}
+		})
+	}
+	last := func(all []observation.Item, of []int, input int, s observation.Series, at record.Millis) (observation.Item, bool) {
+		var l observation.Item
+		ok := false
+		for j, i := range all {
+			if (input < 0 || of[j] == input) && i.Series == s && i.Time <= at && (!ok || i.Time >= l.Time) {
+				l, ok = i, true
+			}
+		}
+		return l, ok && at-l.Time <= hold
+	}
+	all, of, tell := scene(rand.New(rand.NewPCG(29, 1)), 2, 2, 300, 6_000, 30_000)
+	t.Run("sum-of-inputs", func(t *testing.T) {
+		out := play(t, made(t, "sum-of-inputs", with(map[string]any{"every": "10s"}), "A", "B"), tell)
+		var want []observation.Item
+		for s := range observation.Series(2) {
+			for g := (all[0].Time + 9999) / 10_000 * 10_000; g <= all[len(all)-1].Time+hold; g += 10_000 {
+				a, ok := last(all, of, 0, s, g)
+				b, ok2 := last(all, of, 1, s, g)
+				if !ok && !ok2 {
+					continue
+				}
+				w := observation.Item{Series: s, Time: g, Value: a.Value + b.Value}
+				if w.Marks = observation.Null; ok && ok2 && (a.Marks|b.Marks)&observation.Null == 0 {
+					w.Marks = (a.Marks | b.Marks) & kept
+				} else {
+					w.Value = 0
+					for _, i := range []observation.Item{a, b} {
+						if (i == a && ok || i == b && ok2) && i.Marks&observation.Null == 0 {
+							w.Marks |= i.Marks & kept
+						}
+					}
+				}
+				want = append(want, w)
+			}
+		}
+		if was, is := bits(sorted(want)), bits(sorted(out.Items)); len(was) < 20 || !slices.Equal(was, is) {
+			t.Fatal(gocmp.Diff(was, is))
+		}
+	})
+	t.Run("resample", func(t *testing.T) {
+		out := play(t, made(t, "resample", with(map[string]any{"every": "10s", "group": "key"})), tell[:0])
+		if len(out.Items) > 0 {
+			t.Fatal("nothing gives something")
+		}
+		var one []move
+		for _, m := range tell {
+			m.input = 0
+			one = append(one, m)
+		}
+		out = play(t, made(t, "resample", with(map[string]any{"every": "10s"})), one)
+		var want []observation.Item
+		for s := range observation.Series(2) {
+			for g := (all[0].Time + 9999) / 10_000 * 10_000; g <= all[len(all)-1].Time+hold; g += 10_000 {
+				if l, ok := last(all, of, -1, s, g); ok {
+					l.Time = g
+					want = append(want, l)
+				}
+			}
+		}
+		if was, is := bits(sorted(want)), bits(sorted(out.Items)); len(was) < 20 || !slices.Equal(was, is) {
+			t.Fatal(gocmp.Diff(was, is))
+		}
+	})
 }

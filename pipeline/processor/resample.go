@@ -97,7 +97,7 @@ func (f *resample) load(r *reader) {
 		loadPast(r, &p.past)
 		p.next = r.millis()
 		// What is further behind would give results without end.
-		if p.any && (p.next < p.time-f.every || p.next%f.every != 0 || p.next > record.MaxTime+4*longest) {
+		if p.any && (p.next < p.time || p.next%f.every != 0 || p.next > record.MaxTime+4*longest) {
 			r.fail()
 		}
 	})

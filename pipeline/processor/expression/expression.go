@@ -79,8 +79,8 @@ func Compile(text string, want Want, scope Scope) (p *Program, err error) {
 	for _, n := range scope.Texts {
 		p.env[n] = ""
 	}
-	allow := &allowed{program: p}
-	options := append(p.functions(), expr.Env(p.env), expr.DisableAllBuiltins(), expr.MaxNodes(MaxNodes), expr.Patch(allow))
+	allow := &allowed{program: p, let: make(declared)}
+	options := append(p.functions(), expr.Env(p.env), expr.DisableAllBuiltins(), expr.MaxNodes(MaxNodes), expr.Patch(allow.let), expr.Patch(allow))
 	for _, n := range builtins {
 		options = append(options, expr.EnableBuiltin(n))
 	}
@@ -230,7 +230,18 @@ func number(v any) (float64, error) {
 // allowed lets a tree pass that has nothing but what is known to be harmless.
 type allowed struct {
 	program *Program
+	let     declared
 	err     error
+}
+
+// declared are the names that an expression declares itself.
+type declared map[string]bool
+
+// Visit looks at one node.
+func (d declared) Visit(node *ast.Node) {
+	if n, ok := (*node).(*ast.VariableDeclaratorNode); ok {
+		d[n.Name] = true
+	}
 }
 
 var operators = map[string]bool{
@@ -253,8 +264,8 @@ func (a *allowed) look(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.NilNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode, *ast.ConditionalNode, *ast.VariableDeclaratorNode:
 	case *ast.IdentifierNode:
-		if strings.HasPrefix(n.Value, "$") {
-			a.refuse("%.40q cannot be named", n.Value)
+		if _, ok := a.program.env[n.Value]; !ok && !a.let[n.Value] && !functions[n.Value] {
+			a.refuse("there is no %.40q", n.Value)
 		}
 		a.program.uses[n.Value] = true
 	case *ast.UnaryNode:
