@@ -93,7 +93,9 @@ func (m *Moments) Variance(sample bool) float64 {
 	s := m.Sum.integer()
 	num.Sub(num, s.Mul(s, s))
 	den := n.Mul(n, new(big.Int).SetUint64(d))
-	v, _ := new(big.Rat).SetFrac(num, den.Lsh(den, 128)).Float64()
+	// The quotient of what is exact is rounded once, to what a float64 has.
+	q := new(big.Float).SetPrec(53).Quo(new(big.Float).SetInt(num), new(big.Float).SetInt(den.Lsh(den, 128)))
+	v, _ := q.Float64()
 	return v
 }
 

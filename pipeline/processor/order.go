@@ -1,7 +1,7 @@
 package processor
 
 import (
-	"cmp"
+	"slices"
 
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
@@ -16,50 +16,118 @@ type waiting struct {
 }
 
 func (a waiting) before(b waiting) bool {
-	if c := cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.input, b.input)); c != 0 {
-		return c < 0
+	if a.Time != b.Time {
+		return a.Time < b.Time
+	}
+	if a.input != b.input {
+		return a.input < b.input
 	}
 	return a.seq < b.seq
 }
 
+// lanes is into how many inputs are shared out while items wait.
+const lanes = 4
+
 // queue puts items in the order of their times; of the same time in that of
-// inputs, and then of arrival. It is a heap.
+// inputs, and then of arrival. Those that arrive in this order among what is of
+// their lane cost next to nothing, others wait in a heap.
 type queue struct {
-	items []waiting
+	lanes [lanes]lane
+	heap  []waiting
+	n     int
 	seq   uint64
 }
 
-func (q *queue) push(input int, i observation.Item) {
-	q.seq++
-	q.items = append(q.items, waiting{i, input, q.seq})
-	for at := len(q.items) - 1; at > 0; {
+// lane has items in order, the first of which is at from.
+type lane struct {
+	items []waiting
+	from  int
+}
+
+func (q *queue) push(w waiting) {
+	q.n++
+	l := &q.lanes[uint(w.input)%lanes]
+	if n := len(l.items); n == l.from || !w.before(l.items[n-1]) {
+		if l.from > 0 && len(l.items) == cap(l.items) && l.from*2 >= len(l.items) {
+			l.items = l.items[:copy(l.items, l.items[l.from:])]
+			l.from = 0
+		}
+		l.items = append(l.items, w)
+		return
+	}
+	q.heap = append(q.heap, w)
+	for at := len(q.heap) - 1; at > 0; {
 		up := (at - 1) / 2
-		if !q.items[at].before(q.items[up]) {
+		if !q.heap[at].before(q.heap[up]) {
 			return
 		}
-		q.items[at], q.items[up] = q.items[up], q.items[at]
+		q.heap[at], q.heap[up] = q.heap[up], q.heap[at]
 		at = up
 	}
 }
 
-func (q *queue) pop() waiting {
-	first, last := q.items[0], len(q.items)-1
-	q.items[0] = q.items[last]
-	q.items = q.items[:last]
+// popBefore gives the first item, when it is before a time.
+func (q *queue) popBefore(t record.Millis) (w waiting, ok bool) {
+	if q.n == 0 {
+		return w, false
+	}
+	var first *lane
+	for n := range q.lanes {
+		if l := &q.lanes[n]; l.from < len(l.items) && (first == nil || l.items[l.from].before(first.items[first.from])) {
+			first = l
+		}
+	}
+	if len(q.heap) > 0 && (first == nil || q.heap[0].before(first.items[first.from])) {
+		if q.heap[0].Time >= t {
+			return w, false
+		}
+		q.n--
+		return q.popHeap(), true
+	}
+	if first.items[first.from].Time >= t {
+		return w, false
+	}
+	q.n--
+	w = first.items[first.from]
+	if first.from++; first.from == len(first.items) {
+		first.items, first.from = first.items[:0], 0
+	}
+	return w, true
+}
+
+func (q *queue) popHeap() waiting {
+	first, last := q.heap[0], len(q.heap)-1
+	q.heap[0] = q.heap[last]
+	q.heap = q.heap[:last]
 	for at := 0; ; {
 		down := 2*at + 1
 		if down >= last {
 			return first
 		}
-		if down+1 < last && q.items[down+1].before(q.items[down]) {
+		if down+1 < last && q.heap[down+1].before(q.heap[down]) {
 			down++
 		}
-		if !q.items[down].before(q.items[at]) {
+		if !q.heap[down].before(q.heap[at]) {
 			return first
 		}
-		q.items[at], q.items[down] = q.items[down], q.items[at]
+		q.heap[at], q.heap[down] = q.heap[down], q.heap[at]
 		at = down
 	}
+}
+
+// all are the items in their order.
+func (q *queue) all() []waiting {
+	all := slices.Clone(q.heap)
+	for n := range q.lanes {
+		all = append(all, q.lanes[n].items[q.lanes[n].from:]...)
+	}
+	slices.SortFunc(all, func(a, b waiting) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
+	return all
 }
 
 // step is an operator that sees items in the order of their times.
@@ -122,13 +190,14 @@ func (o *inOrder) Take(input int, items []observation.Item, out *Out) {
 			out.Refuse(i, isNoKey)
 			continue
 		}
-		if len(o.queue.items) >= MaxWaiting {
+		if o.queue.n >= MaxWaiting {
 			out.Refuse(i, isTooMany)
 			continue
 		}
 		o.clock.see(i.Time)
 		i.Series = n
-		o.queue.push(input, i)
+		o.queue.seq++
+		o.queue.push(waiting{i, input, o.queue.seq})
 	}
 }
 
@@ -136,8 +205,11 @@ func (o *inOrder) Advance(watermark record.Millis, out *Out) {
 	if !o.clock.advance(watermark, o.lateness) {
 		return
 	}
-	for len(o.queue.items) > 0 && o.queue.items[0].Time < o.clock.at {
-		w := o.queue.pop()
+	for {
+		w, ok := o.queue.popBefore(o.clock.at)
+		if !ok {
+			break
+		}
 		o.step.item(w.input, w.Item, out)
 	}
 	o.held = o.step.until(o.clock.at, out)
@@ -151,8 +223,8 @@ func (o *inOrder) Save(b []byte) []byte {
 	w.text(o.by + " " + o.step.shape())
 	o.clock.save(w)
 	w.uint(o.queue.seq)
-	w.uint(uint64(len(o.queue.items)))
-	for _, i := range o.queue.items {
+	w.uint(uint64(o.queue.n))
+	for _, i := range o.queue.all() {
 		w.item(i.Item)
 		w.uint(uint64(i.input))
 		w.uint(i.seq)
@@ -168,15 +240,17 @@ func (o *inOrder) Load(b []byte) error {
 	var c clock
 	c.load(r)
 	q := queue{seq: r.uint()}
-	for range r.count(MaxWaiting) {
+	var last waiting
+	for n := range r.count(MaxWaiting) {
 		i := waiting{Item: r.item(o.table), input: int(r.upTo(uint64(max(len(o.inputs), 1) - 1))), seq: r.upTo(q.seq)}
-		if len(q.items) > 0 && i.before(q.items[(len(q.items)-1)/2]) || c.begun == 2 && i.Time < c.at {
+		if n > 0 && !last.before(i) || c.begun == 2 && i.Time < c.at {
 			r.fail()
 		}
 		if r.err != nil {
 			return r.err
 		}
-		q.items = append(q.items, i)
+		q.push(i)
+		last = i
 	}
 	held := r.millis()
 	s := o.fresh(&o.clock)
