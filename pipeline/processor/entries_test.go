@@ -45,6 +45,36 @@ func made(t testing.TB, name string, values map[string]any, inputs ...string) Op
 	return o
 }
 
+// example is a processor of a manifest, as YAML.
+type example struct {
+	Name       string         `yaml:"name"`
+	Type       string         `yaml:"type"`
+	Parameters map[string]any `yaml:"parameters"`
+	From       []string       `yaml:"from"`
+	To         string         `yaml:"to"`
+}
+
+func exampleOf(t testing.TB, e Entry) example {
+	t.Helper()
+	var p example
+	if err := yaml.UnmarshalWithOptions([]byte(e.Example), &p, yaml.DisallowUnknownField()); err != nil {
+		t.Fatalf("%s: %v", e.Name, err)
+	}
+	return p
+}
+
+func (p example) values() manifest.Values {
+	given := make(manifest.Values)
+	for name, v := range p.Parameters {
+		b, err := json.Marshal(v)
+		if err != nil { // what YAML gave is not too odd for JSON in any example
+			panic(err)
+		}
+		given[name] = b
+	}
+	return given
+}
+
 func TestEntries(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, e := range Entries() {
@@ -81,16 +111,7 @@ func TestEntries(t *testing.T) {
 func TestExamplesRun(t *testing.T) {
 	for _, e := range Entries() {
 		t.Run(e.Name, func(t *testing.T) {
-			var p struct {
-				Name       string         `yaml:"name"`
-				Type       string         `yaml:"type"`
-				Parameters map[string]any `yaml:"parameters"`
-				From       []string       `yaml:"from"`
-				To         string         `yaml:"to"`
-			}
-			if err := yaml.Unmarshal([]byte(e.Example), &p); err != nil {
-				t.Fatal(err)
-			}
+			p := exampleOf(t, e)
 			if p.Type != e.Name || p.Name == "" || len(p.From) < e.MinInputs || e.MaxInputs > 0 && len(p.From) > e.MaxInputs {
 				t.Fatalf("example is not one of it: %+v", p)
 			}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/wattwerk/wattwerk/observation"
@@ -16,13 +15,7 @@ import (
 // exemplary makes operators of an entry's example.
 func exemplary(t testing.TB, e Entry) (fresh func() Operator, inputs int) {
 	t.Helper()
-	var p struct {
-		Parameters map[string]any
-		From       []string
-	}
-	if err := yaml.Unmarshal([]byte(e.Example), &p); err != nil {
-		t.Fatal(err)
-	}
+	p := exampleOf(t, e)
 	values := complete(t, e, p.Parameters)
 	if e.MaxInputs == 0 && len(p.From) == 1 {
 		p.From = append(p.From, "other")

@@ -102,7 +102,8 @@ func (g *given) flag(name string) bool {
 // longest is the longest duration a parameter may have: 400 days.
 const longest = 400 * 86_400_000
 
-// duration is a fixed time in ms from least to 400 days.
+// duration is a fixed time in ms from least to 400 days; of an error it is not
+// zero either, so that it may be divided by.
 func (g *given) duration(name string, least int64) int64 {
 	s := g.text(name)
 	ms, ok := fixedTime(s)
@@ -111,11 +112,11 @@ func (g *given) duration(name string, least int64) int64 {
 		ms = 0
 	case !ok:
 		g.fail(name, "%.60q is no fixed time, such as 90s, 15m, 1h or 1d", s)
-		return 0
+		return max(least, 1)
 	}
 	if ms < least || ms > longest {
 		g.fail(name, "%.60q is not from %s to 400d", s, time.Duration(least)*time.Millisecond)
-		return 0
+		return max(least, 1)
 	}
 	return ms
 }
@@ -154,7 +155,7 @@ func (g *given) calendar(name string) window.Calendar {
 	}
 	c, err := window.Load(zone)
 	if err != nil {
-		g.fail(name, "%v", err)
+		g.fail(name, "%.60q is no zone that is known", zone)
 	}
 	return c
 }
