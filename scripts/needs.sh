@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what tests need beyond Go and Node: servers to talk to, into .tools,
+# Installs what tests need beyond Go and Node: servers to talk to, into .tools
+# (a broker of Kafka is Java),
 # and from the system a browser, a foreign MQTT broker, network namespaces, and
 # what checks units and packages.
 # Does nothing about what is there.
@@ -20,8 +21,17 @@ tool() {
 }
 tool nats-server github.com/nats-io/nats-server/v2 v2.15.2
 tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics v1.151.0
+tool ferretdb github.com/FerretDB/FerretDB/cmd/ferretdb v1.24.2
 
 packages=()
+# Kafka itself is fetched when these are there, see below.
+kafka=.tools/kafka-4.3.1
+if ! command -v java >/dev/null; then
+  packages+=(default-jre-headless)
+fi
+if [ ! -d $kafka ] && ! command -v mvn >/dev/null; then
+  packages+=(maven)
+fi
 if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then
   packages+=(chromium)
 fi
@@ -44,7 +54,20 @@ fi
 if ! command -v deb-systemd-helper >/dev/null; then
   packages+=(init-system-helpers)
 fi
+
+# fetch_kafka gets the jars of a broker, and looks whether they are the right ones.
+fetch_kafka() {
+  if [ ! -d $kafka ]; then
+    local new
+    new=$(mktemp -d -p .tools)
+    mvn -q -B -f internal/kafkatest/pom.xml org.apache.maven.plugins:maven-dependency-plugin:2.8:copy-dependencies "-DoutputDirectory=$PWD/$new"
+    (cd "$new" && sha256sum --quiet --strict -c "$OLDPWD/internal/kafkatest/jars.sha256")
+    mv "$new" $kafka
+  fi
+}
+
 if [ ${#packages[@]} -eq 0 ]; then
+  fetch_kafka
   exit 0
 fi
 
@@ -71,3 +94,4 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -q
 "${as_root[@]}" apt-get install -qy --no-install-recommends "${packages[@]}"
+fetch_kafka

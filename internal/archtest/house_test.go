@@ -43,14 +43,16 @@ var clients = []struct {
 	why    string
 }{
 	{"github.com/nats-io/nats-server", []string{"bus"}, "the bus embeds the server"},
-	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "bridge/intake", "bridge/letter", "bridge/mqtt", "live", "uplink", "fleet", "bench/*"}, "services see JetStream through package bus"},
+	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "bridge/intake", "bridge/letter", "bridge/mqtt", "live", "uplink", "fleet", "bench/*", "pipeline/connect/nats"}, "services see JetStream through package bus"},
 	{"github.com/prometheus/prometheus/tsdb", []string{"history/*"}, "the embedded store is a driver of history.Store"},
 	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge"}, "PromQL belongs to the history, remote write to the bridge"},
 	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt", "pipeline/connect/mqtt"}, "bridge/mqtt and pipeline/connect/mqtt are the MQTT clients"},
+	{"github.com/twmb/franz-go", []string{"pipeline/connect/kafka"}, "pipeline/connect/kafka is the client of Kafka"},
+	{"go.mongodb.org/mongo-driver", []string{"pipeline/connect/mongodb"}, "pipeline/connect/mongodb is the client of MongoDB"},
 	{"github.com/uptrace/bun", []string{"access", "alert", "settlement/cost/contract", "settlement/ledger", "settlement/views", "history/imports", "settlement/report/desk", "survey/register", "pipeline/checkpoint", "pipeline/repository", "cir/book", "internal/sqldb"}, "SQL stays with the package that owns the tables"},
 	{"modernc.org/sqlite", []string{"internal/sqldb"}, "internal/sqldb opens databases"},
 	{"github.com/pressly/goose", []string{"internal/sqldb"}, "internal/sqldb brings tables up to date"},
-	{"github.com/jackc/pgx", []string{"internal/sqldb", "internal/pgtest"}, "internal/sqldb opens databases"},
+	{"github.com/jackc/pgx", []string{"internal/sqldb", "internal/pgtest", "pipeline/connect/postgresql"}, "internal/sqldb opens databases, and pipeline/connect/postgresql those of others"},
 	{"go.opentelemetry.io", []string{"internal/trace", "internal/tracetest"}, "spans are made through internal/trace, which can be off"},
 	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
 	{"github.com/theupdateframework/go-tuf", []string{"edge/update", "survey/update"}, "what is signed is read and written in one place each"},
@@ -63,7 +65,7 @@ var clients = []struct {
 	{"github.com/alecthomas/kong", []string{"app"}, "the command line is app's"},
 	{"github.com/knadh/koanf", []string{"internal/config"}, "settings are read in one place"},
 	{"github.com/xuri/excelize", []string{"settlement/report/form", "internal/sheet"}, "workbooks are a form of reports, and tables are written by internal/sheet"},
-	{"github.com/parquet-go", []string{"history", "history/*", "settlement/table", "survey/dataset", "app"}, "export belongs to the history, to settlement/table and to survey/dataset"},
+	{"github.com/parquet-go", []string{"history", "history/*", "settlement/table", "survey/dataset", "app", "pipeline/connect/parquet"}, "export belongs to the history, to settlement/table and to survey/dataset; results are written by pipeline/connect/parquet"},
 }
 
 // pkg is what 'go list' says of a package.

@@ -105,3 +105,27 @@ func (r *Recent) Note(id string) {
 	}
 	r.ring[r.next], r.next = id, (r.next+1)%keptIDs
 }
+
+// Insist stores messages, and holds on to them while that cannot be, with pauses
+// that grow. It is false when ctx ended before they were stored: then they must
+// not be acknowledged.
+func (e *End) Insist(ctx context.Context, store Store, messages ...Message) bool {
+	pause := e.House.Retry
+	if pause <= 0 {
+		pause = time.Second
+	}
+	for {
+		err := store(ctx, messages...)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		e.Log.Warn("messages of a data source have to wait", "end", e.ID, "protocol", e.Protocol, "messages", len(messages), "error", err)
+		if !Pause(ctx, pause) {
+			return false
+		}
+		pause = min(2*pause, 10*time.Second)
+	}
+}

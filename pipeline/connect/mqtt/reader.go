@@ -148,10 +148,6 @@ func (r *reader) Read(ctx context.Context, store connect.Store, status func(conn
 func (r *reader) pump(ctx context.Context, store connect.Store, work <-chan delivery) {
 	batch := make([]delivery, 0, connect.MaxBatch)
 	messages := make([]connect.Message, connect.MaxBatch)
-	pause := r.end.House.Retry
-	if pause <= 0 {
-		pause = time.Second
-	}
 	for {
 		batch = batch[:0]
 		select {
@@ -179,18 +175,8 @@ func (r *reader) pump(ctx context.Context, store connect.Store, work <-chan deli
 			}
 			r.format.Read(m, d.packet.Payload, r.key(d.packet.Topic), at)
 		}
-		for {
-			err := store(ctx, messages[:len(batch)]...)
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil {
-				return
-			}
-			r.end.Log.Warn("messages of a data source have to wait", "end", r.end.ID, "messages", len(batch), "error", err)
-			if !connect.Pause(ctx, pause) {
-				return
-			}
+		if !r.end.Insist(ctx, store, messages[:len(batch)]...) {
+			return
 		}
 		for _, d := range batch {
 			// One that is not acknowledged comes again, and is stored once all the same.
