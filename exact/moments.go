@@ -3,7 +3,6 @@ package exact
 import (
 	"encoding/binary"
 	"math"
-	"math/big"
 	"math/bits"
 )
 
@@ -77,8 +76,8 @@ func (m *Moments) Mean() float64 {
 }
 
 // Variance is the mean square of what values differ from their mean: of all of
-// them, or as the estimate from a sample, which divides by one less. It is exact
-// but for one rounding; NaN of no values, and of a sample of one.
+// them, or as the estimate from a sample, which divides by one less. What is
+// divided is exact and rounded once; NaN of no values, and of a sample of one.
 func (m *Moments) Variance(sample bool) float64 {
 	d := m.N
 	if sample && d > 0 {
@@ -87,43 +86,67 @@ func (m *Moments) Variance(sample bool) float64 {
 	if d == 0 {
 		return math.NaN()
 	}
-	n := new(big.Int).SetUint64(m.N)
-	num := m.squares()
-	num.Mul(num, n)
-	s := m.Sum.integer()
-	num.Sub(num, s.Mul(s, s))
-	den := n.Mul(n, new(big.Int).SetUint64(d))
-	// The quotient of what is exact is rounded once, to what a float64 has.
-	q := new(big.Float).SetPrec(53).Quo(new(big.Float).SetInt(num), new(big.Float).SetInt(den.Lsh(den, 128)))
-	v, _ := q.Float64()
-	return v
-}
-
-func (m *Moments) squares() *big.Int {
-	var b [40]byte
+	// n times the squares, less the square of the sum, in units of 2^-128.
+	var all, of [6]uint64
+	var c uint64
 	for i, w := range m.square {
-		binary.BigEndian.PutUint64(b[32-8*i:], w)
+		hi, lo := bits.Mul64(w, m.N)
+		all[i], c = bits.Add64(lo, c, 0)
+		c += hi
 	}
-	return new(big.Int).SetBytes(b[:])
+	all[5] = c
+	s := m.Sum.magnitude()
+	for i, a := range s {
+		c = 0
+		for j, b := range s {
+			hi, lo := bits.Mul64(a, b)
+			var k uint64
+			lo, k = bits.Add64(lo, c, 0)
+			hi += k
+			of[i+j], k = bits.Add64(of[i+j], lo, 0)
+			c = hi + k
+		}
+		of[i+3] = c
+	}
+	c = 0
+	for i := range all {
+		all[i], c = bits.Sub64(all[i], of[i], c)
+	}
+	if c != 0 { // of values nobody added
+		return 0
+	}
+	return nearest(all) / (float64(m.N) * float64(d))
 }
 
-// integer is the sum in units of 2^-64.
-func (s Sum) integer() *big.Int {
-	var b [24]byte
-	neg := s.hi>>63 != 0
-	if neg {
+// nearest is the float64 nearest to a number in units of 2^-128.
+func nearest(w [6]uint64) float64 {
+	top := 5
+	for top > 0 && w[top] == 0 {
+		top--
+	}
+	z := bits.LeadingZeros64(w[top])
+	v, rest := w[top]<<z, uint64(0)
+	if top > 0 {
+		v |= w[top-1] >> (64 - z)
+		rest = w[top-1] << z
+	}
+	for i := range max(top-1, 0) {
+		rest |= w[i]
+	}
+	if rest != 0 {
+		v |= 1 // far below what is kept, so that half is told from more than half
+	}
+	return math.Ldexp(float64(v), 64*top-z-128)
+}
+
+// magnitude is the absolute value, the lowest word first.
+func (s Sum) magnitude() [3]uint64 {
+	if s.hi>>63 != 0 {
 		n := Sum{}
 		n.sub3(s.lo, s.mid, s.hi)
 		s = n
 	}
-	binary.BigEndian.PutUint64(b[:], s.hi)
-	binary.BigEndian.PutUint64(b[8:], s.mid)
-	binary.BigEndian.PutUint64(b[16:], s.lo)
-	v := new(big.Int).SetBytes(b[:])
-	if neg {
-		v.Neg(v)
-	}
-	return v
+	return [3]uint64{s.lo, s.mid, s.hi}
 }
 
 // MomentsSize is the length of the stored form, in bytes.
@@ -139,7 +162,7 @@ func (m *Moments) Append(dst []byte) []byte {
 }
 
 // LoadMoments reads the stored form from the first [MomentsSize] bytes of b. The
-// variance of what was never stored may be negative.
+// variance of what was never stored means nothing.
 func LoadMoments(b []byte) Moments {
 	m := Moments{N: binary.LittleEndian.Uint64(b), Sum: Load(b[8:])}
 	for i := range m.square {

@@ -119,13 +119,15 @@ func TestSeriesAreBounded(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := new(Out)
-			n, at := 0, record.Millis(1_700_000_000_000)
-			for _, s := range []int{MaxSeries + 50, 1 << 21, maxNumber, math.MaxUint32} {
-				for ; n < min(s, MaxSeries+50); n++ {
-					o.Take(0, []observation.Item{{Series: observation.Series(n), Time: at, Value: 1}}, out)
-				}
-				o.Take(0, []observation.Item{{Series: observation.Series(s), Time: at, Value: 1}}, out)
+			at := record.Millis(1_700_000_000_000)
+			var items []observation.Item
+			for n := range observation.Series(MaxSeries + 50) {
+				items = append(items, observation.Item{Series: n, Time: at, Value: 1})
 			}
+			for _, n := range []observation.Series{1 << 21, maxNumber, math.MaxUint32} {
+				items = append(items, observation.Item{Series: n, Time: at, Value: 1})
+			}
+			o.Take(0, items, out)
 			o.Advance(at+1_000_000, out)
 			dead := 0
 			for _, d := range out.Dead {

@@ -94,6 +94,17 @@ func TestHostileExpressions(t *testing.T) {
 	}
 }
 
+// TestDeepExpressions would not end if what is within were looked at more than
+// once at every level.
+func TestDeepExpressions(t *testing.T) {
+	for _, f := range []string{"sqrt(", "abs(", "pow(1,", "min(1,", "max(1,", "round(", "-(", "1 ?? (", "value in [1] ? 1 : (", "1 + (", "value > 1 && 1 == ("} {
+		text := strings.Repeat(f, 60) + "value" + strings.Repeat(")", 60)
+		if p, err := Compile(text, Number, scope); err == nil {
+			p.Run(1) //nolint:errcheck // whether it has a value does not matter
+		}
+	}
+}
+
 func FuzzCompile(f *testing.F) {
 	for _, text := range hostile {
 		f.Add(text)
