@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -88,7 +89,7 @@ func (b *Bus) LastObservations(ctx context.Context, source string) (m Message, o
 	if err != nil {
 		return Message{}, false, fmt.Errorf("read observations: %w", err)
 	}
-	return Message{Subject: raw.Subject, Seq: raw.Sequence, Stored: raw.Time, Data: raw.Data}, true, nil
+	return Message{Subject: raw.Subject, Seq: raw.Sequence, Stored: raw.Time, Data: raw.Data, header: raw.Header}, true, nil
 }
 
 // TrimObservations removes what is stored before a position.
@@ -115,4 +116,34 @@ func (b *Bus) ObservationStored(ctx context.Context, seq uint64) (at time.Time, 
 		return m.Time, true, nil
 	}
 	return time.Time{}, false, nil
+}
+
+// ObservationsID gives the id that a message of the stream was stored with.
+func (m Message) ObservationsID() string {
+	return strings.TrimPrefix(m.header.Get(jetstream.MsgIDHeader), m.ObservationsOf()+"/")
+}
+
+// Watch hands the subjects of messages that are not stored to f, one at a time,
+// until stop is called.
+func (b *Bus) Watch(subject string, f func(subject string)) (stop func(), err error) {
+	s, err := b.conn.Subscribe(subject, func(m *nats.Msg) { f(m.Subject) })
+	if err != nil {
+		return nil, fmt.Errorf("listen to %s: %w", subject, err)
+	}
+	return func() { _ = s.Unsubscribe() }, nil // it ends with the connection at the latest
+}
+
+// Show tells something to whoever listens now; nothing of it is stored.
+func (b *Bus) Show(subject string, data []byte) {
+	_ = b.conn.Publish(subject, data) // who looks misses something while the bus is away
+}
+
+// Look hands what is shown to f, one at a time, until stop is called. The data
+// is f's.
+func (b *Bus) Look(subject string, f func(data []byte)) (stop func(), err error) {
+	s, err := b.conn.Subscribe(subject, func(m *nats.Msg) { f(m.Data) })
+	if err != nil {
+		return nil, fmt.Errorf("listen to %s: %w", subject, err)
+	}
+	return func() { _ = s.Unsubscribe() }, nil
 }

@@ -1,0 +1,16 @@
+// Package runner runs manifests: it reads the stream of observations, steps the
+// instance of each manifest over it, has its results written, and stores how far
+// it has come.
+//
+// Guarantees: what an instance has taken is in its checkpoint together with the
+// position in the stream, and that is stored only when all results up to there
+// are written. So a process that is killed goes on from the checkpoint, makes the
+// same results again, to the bit, and has them written again with the same
+// identifiers: nothing is lost, and nothing is double where the sink knows
+// identifiers. Nothing is dropped to keep up: a manifest whose sink does not take
+// its results leaves the others, waits, and reads on by itself from where it
+// was.
+//
+// One [Runner] works at a time on one store of checkpoints; another that takes
+// over ends it with checkpoint.ErrOutrun.
+package runner

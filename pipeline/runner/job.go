@@ -1,0 +1,310 @@
+package runner
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wattwerk/wattwerk/manifest"
+	"github.com/wattwerk/wattwerk/observation"
+	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
+	"github.com/wattwerk/wattwerk/pipeline/connect"
+	"github.com/wattwerk/wattwerk/pipeline/engine"
+	"github.com/wattwerk/wattwerk/pipeline/processor"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+// entry is a message of the stream, read and decoded once for all.
+type entry struct {
+	seq     uint64
+	stored  record.Millis
+	source  string // empty: it tells the time only
+	pending uint64 // how many are stored behind it
+	data    []byte
+	once    sync.Once
+	batch   *observation.Batch
+}
+
+// decoded gives the batch; nil when it tells the time only, or cannot be read.
+func (e *entry) decoded(r *Runner) *observation.Batch {
+	if e.source == "" {
+		return nil
+	}
+	e.once.Do(func() {
+		keys, items, err := observation.Decode(e.data, nil)
+		if err != nil {
+			r.log.Error("a message of the stream of observations cannot be read", "position", e.seq, "error", err)
+			r.unreadable.Inc()
+			return
+		}
+		e.batch, e.data = &observation.Batch{Source: e.source, Keys: keys, Items: items}, nil
+	})
+	return e.batch
+}
+
+// job is one manifest at work. Its state is under mu; where it is fed from (a
+// worker, or its own goroutine) is the runner's matter.
+type job struct {
+	runner *Runner
+	id     string
+	name   string
+	epoch  atomic.Uint64 // results of another one are called off
+
+	mu      sync.Mutex
+	plan    *manifest.Plan
+	print   string // of the plan, to see whether it has changed
+	inst    *engine.Instance
+	links   []*link // by node; nil: no sink
+	seq     uint64  // newest message it took
+	saved   uint64  // as of its newest checkpoint
+	savedAt time.Time
+	dirty   bool // more than time has passed since the checkpoint
+	pending *pending
+	failed  string // why it takes nothing any more
+	notice  string // what people should know while it runs
+	lost    uint64
+	anew    []string
+	full    bool // a sink has too many results waiting
+	skip    map[stepOf]bool
+	tail    *tail
+	rates   rates
+	over    bool // nothing is fed any more
+}
+
+// stepOf is what a node gave at a step.
+type stepOf struct {
+	node int
+	seq  uint64
+}
+
+// pending is a checkpoint that waits for its results to be written.
+type pending struct {
+	checkpoint.Checkpoint
+	needs []need
+}
+
+type need struct {
+	link *link
+	sent uint64
+}
+
+func (p *pending) ready() bool {
+	for _, n := range p.needs {
+		if n.link.acked.Load() < n.sent {
+			return false
+		}
+	}
+	return true
+}
+
+// step takes one message, unless it did already. It tells whether it may be
+// fed on: false after a failure, or when a sink is full.
+func (j *job) step(e *entry) (on bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.over || j.failed != "" {
+		return false
+	}
+	if e.seq <= j.seq {
+		return true
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			j.failed = fmt.Sprintf("it broke at message %d: %v", e.seq, r)
+			j.runner.log.Error("a manifest broke", "manifest", j.name, "position", e.seq, "panic", r, "stack", string(debug.Stack()))
+			on = false
+		}
+	}()
+	b := e.decoded(j.runner)
+	j.seq = e.seq
+	if b != nil {
+		j.dirty = true
+	}
+	j.inst.Step(b, e.stored, j)
+	return !j.full
+}
+
+// Results has what a node gave written to its sink.
+func (j *job) Results(node int, items []observation.Item) {
+	l, name := j.links[node], j.plan.Nodes[node].Processor.Name
+	j.dirty = true
+	if j.skip != nil && j.skip[stepOf{node, j.seq}] {
+		return // it was stored before this process began
+	}
+	results := make([]connect.Written, len(items))
+	for i, it := range items {
+		results[i] = connect.Written{
+			Manifest: j.id, Processor: name, Step: j.seq, Key: j.inst.Key(it.Series), Time: it.Time, Value: it.Value, Marks: it.Marks,
+		}
+	}
+	l.sent += uint64(len(results))
+	j.full = l.queue.put(chunk{job: j, link: l, epoch: j.epoch.Load(), results: results}) || j.full
+}
+
+// Given shows what a node gave to those who look.
+func (j *job) Given(node int, items []observation.Item) {
+	if j.tail != nil {
+		j.tail.add(j, node, items)
+	}
+}
+
+// Dead makes dead letters of what a node refused.
+func (j *job) Dead(node int, refused []processor.Refused) {
+	j.dirty = true
+	j.runner.bury(j, j.plan.Nodes[node].Processor.Name, refused)
+}
+
+// snapshot makes a checkpoint of now, unless one waits already, nothing
+// happened, or only time has passed and not for long.
+func (j *job) snapshot(now time.Time, force bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.pending != nil || j.failed != "" || j.inst == nil || j.seq == j.saved && !force ||
+		!force && !j.dirty && now.Sub(j.savedAt) < timeOnly {
+		return
+	}
+	p := &pending{Checkpoint: checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, State: j.inst.Save(nil), Saved: now}}
+	for _, l := range j.links {
+		if l != nil && l.acked.Load() < l.sent {
+			p.needs = append(p.needs, need{l, l.sent})
+		}
+	}
+	j.pending, j.dirty = p, false
+}
+
+// drained tells whether everything it gave is written.
+func (j *job) drained() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.waiting() == 0
+}
+
+func (j *job) waiting() (n int64) {
+	for i, l := range j.links {
+		if l != nil && !slices.Contains(j.links[:i], l) {
+			n += int64(l.sent - l.acked.Load())
+		}
+	}
+	return n
+}
+
+// swap has the job go on by another plan, from the state it has. An error leaves
+// it as it was.
+func (j *job) swap(p *manifest.Plan, print string, links func(*manifest.Plan) []*link) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	inst, anew, err := engine.Open(p, j.runner.find, j.inst.Save(nil))
+	if err != nil {
+		return err
+	}
+	was := j.links
+	j.plan, j.print, j.inst, j.anew, j.links = p, print, inst, anew, links(p)
+	j.runner.unlink(was)
+	j.notice, j.dirty = "", true
+	return nil
+}
+
+// rates are how much a second each node did lately.
+type rates struct {
+	at  time.Time
+	was []engine.Count
+	now []NodeStatus
+}
+
+// status tells how it is.
+func (j *job) status(now time.Time) Status {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := Status{
+		State: manifest.IsRunning, At: now.UTC(), Process: j.runner.process, Position: j.seq, Saved: j.saved, Waiting: j.waiting(), Lost: j.lost, Anew: j.anew,
+		Nodes: []NodeStatus{}, Sinks: []SinkStatus{},
+	}
+	if at, ok := j.inst.Watermark(); ok {
+		t := at.Time()
+		s.Watermark = &t
+	}
+	counts := j.inst.Counts()
+	if d := now.Sub(j.rates.at); d > time.Second {
+		same := len(j.rates.was) == len(counts)
+		j.rates.now = j.rates.now[:0]
+		for i, c := range counts {
+			n := NodeStatus{Name: j.plan.Nodes[i].Processor.Name}
+			if same && !j.rates.at.IsZero() {
+				n.InRate = max(0, float64(c.In-j.rates.was[i].In)/d.Seconds())
+				n.OutRate = max(0, float64(c.Out-j.rates.was[i].Out)/d.Seconds())
+			}
+			j.rates.now = append(j.rates.now, n)
+		}
+		j.rates.was, j.rates.at = counts, now
+	}
+	for i, c := range counts {
+		n := NodeStatus{Name: j.plan.Nodes[i].Processor.Name, Count: c}
+		if i < len(j.rates.now) {
+			n.InRate, n.OutRate = j.rates.now[i].InRate, j.rates.now[i].OutRate
+		}
+		s.Nodes = append(s.Nodes, n)
+	}
+	seen := make(map[*queue]bool)
+	for _, l := range j.links {
+		if l == nil || seen[l.queue] {
+			continue
+		}
+		seen[l.queue] = true
+		st := SinkStatus{ID: l.queue.end.Source.ID, Name: l.queue.end.Source.Name}
+		if err, _ := l.queue.status(); err != nil {
+			st.Error = err.Error()
+			s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("sink %q: %s", st.Name, st.Error)
+		}
+		s.Sinks = append(s.Sinks, st)
+	}
+	if n := j.inst.Refused(); n > 0 {
+		s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("%d items had too many different keys and were refused", n)
+	}
+	if j.notice != "" {
+		s.State, s.Reason = manifest.IsDegraded, j.notice
+	}
+	if j.failed != "" {
+		s.State, s.Reason = manifest.IsFailed, j.failed
+	}
+	return s
+}
+
+func (j *job) isOver() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.over
+}
+
+func (j *job) broken() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failed != ""
+}
+
+func (j *job) printed() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.print
+}
+
+func (j *job) fail(why string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.failed = why
+}
+
+func (j *job) note(what string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.notice = what
+}
+
+// reads tells whether the job reads a source.
+func (j *job) reads(source string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Contains(j.inst.Sources(), source)
+}

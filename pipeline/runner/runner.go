@@ -1,0 +1,563 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/manifest"
+	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
+	"github.com/wattwerk/wattwerk/pipeline/connect"
+	"github.com/wattwerk/wattwerk/pipeline/engine"
+	"github.com/wattwerk/wattwerk/pipeline/processor"
+	"github.com/wattwerk/wattwerk/record"
+)
+
+const (
+	timeOnly   = 5 * time.Minute       // after how long a state is stored that only time has changed
+	drainWait  = 50 * time.Millisecond // how long a pause waits for results that are being written
+	commitWait = 200 * time.Millisecond
+	statusWait = 2 * time.Second
+)
+
+var (
+	errEnough = errors.New("enough")
+	errJoined = errors.New("joined")
+)
+
+// Options of a runner.
+type Options struct {
+	Bus         *bus.Bus
+	Checkpoints *checkpoint.Store
+	Find        func(string) (processor.Entry, bool)
+	// Open makes the writer of a sink.
+	Open func(context.Context, *manifest.End) (connect.Writer, error)
+	// Every is how often states are stored; zero: 5 s.
+	Every time.Duration
+	// Clock is how often time is told to manifests of whose sources nothing
+	// comes; zero: 2 s.
+	Clock      time.Duration
+	Process    string // who runs it, for people
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Runner runs manifests. Its methods may be called by many goroutines while Run
+// works.
+type Runner struct {
+	bus         *bus.Bus
+	checkpoints *checkpoint.Store
+	find        func(string) (processor.Entry, bool)
+	open        func(context.Context, *manifest.End) (connect.Writer, error)
+	every       time.Duration
+	clock       time.Duration
+	process     string
+	log         *slog.Logger
+	metrics
+	letters letters
+	tails   tails
+
+	mu      sync.Mutex // of what follows; before those of workers and jobs
+	epoch   int64
+	ctx     context.Context // of Run; nil: it does not work
+	group   sync.WaitGroup  // of goroutines that end with it
+	workers []*worker
+	jobs    map[string]*job
+	known   map[string]checkpoint.Checkpoint // newest stored, by manifest
+	states  map[string]Status                // of those that are not at work
+	queues  map[string]*queue
+	cancels map[*job]context.CancelFunc // of those that are fed alone
+	forget  []string
+	told    map[string]string
+}
+
+// New makes a runner.
+func New(o Options) (*Runner, error) {
+	r := &Runner{
+		bus: o.Bus, checkpoints: o.Checkpoints, find: o.Find, open: o.Open, every: o.Every, clock: o.Clock, process: o.Process, log: o.Log,
+		metrics: newMetrics(),
+	}
+	if r.every <= 0 {
+		r.every = 5 * time.Second
+	}
+	if r.clock <= 0 {
+		r.clock = 2 * time.Second
+	}
+	r.letters.bury = r.bus.Bury
+	if o.Registerer != nil {
+		if err := r.register(o.Registerer, r); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Wanted is what a manifest shall do.
+type Wanted struct {
+	ID, Name string
+	State    manifest.State
+	Plan     *manifest.Plan // checked; nil when it cannot be run
+	Error    error          // why it cannot be run
+}
+
+// Print is what an end or a plan consists of, to see whether it has changed.
+func Print(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	h := fnv.New128a()
+	h.Write(b) //nolint:errcheck // it never fails
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// Run works until ctx ends. wanted gives what shall be done; changed tells that
+// it may be something else now. The error is [checkpoint.ErrOutrun] when another
+// runner has taken over, or what the store or the stream says.
+func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted, error), changed <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := r.bus.MakeObservations(ctx); err != nil {
+		return err
+	}
+	epoch, err := r.checkpoints.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := r.checkpoints.All(ctx)
+	if err != nil {
+		return err
+	}
+	want, err := wanted(ctx)
+	if err != nil {
+		return err
+	}
+	r.begin(ctx, epoch, known)
+	defer r.end(cancel)
+	from, err := r.first(ctx, want)
+	if err != nil {
+		return err
+	}
+	for _, w := range r.workers {
+		w.at = from - 1
+	}
+	r.reconcile(ctx, want)
+
+	fail := make(chan error, 3)
+	for _, w := range r.workers {
+		r.group.Go(func() { w.run(ctx, r.separate) })
+	}
+	r.group.Go(func() {
+		fail <- r.read(ctx, from, func(e *entry) error {
+			for _, w := range r.workers {
+				select {
+				case w.in <- e:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+			return nil
+		})
+	})
+	r.group.Go(func() { fail <- r.commit(ctx) })
+	r.group.Go(func() { r.tick(ctx) })
+	r.group.Go(func() { r.tell(ctx) })
+	r.group.Go(func() { r.letters.run(ctx) })
+	r.group.Go(func() { r.tails.run(ctx, r) })
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-fail:
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		case <-changed:
+		case <-time.After(statusWait): // another process may have changed something
+		}
+		want, err := wanted(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			r.log.Warn("what manifests shall do cannot be read", "error", err)
+			continue
+		}
+		r.reconcile(ctx, want)
+	}
+}
+
+func (r *Runner) begin(ctx context.Context, epoch int64, known map[string]checkpoint.Checkpoint) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ctx, r.epoch, r.known = ctx, epoch, known
+	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]Status), make(map[string]*queue)
+	r.cancels, r.told, r.workers = make(map[*job]context.CancelFunc), make(map[string]string), nil
+	for range runtime.GOMAXPROCS(0) {
+		r.workers = append(r.workers, newWorker())
+	}
+}
+
+// end waits for all goroutines. What is not stored is done again by whoever
+// goes on; what is written is stored before.
+func (r *Runner) end(cancel context.CancelFunc) {
+	r.mu.Lock()
+	jobs := slices.Collect(maps.Values(r.jobs))
+	r.mu.Unlock()
+	// The last checkpoint, so that little is done twice.
+	for _, j := range jobs {
+		j.mu.Lock()
+		j.over = true
+		j.mu.Unlock()
+		j.snapshot(time.Now(), false)
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(r.ctx), 2*time.Second)
+	defer stop()
+	if err := r.store(ctx); err != nil && !errors.Is(err, checkpoint.ErrOutrun) {
+		r.log.Warn("the last states are not stored", "error", err)
+	}
+	cancel()
+	r.group.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, q := range r.queues {
+		q.stop()
+		<-q.done
+	}
+	r.ctx, r.jobs = nil, make(map[string]*job)
+}
+
+// first is where reading begins: behind the oldest state of what shall run.
+func (r *Runner) first(ctx context.Context, want []Wanted) (uint64, error) {
+	x, err := r.bus.ObservationsExtent(ctx)
+	if err != nil {
+		return 0, err
+	}
+	from := x.Last + 1
+	for _, w := range want {
+		if c, ok := r.known[w.ID]; ok && w.State == manifest.Running && w.Plan != nil {
+			from = min(from, c.Seq+1)
+		}
+	}
+	return max(from, x.First, 1), nil
+}
+
+// read hands entries from a position on to handle.
+func (r *Runner) read(ctx context.Context, from uint64, handle func(*entry) error) error {
+	return r.bus.ReadObservations(ctx, from, func(m bus.Message) error {
+		return handle(&entry{
+			seq: m.Seq, stored: record.MillisOf(m.Stored), source: m.ObservationsOf(), pending: m.Pending, data: slices.Clone(m.Data),
+		})
+	})
+}
+
+func (r *Runner) worker(j *job) *worker {
+	h := fnv.New32a()
+	h.Write([]byte(j.id)) //nolint:errcheck // it never fails
+	return r.workers[h.Sum32()%uint32(len(r.workers))]
+}
+
+// reconcile has manifests do what they shall.
+func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	there := make(map[string]bool, len(want))
+	var leave []leaving
+	for _, w := range want {
+		there[w.ID] = true
+		j := r.jobs[w.ID]
+		switch {
+		case j != nil && w.State == manifest.Paused:
+			leave = append(leave, leaving{j, true})
+		case j != nil && w.State != manifest.Running:
+			leave = append(leave, leaving{j, false})
+		case j != nil && w.Plan != nil && j.broken() && j.printed() != Print(w.Plan):
+			leave = append(leave, leaving{j, true}) // a change may mend it: it begins from its last good state
+		}
+	}
+	for id, j := range r.jobs {
+		if !there[id] {
+			leave = append(leave, leaving{j, false})
+		}
+	}
+	r.detach(leave)
+	for _, w := range want {
+		j := r.jobs[w.ID]
+		switch {
+		case w.State == manifest.Running && w.Plan == nil && j != nil:
+			j.note(fmt.Sprintf("it goes on as it was before a change: %v", w.Error))
+		case w.State == manifest.Running && w.Plan == nil:
+			r.say(w.ID, manifest.IsFailed, fmt.Sprint(w.Error))
+		case w.State == manifest.Running && j == nil:
+			r.start(ctx, w)
+		case w.State == manifest.Running:
+			r.update(j, w)
+		case w.State == manifest.Paused:
+			r.say(w.ID, manifest.IsPaused, "")
+		case r.states[w.ID].State == "" && r.known[w.ID].Manifest == "":
+			r.say(w.ID, manifest.IsCreated, "")
+		case r.states[w.ID].State != manifest.IsCreated:
+			r.say(w.ID, manifest.IsStopped, "")
+		}
+		if w.State != manifest.Running && w.State != manifest.Paused {
+			r.drop(w.ID)
+		}
+	}
+	for id := range r.known {
+		if !there[id] {
+			r.drop(id)
+		}
+	}
+	for id := range r.states {
+		if !there[id] {
+			delete(r.states, id)
+		}
+	}
+}
+
+// drop forgets the state of a manifest.
+func (r *Runner) drop(id string) {
+	if _, ok := r.known[id]; ok {
+		delete(r.known, id)
+		r.forget = append(r.forget, id)
+	}
+}
+
+// say notes the state of what is not at work.
+func (r *Runner) say(id string, s manifest.Observed, why string) {
+	was := r.states[id]
+	if was.State == s && was.Reason == why {
+		return
+	}
+	now := time.Now().UTC()
+	was.State, was.Reason, was.Since, was.At, was.Process = s, why, now, now, r.process
+	if was.Nodes == nil {
+		was.Nodes, was.Sinks = []NodeStatus{}, []SinkStatus{}
+	}
+	was.Waiting = 0
+	r.states[id] = was
+}
+
+// start begins or resumes a manifest. The mutex is held.
+func (r *Runner) start(ctx context.Context, w Wanted) {
+	j := &job{runner: r, id: w.ID, name: w.Name, plan: w.Plan, print: Print(w.Plan)}
+	at, resumed := r.known[w.ID]
+	var err error
+	if j.inst, j.anew, err = engine.Open(w.Plan, r.find, at.State); err != nil {
+		r.say(w.ID, manifest.IsFailed, err.Error())
+		return
+	}
+	x, err := r.bus.ObservationsExtent(ctx)
+	if err != nil {
+		r.say(w.ID, manifest.IsStarting, err.Error())
+		return
+	}
+	if resumed {
+		j.seq, j.saved, j.savedAt = at.Seq, at.Seq, at.Saved
+		if j.seq+1 < x.First {
+			j.lost = x.First - j.seq - 1
+			j.notice = fmt.Sprintf("%d messages of the stream were removed before it took them", j.lost)
+			j.seq = x.First - 1
+			r.lost.Add(float64(j.lost))
+		}
+		if j.skip, err = r.stored(ctx, w.Plan, w.ID, j.seq, x.Last); err != nil {
+			r.say(w.ID, manifest.IsStarting, err.Error())
+			return
+		}
+	} else {
+		j.seq, j.savedAt = x.Last, time.Now()
+	}
+	j.links = r.link(w.Plan)
+	r.jobs[w.ID] = j
+	delete(r.states, w.ID)
+	r.starts.Inc()
+	j.snapshot(time.Now(), !resumed) // so that a crash does not move where it began
+	if !r.worker(j).join(j) {
+		r.apart(j)
+	}
+}
+
+// separate feeds alone what a worker could not feed on.
+func (r *Runner) separate(j *job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.jobs[j.id] == j && !j.isOver() {
+		r.apart(j)
+	}
+}
+
+// apart feeds a job from a reader of its own. The mutex is held.
+func (r *Runner) apart(j *job) {
+	if r.ctx == nil || r.ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	r.cancels[j] = cancel
+	r.group.Go(func() {
+		defer cancel()
+		r.alone(ctx, j)
+	})
+}
+
+// update has a job go on by another plan, when it is another one.
+func (r *Runner) update(j *job, w Wanted) {
+	print := Print(w.Plan)
+	j.mu.Lock()
+	same := j.print == print
+	j.name = w.Name
+	if same && j.lost == 0 {
+		j.notice = ""
+	}
+	j.mu.Unlock()
+	if same {
+		return
+	}
+	wk := r.worker(j)
+	wk.mu.Lock()
+	inside := slices.Contains(wk.jobs, j)
+	err := j.swap(w.Plan, print, r.link)
+	if err == nil && inside {
+		wk.drop(j)
+		wk.jobs = append(wk.jobs, j)
+		for _, s := range j.inst.Sources() {
+			wk.bySource[s] = append(wk.bySource[s], j)
+		}
+	}
+	wk.mu.Unlock()
+	if err != nil {
+		j.note(fmt.Sprintf("it goes on as it was before a change: %v", err))
+		return
+	}
+	r.updates.Inc()
+	j.snapshot(time.Now(), true)
+}
+
+// leaving is a job that is not to be fed any more; keep: it will go on.
+type leaving struct {
+	job  *job
+	keep bool
+}
+
+// detach ends the feeding of jobs. What they gave and is not written soon is
+// called off, and made again when they go on. The mutex is held.
+func (r *Runner) detach(all []leaving) {
+	if len(all) == 0 {
+		return
+	}
+	for _, l := range all {
+		j := l.job
+		j.mu.Lock()
+		j.over = true
+		j.mu.Unlock()
+		r.worker(j).leave(j)
+		if cancel := r.cancels[j]; cancel != nil {
+			cancel()
+			delete(r.cancels, j)
+		}
+	}
+	until := time.NewTimer(drainWait)
+	defer until.Stop()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for late := false; !late && slices.ContainsFunc(all, func(l leaving) bool { return l.keep && !l.job.drained() }); {
+		select {
+		case <-until.C:
+			late = true
+		case <-look.C:
+		}
+	}
+	for _, l := range all {
+		if l.keep {
+			l.job.snapshot(time.Now(), true)
+		}
+	}
+	if err := r.storeLocked(r.ctx); err != nil && r.ctx.Err() == nil {
+		r.log.Warn("states are not stored", "error", err)
+	}
+	for _, l := range all {
+		j := l.job
+		s := j.status(time.Now())
+		s.Position = s.Saved
+		r.states[j.id] = s
+		j.epoch.Add(1)
+		j.mu.Lock()
+		for _, l := range j.links {
+			if l != nil {
+				l.queue.poke()
+			}
+		}
+		r.unlink(j.links)
+		j.mu.Unlock()
+		delete(r.jobs, j.id)
+	}
+}
+
+// link gives the queues of a plan's sinks, made where they are not there. The
+// mutex is held.
+func (r *Runner) link(p *manifest.Plan) []*link {
+	links := make([]*link, len(p.Nodes))
+	at := make(map[*queue]*link)
+	for i, n := range p.Nodes {
+		if n.To == nil {
+			continue
+		}
+		print := Print(n.To)
+		q := r.queues[print]
+		if q == nil {
+			q = &queue{
+				end: n.To, print: print, log: r.log, wake: make(chan struct{}, 1), done: make(chan struct{}),
+				open: func(ctx context.Context) (connect.Writer, error) { return r.open(ctx, n.To) },
+				bury: func(f connect.Refusal) { r.buryWritten(n.To, f) },
+			}
+			ctx, cancel := context.WithCancel(context.WithoutCancel(r.ctx)) // it writes on while the last states are stored
+			q.stop = cancel
+			r.queues[print] = q
+			go q.run(ctx)
+		}
+		if at[q] == nil {
+			at[q] = &link{queue: q}
+			q.users++
+		}
+		links[i] = at[q]
+	}
+	return links
+}
+
+// unlink ends queues that nobody uses any more.
+func (r *Runner) unlink(links []*link) {
+	seen := make(map[*link]bool)
+	for _, l := range links {
+		if l == nil || seen[l] {
+			continue
+		}
+		seen[l] = true
+		if l.queue.users--; l.queue.users == 0 {
+			q := l.queue
+			delete(r.queues, q.print)
+			go q.finish()
+		}
+	}
+}
+
+// Status tells how a manifest is, as far as this runner knows.
+func (r *Runner) Status(id string) (Status, bool) {
+	r.mu.Lock()
+	j, s := r.jobs[id], r.states[id]
+	r.mu.Unlock()
+	if j != nil {
+		return j.status(time.Now()), true
+	}
+	return s, s.State != ""
+}
