@@ -43,6 +43,34 @@ func (b *Bus) PublishObservations(ctx context.Context, source string, batch []by
 	return b.publish(ctx, observationsPrefix+source, batch, jetstream.WithMsgID(source+"/"+id))
 }
 
+// PublishRead stores a batch of a source that was made of messages with these
+// ids, and returns its position. Whether they are stored already is not looked
+// for: see [Message.ObservationsIDs].
+func (b *Bus) PublishRead(ctx context.Context, source string, batch []byte, ids []string) (uint64, error) {
+	if len(ids) == 0 {
+		return b.publish(ctx, observationsPrefix+source, batch)
+	}
+	for i, id := range ids {
+		ids[i] = strings.Map(func(r rune) rune {
+			if r < ' ' {
+				return -1 // they are lines of a header
+			}
+			return r
+		}, id)
+	}
+	return b.publish(withHeader(ctx, idsHeader, strings.Join(ids, "\t")), observationsPrefix+source, batch)
+}
+
+const idsHeader = "Wattwerk-Read"
+
+// ObservationsIDs gives the ids of the messages that a batch was made of.
+func (m Message) ObservationsIDs() []string {
+	if s := m.header.Get(idsHeader); s != "" {
+		return strings.Split(s, "\t")
+	}
+	return nil
+}
+
 // PublishClock stores nothing but the time, for those who wait for something
 // that may never come.
 func (b *Bus) PublishClock(ctx context.Context) (uint64, error) {

@@ -80,7 +80,23 @@ func (b *Bus) attempt(ctx context.Context, subject string, data []byte, opts []j
 	return ack.Sequence, nil
 }
 
+type headerKey struct{}
+
+type header struct{ name, value string }
+
+// withHeader has what is published with ctx carry a line more.
+func withHeader(ctx context.Context, name, value string) context.Context {
+	return context.WithValue(ctx, headerKey{}, header{name, value})
+}
+
 // message carries the trace of ctx when there is one.
 func (b *Bus) message(ctx context.Context, subject string, data []byte) *nats.Msg {
-	return &nats.Msg{Subject: subject, Data: data, Header: b.opts.Tracer.Header(ctx)}
+	m := &nats.Msg{Subject: subject, Data: data, Header: b.opts.Tracer.Header(ctx)}
+	if h, ok := ctx.Value(headerKey{}).(header); ok {
+		if m.Header == nil {
+			m.Header = make(nats.Header)
+		}
+		m.Header.Set(h.name, h.value)
+	}
+	return m
 }

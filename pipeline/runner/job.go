@@ -72,6 +72,8 @@ type job struct {
 	tail    *tail
 	rates   rates
 	over    bool // nothing is fed any more
+	state   manifest.Observed
+	since   time.Time // in this state
 }
 
 // stepOf is what a node gave at a step.
@@ -254,7 +256,7 @@ func (j *job) status(now time.Time) Status {
 		}
 		seen[l.queue] = true
 		st := SinkStatus{ID: l.queue.end.Source.ID, Name: l.queue.end.Source.Name}
-		if err, _ := l.queue.status(); err != nil {
+		if err := l.queue.trouble(); err != nil {
 			st.Error = err.Error()
 			s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("sink %q: %s", st.Name, st.Error)
 		}
@@ -269,6 +271,10 @@ func (j *job) status(now time.Time) Status {
 	if j.failed != "" {
 		s.State, s.Reason = manifest.IsFailed, j.failed
 	}
+	if s.State != j.state {
+		j.state, j.since = s.State, now.UTC()
+	}
+	s.Since = j.since
 	return s
 }
 

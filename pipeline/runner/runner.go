@@ -118,7 +118,7 @@ func Print(v any) string {
 		return err.Error()
 	}
 	h := fnv.New128a()
-	h.Write(b) //nolint:errcheck // it never fails
+	h.Write(b)
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
@@ -128,22 +128,13 @@ func Print(v any) string {
 func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted, error), changed <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := r.bus.MakeObservations(ctx); err != nil {
-		return err
-	}
-	epoch, err := r.checkpoints.Begin(ctx)
+	want, err := r.prepare(ctx, wanted)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
-	known, err := r.checkpoints.All(ctx)
-	if err != nil {
-		return err
-	}
-	want, err := wanted(ctx)
-	if err != nil {
-		return err
-	}
-	r.begin(ctx, epoch, known)
 	defer r.end(cancel)
 	from, err := r.first(ctx, want)
 	if err != nil {
@@ -197,6 +188,27 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted
 		}
 		r.reconcile(ctx, want)
 	}
+}
+
+// prepare takes over from whoever ran the manifests before.
+func (r *Runner) prepare(ctx context.Context, wanted func(context.Context) ([]Wanted, error)) ([]Wanted, error) {
+	if err := r.bus.MakeObservations(ctx); err != nil {
+		return nil, err
+	}
+	epoch, err := r.checkpoints.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := r.checkpoints.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	want, err := wanted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r.begin(ctx, epoch, known)
+	return want, nil
 }
 
 func (r *Runner) begin(ctx context.Context, epoch int64, known map[string]checkpoint.Checkpoint) {
@@ -265,7 +277,7 @@ func (r *Runner) read(ctx context.Context, from uint64, handle func(*entry) erro
 
 func (r *Runner) worker(j *job) *worker {
 	h := fnv.New32a()
-	h.Write([]byte(j.id)) //nolint:errcheck // it never fails
+	h.Write([]byte(j.id))
 	return r.workers[h.Sum32()%uint32(len(r.workers))]
 }
 
@@ -324,6 +336,10 @@ func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 		if !there[id] {
 			delete(r.states, id)
 		}
+	}
+	// Where a manifest began is stored before anybody sees that it has begun.
+	if err := r.storeLocked(ctx); err != nil && ctx.Err() == nil {
+		r.log.Warn("states are not stored", "error", err)
 	}
 }
 

@@ -48,7 +48,6 @@ type queue struct {
 	n       int // results in waiting and in the write under way
 	users   int
 	err     error         // why the last write failed; nil: it did not
-	failed  time.Time     // since when
 	wake    chan struct{} // something waits, or is called off
 	room    chan struct{} // closed when n falls below writeLow; nil: nobody waits
 	done    chan struct{} // closed when the goroutine ended
@@ -89,10 +88,10 @@ func (q *queue) roomy() <-chan struct{} {
 	return q.room
 }
 
-func (q *queue) status() (err error, since time.Time) { //nolint:revive // the error is what is told
+func (q *queue) trouble() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.err, q.failed
+	return q.err
 }
 
 // take gives chunks to write, at most writeMost results but one chunk at least,
@@ -130,7 +129,6 @@ func (q *queue) fail(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err == nil && err != nil {
-		q.failed = time.Now()
 		q.log.Warn("results cannot be written", "sink", q.end.Source.Name, "error", err)
 	} else if q.err != nil && err == nil {
 		q.log.Info("results are written again", "sink", q.end.Source.Name)

@@ -61,7 +61,6 @@ func MakeResult(key string, at record.Millis, value float64, marks observation.M
 
 // tail collects what a job gives. It is under the job's mutex.
 type tail struct {
-	until time.Time
 	nodes []Tail
 }
 
