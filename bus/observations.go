@@ -44,9 +44,10 @@ func (b *Bus) PublishObservations(ctx context.Context, source string, batch []by
 }
 
 // PublishRead stores a batch of a source that was made of messages with these
-// ids, and returns its position. Whether they are stored already is not looked
-// for: see [Message.ObservationsIDs].
-func (b *Bus) PublishRead(ctx context.Context, source string, batch []byte, ids []string) (uint64, error) {
+// ids, and returns its position. once: what was stored with the very same ids
+// within half an hour is not stored again. Who reads more surely asks
+// [Message.ObservationsIDs].
+func (b *Bus) PublishRead(ctx context.Context, source string, batch []byte, ids []string, once bool) (uint64, error) {
 	if len(ids) == 0 {
 		return b.publish(ctx, observationsPrefix+source, batch)
 	}
@@ -58,7 +59,11 @@ func (b *Bus) PublishRead(ctx context.Context, source string, batch []byte, ids 
 			return r
 		}, id)
 	}
-	return b.publish(withHeader(ctx, idsHeader, strings.Join(ids, "\t")), observationsPrefix+source, batch)
+	ctx = withHeader(ctx, idsHeader, strings.Join(ids, "\t"))
+	if once {
+		return b.publish(ctx, observationsPrefix+source, batch, jetstream.WithMsgID(source+"/"+strings.Join(ids, "\t")))
+	}
+	return b.publish(ctx, observationsPrefix+source, batch)
 }
 
 const idsHeader = "Wattwerk-Read"

@@ -367,46 +367,67 @@ func (c *checking) sort(nodes []Node) {
 	}
 }
 
+// flow is which sinks depend on a source, over all processors in between.
+type flow map[*Source]map[*Source]bool
+
+// add adds what a manifest does.
+func (f flow) add(s *Set, m *Manifest) {
+	at := make(map[string]*Processor, len(m.Processors))
+	for i := range m.Processors {
+		at[m.Processors[i].Name] = &m.Processors[i]
+	}
+	for i := range m.Processors {
+		to, err := s.Source(m.Processors[i].To)
+		if m.Processors[i].To == "" || err != nil {
+			continue
+		}
+		seen := make(map[string]bool)
+		queue := slices.Clone(m.Processors[i].From)
+		for len(queue) > 0 {
+			ref := queue[0]
+			queue = queue[1:]
+			if seen[ref] {
+				continue
+			}
+			seen[ref] = true
+			if p, ok := at[ref]; ok {
+				queue = append(queue, p.From...)
+			} else if from, err := s.Source(ref); err == nil {
+				if f[from] == nil {
+					f[from] = make(map[*Source]bool)
+				}
+				f[from][to] = true
+			}
+		}
+	}
+}
+
+// flowWith is the flow of all manifests of the set, in which m stands for the
+// one of its name and id.
+func (s *Set) flowWith(m *Manifest) flow {
+	s.once.Do(func() {
+		s.flow = make(flow)
+		for i := range s.bundle.Manifests {
+			s.flow.add(s, &s.bundle.Manifests[i])
+		}
+	})
+	if i, ok := s.manifests.byName[m.Name]; ok && &s.bundle.Manifests[i] == m {
+		return s.flow
+	}
+	f := make(flow)
+	f.add(s, m)
+	for i := range s.bundle.Manifests {
+		if o := &s.bundle.Manifests[i]; (o.ID != m.ID || m.ID == "") && o.Name != m.Name {
+			f.add(s, o)
+		}
+	}
+	return f
+}
+
 // circles finds results that would come back as input over sinks that are
 // sources, through other manifests, too.
 func (c *checking) circles() {
-	next := make(map[*Source]map[*Source]bool) // from a source to the sinks that depend on it
-	join := func(m *Manifest) {
-		at := make(map[string]*Processor, len(m.Processors))
-		for i := range m.Processors {
-			at[m.Processors[i].Name] = &m.Processors[i]
-		}
-		for i := range m.Processors {
-			to, err := c.set.Source(m.Processors[i].To)
-			if m.Processors[i].To == "" || err != nil {
-				continue
-			}
-			seen := make(map[string]bool)
-			queue := slices.Clone(m.Processors[i].From)
-			for len(queue) > 0 {
-				ref := queue[0]
-				queue = queue[1:]
-				if seen[ref] {
-					continue
-				}
-				seen[ref] = true
-				if p, ok := at[ref]; ok {
-					queue = append(queue, p.From...)
-				} else if from, err := c.set.Source(ref); err == nil {
-					if next[from] == nil {
-						next[from] = make(map[*Source]bool)
-					}
-					next[from][to] = true
-				}
-			}
-		}
-	}
-	join(c.m)
-	for i := range c.set.bundle.Manifests {
-		if o := &c.set.bundle.Manifests[i]; o.ID != c.m.ID && o.Name != c.m.Name {
-			join(o)
-		}
-	}
+	next := c.set.flowWith(c.m)
 	for _, n := range c.plan.Nodes {
 		if n.To == nil {
 			continue

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // Bundle is models of all types together: a file that is kept in git, what a
@@ -27,7 +28,7 @@ var (
 )
 
 // Set finds models by id or name. An id goes before a name. It does not change,
-// and hands out what must not be changed.
+// hands out what must not be changed, and may be asked by many goroutines.
 type Set struct {
 	bundle            *Bundle
 	interfaces        index
@@ -39,6 +40,9 @@ type Set struct {
 	channels          index
 	definitions       index
 	manifests         index
+
+	once sync.Once
+	flow flow // of all manifests; made when it is asked for first
 }
 
 type index struct {

@@ -24,14 +24,16 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// Protocols are those of one installation, on its bus.
-func Protocols(b *bus.Bus) []connect.Protocol {
+// Protocols are those of one installation, on its bus. pushed reads what is
+// pushed to sources by HTTP.
+func Protocols(b *bus.Bus, pushed connect.Protocol) []connect.Protocol {
 	w := b.NewWriter()
 	return []connect.Protocol{
 		{
 			Name: manifest.Internal, Local: true,
-			Summary: "The stream of observations itself: manifests write to it and read from it, programs push to it by HTTP.",
-			Writer:  func(_ context.Context, e connect.End) (connect.Writer, error) { return &stream{b, e.ID}, nil },
+			Summary:    "The stream of observations itself: manifests write to it and read from it, programs push to it by HTTP.",
+			Parameters: pushed.Parameters, Reader: pushed.Reader,
+			Writer: func(_ context.Context, e connect.End) (connect.Writer, error) { return &stream{b, e.ID}, nil },
 		},
 		{
 			Name: "records", Local: true,

@@ -13,8 +13,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -38,6 +38,9 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
+// Pushed is the group of sources that every process takes what is pushed to.
+const Pushed = "pushed"
+
 // Router reads sources.
 type Router struct {
 	bus  *bus.Bus
@@ -53,7 +56,8 @@ type Router struct {
 type source struct {
 	end    *manifest.End
 	print  string
-	reader connect.Reader
+	group  string
+	shared bool // other processes may be pushed the same message
 	stop   context.CancelFunc
 	done   chan struct{}
 
@@ -92,42 +96,41 @@ func New(o Options) (*Router, error) {
 	return r, nil
 }
 
-// Set has exactly these sources be read from now on, until ctx ends. One that is
-// as it was is left alone. print tells whether it is.
-func (r *Router) Set(ctx context.Context, ends []*manifest.End, print func(any) string) {
+// Set has exactly these sources of a group be read from now on, until ctx ends.
+// One that is as it was is left alone; print tells whether it is. It returns when
+// those that are not to be read any more have ended.
+func (r *Router) Set(ctx context.Context, group string, ends []*manifest.End, print func(any) string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	want := make(map[string]bool, len(ends))
+	var over []*source
 	for _, e := range ends {
-		p := print(e)
 		want[e.Source.ID] = true
-		if s := r.sources[e.Source.ID]; s != nil {
-			if s.print == p {
-				continue
-			}
-			s.finish()
+		if s := r.sources[e.Source.ID]; s != nil && s.print != print(e) || s != nil && s.group != group {
+			s.stop()
+			over = append(over, s)
 		}
-		r.sources[e.Source.ID] = r.begin(ctx, e, p)
 	}
 	for id, s := range r.sources {
-		if !want[id] {
-			s.finish()
+		if s.group == group && !want[id] {
+			s.stop()
+			over = append(over, s)
 			delete(r.sources, id)
 		}
 	}
+	for _, s := range over {
+		<-s.done
+	}
+	for _, e := range ends {
+		if s := r.sources[e.Source.ID]; s == nil || slices.Contains(over, s) {
+			r.sources[e.Source.ID] = r.begin(ctx, e, print(e), group)
+		}
+	}
 }
 
-// Wait ends all reading.
-func (r *Router) Wait() { r.Set(context.Background(), nil, nil) }
-
-func (s *source) finish() {
-	s.stop()
-	<-s.done
-}
-
-func (r *Router) begin(ctx context.Context, e *manifest.End, print string) *source {
+func (r *Router) begin(ctx context.Context, e *manifest.End, print, group string) *source {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &source{end: e, print: print, stop: cancel, done: make(chan struct{})}
+	s := &source{end: e, print: print, group: group, shared: group == Pushed, stop: cancel, done: make(chan struct{})}
 	s.status = connect.Status{At: time.Now()}
 	reader, err := r.open(e)
 	if err != nil || reader == nil {
@@ -138,7 +141,6 @@ func (r *Router) begin(ctx context.Context, e *manifest.End, print string) *sour
 		close(s.done)
 		return s
 	}
-	s.reader = reader
 	go func() {
 		defer close(s.done)
 		recent, err := r.recent(ctx, e.Source.ID)
@@ -212,7 +214,7 @@ func (r *Router) store(ctx context.Context, s *source, recent *connect.Recent, m
 		if len(b.items) == 0 && len(ids) == 0 {
 			return nil
 		}
-		if _, err := r.bus.PublishRead(ctx, id, observation.Append(nil, b.table.Keys(), b.items), ids); err != nil {
+		if _, err := r.bus.PublishRead(ctx, id, observation.Append(nil, b.table.Keys(), b.items), ids, s.shared); err != nil {
 			if errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrBusy) {
 				return fmt.Errorf("%w: %w", connect.ErrBusy, err)
 			}
@@ -299,53 +301,6 @@ func (b *builder) add(p *connect.Piece) string {
 	it.Series = b.table.Number(p.Key)
 	b.items = append(b.items, it)
 	return ""
-}
-
-// Push stores a message that was pushed to a source here, whichever process
-// reads it. key, when it is not empty, makes it be stored once within half an
-// hour.
-func (r *Router) Push(ctx context.Context, e *manifest.End, m connect.Message, key string) (stored, refused int, err error) {
-	b := newBuilder(record.MillisOf(time.Now()))
-	part := 0
-	flush := func() error {
-		id := ""
-		if key != "" {
-			h := fnv.New128a()
-			h.Write([]byte(key))
-			id = fmt.Sprintf("p/%x/%d", h.Sum(nil), part)
-		}
-		part++
-		if len(b.items) == 0 {
-			return nil
-		}
-		if _, err := r.bus.PublishObservations(ctx, e.Source.ID, observation.Append(nil, b.table.Keys(), b.items), id); err != nil {
-			return err
-		}
-		stored += len(b.items)
-		r.items.Add(float64(len(b.items)))
-		b = newBuilder(b.now)
-		return nil
-	}
-	for i := range m.Pieces {
-		if len(b.items) == observation.MaxItems || b.table.Len() == observation.MaxKeys {
-			if err := flush(); err != nil {
-				return stored, 0, err
-			}
-		}
-		if why := b.add(&m.Pieces[i]); why != "" {
-			m.Bad = append(m.Bad, connect.Bad{Reason: why, Sample: []byte(m.Pieces[i].Key)})
-		}
-	}
-	if err := flush(); err != nil {
-		return stored, 0, err
-	}
-	for _, bad := range m.Bad {
-		if err := r.bury(ctx, e, bad); err != nil {
-			return stored, len(m.Bad), err
-		}
-	}
-	r.bad.Add(float64(len(m.Bad)))
-	return stored, len(m.Bad), nil
 }
 
 // Statuses tells how the sources that are read here are, by id.

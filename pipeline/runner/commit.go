@@ -113,8 +113,15 @@ func (r *Runner) tell(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		docs := make(map[string]string)
+		all := make(map[string]any)
+		if r.also != nil {
+			all = r.also()
+		}
 		for id, s := range r.Statuses() {
+			all[id] = s
+		}
+		docs := make(map[string]string)
+		for id, s := range all {
 			doc, err := json.Marshal(s)
 			if err != nil {
 				r.log.Warn("a status is not told", "manifest", id, "error", err)

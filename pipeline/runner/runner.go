@@ -47,8 +47,10 @@ type Options struct {
 	Every time.Duration
 	// Clock is how often time is told to manifests of whose sources nothing
 	// comes; zero: 2 s.
-	Clock      time.Duration
-	Process    string // who runs it, for people
+	Clock   time.Duration
+	Process string // who runs it, for people
+	// Also gives statuses to tell beside those of manifests, by other names.
+	Also       func() map[string]any
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -63,6 +65,7 @@ type Runner struct {
 	every       time.Duration
 	clock       time.Duration
 	process     string
+	also        func() map[string]any
 	log         *slog.Logger
 	metrics
 	letters letters
@@ -85,7 +88,7 @@ type Runner struct {
 // New makes a runner.
 func New(o Options) (*Runner, error) {
 	r := &Runner{
-		bus: o.Bus, checkpoints: o.Checkpoints, find: o.Find, open: o.Open, every: o.Every, clock: o.Clock, process: o.Process, log: o.Log,
+		bus: o.Bus, checkpoints: o.Checkpoints, find: o.Find, open: o.Open, every: o.Every, clock: o.Clock, process: o.Process, also: o.Also, log: o.Log,
 		metrics: newMetrics(),
 	}
 	if r.every <= 0 {
@@ -111,6 +114,12 @@ type Wanted struct {
 	Error    error          // why it cannot be run
 }
 
+// Wants is what all manifests shall do, as of a revision of the models.
+type Wants struct {
+	Revision int64
+	All      []Wanted
+}
+
 // Print is what an end or a plan consists of, to see whether it has changed.
 func Print(v any) string {
 	b, err := json.Marshal(v)
@@ -125,7 +134,7 @@ func Print(v any) string {
 // Run works until ctx ends. wanted gives what shall be done; changed tells that
 // it may be something else now. The error is [checkpoint.ErrOutrun] when another
 // runner has taken over, or what the store or the stream says.
-func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted, error), changed <-chan struct{}) error {
+func (r *Runner) Run(ctx context.Context, wanted func(context.Context) (Wants, error), changed <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	want, err := r.prepare(ctx, wanted)
@@ -136,14 +145,14 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted
 		return err
 	}
 	defer r.end(cancel)
-	from, err := r.first(ctx, want)
+	from, err := r.first(ctx, want.All)
 	if err != nil {
 		return err
 	}
 	for _, w := range r.workers {
 		w.at = from - 1
 	}
-	r.reconcile(ctx, want)
+	r.reconcile(ctx, want.All)
 
 	fail := make(chan error, 3)
 	for _, w := range r.workers {
@@ -178,7 +187,7 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted
 		case <-changed:
 		case <-time.After(statusWait): // another process may have changed something
 		}
-		want, err := wanted(ctx)
+		now, err := wanted(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -186,26 +195,29 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) ([]Wanted
 			r.log.Warn("what manifests shall do cannot be read", "error", err)
 			continue
 		}
-		r.reconcile(ctx, want)
+		if now.Revision != want.Revision || r.unsettled() {
+			want = now
+			r.reconcile(ctx, want.All)
+		}
 	}
 }
 
 // prepare takes over from whoever ran the manifests before.
-func (r *Runner) prepare(ctx context.Context, wanted func(context.Context) ([]Wanted, error)) ([]Wanted, error) {
+func (r *Runner) prepare(ctx context.Context, wanted func(context.Context) (Wants, error)) (none Wants, err error) {
 	if err := r.bus.MakeObservations(ctx); err != nil {
-		return nil, err
+		return none, err
 	}
 	epoch, err := r.checkpoints.Begin(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	known, err := r.checkpoints.All(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	want, err := wanted(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	r.begin(ctx, epoch, known)
 	return want, nil
@@ -341,6 +353,19 @@ func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 	if err := r.storeLocked(ctx); err != nil && ctx.Err() == nil {
 		r.log.Warn("states are not stored", "error", err)
 	}
+}
+
+// unsettled tells whether a manifest could not be started for a reason that
+// passes.
+func (r *Runner) unsettled() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.states {
+		if s.State == manifest.IsStarting {
+			return true
+		}
+	}
+	return false
 }
 
 // drop forgets the state of a manifest.

@@ -94,18 +94,19 @@ func (b *box) wait(t *testing.T, n int) {
 // world is a bus, a store of checkpoints, and a runner that may be ended in
 // two ways.
 type world struct {
-	t       *testing.T
-	dir     string
-	bus     *bus.Bus
-	store   *checkpoint.Store
-	runner  *runner.Runner
-	boxes   map[string]*box
-	bundle  *manifest.Bundle
-	mu      sync.Mutex
-	changed chan struct{}
-	stop    func()
-	every   time.Duration
-	extra   map[string]processor.Entry
+	t        *testing.T
+	dir      string
+	bus      *bus.Bus
+	store    *checkpoint.Store
+	runner   *runner.Runner
+	boxes    map[string]*box
+	bundle   *manifest.Bundle
+	mu       sync.Mutex
+	changed  chan struct{}
+	stop     func()
+	every    time.Duration
+	extra    map[string]processor.Entry
+	revision int64
 }
 
 func newWorld(t *testing.T) *world {
@@ -152,17 +153,17 @@ func (w *world) find(name string) (processor.Entry, bool) {
 	return processor.Find(name)
 }
 
-func (w *world) wanted(context.Context) ([]runner.Wanted, error) {
+func (w *world) wanted(context.Context) (runner.Wants, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	b := *w.bundle
 	b.Manifests = slices.Clone(b.Manifests)
 	set, err := manifest.NewSet(&b)
 	if err != nil {
-		return nil, err
+		return runner.Wants{}, err
 	}
 	protocols := map[string]connect.Protocol{"box": {Name: "box"}}
-	for _, p := range local.Protocols(w.bus) {
+	for _, p := range local.Protocols(w.bus, connect.Protocol{}) {
 		protocols[p.Name] = p
 	}
 	offer := manifest.Offer{
@@ -179,7 +180,7 @@ func (w *world) wanted(context.Context) ([]runner.Wanted, error) {
 		x.Plan, x.Error = offer.Check(set, m)
 		out = append(out, x)
 	}
-	return out, nil
+	return runner.Wants{Revision: w.revision, All: out}, nil
 }
 
 // begin runs a new runner on what is stored.
@@ -195,7 +196,7 @@ func (w *world) begin() {
 			if b := w.boxes[e.Source.Name]; b != nil {
 				return b, nil
 			}
-			return local.Protocols(w.bus)[0].Writer(ctx, connect.End{ID: e.Source.ID, Name: e.Source.Name})
+			return local.Protocols(w.bus, connect.Protocol{})[0].Writer(ctx, connect.End{ID: e.Source.ID, Name: e.Source.Name})
 		},
 	})
 	if err != nil {
@@ -235,6 +236,7 @@ func (w *world) put(m manifest.Manifest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	m.ID = m.Name
+	w.revision++
 	i := slices.IndexFunc(w.bundle.Manifests, func(o manifest.Manifest) bool { return o.ID == m.ID })
 	if i < 0 {
 		w.bundle.Manifests = append(w.bundle.Manifests, m)
