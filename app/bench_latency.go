@@ -116,14 +116,14 @@ type latencyRun struct {
 	cpu    time.Duration
 
 	mu       sync.Mutex
-	pushes   []push
+	pushes   []pushed
 	accepted []float64
 	reached  map[string]map[int64]time.Time // per event, tick: when the event came
 }
 
-// push is one HTTP request: when it was about to be sent and the time of its
+// pushed is one HTTP request: when it was about to be sent and the time of its
 // readings, in ms.
-type push struct {
+type pushed struct {
 	sent time.Time
 	at   int64
 }
@@ -236,7 +236,7 @@ func (m *latencyRun) push(ctx context.Context, d time.Duration, measured bool) e
 				_ = resp.Body.Close()
 				if measured {
 					m.mu.Lock()
-					m.pushes = append(m.pushes, push{at, at.UnixMilli()})
+					m.pushes = append(m.pushes, pushed{at, at.UnixMilli()})
 					m.accepted = append(m.accepted, float64(time.Since(at).Microseconds())/1000)
 					m.sent += m.cmd.Post
 					m.mu.Unlock()

@@ -11,6 +11,8 @@ import (
 	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/history/imports"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
+	"github.com/wattwerk/wattwerk/pipeline/repository"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
@@ -37,6 +39,8 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 		func() (interface{ Close() error }, error) { return alert.Open(ctx, where) },
 		func() (interface{ Close() error }, error) { return openContracts(ctx, dir, at, c.Conns) },
 		func() (interface{ Close() error }, error) { return register.Open(ctx, where) },
+		func() (interface{ Close() error }, error) { return repository.Open(ctx, where, modelOptions(nil)) },
+		func() (interface{ Close() error }, error) { return checkpoint.Open(ctx, where) },
 		func() (interface{ Close() error }, error) {
 			s, err := ledger.Open(ctx, dir, at, c.Conns)
 			if err == nil {

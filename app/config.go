@@ -41,6 +41,7 @@ type Config struct {
 	Imports    ImportsConfig    `koanf:"imports" doc:"Files that are brought to be looked at, tried and imported; docs/imports.md."`
 	Settlement SettlementConfig `koanf:"settlement" doc:"What settles energies per window from the raw readings."`
 	Report     ReportConfig     `koanf:"report" doc:"What makes reports by schedule; docs/reports.md."`
+	Pipeline   PipelineConfig   `koanf:"pipeline" doc:"Manifests: analytics that are declared; docs/manifests.md."`
 	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
 	Survey     SurveyConfig     `koanf:"survey" doc:"The data service of a field survey of households; docs/survey.md."`
 	Edge       EdgeConfig       `koanf:"edge" doc:"A measurement device of a field survey, in a household; docs/measurement-device.md."`
@@ -108,9 +109,10 @@ func DefaultConfig() Config {
 		Imports:    DefaultImportsConfig(),
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
 		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
+		Pipeline:   DefaultPipelineConfig(),
 		Survey:     DefaultSurveyConfig(),
 		Edge:       DefaultEdgeConfig(),
-		SQL:        SQLConfig{Conns: 8},
+		SQL:        SQLConfig{Conns: 12},
 	}
 }
 
@@ -138,7 +140,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey(), c.validateDevice())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.Pipeline.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey(), c.validateDevice())
 	return errors.Join(errs...)
 }
 

@@ -59,15 +59,20 @@ func (c *SQLConfig) url() (string, error) {
 	return line, nil
 }
 
-// leastConns are two for each owner of tables: users, alerts, settled windows.
-const leastConns = 6
+// leastConns are two for each owner of tables: users, alerts, settled windows,
+// manifests.
+const leastConns = 8
 
 // connsOfSettled is how many connections are for settled windows, when they are
 // settled of what this process stores, or alerts here ask about them.
-func (c *Config) connsOfSettled() int { return max(2, c.SQL.Conns*3/8) }
+func (c *Config) connsOfSettled() int { return max(2, c.SQL.Conns/4) }
 
 // connsOfAlerts is how many are for alerts, where that module runs.
 func (c *Config) connsOfAlerts() int { return max(2, c.SQL.Conns/4) }
+
+// connsOfPipeline is how many are for manifests, where that module runs: half for
+// the models, half for their states.
+func (c *Config) connsOfPipeline() int { return max(2, c.SQL.Conns/8) }
 
 // connsOfSurvey is how many are for the survey, where that module runs.
 func (c *Config) connsOfSurvey() int { return max(2, c.SQL.Conns/4) }
@@ -80,6 +85,9 @@ func (c *Config) connsOfUsers() int {
 	}
 	if c.has("alert") {
 		n -= c.connsOfAlerts()
+	}
+	if c.has("pipeline") {
+		n -= c.connsOfPipeline()
 	}
 	if c.has(surveyModule) {
 		n -= c.connsOfSurvey()

@@ -15,6 +15,9 @@ func TestConnectionsAreShared(t *testing.T) {
 			if c.has("alert") {
 				sum, least = sum+c.connsOfAlerts(), min(least, c.connsOfAlerts())
 			}
+			if c.has("pipeline") {
+				sum, least = sum+c.connsOfPipeline(), min(least, c.connsOfPipeline())
+			}
 			if sum != n || least < 2 {
 				t.Errorf("%v with %d: %d, at least %d each", modules, n, sum, least)
 			}

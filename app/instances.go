@@ -103,6 +103,7 @@ var works = map[string]struct {
 	"costs":        {"settlement (costs)", "", one},
 	"reports":      {"settlement (reports)", "", one},
 	"alert":        {"alert", "", one},
+	"pipeline":     {"pipeline", "", one},
 	"trim":         {"fleet (tidying the bus)", "", one},
 }
 

@@ -34,6 +34,8 @@ import (
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/internal/trace"
 	"github.com/wattwerk/wattwerk/live"
+	"github.com/wattwerk/wattwerk/pipeline"
+	"github.com/wattwerk/wattwerk/pipeline/connect/push"
 	"github.com/wattwerk/wattwerk/registry"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/cost"
@@ -90,6 +92,8 @@ type process struct {
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
 	alert      *alert.Service
+	pipeline   *pipeline.Service
+	doors      *push.Doors
 	live       *live.Service
 	survey     *surveyed
 

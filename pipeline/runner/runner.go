@@ -407,6 +407,10 @@ func (r *Runner) start(ctx context.Context, w Wanted) {
 	}
 	if resumed {
 		j.seq, j.saved, j.savedAt = at.Seq, at.Seq, at.Saved
+		if j.seq > x.Last {
+			j.notice = fmt.Sprintf("the stream of observations ends at %d, before the %d that its state stands for: it was restored, or made anew", x.Last, j.seq)
+			j.seq, j.dirty = x.Last, true
+		}
 		if j.seq+1 < x.First {
 			j.lost = x.First - j.seq - 1
 			j.notice = fmt.Sprintf("%d messages of the stream were removed before it took them", j.lost)
