@@ -67,12 +67,12 @@ type refInput struct {
 	ID string `path:"id" maxLength:"200" doc:"Its id or name, percent-encoded"`
 }
 
-type statusOutput struct{ Body runner.Status }
+type statusOutput struct{ Body runner.ManifestStatus }
 
 // StatusOf is a manifest's status, with its id.
 type StatusOf struct {
 	ID string `json:"id"`
-	runner.Status
+	runner.ManifestStatus
 }
 
 // Register adds the routes, of the models, too.
@@ -116,7 +116,7 @@ func (s *Service) Register(api huma.API) {
 	})
 	for _, x := range []struct {
 		verb, does, more string
-		do               func(context.Context, string, string) (runner.Status, error)
+		do               func(context.Context, string, string) (runner.ManifestStatus, error)
 	}{
 		{"start", "Have a manifest run", "From now on; from where it was, when it is paused. It answers when it runs, after five seconds at the latest with what it does by then.", s.Start},
 		{"resume", "Have a paused manifest go on", "As start.", s.Start},
@@ -141,7 +141,7 @@ func (s *Service) Register(api huma.API) {
 	huma.Register(api, stream(op("tail-manifest", http.MethodGet, "/api/v1/manifests/{id}/live", "What a manifest gives, while it does",
 		"Event results: of each processor the newest, a few times a second. Event status: its status, every two seconds.", 404), huma.SchemaFromType(reg, reflect.TypeFor[[]runner.Tail]())), s.tail)
 	huma.Register(api, stream(op("tail-source", http.MethodGet, "/api/v1/models/sources/{id}/live", "What a data source tells, while it does",
-		"Event values: the values of one message, at most 200 of them.", 404), huma.SchemaFromType(reg, reflect.TypeFor[[]runner.Result]())), s.tailSource)
+		"Event values: the values of one message, at most 200 of them.", 404), huma.SchemaFromType(reg, reflect.TypeFor[[]runner.ShownResult]())), s.tailSource)
 }
 
 func (s *Service) getStatuses(ctx context.Context, _ *struct{}) (*struct{ Body []StatusOf }, error) {
@@ -157,16 +157,16 @@ func (s *Service) getStatuses(ctx context.Context, _ *struct{}) (*struct{ Body [
 	return out, nil
 }
 
-func (s *Service) getSources(ctx context.Context, _ *struct{}) (*struct{ Body []router.Status }, error) {
+func (s *Service) getSources(ctx context.Context, _ *struct{}) (*struct{ Body []router.SourceStatus }, error) {
 	all, err := s.sources(ctx)
 	if err != nil {
 		return nil, refuse(err)
 	}
-	out := &struct{ Body []router.Status }{Body: []router.Status{}}
+	out := &struct{ Body []router.SourceStatus }{Body: []router.SourceStatus{}}
 	for _, st := range all {
 		out.Body = append(out.Body, st)
 	}
-	slices.SortFunc(out.Body, func(a, b router.Status) int { return strings.Compare(a.Source, b.Source) })
+	slices.SortFunc(out.Body, func(a, b router.SourceStatus) int { return strings.Compare(a.Source, b.Source) })
 	return out, nil
 }
 
@@ -250,7 +250,7 @@ type dataInput struct {
 
 type dataOutput struct {
 	Body struct {
-		Data []runner.Result `json:"data" doc:"The oldest first"`
+		Data []runner.ShownResult `json:"data" doc:"The oldest first"`
 	}
 }
 
@@ -268,7 +268,7 @@ func (s *Service) last(ctx context.Context, id string, limit int) (*dataOutput, 
 		return nil, refuse(err)
 	}
 	out := new(dataOutput)
-	out.Body.Data = append([]runner.Result{}, last...)
+	out.Body.Data = append([]runner.ShownResult{}, last...)
 	return out, nil
 }
 
@@ -391,7 +391,7 @@ func (s *Service) tailSource(ctx context.Context, in *refInput) (*huma.StreamRes
 		ctx, cancel := context.WithCancel(hc.Context())
 		defer cancel()
 		e := open(hc)
-		shown := make(chan []runner.Result, 16)
+		shown := make(chan []runner.ShownResult, 16)
 		go func() {
 			defer cancel()
 			// The reader's end is the ordinary end of the stream.
@@ -400,7 +400,7 @@ func (s *Service) tailSource(ctx context.Context, in *refInput) (*huma.StreamRes
 				if err != nil {
 					return nil //nolint:nilerr // the runner tells of it
 				}
-				var out []runner.Result
+				var out []runner.ShownResult
 				for _, it := range items[max(0, len(items)-shownOf):] {
 					out = append(out, runner.MakeResult(keys[it.Series], it.Time, it.Value, it.Marks))
 				}

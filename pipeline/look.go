@@ -21,7 +21,7 @@ import (
 
 // statuses gives what is observed: by this process where it runs them, else as
 // the one that does has told. Without ids, of all.
-func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runner.Status, error) {
+func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runner.ManifestStatus, error) {
 	s.mu.Lock()
 	runs := s.runs
 	s.mu.Unlock()
@@ -29,7 +29,7 @@ func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runne
 		if len(ids) == 0 {
 			return s.runner.Statuses(), nil
 		}
-		out := make(map[string]runner.Status)
+		out := make(map[string]runner.ManifestStatus)
 		for _, id := range ids {
 			if st, ok := s.runner.Status(id); ok {
 				out[id] = st
@@ -41,9 +41,9 @@ func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runne
 	if err != nil {
 		return nil, err
 	}
-	out := make(map[string]runner.Status)
+	out := make(map[string]runner.ManifestStatus)
 	for id, doc := range docs {
-		var st runner.Status
+		var st runner.ManifestStatus
 		if strings.HasPrefix(id, "source ") || json.Unmarshal([]byte(doc), &st) != nil {
 			continue
 		}
@@ -53,14 +53,14 @@ func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runne
 }
 
 // sources gives how sources are, by their ids.
-func (s *Service) sources(ctx context.Context) (map[string]router.Status, error) {
-	out := make(map[string]router.Status)
+func (s *Service) sources(ctx context.Context) (map[string]router.SourceStatus, error) {
+	out := make(map[string]router.SourceStatus)
 	docs, err := s.opts.Checkpoints.Statuses(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for id, doc := range docs {
-		var st router.Status
+		var st router.SourceStatus
 		if id, ok := strings.CutPrefix(id, "source "); ok && json.Unmarshal([]byte(doc), &st) == nil {
 			out[id] = st
 		}
@@ -79,7 +79,7 @@ var errEnough = errors.New("enough")
 
 // Last gives the newest results of a source that are kept, at most n, the oldest
 // first.
-func (s *Service) Last(ctx context.Context, id string, n int) ([]runner.Result, error) {
+func (s *Service) Last(ctx context.Context, id string, n int) ([]runner.ShownResult, error) {
 	m, ok, err := s.opts.Bus.LastObservations(ctx, id)
 	if err != nil || !ok {
 		return nil, err
@@ -93,7 +93,7 @@ func (s *Service) Last(ctx context.Context, id string, n int) ([]runner.Result, 
 		if m.Seq > back {
 			from = max(from, m.Seq-back)
 		}
-		var out []runner.Result
+		var out []runner.ShownResult
 		var items []observation.Item
 		err := s.opts.Bus.ReadObservationsOf(ctx, id, from, func(at bus.Message) error {
 			var keys []string
@@ -202,10 +202,10 @@ type Trial struct {
 
 // TrialNode is what one processor gave.
 type TrialNode struct {
-	Name    string          `json:"name"`
-	Results []runner.Result `json:"results" doc:"The first 1,000"`
-	Count   int             `json:"count"`
-	Refused []string        `json:"refused" doc:"Why items were refused, the first 100"`
+	Name    string               `json:"name"`
+	Results []runner.ShownResult `json:"results" doc:"The first 1,000"`
+	Count   int                  `json:"count"`
+	Refused []string             `json:"refused" doc:"Why items were refused, the first 100"`
 }
 
 const (
@@ -244,7 +244,7 @@ func Try(s *manifest.Set, p *manifest.Plan, samples []Sample) (*Trial, error) {
 	}
 	t := &trial{inst: inst}
 	for _, n := range p.Nodes {
-		t.out = append(t.out, TrialNode{Name: n.Processor.Name, Results: []runner.Result{}, Refused: []string{}})
+		t.out = append(t.out, TrialNode{Name: n.Processor.Name, Results: []runner.ShownResult{}, Refused: []string{}})
 	}
 	var last record.Millis
 	for i, x := range samples {

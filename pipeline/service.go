@@ -344,14 +344,14 @@ func (s *Service) told() map[string]any {
 }
 
 // Status tells what is observed of a manifest, whichever process runs it.
-func (s *Service) Status(ctx context.Context, id string) (runner.Status, error) {
+func (s *Service) Status(ctx context.Context, id string) (runner.ManifestStatus, error) {
 	all, err := s.statuses(ctx, id)
 	if err != nil {
-		return runner.Status{}, err
+		return runner.ManifestStatus{}, err
 	}
 	st, ok := all[id]
 	if !ok {
-		return runner.Status{State: manifest.IsCreated, At: time.Now().UTC(), Nodes: []runner.NodeStatus{}, Sinks: []runner.SinkStatus{}}, nil
+		return runner.ManifestStatus{State: manifest.IsCreated, At: time.Now().UTC(), Nodes: []runner.NodeStatus{}, Sinks: []runner.SinkStatus{}}, nil
 	}
 	return st, nil
 }
@@ -360,44 +360,44 @@ func (s *Service) Status(ctx context.Context, id string) (runner.Status, error) 
 // until it does.
 
 // Start has a manifest run, from now on or from where it was paused.
-func (s *Service) Start(ctx context.Context, id, who string) (runner.Status, error) {
+func (s *Service) Start(ctx context.Context, id, who string) (runner.ManifestStatus, error) {
 	return s.bring(ctx, id, manifest.Running, who, manifest.IsRunning, manifest.IsDegraded, manifest.IsFailed)
 }
 
 // Stop has it stop; what it had in hand is forgotten.
-func (s *Service) Stop(ctx context.Context, id, who string) (runner.Status, error) {
+func (s *Service) Stop(ctx context.Context, id, who string) (runner.ManifestStatus, error) {
 	return s.bring(ctx, id, manifest.Stopped, who, manifest.IsStopped, manifest.IsCreated)
 }
 
 // Pause has it wait, with what it has in hand.
-func (s *Service) Pause(ctx context.Context, id, who string) (runner.Status, error) {
+func (s *Service) Pause(ctx context.Context, id, who string) (runner.ManifestStatus, error) {
 	return s.bring(ctx, id, manifest.Paused, who, manifest.IsPaused)
 }
 
 // settleWithin is how long a request waits for a manifest to do what it shall.
 const settleWithin = 5 * time.Second
 
-func (s *Service) bring(ctx context.Context, ref string, to manifest.State, who string, until ...manifest.Observed) (runner.Status, error) {
+func (s *Service) bring(ctx context.Context, ref string, to manifest.State, who string, until ...manifest.Observed) (runner.ManifestStatus, error) {
 	m, err := repository.Get[manifest.Manifest](ctx, s.opts.Models, ref)
 	if err != nil {
-		return runner.Status{}, err
+		return runner.ManifestStatus{}, err
 	}
 	id := m.Model.ID
 	if to == manifest.Running {
 		set, _, err := s.models(ctx)
 		if err != nil {
-			return runner.Status{}, err
+			return runner.ManifestStatus{}, err
 		}
 		here, err := set.Manifest(id)
 		if err != nil {
-			return runner.Status{}, err
+			return runner.ManifestStatus{}, err
 		}
 		if _, err := s.offer.Check(set, here); err != nil {
-			return runner.Status{}, err
+			return runner.ManifestStatus{}, err
 		}
 	}
 	if err := s.opts.Models.SetState(ctx, id, to, who); err != nil {
-		return runner.Status{}, err
+		return runner.ManifestStatus{}, err
 	}
 	select {
 	case s.changed <- struct{}{}:

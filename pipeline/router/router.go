@@ -68,8 +68,8 @@ type source struct {
 	last   time.Time
 }
 
-// Status is how a source is.
-type Status struct {
+// SourceStatus is how a source is.
+type SourceStatus struct {
 	Source    string     `json:"source"`
 	Connected bool       `json:"connected"`
 	Error     string     `json:"error,omitempty" doc:"Why it is not, or what was wrong last"`
@@ -304,13 +304,13 @@ func (b *builder) add(p *connect.Piece) string {
 }
 
 // Statuses tells how the sources that are read here are, by id.
-func (r *Router) Statuses() map[string]Status {
+func (r *Router) Statuses() map[string]SourceStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make(map[string]Status, len(r.sources))
+	out := make(map[string]SourceStatus, len(r.sources))
 	for id, s := range r.sources {
 		s.mu.Lock()
-		st := Status{Source: id, Connected: s.status.Connected, Error: s.status.Error, Since: s.status.At.UTC(), Items: s.took, Bad: s.bad}
+		st := SourceStatus{Source: id, Connected: s.status.Connected, Error: s.status.Error, Since: s.status.At.UTC(), Items: s.took, Bad: s.bad}
 		if !s.last.IsZero() {
 			t := s.last.UTC()
 			st.Last = &t

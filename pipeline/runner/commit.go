@@ -159,9 +159,9 @@ func (r *Runner) tell(ctx context.Context) {
 }
 
 // Statuses tells how all manifests are.
-func (r *Runner) Statuses() map[string]Status {
+func (r *Runner) Statuses() map[string]ManifestStatus {
 	now := time.Now()
-	out := make(map[string]Status)
+	out := make(map[string]ManifestStatus)
 	r.mu.Lock()
 	for id, s := range r.states {
 		out[id] = s

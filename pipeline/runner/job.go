@@ -217,10 +217,10 @@ type rates struct {
 }
 
 // status tells how it is.
-func (j *job) status(now time.Time) Status {
+func (j *job) status(now time.Time) ManifestStatus {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := Status{
+	s := ManifestStatus{
 		State: manifest.IsRunning, At: now.UTC(), Process: j.runner.process, Position: j.seq, Saved: j.saved, Waiting: j.waiting(), Lost: j.lost, Anew: j.anew,
 		Nodes: []NodeStatus{}, Sinks: []SinkStatus{},
 	}

@@ -14,14 +14,14 @@ type metrics struct {
 
 func newMetrics() metrics {
 	count := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "wattwerk_manifest_" + name, Help: help})
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	return metrics{
-		starts:     count("starts_total", "Manifests that began or went on here."),
-		updates:    count("updates_total", "Manifests that were changed while they ran."),
-		unreadable: count("unreadable_messages_total", "Messages of the stream of observations that could not be read."),
-		lost:       count("lost_messages_total", "Messages that were removed from the stream before manifests took them, at most."),
-		dead:       count("dead_items_total", "Items that processors refused, and results that sinks refused."),
+		starts:     count("wattwerk_manifest_starts_total", "Manifests that began or went on here."),
+		updates:    count("wattwerk_manifest_updates_total", "Manifests that were changed while they ran."),
+		unreadable: count("wattwerk_manifest_unreadable_messages_total", "Messages of the stream of observations that could not be read."),
+		lost:       count("wattwerk_manifest_lost_messages_total", "Messages that were removed from the stream before manifests took them, at most."),
+		dead:       count("wattwerk_manifest_dead_items_total", "Items that processors refused, and results that sinks refused."),
 		saving:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "wattwerk_manifest_checkpoint_seconds", Help: "How long it took to store states.", Buckets: prometheus.ExponentialBuckets(.001, 4, 8)}),
 	}
 }
@@ -42,7 +42,7 @@ type census struct{ r *Runner }
 var (
 	inState = prometheus.NewDesc("wattwerk_manifests", "Manifests, by what they do.", []string{"state"}, nil)
 	waits   = prometheus.NewDesc("wattwerk_manifest_results_waiting", "Results that are not written yet.", nil, nil)
-	handled = prometheus.NewDesc("wattwerk_manifest_items_total", "Items that processors of the running manifests took, and results they gave, since their states began.", []string{"direction"}, nil)
+	handled = prometheus.NewDesc("wattwerk_manifest_items", "Items that processors of the running manifests took, and results they gave, since their states began.", []string{"direction"}, nil)
 )
 
 // Describe implements prometheus.Collector.

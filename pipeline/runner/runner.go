@@ -78,7 +78,7 @@ type Runner struct {
 	workers []*worker
 	jobs    map[string]*job
 	known   map[string]checkpoint.Checkpoint // newest stored, by manifest
-	states  map[string]Status                // of those that are not at work
+	states  map[string]ManifestStatus        // of those that are not at work
 	queues  map[string]*queue
 	cancels map[*job]context.CancelFunc // of those that are fed alone
 	forget  []string
@@ -227,7 +227,7 @@ func (r *Runner) begin(ctx context.Context, epoch int64, known map[string]checkp
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ctx, r.epoch, r.known = ctx, epoch, known
-	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]Status), make(map[string]*queue)
+	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]ManifestStatus), make(map[string]*queue)
 	r.cancels, r.told, r.workers = make(map[*job]context.CancelFunc), make(map[string]string), nil
 	for range runtime.GOMAXPROCS(0) {
 		r.workers = append(r.workers, newWorker())
@@ -597,7 +597,7 @@ func (r *Runner) unlink(links []*link) {
 }
 
 // Status tells how a manifest is, as far as this runner knows.
-func (r *Runner) Status(id string) (Status, bool) {
+func (r *Runner) Status(id string) (ManifestStatus, bool) {
 	r.mu.Lock()
 	j, s := r.jobs[id], r.states[id]
 	r.mu.Unlock()

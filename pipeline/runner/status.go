@@ -7,8 +7,8 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/engine"
 )
 
-// Status is what is observed of a manifest.
-type Status struct {
+// ManifestStatus is what is observed of a manifest.
+type ManifestStatus struct {
 	State     manifest.Observed `json:"state" enum:"CREATED,STARTING,RUNNING,PAUSED,STOPPING,STOPPED,FAILED,DEGRADED"`
 	Reason    string            `json:"reason,omitempty" doc:"Why it failed, is degraded, or still runs as it was before a change"`
 	Since     time.Time         `json:"since" doc:"In this state since then"`

@@ -29,13 +29,13 @@ func TailSubject(manifest string) string { return "pipeline.tail." + manifest }
 
 // Tail is what a processor gave lately.
 type Tail struct {
-	Processor string   `json:"processor"`
-	Results   []Result `json:"results" doc:"The newest, at most 20"`
-	More      int      `json:"more" doc:"How many others it gave in the same fifth of a second"`
+	Processor string        `json:"processor"`
+	Results   []ShownResult `json:"results" doc:"The newest, at most 20"`
+	More      int           `json:"more" doc:"How many others it gave in the same fifth of a second"`
 }
 
-// Result is one of them, as it is shown.
-type Result struct {
+// ShownResult is one of them, as it is shown.
+type ShownResult struct {
 	Key   string        `json:"key"`
 	Time  record.Millis `json:"time" doc:"ms since 1970 UTC"`
 	Value *float64      `json:"value" doc:"Null: it has none"`
@@ -43,8 +43,8 @@ type Result struct {
 }
 
 // MakeResult shows an item.
-func MakeResult(key string, at record.Millis, value float64, marks observation.Marks) Result {
-	r := Result{Key: key, Time: at}
+func MakeResult(key string, at record.Millis, value float64, marks observation.Marks) ShownResult {
+	r := ShownResult{Key: key, Time: at}
 	if marks&observation.Null == 0 && !math.IsNaN(value) && !math.IsInf(value, 0) {
 		r.Value = &value
 	}

@@ -250,7 +250,7 @@ func (w *world) put(m manifest.Manifest) {
 }
 
 // is waits until a manifest is in a state.
-func (w *world) is(id string, want manifest.Observed) runner.Status {
+func (w *world) is(id string, want manifest.Observed) runner.ManifestStatus {
 	w.t.Helper()
 	t := time.NewTicker(2 * time.Millisecond)
 	defer t.Stop()

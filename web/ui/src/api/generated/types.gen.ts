@@ -107,6 +107,14 @@ export type AnnotationBody = {
     time: number;
 };
 
+export type AppliedOutputBody = {
+    /**
+     * What was, or would be, done to each
+     */
+    done: Array<PipelineDone> | null;
+    dryRun: boolean;
+};
+
 export type AssignBody = {
     /**
      * What of a group is priced: the sum of its members, or what its own meter says. Default: the meter, of a group that has one in the model, else the members
@@ -520,6 +528,17 @@ export type ChangedUserBody = {
      * Missing: stays
      */
     role?: 'viewer' | 'operator' | 'researcher' | 'administrator';
+};
+
+export type ChangesOutputBody = {
+    /**
+     * The newest first; within a revision in the order in which they were made
+     */
+    changes: Array<PipelineChange> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
 };
 
 export type Child = {
@@ -960,6 +979,13 @@ export type CountsBody = {
     live: number;
     never: number;
     silent: number;
+};
+
+export type DataOutputBody = {
+    /**
+     * The oldest first
+     */
+    data: Array<PipelineShownResult> | null;
 };
 
 export type Decision = {
@@ -2893,6 +2919,27 @@ export type MakeReportRequest = {
     period: string;
 };
 
+export type Manifest = {
+    description?: string;
+    /**
+     * Id or name of the edge gateway it runs on; absent: at the centre, over all gateways
+     */
+    gateway?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    processors: Array<ModelProcessor> | null;
+    /**
+     * What it shall do; absent: stopped
+     */
+    state?: 'stopped' | 'running' | 'paused';
+};
+
 export type MarkedBody = {
     /**
      * Number of what was cancelled last before that: a higher one in settled/status means that it was cancelled
@@ -3014,6 +3061,317 @@ export type MembersBody = {
      * Time zone by whose clock hours and days are
      */
     zone: string;
+};
+
+export type ModelBundle = {
+    channels?: Array<ModelChannel> | null;
+    consumers?: Array<ModelConsumer> | null;
+    definitions?: Array<ModelDefinition> | null;
+    gateways?: Array<ModelGateway> | null;
+    interfaces?: Array<ModelInterface> | null;
+    kinds?: Array<ModelKind> | null;
+    manifests?: Array<Manifest> | null;
+    sourceDefinitions?: Array<ModelSourceDefinition> | null;
+    sources?: Array<ModelSource> | null;
+};
+
+export type ModelChannel = {
+    /**
+     * Id or name of a consumer
+     */
+    consumer: string;
+    id?: string;
+    /**
+     * Id or name of a data source
+     */
+    source: string;
+    uri?: string;
+    validFrom?: string;
+    /**
+     * Exclusive; absent: without end
+     */
+    validTo?: string;
+};
+
+export type ModelConsumer = {
+    /**
+     * Ids or names of data source definitions it can work with
+     */
+    definitions: Array<string> | null;
+    description?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    macAddress?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    uri?: string;
+};
+
+export type ModelDefinition = {
+    additionalInformation?: Array<string> | null;
+    copyright?: string;
+    description?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    /**
+     * As it was said; nothing is loaded from it
+     */
+    location?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    /**
+     * Narrow the parameters of the type: other defaults, fewer choices
+     */
+    parameters?: Array<ModelParameter> | null;
+    /**
+     * Of a processor that the engine has, see /api/v1/processors
+     */
+    type: string;
+    version?: string;
+};
+
+export type ModelFinding = {
+    /**
+     * What of it
+     */
+    field?: string;
+    /**
+     * The name of the processor; absent: of the manifest as a whole
+     */
+    processor?: string;
+    sentence: string;
+};
+
+export type ModelGateway = {
+    additionalInformation?: Array<string> | null;
+    description?: string;
+    /**
+     * As it was said; it is never called
+     */
+    engineURL?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    macAddress?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    /**
+     * Unique
+     */
+    namespace: string;
+    place?: ModelPlace;
+    /**
+     * As it was said; it is never called
+     */
+    routerURL?: string;
+};
+
+export type ModelInterface = {
+    description?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    parameters?: Array<ModelParameter> | null;
+    /**
+     * mqtt, http, poll, kafka, nats, records, aggregates, history, webhook, postgresql, mongodb, parquet, internal
+     */
+    protocol?: string;
+};
+
+export type ModelKind = {
+    description?: string;
+    /**
+     * json, text, senml, csv, dataset, observation; absent: json
+     */
+    format?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    modelType?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    quantityKind: string;
+    /**
+     * Symbol of the unit of its values
+     */
+    unit?: string;
+};
+
+export type ModelParameter = {
+    /**
+     * What it is when it is not given; of its type
+     */
+    default?: unknown;
+    description?: string;
+    /**
+     * Of a number: the most; of a duration in s
+     */
+    max?: number;
+    /**
+     * Of a number: its unit, for people
+     */
+    measure?: string;
+    /**
+     * Of a number: the least; of a duration in s
+     */
+    min?: number;
+    name: string;
+    /**
+     * Of a string: what it may be
+     */
+    oneOf?: Array<string> | null;
+    /**
+     * Must be given: there is no default
+     */
+    required?: boolean;
+    /**
+     * Absent: string
+     */
+    type?: 'string' | 'int' | 'float' | 'bool' | 'duration' | 'expression' | 'zone' | 'unit' | 'secret';
+};
+
+export type ModelPlace = {
+    latitude?: number;
+    longitude?: number;
+    virtual?: string;
+};
+
+export type ModelProcessor = {
+    /**
+     * Id or name of a processor definition
+     */
+    definition?: string;
+    description?: string;
+    /**
+     * Processors of this manifest by name, or data sources by id or name
+     */
+    from: Array<string> | null;
+    /**
+     * Unique in its manifest
+     */
+    name: string;
+    parameters?: {
+        [key: string]: unknown;
+    };
+    /**
+     * Data source that its results are written to, by id or name
+     */
+    to?: string;
+    /**
+     * Instead of a definition: the type of processor itself
+     */
+    type?: string;
+};
+
+export type ModelProcessorType = {
+    /**
+     * What must be known to use it
+     */
+    details?: string;
+    /**
+     * A processor of a manifest, as YAML
+     */
+    example: string;
+    /**
+     * 0: as many as a manifest may have
+     */
+    maxInputs: number;
+    minInputs: number;
+    name: string;
+    parameters: Array<ModelParameter> | null;
+    /**
+     * What its results are, with their unit and time
+     */
+    result?: string;
+    role: 'preprocessor' | 'analytics' | 'storage';
+    /**
+     * What it does, in a sentence
+     */
+    summary: string;
+};
+
+export type ModelProtocol = {
+    name: string;
+    parameters: Array<ModelParameter> | null;
+    /**
+     * It can be read from
+     */
+    read: boolean;
+    /**
+     * What it reaches, in a sentence
+     */
+    summary: string;
+    /**
+     * It can be written to
+     */
+    write: boolean;
+};
+
+export type ModelSource = {
+    /**
+     * Id or name of a data source definition
+     */
+    definition: string;
+    description?: string;
+    /**
+     * Nothing is read from or written to it
+     */
+    disabled?: boolean;
+    /**
+     * Id or name of the edge gateway where it is; absent: at the centre
+     */
+    gateway?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    macAddress?: string;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
+    parameters?: {
+        [key: string]: unknown;
+    };
+};
+
+export type ModelSourceDefinition = {
+    description?: string;
+    /**
+     * UUID; made when absent
+     */
+    id?: string;
+    /**
+     * Id or name of a data interface
+     */
+    interface: string;
+    /**
+     * Ids or names of data kinds; the first is that of its values
+     */
+    kinds: Array<string> | null;
+    /**
+     * Unique among the models of its type
+     */
+    name: string;
 };
 
 export type ModuleStatus = {
@@ -3442,6 +3800,554 @@ export type Phase = {
      * Steps of which everything is known; the others are left out
      */
     used: number;
+};
+
+export type PipelineChange = {
+    at: string;
+    id: string;
+    kind: 'interfaces' | 'kinds' | 'source-definitions' | 'gateways' | 'sources' | 'consumers' | 'channels' | 'definitions' | 'manifests';
+    name: string;
+    /**
+     * Within the revision
+     */
+    number: number;
+    /**
+     * Of the repository; what was done at once has one
+     */
+    revision: number;
+    /**
+     * That it has now
+     */
+    version: number;
+    what: 'created' | 'changed' | 'unchanged' | 'deleted' | 'restored' | 'stopped' | 'running' | 'paused';
+    who: string;
+};
+
+export type PipelineDone = {
+    id: string;
+    kind: 'interfaces' | 'kinds' | 'source-definitions' | 'gateways' | 'sources' | 'consumers' | 'channels' | 'definitions' | 'manifests';
+    name: string;
+    /**
+     * That it has now
+     */
+    version: number;
+    what: 'created' | 'changed' | 'unchanged' | 'deleted' | 'restored' | 'stopped' | 'running' | 'paused';
+};
+
+export type PipelineGraph = {
+    /**
+     * Those that are read from stand before those that read
+     */
+    nodes: Array<PipelineGraphNode> | null;
+    /**
+     * The same as lines of text
+     */
+    text: string;
+};
+
+export type PipelineGraphEnd = {
+    name: string;
+    /**
+     * A processor of the manifest
+     */
+    processor?: string;
+    protocol?: string;
+    /**
+     * Or the id of a data source
+     */
+    source?: string;
+    unit?: string;
+};
+
+export type PipelineGraphNode = {
+    from: Array<PipelineGraphEnd> | null;
+    name: string;
+    parameters: {
+        [key: string]: unknown;
+    };
+    role: string;
+    to?: PipelineGraphEnd;
+    type: string;
+};
+
+export type PipelineListChannel = {
+    items: Array<PipelineStoredChannel> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListConsumer = {
+    items: Array<PipelineStoredConsumer> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListDefinition = {
+    items: Array<PipelineStoredDefinition> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListGateway = {
+    items: Array<PipelineStoredGateway> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListInterface = {
+    items: Array<PipelineStoredInterface> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListKind = {
+    items: Array<PipelineStoredKind> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListManifest = {
+    items: Array<PipelineStoredManifest> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListSource = {
+    items: Array<PipelineStoredSource> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineListSourceDefinition = {
+    items: Array<PipelineStoredSourceDefinition> | null;
+    /**
+     * Where the next page begins; absent on the last
+     */
+    next?: string;
+    /**
+     * Of the repository
+     */
+    revision: number;
+    /**
+     * How many match, on all pages
+     */
+    total: number;
+};
+
+export type PipelineManifestStatus = {
+    /**
+     * Processors that could not go on from their state at the last change, and began anew
+     */
+    anew?: Array<string> | null;
+    /**
+     * When this was so
+     */
+    at: string;
+    /**
+     * Messages that were removed from the stream before it took them, at most
+     */
+    lost: number;
+    /**
+     * Its processors
+     */
+    nodes: Array<PipelineNodeStatus> | null;
+    /**
+     * Newest message of the stream of observations that it took
+     */
+    position: number;
+    /**
+     * Who runs it
+     */
+    process?: string;
+    /**
+     * Why it failed, is degraded, or still runs as it was before a change
+     */
+    reason?: string;
+    /**
+     * Up to where its state is stored
+     */
+    saved: number;
+    /**
+     * In this state since then
+     */
+    since: string;
+    /**
+     * What it writes to
+     */
+    sinks: Array<PipelineSinkStatus> | null;
+    state: 'CREATED' | 'STARTING' | 'RUNNING' | 'PAUSED' | 'STOPPING' | 'STOPPED' | 'FAILED' | 'DEGRADED';
+    /**
+     * Results that are not written yet
+     */
+    waiting: number;
+    /**
+     * Up to when everything is there, as far as it knows; null: nothing came yet
+     */
+    watermark: string | null;
+};
+
+export type PipelineNodeStatus = {
+    /**
+     * Items it could not take; they are dead letters
+     */
+    dead: number;
+    /**
+     * Items it took
+     */
+    in: number;
+    inPerSecond: number;
+    name: string;
+    /**
+     * Results it gave
+     */
+    out: number;
+    outPerSecond: number;
+};
+
+export type PipelineSample = {
+    key?: string;
+    /**
+     * Id or name of the data source
+     */
+    source: string;
+    /**
+     * ms since 1970 UTC
+     */
+    time: number;
+    /**
+     * Null: it has none
+     */
+    value: number | null;
+};
+
+export type PipelineShownResult = {
+    key: string;
+    /**
+     * estimated, partial, alarm, suspect
+     */
+    marks?: Array<string> | null;
+    /**
+     * ms since 1970 UTC
+     */
+    time: number;
+    /**
+     * Null: it has none
+     */
+    value: number | null;
+};
+
+export type PipelineSinkStatus = {
+    /**
+     * Why nothing is written to it now
+     */
+    error?: string;
+    id: string;
+    name: string;
+};
+
+export type PipelineSourceStatus = {
+    /**
+     * Messages and parts of them that could not be read; they are dead letters
+     */
+    bad: number;
+    connected: boolean;
+    /**
+     * Why it is not, or what was wrong last
+     */
+    error?: string;
+    /**
+     * Values that were stored since the process began to read it
+     */
+    items: number;
+    /**
+     * When something was stored last; null: nothing yet
+     */
+    last: string | null;
+    since: string;
+    source: string;
+};
+
+export type PipelineStatusOf = {
+    /**
+     * Processors that could not go on from their state at the last change, and began anew
+     */
+    anew?: Array<string> | null;
+    /**
+     * When this was so
+     */
+    at: string;
+    id: string;
+    /**
+     * Messages that were removed from the stream before it took them, at most
+     */
+    lost: number;
+    /**
+     * Its processors
+     */
+    nodes: Array<PipelineNodeStatus> | null;
+    /**
+     * Newest message of the stream of observations that it took
+     */
+    position: number;
+    /**
+     * Who runs it
+     */
+    process?: string;
+    /**
+     * Why it failed, is degraded, or still runs as it was before a change
+     */
+    reason?: string;
+    /**
+     * Up to where its state is stored
+     */
+    saved: number;
+    /**
+     * In this state since then
+     */
+    since: string;
+    /**
+     * What it writes to
+     */
+    sinks: Array<PipelineSinkStatus> | null;
+    state: 'CREATED' | 'STARTING' | 'RUNNING' | 'PAUSED' | 'STOPPING' | 'STOPPED' | 'FAILED' | 'DEGRADED';
+    /**
+     * Results that are not written yet
+     */
+    waiting: number;
+    /**
+     * Up to when everything is there, as far as it knows; null: nothing came yet
+     */
+    watermark: string | null;
+};
+
+export type PipelineStoredChannel = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelChannel;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredConsumer = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelConsumer;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredDefinition = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelDefinition;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredGateway = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelGateway;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredInterface = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelInterface;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredKind = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelKind;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredManifest = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: Manifest;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredSource = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelSource;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineStoredSourceDefinition = {
+    changed: string;
+    changedBy: string;
+    created: string;
+    model: ModelSourceDefinition;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type PipelineTail = {
+    /**
+     * How many others it gave in the same fifth of a second
+     */
+    more: number;
+    processor: string;
+    /**
+     * The newest, at most 20
+     */
+    results: Array<PipelineShownResult> | null;
+};
+
+export type PipelineTrial = {
+    processors: Array<PipelineTrialNode> | null;
+};
+
+export type PipelineTrialNode = {
+    count: number;
+    name: string;
+    /**
+     * Why items were refused, the first 100
+     */
+    refused: Array<string> | null;
+    /**
+     * The first 1,000
+     */
+    results: Array<PipelineShownResult> | null;
+};
+
+export type PipelineUser = {
+    id: string;
+    kind: 'interfaces' | 'kinds' | 'source-definitions' | 'gateways' | 'sources' | 'consumers' | 'channels' | 'definitions' | 'manifests';
+    name: string;
+};
+
+export type PipelineVerdict = {
+    findings: Array<ModelFinding> | null;
+    /**
+     * When it is valid
+     */
+    graph?: PipelineGraph;
+    valid: boolean;
+};
+
+export type PipelineVersion = {
+    at: string;
+    version: number;
+    what: 'created' | 'changed' | 'deleted' | 'restored';
+    who: string;
 };
 
 export type PointInTime = {
@@ -5397,6 +6303,11 @@ export type TariffVersion = {
     to?: string;
 };
 
+export type TestManifestRequest = {
+    manifest: Manifest;
+    samples: Array<PipelineSample> | null;
+};
+
 export type TokenView = {
     created: string;
     createdBy: string;
@@ -5571,6 +6482,17 @@ export type UserView = {
      * The last time; null: never
      */
     signedIn: string | null;
+};
+
+export type UsersOutputBody = {
+    users: Array<PipelineUser> | null;
+};
+
+export type VersionsOutputBody = {
+    /**
+     * The newest first
+     */
+    versions: Array<PipelineVersion> | null;
 };
 
 export type WindowsBody = {
@@ -8656,6 +9578,832 @@ export type LogoutResponses = {
 
 export type LogoutResponse = LogoutResponses[keyof LogoutResponses];
 
+export type ListManifestStatusesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/manifest-statuses';
+};
+
+export type ListManifestStatusesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListManifestStatusesError = ListManifestStatusesErrors[keyof ListManifestStatusesErrors];
+
+export type ListManifestStatusesResponses = {
+    /**
+     * OK
+     */
+    200: Array<PipelineStatusOf> | null;
+};
+
+export type ListManifestStatusesResponse = ListManifestStatusesResponses[keyof ListManifestStatusesResponses];
+
+export type ListManifestsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/manifests';
+};
+
+export type ListManifestsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListManifestsError = ListManifestsErrors[keyof ListManifestsErrors];
+
+export type ListManifestsResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListManifest;
+};
+
+export type ListManifestsResponse = ListManifestsResponses[keyof ListManifestsResponses];
+
+export type CreateManifestData = {
+    body: Manifest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/manifests';
+};
+
+export type CreateManifestErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateManifestError = CreateManifestErrors[keyof CreateManifestErrors];
+
+export type CreateManifestResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredManifest;
+};
+
+export type CreateManifestResponse = CreateManifestResponses[keyof CreateManifestResponses];
+
+export type TestManifestData = {
+    body: TestManifestRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/manifests/test';
+};
+
+export type TestManifestErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type TestManifestError = TestManifestErrors[keyof TestManifestErrors];
+
+export type TestManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineTrial;
+};
+
+export type TestManifestResponse = TestManifestResponses[keyof TestManifestResponses];
+
+export type ValidateManifestData = {
+    body: Manifest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/manifests/validate';
+};
+
+export type ValidateManifestErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ValidateManifestError = ValidateManifestErrors[keyof ValidateManifestErrors];
+
+export type ValidateManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineVerdict;
+};
+
+export type ValidateManifestResponse = ValidateManifestResponses[keyof ValidateManifestResponses];
+
+export type DeleteManifestData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}';
+};
+
+export type DeleteManifestErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteManifestError = DeleteManifestErrors[keyof DeleteManifestErrors];
+
+export type DeleteManifestResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteManifestResponse = DeleteManifestResponses[keyof DeleteManifestResponses];
+
+export type GetManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}';
+};
+
+export type GetManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetManifestError = GetManifestErrors[keyof GetManifestErrors];
+
+export type GetManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredManifest;
+};
+
+export type GetManifestResponse = GetManifestResponses[keyof GetManifestResponses];
+
+export type PutManifestData = {
+    body: Manifest;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}';
+};
+
+export type PutManifestErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutManifestError = PutManifestErrors[keyof PutManifestErrors];
+
+export type PutManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredManifest;
+};
+
+export type PutManifestResponse = PutManifestResponses[keyof PutManifestResponses];
+
+export type ExplainManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/explain';
+};
+
+export type ExplainManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ExplainManifestError = ExplainManifestErrors[keyof ExplainManifestErrors];
+
+export type ExplainManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineGraph;
+};
+
+export type ExplainManifestResponse = ExplainManifestResponses[keyof ExplainManifestResponses];
+
+export type TailManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/live';
+};
+
+export type TailManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type TailManifestError = TailManifestErrors[keyof TailManifestErrors];
+
+export type TailManifestResponses = {
+    /**
+     * A stream without end, of server-sent events
+     */
+    200: Array<PipelineTail> | null;
+};
+
+export type TailManifestResponse = TailManifestResponses[keyof TailManifestResponses];
+
+export type PauseManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/pause';
+};
+
+export type PauseManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PauseManifestError = PauseManifestErrors[keyof PauseManifestErrors];
+
+export type PauseManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineManifestStatus;
+};
+
+export type PauseManifestResponse = PauseManifestResponses[keyof PauseManifestResponses];
+
+export type ResumeManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/resume';
+};
+
+export type ResumeManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ResumeManifestError = ResumeManifestErrors[keyof ResumeManifestErrors];
+
+export type ResumeManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineManifestStatus;
+};
+
+export type ResumeManifestResponse = ResumeManifestResponses[keyof ResumeManifestResponses];
+
+export type StartManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/start';
+};
+
+export type StartManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type StartManifestError = StartManifestErrors[keyof StartManifestErrors];
+
+export type StartManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineManifestStatus;
+};
+
+export type StartManifestResponse = StartManifestResponses[keyof StartManifestResponses];
+
+export type GetManifestStatusData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/status';
+};
+
+export type GetManifestStatusErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetManifestStatusError = GetManifestStatusErrors[keyof GetManifestStatusErrors];
+
+export type GetManifestStatusResponses = {
+    /**
+     * OK
+     */
+    200: PipelineManifestStatus;
+};
+
+export type GetManifestStatusResponse = GetManifestStatusResponses[keyof GetManifestStatusResponses];
+
+export type StopManifestData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/stop';
+};
+
+export type StopManifestErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type StopManifestError = StopManifestErrors[keyof StopManifestErrors];
+
+export type StopManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineManifestStatus;
+};
+
+export type StopManifestResponse = StopManifestResponses[keyof StopManifestResponses];
+
+export type ListManifestUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/users';
+};
+
+export type ListManifestUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListManifestUsersError = ListManifestUsersErrors[keyof ListManifestUsersErrors];
+
+export type ListManifestUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListManifestUsersResponse = ListManifestUsersResponses[keyof ListManifestUsersResponses];
+
+export type ListManifestVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/versions';
+};
+
+export type ListManifestVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListManifestVersionsError = ListManifestVersionsErrors[keyof ListManifestVersionsErrors];
+
+export type ListManifestVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListManifestVersionsResponse = ListManifestVersionsResponses[keyof ListManifestVersionsResponses];
+
+export type GetManifestVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/versions/{version}';
+};
+
+export type GetManifestVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetManifestVersionError = GetManifestVersionErrors[keyof GetManifestVersionErrors];
+
+export type GetManifestVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredManifest;
+};
+
+export type GetManifestVersionResponse = GetManifestVersionResponses[keyof GetManifestVersionResponses];
+
+export type RestoreManifestData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/manifests/{id}/versions/{version}/restore';
+};
+
+export type RestoreManifestErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreManifestError = RestoreManifestErrors[keyof RestoreManifestErrors];
+
+export type RestoreManifestResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredManifest;
+};
+
+export type RestoreManifestResponse = RestoreManifestResponses[keyof RestoreManifestResponses];
+
 export type MeData = {
     body?: never;
     path?: never;
@@ -8869,6 +10617,3765 @@ export type PutModelResponses = {
 
 export type PutModelResponse = PutModelResponses[keyof PutModelResponses];
 
+export type ApplyModelsData = {
+    body: ModelBundle;
+    path?: never;
+    query?: {
+        /**
+         * Only tell what would be done
+         */
+        dryRun?: boolean;
+    };
+    url: '/api/v1/models/apply';
+};
+
+export type ApplyModelsErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ApplyModelsError = ApplyModelsErrors[keyof ApplyModelsErrors];
+
+export type ApplyModelsResponses = {
+    /**
+     * OK
+     */
+    200: AppliedOutputBody;
+};
+
+export type ApplyModelsResponse = ApplyModelsResponses[keyof ApplyModelsResponses];
+
+export type GetModelBundleData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Without ids, references by name: as people keep it in files
+         */
+        names?: boolean;
+    };
+    url: '/api/v1/models/bundle';
+};
+
+export type GetModelBundleErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetModelBundleError = GetModelBundleErrors[keyof GetModelBundleErrors];
+
+export type GetModelBundleResponses = {
+    /**
+     * OK
+     */
+    200: ModelBundle;
+};
+
+export type GetModelBundleResponse = GetModelBundleResponses[keyof GetModelBundleResponses];
+
+export type ListModelChangesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        limit?: number;
+    };
+    url: '/api/v1/models/changes';
+};
+
+export type ListModelChangesErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListModelChangesError = ListModelChangesErrors[keyof ListModelChangesErrors];
+
+export type ListModelChangesResponses = {
+    /**
+     * OK
+     */
+    200: ChangesOutputBody;
+};
+
+export type ListModelChangesResponse = ListModelChangesResponses[keyof ListModelChangesResponses];
+
+export type ListDataChannelsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/channels';
+};
+
+export type ListDataChannelsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataChannelsError = ListDataChannelsErrors[keyof ListDataChannelsErrors];
+
+export type ListDataChannelsResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListChannel;
+};
+
+export type ListDataChannelsResponse = ListDataChannelsResponses[keyof ListDataChannelsResponses];
+
+export type CreateDataChannelData = {
+    body: ModelChannel;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/channels';
+};
+
+export type CreateDataChannelErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateDataChannelError = CreateDataChannelErrors[keyof CreateDataChannelErrors];
+
+export type CreateDataChannelResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredChannel;
+};
+
+export type CreateDataChannelResponse = CreateDataChannelResponses[keyof CreateDataChannelResponses];
+
+export type DeleteDataChannelData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}';
+};
+
+export type DeleteDataChannelErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteDataChannelError = DeleteDataChannelErrors[keyof DeleteDataChannelErrors];
+
+export type DeleteDataChannelResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteDataChannelResponse = DeleteDataChannelResponses[keyof DeleteDataChannelResponses];
+
+export type GetDataChannelData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}';
+};
+
+export type GetDataChannelErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataChannelError = GetDataChannelErrors[keyof GetDataChannelErrors];
+
+export type GetDataChannelResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredChannel;
+};
+
+export type GetDataChannelResponse = GetDataChannelResponses[keyof GetDataChannelResponses];
+
+export type PutDataChannelData = {
+    body: ModelChannel;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}';
+};
+
+export type PutDataChannelErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutDataChannelError = PutDataChannelErrors[keyof PutDataChannelErrors];
+
+export type PutDataChannelResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredChannel;
+};
+
+export type PutDataChannelResponse = PutDataChannelResponses[keyof PutDataChannelResponses];
+
+export type GetChannelDataData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * How many at most
+         */
+        limit?: number;
+    };
+    url: '/api/v1/models/channels/{id}/data';
+};
+
+export type GetChannelDataErrors = {
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetChannelDataError = GetChannelDataErrors[keyof GetChannelDataErrors];
+
+export type GetChannelDataResponses = {
+    /**
+     * OK
+     */
+    200: DataOutputBody;
+};
+
+export type GetChannelDataResponse = GetChannelDataResponses[keyof GetChannelDataResponses];
+
+export type ListDataChannelUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}/users';
+};
+
+export type ListDataChannelUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataChannelUsersError = ListDataChannelUsersErrors[keyof ListDataChannelUsersErrors];
+
+export type ListDataChannelUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListDataChannelUsersResponse = ListDataChannelUsersResponses[keyof ListDataChannelUsersResponses];
+
+export type ListDataChannelVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}/versions';
+};
+
+export type ListDataChannelVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataChannelVersionsError = ListDataChannelVersionsErrors[keyof ListDataChannelVersionsErrors];
+
+export type ListDataChannelVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListDataChannelVersionsResponse = ListDataChannelVersionsResponses[keyof ListDataChannelVersionsResponses];
+
+export type GetDataChannelVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}/versions/{version}';
+};
+
+export type GetDataChannelVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataChannelVersionError = GetDataChannelVersionErrors[keyof GetDataChannelVersionErrors];
+
+export type GetDataChannelVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredChannel;
+};
+
+export type GetDataChannelVersionResponse = GetDataChannelVersionResponses[keyof GetDataChannelVersionResponses];
+
+export type RestoreDataChannelData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/channels/{id}/versions/{version}/restore';
+};
+
+export type RestoreDataChannelErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreDataChannelError = RestoreDataChannelErrors[keyof RestoreDataChannelErrors];
+
+export type RestoreDataChannelResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredChannel;
+};
+
+export type RestoreDataChannelResponse = RestoreDataChannelResponses[keyof RestoreDataChannelResponses];
+
+export type ListDataConsumersData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/consumers';
+};
+
+export type ListDataConsumersErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataConsumersError = ListDataConsumersErrors[keyof ListDataConsumersErrors];
+
+export type ListDataConsumersResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListConsumer;
+};
+
+export type ListDataConsumersResponse = ListDataConsumersResponses[keyof ListDataConsumersResponses];
+
+export type CreateDataConsumerData = {
+    body: ModelConsumer;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/consumers';
+};
+
+export type CreateDataConsumerErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateDataConsumerError = CreateDataConsumerErrors[keyof CreateDataConsumerErrors];
+
+export type CreateDataConsumerResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredConsumer;
+};
+
+export type CreateDataConsumerResponse = CreateDataConsumerResponses[keyof CreateDataConsumerResponses];
+
+export type DeleteDataConsumerData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}';
+};
+
+export type DeleteDataConsumerErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteDataConsumerError = DeleteDataConsumerErrors[keyof DeleteDataConsumerErrors];
+
+export type DeleteDataConsumerResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteDataConsumerResponse = DeleteDataConsumerResponses[keyof DeleteDataConsumerResponses];
+
+export type GetDataConsumerData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}';
+};
+
+export type GetDataConsumerErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataConsumerError = GetDataConsumerErrors[keyof GetDataConsumerErrors];
+
+export type GetDataConsumerResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredConsumer;
+};
+
+export type GetDataConsumerResponse = GetDataConsumerResponses[keyof GetDataConsumerResponses];
+
+export type PutDataConsumerData = {
+    body: ModelConsumer;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}';
+};
+
+export type PutDataConsumerErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutDataConsumerError = PutDataConsumerErrors[keyof PutDataConsumerErrors];
+
+export type PutDataConsumerResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredConsumer;
+};
+
+export type PutDataConsumerResponse = PutDataConsumerResponses[keyof PutDataConsumerResponses];
+
+export type ListDataConsumerUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}/users';
+};
+
+export type ListDataConsumerUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataConsumerUsersError = ListDataConsumerUsersErrors[keyof ListDataConsumerUsersErrors];
+
+export type ListDataConsumerUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListDataConsumerUsersResponse = ListDataConsumerUsersResponses[keyof ListDataConsumerUsersResponses];
+
+export type ListDataConsumerVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}/versions';
+};
+
+export type ListDataConsumerVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataConsumerVersionsError = ListDataConsumerVersionsErrors[keyof ListDataConsumerVersionsErrors];
+
+export type ListDataConsumerVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListDataConsumerVersionsResponse = ListDataConsumerVersionsResponses[keyof ListDataConsumerVersionsResponses];
+
+export type GetDataConsumerVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}/versions/{version}';
+};
+
+export type GetDataConsumerVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataConsumerVersionError = GetDataConsumerVersionErrors[keyof GetDataConsumerVersionErrors];
+
+export type GetDataConsumerVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredConsumer;
+};
+
+export type GetDataConsumerVersionResponse = GetDataConsumerVersionResponses[keyof GetDataConsumerVersionResponses];
+
+export type RestoreDataConsumerData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/consumers/{id}/versions/{version}/restore';
+};
+
+export type RestoreDataConsumerErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreDataConsumerError = RestoreDataConsumerErrors[keyof RestoreDataConsumerErrors];
+
+export type RestoreDataConsumerResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredConsumer;
+};
+
+export type RestoreDataConsumerResponse = RestoreDataConsumerResponses[keyof RestoreDataConsumerResponses];
+
+export type ListProcessorDefinitionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/definitions';
+};
+
+export type ListProcessorDefinitionsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListProcessorDefinitionsError = ListProcessorDefinitionsErrors[keyof ListProcessorDefinitionsErrors];
+
+export type ListProcessorDefinitionsResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListDefinition;
+};
+
+export type ListProcessorDefinitionsResponse = ListProcessorDefinitionsResponses[keyof ListProcessorDefinitionsResponses];
+
+export type CreateProcessorDefinitionData = {
+    body: ModelDefinition;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/definitions';
+};
+
+export type CreateProcessorDefinitionErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateProcessorDefinitionError = CreateProcessorDefinitionErrors[keyof CreateProcessorDefinitionErrors];
+
+export type CreateProcessorDefinitionResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredDefinition;
+};
+
+export type CreateProcessorDefinitionResponse = CreateProcessorDefinitionResponses[keyof CreateProcessorDefinitionResponses];
+
+export type DeleteProcessorDefinitionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}';
+};
+
+export type DeleteProcessorDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteProcessorDefinitionError = DeleteProcessorDefinitionErrors[keyof DeleteProcessorDefinitionErrors];
+
+export type DeleteProcessorDefinitionResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteProcessorDefinitionResponse = DeleteProcessorDefinitionResponses[keyof DeleteProcessorDefinitionResponses];
+
+export type GetProcessorDefinitionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}';
+};
+
+export type GetProcessorDefinitionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetProcessorDefinitionError = GetProcessorDefinitionErrors[keyof GetProcessorDefinitionErrors];
+
+export type GetProcessorDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredDefinition;
+};
+
+export type GetProcessorDefinitionResponse = GetProcessorDefinitionResponses[keyof GetProcessorDefinitionResponses];
+
+export type PutProcessorDefinitionData = {
+    body: ModelDefinition;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}';
+};
+
+export type PutProcessorDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutProcessorDefinitionError = PutProcessorDefinitionErrors[keyof PutProcessorDefinitionErrors];
+
+export type PutProcessorDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredDefinition;
+};
+
+export type PutProcessorDefinitionResponse = PutProcessorDefinitionResponses[keyof PutProcessorDefinitionResponses];
+
+export type ListProcessorDefinitionUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}/users';
+};
+
+export type ListProcessorDefinitionUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListProcessorDefinitionUsersError = ListProcessorDefinitionUsersErrors[keyof ListProcessorDefinitionUsersErrors];
+
+export type ListProcessorDefinitionUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListProcessorDefinitionUsersResponse = ListProcessorDefinitionUsersResponses[keyof ListProcessorDefinitionUsersResponses];
+
+export type ListProcessorDefinitionVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}/versions';
+};
+
+export type ListProcessorDefinitionVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListProcessorDefinitionVersionsError = ListProcessorDefinitionVersionsErrors[keyof ListProcessorDefinitionVersionsErrors];
+
+export type ListProcessorDefinitionVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListProcessorDefinitionVersionsResponse = ListProcessorDefinitionVersionsResponses[keyof ListProcessorDefinitionVersionsResponses];
+
+export type GetProcessorDefinitionVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}/versions/{version}';
+};
+
+export type GetProcessorDefinitionVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetProcessorDefinitionVersionError = GetProcessorDefinitionVersionErrors[keyof GetProcessorDefinitionVersionErrors];
+
+export type GetProcessorDefinitionVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredDefinition;
+};
+
+export type GetProcessorDefinitionVersionResponse = GetProcessorDefinitionVersionResponses[keyof GetProcessorDefinitionVersionResponses];
+
+export type RestoreProcessorDefinitionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/definitions/{id}/versions/{version}/restore';
+};
+
+export type RestoreProcessorDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreProcessorDefinitionError = RestoreProcessorDefinitionErrors[keyof RestoreProcessorDefinitionErrors];
+
+export type RestoreProcessorDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredDefinition;
+};
+
+export type RestoreProcessorDefinitionResponse = RestoreProcessorDefinitionResponses[keyof RestoreProcessorDefinitionResponses];
+
+export type ListEdgeGatewaysData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/gateways';
+};
+
+export type ListEdgeGatewaysErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListEdgeGatewaysError = ListEdgeGatewaysErrors[keyof ListEdgeGatewaysErrors];
+
+export type ListEdgeGatewaysResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListGateway;
+};
+
+export type ListEdgeGatewaysResponse = ListEdgeGatewaysResponses[keyof ListEdgeGatewaysResponses];
+
+export type CreateEdgeGatewayData = {
+    body: ModelGateway;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/gateways';
+};
+
+export type CreateEdgeGatewayErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateEdgeGatewayError = CreateEdgeGatewayErrors[keyof CreateEdgeGatewayErrors];
+
+export type CreateEdgeGatewayResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredGateway;
+};
+
+export type CreateEdgeGatewayResponse = CreateEdgeGatewayResponses[keyof CreateEdgeGatewayResponses];
+
+export type DeleteEdgeGatewayData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}';
+};
+
+export type DeleteEdgeGatewayErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteEdgeGatewayError = DeleteEdgeGatewayErrors[keyof DeleteEdgeGatewayErrors];
+
+export type DeleteEdgeGatewayResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteEdgeGatewayResponse = DeleteEdgeGatewayResponses[keyof DeleteEdgeGatewayResponses];
+
+export type GetEdgeGatewayData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}';
+};
+
+export type GetEdgeGatewayErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetEdgeGatewayError = GetEdgeGatewayErrors[keyof GetEdgeGatewayErrors];
+
+export type GetEdgeGatewayResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredGateway;
+};
+
+export type GetEdgeGatewayResponse = GetEdgeGatewayResponses[keyof GetEdgeGatewayResponses];
+
+export type PutEdgeGatewayData = {
+    body: ModelGateway;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}';
+};
+
+export type PutEdgeGatewayErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutEdgeGatewayError = PutEdgeGatewayErrors[keyof PutEdgeGatewayErrors];
+
+export type PutEdgeGatewayResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredGateway;
+};
+
+export type PutEdgeGatewayResponse = PutEdgeGatewayResponses[keyof PutEdgeGatewayResponses];
+
+export type ListEdgeGatewayUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}/users';
+};
+
+export type ListEdgeGatewayUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListEdgeGatewayUsersError = ListEdgeGatewayUsersErrors[keyof ListEdgeGatewayUsersErrors];
+
+export type ListEdgeGatewayUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListEdgeGatewayUsersResponse = ListEdgeGatewayUsersResponses[keyof ListEdgeGatewayUsersResponses];
+
+export type ListEdgeGatewayVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}/versions';
+};
+
+export type ListEdgeGatewayVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListEdgeGatewayVersionsError = ListEdgeGatewayVersionsErrors[keyof ListEdgeGatewayVersionsErrors];
+
+export type ListEdgeGatewayVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListEdgeGatewayVersionsResponse = ListEdgeGatewayVersionsResponses[keyof ListEdgeGatewayVersionsResponses];
+
+export type GetEdgeGatewayVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}/versions/{version}';
+};
+
+export type GetEdgeGatewayVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetEdgeGatewayVersionError = GetEdgeGatewayVersionErrors[keyof GetEdgeGatewayVersionErrors];
+
+export type GetEdgeGatewayVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredGateway;
+};
+
+export type GetEdgeGatewayVersionResponse = GetEdgeGatewayVersionResponses[keyof GetEdgeGatewayVersionResponses];
+
+export type RestoreEdgeGatewayData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}/versions/{version}/restore';
+};
+
+export type RestoreEdgeGatewayErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreEdgeGatewayError = RestoreEdgeGatewayErrors[keyof RestoreEdgeGatewayErrors];
+
+export type RestoreEdgeGatewayResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredGateway;
+};
+
+export type RestoreEdgeGatewayResponse = RestoreEdgeGatewayResponses[keyof RestoreEdgeGatewayResponses];
+
+export type ListDataInterfacesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/interfaces';
+};
+
+export type ListDataInterfacesErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataInterfacesError = ListDataInterfacesErrors[keyof ListDataInterfacesErrors];
+
+export type ListDataInterfacesResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListInterface;
+};
+
+export type ListDataInterfacesResponse = ListDataInterfacesResponses[keyof ListDataInterfacesResponses];
+
+export type CreateDataInterfaceData = {
+    body: ModelInterface;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/interfaces';
+};
+
+export type CreateDataInterfaceErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateDataInterfaceError = CreateDataInterfaceErrors[keyof CreateDataInterfaceErrors];
+
+export type CreateDataInterfaceResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredInterface;
+};
+
+export type CreateDataInterfaceResponse = CreateDataInterfaceResponses[keyof CreateDataInterfaceResponses];
+
+export type DeleteDataInterfaceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}';
+};
+
+export type DeleteDataInterfaceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteDataInterfaceError = DeleteDataInterfaceErrors[keyof DeleteDataInterfaceErrors];
+
+export type DeleteDataInterfaceResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteDataInterfaceResponse = DeleteDataInterfaceResponses[keyof DeleteDataInterfaceResponses];
+
+export type GetDataInterfaceData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}';
+};
+
+export type GetDataInterfaceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataInterfaceError = GetDataInterfaceErrors[keyof GetDataInterfaceErrors];
+
+export type GetDataInterfaceResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredInterface;
+};
+
+export type GetDataInterfaceResponse = GetDataInterfaceResponses[keyof GetDataInterfaceResponses];
+
+export type PutDataInterfaceData = {
+    body: ModelInterface;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}';
+};
+
+export type PutDataInterfaceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutDataInterfaceError = PutDataInterfaceErrors[keyof PutDataInterfaceErrors];
+
+export type PutDataInterfaceResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredInterface;
+};
+
+export type PutDataInterfaceResponse = PutDataInterfaceResponses[keyof PutDataInterfaceResponses];
+
+export type ListDataInterfaceUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}/users';
+};
+
+export type ListDataInterfaceUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataInterfaceUsersError = ListDataInterfaceUsersErrors[keyof ListDataInterfaceUsersErrors];
+
+export type ListDataInterfaceUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListDataInterfaceUsersResponse = ListDataInterfaceUsersResponses[keyof ListDataInterfaceUsersResponses];
+
+export type ListDataInterfaceVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}/versions';
+};
+
+export type ListDataInterfaceVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataInterfaceVersionsError = ListDataInterfaceVersionsErrors[keyof ListDataInterfaceVersionsErrors];
+
+export type ListDataInterfaceVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListDataInterfaceVersionsResponse = ListDataInterfaceVersionsResponses[keyof ListDataInterfaceVersionsResponses];
+
+export type GetDataInterfaceVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}/versions/{version}';
+};
+
+export type GetDataInterfaceVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataInterfaceVersionError = GetDataInterfaceVersionErrors[keyof GetDataInterfaceVersionErrors];
+
+export type GetDataInterfaceVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredInterface;
+};
+
+export type GetDataInterfaceVersionResponse = GetDataInterfaceVersionResponses[keyof GetDataInterfaceVersionResponses];
+
+export type RestoreDataInterfaceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/interfaces/{id}/versions/{version}/restore';
+};
+
+export type RestoreDataInterfaceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreDataInterfaceError = RestoreDataInterfaceErrors[keyof RestoreDataInterfaceErrors];
+
+export type RestoreDataInterfaceResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredInterface;
+};
+
+export type RestoreDataInterfaceResponse = RestoreDataInterfaceResponses[keyof RestoreDataInterfaceResponses];
+
+export type ListDataKindsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/kinds';
+};
+
+export type ListDataKindsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataKindsError = ListDataKindsErrors[keyof ListDataKindsErrors];
+
+export type ListDataKindsResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListKind;
+};
+
+export type ListDataKindsResponse = ListDataKindsResponses[keyof ListDataKindsResponses];
+
+export type CreateDataKindData = {
+    body: ModelKind;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/kinds';
+};
+
+export type CreateDataKindErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateDataKindError = CreateDataKindErrors[keyof CreateDataKindErrors];
+
+export type CreateDataKindResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredKind;
+};
+
+export type CreateDataKindResponse = CreateDataKindResponses[keyof CreateDataKindResponses];
+
+export type DeleteDataKindData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}';
+};
+
+export type DeleteDataKindErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteDataKindError = DeleteDataKindErrors[keyof DeleteDataKindErrors];
+
+export type DeleteDataKindResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteDataKindResponse = DeleteDataKindResponses[keyof DeleteDataKindResponses];
+
+export type GetDataKindData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}';
+};
+
+export type GetDataKindErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataKindError = GetDataKindErrors[keyof GetDataKindErrors];
+
+export type GetDataKindResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredKind;
+};
+
+export type GetDataKindResponse = GetDataKindResponses[keyof GetDataKindResponses];
+
+export type PutDataKindData = {
+    body: ModelKind;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}';
+};
+
+export type PutDataKindErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutDataKindError = PutDataKindErrors[keyof PutDataKindErrors];
+
+export type PutDataKindResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredKind;
+};
+
+export type PutDataKindResponse = PutDataKindResponses[keyof PutDataKindResponses];
+
+export type ListDataKindUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}/users';
+};
+
+export type ListDataKindUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataKindUsersError = ListDataKindUsersErrors[keyof ListDataKindUsersErrors];
+
+export type ListDataKindUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListDataKindUsersResponse = ListDataKindUsersResponses[keyof ListDataKindUsersResponses];
+
+export type ListDataKindVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}/versions';
+};
+
+export type ListDataKindVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataKindVersionsError = ListDataKindVersionsErrors[keyof ListDataKindVersionsErrors];
+
+export type ListDataKindVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListDataKindVersionsResponse = ListDataKindVersionsResponses[keyof ListDataKindVersionsResponses];
+
+export type GetDataKindVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}/versions/{version}';
+};
+
+export type GetDataKindVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataKindVersionError = GetDataKindVersionErrors[keyof GetDataKindVersionErrors];
+
+export type GetDataKindVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredKind;
+};
+
+export type GetDataKindVersionResponse = GetDataKindVersionResponses[keyof GetDataKindVersionResponses];
+
+export type RestoreDataKindData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/kinds/{id}/versions/{version}/restore';
+};
+
+export type RestoreDataKindErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreDataKindError = RestoreDataKindErrors[keyof RestoreDataKindErrors];
+
+export type RestoreDataKindResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredKind;
+};
+
+export type RestoreDataKindResponse = RestoreDataKindResponses[keyof RestoreDataKindResponses];
+
+export type ListSourceDefinitionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/source-definitions';
+};
+
+export type ListSourceDefinitionsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSourceDefinitionsError = ListSourceDefinitionsErrors[keyof ListSourceDefinitionsErrors];
+
+export type ListSourceDefinitionsResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListSourceDefinition;
+};
+
+export type ListSourceDefinitionsResponse = ListSourceDefinitionsResponses[keyof ListSourceDefinitionsResponses];
+
+export type CreateSourceDefinitionData = {
+    body: ModelSourceDefinition;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/source-definitions';
+};
+
+export type CreateSourceDefinitionErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateSourceDefinitionError = CreateSourceDefinitionErrors[keyof CreateSourceDefinitionErrors];
+
+export type CreateSourceDefinitionResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredSourceDefinition;
+};
+
+export type CreateSourceDefinitionResponse = CreateSourceDefinitionResponses[keyof CreateSourceDefinitionResponses];
+
+export type DeleteSourceDefinitionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}';
+};
+
+export type DeleteSourceDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteSourceDefinitionError = DeleteSourceDefinitionErrors[keyof DeleteSourceDefinitionErrors];
+
+export type DeleteSourceDefinitionResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteSourceDefinitionResponse = DeleteSourceDefinitionResponses[keyof DeleteSourceDefinitionResponses];
+
+export type GetSourceDefinitionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}';
+};
+
+export type GetSourceDefinitionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetSourceDefinitionError = GetSourceDefinitionErrors[keyof GetSourceDefinitionErrors];
+
+export type GetSourceDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSourceDefinition;
+};
+
+export type GetSourceDefinitionResponse = GetSourceDefinitionResponses[keyof GetSourceDefinitionResponses];
+
+export type PutSourceDefinitionData = {
+    body: ModelSourceDefinition;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}';
+};
+
+export type PutSourceDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutSourceDefinitionError = PutSourceDefinitionErrors[keyof PutSourceDefinitionErrors];
+
+export type PutSourceDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSourceDefinition;
+};
+
+export type PutSourceDefinitionResponse = PutSourceDefinitionResponses[keyof PutSourceDefinitionResponses];
+
+export type ListSourceDefinitionUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}/users';
+};
+
+export type ListSourceDefinitionUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSourceDefinitionUsersError = ListSourceDefinitionUsersErrors[keyof ListSourceDefinitionUsersErrors];
+
+export type ListSourceDefinitionUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListSourceDefinitionUsersResponse = ListSourceDefinitionUsersResponses[keyof ListSourceDefinitionUsersResponses];
+
+export type ListSourceDefinitionVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}/versions';
+};
+
+export type ListSourceDefinitionVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSourceDefinitionVersionsError = ListSourceDefinitionVersionsErrors[keyof ListSourceDefinitionVersionsErrors];
+
+export type ListSourceDefinitionVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListSourceDefinitionVersionsResponse = ListSourceDefinitionVersionsResponses[keyof ListSourceDefinitionVersionsResponses];
+
+export type GetSourceDefinitionVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}/versions/{version}';
+};
+
+export type GetSourceDefinitionVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetSourceDefinitionVersionError = GetSourceDefinitionVersionErrors[keyof GetSourceDefinitionVersionErrors];
+
+export type GetSourceDefinitionVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSourceDefinition;
+};
+
+export type GetSourceDefinitionVersionResponse = GetSourceDefinitionVersionResponses[keyof GetSourceDefinitionVersionResponses];
+
+export type RestoreSourceDefinitionData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/source-definitions/{id}/versions/{version}/restore';
+};
+
+export type RestoreSourceDefinitionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreSourceDefinitionError = RestoreSourceDefinitionErrors[keyof RestoreSourceDefinitionErrors];
+
+export type RestoreSourceDefinitionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSourceDefinition;
+};
+
+export type RestoreSourceDefinitionResponse = RestoreSourceDefinitionResponses[keyof RestoreSourceDefinitionResponses];
+
+export type ListDataSourcesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * How many at most
+         */
+        limit?: number;
+        /**
+         * Only those whose id, name or description contains this text
+         */
+        q?: string;
+        /**
+         * Only those that refer to the model with this id
+         */
+        refers?: string;
+    };
+    url: '/api/v1/models/sources';
+};
+
+export type ListDataSourcesErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataSourcesError = ListDataSourcesErrors[keyof ListDataSourcesErrors];
+
+export type ListDataSourcesResponses = {
+    /**
+     * OK
+     */
+    200: PipelineListSource;
+};
+
+export type ListDataSourcesResponse = ListDataSourcesResponses[keyof ListDataSourcesResponses];
+
+export type CreateDataSourceData = {
+    body: ModelSource;
+    path?: never;
+    query?: never;
+    url: '/api/v1/models/sources';
+};
+
+export type CreateDataSourceErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateDataSourceError = CreateDataSourceErrors[keyof CreateDataSourceErrors];
+
+export type CreateDataSourceResponses = {
+    /**
+     * Created
+     */
+    201: PipelineStoredSource;
+};
+
+export type CreateDataSourceResponse = CreateDataSourceResponses[keyof CreateDataSourceResponses];
+
+export type DeleteDataSourceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}';
+};
+
+export type DeleteDataSourceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteDataSourceError = DeleteDataSourceErrors[keyof DeleteDataSourceErrors];
+
+export type DeleteDataSourceResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteDataSourceResponse = DeleteDataSourceResponses[keyof DeleteDataSourceResponses];
+
+export type GetDataSourceData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}';
+};
+
+export type GetDataSourceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataSourceError = GetDataSourceErrors[keyof GetDataSourceErrors];
+
+export type GetDataSourceResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSource;
+};
+
+export type GetDataSourceResponse = GetDataSourceResponses[keyof GetDataSourceResponses];
+
+export type PutDataSourceData = {
+    body: ModelSource;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}';
+};
+
+export type PutDataSourceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutDataSourceError = PutDataSourceErrors[keyof PutDataSourceErrors];
+
+export type PutDataSourceResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSource;
+};
+
+export type PutDataSourceResponse = PutDataSourceResponses[keyof PutDataSourceResponses];
+
+export type GetSourceDataData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * How many at most
+         */
+        limit?: number;
+    };
+    url: '/api/v1/models/sources/{id}/data';
+};
+
+export type GetSourceDataErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetSourceDataError = GetSourceDataErrors[keyof GetSourceDataErrors];
+
+export type GetSourceDataResponses = {
+    /**
+     * OK
+     */
+    200: DataOutputBody;
+};
+
+export type GetSourceDataResponse = GetSourceDataResponses[keyof GetSourceDataResponses];
+
+export type TailSourceData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}/live';
+};
+
+export type TailSourceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type TailSourceError = TailSourceErrors[keyof TailSourceErrors];
+
+export type TailSourceResponses = {
+    /**
+     * A stream without end, of server-sent events
+     */
+    200: Array<PipelineShownResult> | null;
+};
+
+export type TailSourceResponse = TailSourceResponses[keyof TailSourceResponses];
+
+export type ListDataSourceUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}/users';
+};
+
+export type ListDataSourceUsersErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataSourceUsersError = ListDataSourceUsersErrors[keyof ListDataSourceUsersErrors];
+
+export type ListDataSourceUsersResponses = {
+    /**
+     * OK
+     */
+    200: UsersOutputBody;
+};
+
+export type ListDataSourceUsersResponse = ListDataSourceUsersResponses[keyof ListDataSourceUsersResponses];
+
+export type ListDataSourceVersionsData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}/versions';
+};
+
+export type ListDataSourceVersionsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListDataSourceVersionsError = ListDataSourceVersionsErrors[keyof ListDataSourceVersionsErrors];
+
+export type ListDataSourceVersionsResponses = {
+    /**
+     * OK
+     */
+    200: VersionsOutputBody;
+};
+
+export type ListDataSourceVersionsResponse = ListDataSourceVersionsResponses[keyof ListDataSourceVersionsResponses];
+
+export type GetDataSourceVersionData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}/versions/{version}';
+};
+
+export type GetDataSourceVersionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetDataSourceVersionError = GetDataSourceVersionErrors[keyof GetDataSourceVersionErrors];
+
+export type GetDataSourceVersionResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSource;
+};
+
+export type GetDataSourceVersionResponse = GetDataSourceVersionResponses[keyof GetDataSourceVersionResponses];
+
+export type RestoreDataSourceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+        version: number;
+    };
+    query?: never;
+    url: '/api/v1/models/sources/{id}/versions/{version}/restore';
+};
+
+export type RestoreDataSourceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RestoreDataSourceError = RestoreDataSourceErrors[keyof RestoreDataSourceErrors];
+
+export type RestoreDataSourceResponses = {
+    /**
+     * OK
+     */
+    200: PipelineStoredSource;
+};
+
+export type RestoreDataSourceResponse = RestoreDataSourceResponses[keyof RestoreDataSourceResponses];
+
 export type MoveData = {
     body: MoveRequest;
     headers?: {
@@ -9074,6 +14581,64 @@ export type ListPricePutsResponses = {
 };
 
 export type ListPricePutsResponse = ListPricePutsResponses[keyof ListPricePutsResponses];
+
+export type ListProcessorsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/processors';
+};
+
+export type ListProcessorsErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListProcessorsError = ListProcessorsErrors[keyof ListProcessorsErrors];
+
+export type ListProcessorsResponses = {
+    /**
+     * OK
+     */
+    200: Array<ModelProcessorType> | null;
+};
+
+export type ListProcessorsResponse = ListProcessorsResponses[keyof ListProcessorsResponses];
+
+export type ListProtocolsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/protocols';
+};
+
+export type ListProtocolsErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListProtocolsError = ListProtocolsErrors[keyof ListProtocolsErrors];
+
+export type ListProtocolsResponses = {
+    /**
+     * OK
+     */
+    200: Array<ModelProtocol> | null;
+};
+
+export type ListProtocolsResponse = ListProtocolsResponses[keyof ListProtocolsResponses];
 
 export type RangesData = {
     body?: never;
@@ -12102,6 +17667,35 @@ export type PutSiteResponses = {
 };
 
 export type PutSiteResponse = PutSiteResponses[keyof PutSiteResponses];
+
+export type ListSourceStatusesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/source-statuses';
+};
+
+export type ListSourceStatusesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSourceStatusesError = ListSourceStatusesErrors[keyof ListSourceStatusesErrors];
+
+export type ListSourceStatusesResponses = {
+    /**
+     * OK
+     */
+    200: Array<PipelineSourceStatus> | null;
+};
+
+export type ListSourceStatusesResponse = ListSourceStatusesResponses[keyof ListSourceStatusesResponses];
 
 export type StreamData = {
     body?: never;
