@@ -66,6 +66,24 @@ func BenchmarkProcessors(b *testing.B) {
 	}
 }
 
+// BenchmarkMessages has every item come by itself, as over MQTT, of 10,000 series.
+func BenchmarkMessages(b *testing.B) {
+	for _, name := range []string{"average", "energy", "threshold", "sum-of-inputs", "gap-fill"} {
+		b.Run(name, func(b *testing.B) {
+			o := made(b, name, map[string]map[string]any{"threshold": {"limit": 60}, "gap-fill": {"interval": "1s"}}[name])
+			out := new(Out)
+			n := 0
+			for b.Loop() {
+				t := record.Millis(1_700_000_000_000 + n/10)
+				out.Reset()
+				o.Take(0, []observation.Item{{Series: observation.Series(n % 10_000), Time: t, Value: float64(n % 64)}}, out)
+				o.Advance(t, out)
+				n++
+			}
+		})
+	}
+}
+
 // TestStateIsSmall measures what a series costs an hourly average: 40 bytes its
 // window, and 12 its number.
 func TestStateIsSmall(t *testing.T) {

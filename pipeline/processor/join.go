@@ -2,6 +2,7 @@ package processor
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"github.com/wattwerk/wattwerk/exact"
@@ -25,7 +26,16 @@ type members struct {
 	states[*lasts]
 	table   *observation.Table
 	inputs  int
+	which   string // stands for the names of inputs, in their order
 	longest record.Millis
+}
+
+func newMembers(inputs []string, longest int64) members {
+	h := fnv.New64a()
+	for _, name := range inputs {
+		_, _ = fmt.Fprintf(h, "%q", name) // a hash takes everything
+	}
+	return members{inputs: max(len(inputs), 1), which: fmt.Sprintf("%d %x", len(inputs), h.Sum(nil)), longest: record.Millis(longest)}
 }
 
 func (m *members) of(i observation.Item, out *Out) *lasts {
@@ -151,7 +161,7 @@ func (f *join) until(t record.Millis, out *Out) record.Millis {
 	return t
 }
 
-func (f *join) shape() string { return fmt.Sprint("join ", f.inputs) }
+func (f *join) shape() string { return "join " + f.which }
 
 // identifier is a name with what cannot stand in an expression replaced.
 func identifier(s string) string {
@@ -214,7 +224,7 @@ var joinEntry = Entry{
 	},
 	New: func(s Settings) (Operator, error) {
 		g := &given{values: s.Values}
-		f := join{missing: g.choice("missing", "skip", "null", "zero"), members: members{inputs: max(len(s.Inputs), 1), longest: record.Millis(g.duration("tolerance", 0))}}
+		f := join{missing: g.choice("missing", "skip", "null", "zero"), members: newMembers(s.Inputs, g.duration("tolerance", 0))}
 		names, all := inputNames(s.Inputs)
 		f.names = names
 		f.program = g.expression("expression", expression.Number, expression.Scope{Numbers: append(all, "time"), Texts: []string{"key"}})
@@ -301,7 +311,7 @@ func (f *sumOfInputs) until(t record.Millis, out *Out) record.Millis {
 }
 
 func (f *sumOfInputs) shape() string {
-	return fmt.Sprint("sum-of-inputs ", f.inputs, " ", int64(f.every))
+	return fmt.Sprint("sum-of-inputs ", f.which, " ", int64(f.every))
 }
 
 var sumOfInputsEntry = Entry{
@@ -324,7 +334,7 @@ var sumOfInputsEntry = Entry{
 		g := &given{values: s.Values}
 		f := sumOfInputs{
 			every: record.Millis(g.duration("every", 1)), missing: g.choice("missing", "null", "others"), gives: g.choice("gives", "sum", "average", "coverage"),
-			members: members{inputs: max(len(s.Inputs), 1), longest: record.Millis(g.duration("longest", 0))},
+			members: newMembers(s.Inputs, g.duration("longest", 0)),
 		}
 		if g.err == nil && f.longest/f.every > maxMade {
 			g.fail("longest", "after an item there would be %d results, at most %d are given", f.longest/f.every, maxMade)

@@ -138,6 +138,8 @@ type step interface {
 	// until tells that all items before the time were seen. It gives the time
 	// before which no result comes any more, at most that.
 	until(t record.Millis, out *Out) record.Millis
+	// many is how many series it knows, which is what until costs.
+	many() int
 	shape() string
 	save(w *writer)
 	load(r *reader)
@@ -151,6 +153,8 @@ type inOrder struct {
 	clock    clock
 	queue    queue
 	held     record.Millis
+	looked   record.Millis // up to when until was told
+	since    int           // items since then
 	step     step
 	fresh    func(*clock) step
 }
@@ -210,10 +214,19 @@ func (o *inOrder) Advance(watermark record.Millis, out *Out) {
 		if !ok {
 			break
 		}
+		o.since++
 		o.step.item(w.input, w.Item, out)
 	}
-	o.held = o.step.until(o.clock.at, out)
+	// Where there are many series, looking at all of them for every item that comes
+	// would be too much: a second later is early enough.
+	if n := o.step.many(); n > few && o.since < n/4 && o.clock.at-o.looked < 1000 && !o.clock.ended() {
+		return
+	}
+	o.held, o.looked, o.since = o.step.until(o.clock.at, out), o.clock.at, 0
 }
+
+// few series are looked at whenever the watermark moves.
+const few = 256
 
 // Hold is from when on results may come.
 func (o *inOrder) Hold(watermark record.Millis) record.Millis { return o.clock.held(watermark, o.held) }
@@ -230,6 +243,8 @@ func (o *inOrder) Save(b []byte) []byte {
 		w.uint(i.seq)
 	}
 	w.millis(o.held)
+	w.millis(o.looked)
+	w.uint(uint64(o.since))
 	o.step.save(w)
 	return w.b
 }
@@ -252,12 +267,15 @@ func (o *inOrder) Load(b []byte) error {
 		q.push(i)
 		last = i
 	}
-	held := r.millis()
+	held, looked, since := r.millis(), r.millis(), int(r.upTo(1<<40))
+	if looked < record.MinTime-4*longest || looked > record.MaxTime+4*longest {
+		r.fail()
+	}
 	s := o.fresh(&o.clock)
 	s.load(r)
 	if err := r.end(); err != nil {
 		return err
 	}
-	o.clock, o.queue, o.held, o.step = c, q, held, s
+	o.clock, o.queue, o.held, o.looked, o.since, o.step = c, q, held, looked, since, s
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -70,6 +72,55 @@ func TestGoingOnChangesNothing(t *testing.T) {
 			for _, step := range []int64{300, 400_000} {
 				_, _, tell := scene(r, inputs, 3, 150, step, 4*step)
 				saves(t, fresh, tell, play(t, fresh(), tell))
+			}
+		})
+	}
+}
+
+// TestManySeries does both with so many series that not all of them are looked at
+// every time.
+func TestManySeries(t *testing.T) {
+	for n, e := range Entries() {
+		t.Run(e.Name, func(t *testing.T) {
+			values, p := goodValues(t, e), exampleOf(t, e)
+			keys := []string{""}
+			for k := range 3 * few {
+				keys = append(keys, strconv.Itoa(k))
+			}
+			fresh := func() Operator {
+				o, err := e.New(Settings{Values: values, Inputs: p.From, Units: make([]string, len(p.From)), Table: observation.NewTable(keys)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return o
+			}
+			for _, step := range []int64{20, 2000} {
+				all, of, tell := scene(rand.New(rand.NewPCG(37, uint64(n))), len(p.From), len(keys), 3000, step, 4*step)
+				begin := move{watermark: all[0].Time - record.Millis(4*step)}
+				inOrder := []move{begin}
+				for j, i := range all {
+					inOrder = append(inOrder, move{input: of[j], items: []observation.Item{i}})
+				}
+				want := play(t, fresh(), append(inOrder, move{watermark: End}))
+				got := play(t, fresh(), append([]move{begin}, tell...))
+				if was, is := bits(sorted(want.Items)), bits(sorted(got.Items)); !slices.Equal(was, is) {
+					t.Fatal(gocmp.Diff(was, is))
+				}
+				// Half of it, and the rest by one that goes on.
+				o, out := fresh(), new(Out)
+				begin.to(o, out)
+				for j, m := range tell {
+					if j == len(tell)/2 {
+						state := o.Save(nil)
+						if o = fresh(); o.Load(state) != nil {
+							t.Fatal("it cannot go on")
+						}
+					}
+					m.to(o, out)
+				}
+				if was, is := bits(got.Items), bits(out.Items); !slices.Equal(was, is) {
+					t.Fatal(gocmp.Diff(was, is))
+				}
 			}
 		})
 	}
@@ -145,4 +196,46 @@ func FuzzLoad(f *testing.F) {
 		again.Save(nil)
 		again.Advance(End, out)
 	})
+}
+
+// TestChangedParameters has operators go on from a state of others: of what fits
+// they do, and else they say so and are as new.
+func TestChangedParameters(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		was, now map[string]any
+		inputs   []string
+		says     string
+	}{
+		{name: "threshold", was: map[string]any{"limit": 3}, now: map[string]any{"limit": 5, "hold": "1m"}},
+		{name: "deadband", was: map[string]any{"absolute": 3}, now: map[string]any{"absolute": 5}},
+		{name: "average", was: map[string]any{}, now: map[string]any{"lateness": "1h"}},
+		{name: "average", was: map[string]any{}, now: map[string]any{"size": "2h"}, says: "state is of"},
+		{name: "average", was: map[string]any{}, now: map[string]any{"window": "calendar"}, says: "state is of"},
+		{name: "average", was: map[string]any{"window": "calendar"}, now: map[string]any{"window": "calendar", "zone": "Europe/Berlin"}, says: "state is of"},
+		{name: "average", was: map[string]any{}, now: map[string]any{"group": "all"}, says: "state is of"},
+		{name: "percentile", was: map[string]any{}, now: map[string]any{"percentile": 50}},
+		{name: "sum-of-inputs", was: map[string]any{}, now: map[string]any{"missing": "others"}, inputs: []string{"a", "b"}},
+		{name: "sum-of-inputs", was: map[string]any{}, now: map[string]any{}, inputs: []string{"b", "a"}, says: "state is of"},
+		{name: "energy", was: map[string]any{}, now: map[string]any{"rule": "trapezoid"}, says: "state is of"},
+	} {
+		was := made(t, c.name, c.was, "a", "b")
+		was.Take(0, []observation.Item{{Time: 1_700_000_000_000, Value: 4}}, new(Out))
+		was.Advance(1_700_000_000_001, new(Out))
+		state := was.Save(nil)
+		if c.inputs == nil {
+			c.inputs = []string{"a", "b"}
+		}
+		now := made(t, c.name, c.now, c.inputs...)
+		before := now.Save(nil)
+		err := now.Load(state)
+		switch {
+		case c.says == "" && err != nil:
+			t.Errorf("%s: %v to %v: %v", c.name, c.was, c.now, err)
+		case c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)):
+			t.Errorf("%s: %v to %v: %v, want that it %s", c.name, c.was, c.now, err, c.says)
+		case err != nil && string(now.Save(nil)) != string(before):
+			t.Errorf("%s: something is left of what could not be loaded", c.name)
+		}
+	}
 }

@@ -87,6 +87,8 @@ func (s *slots) find(n observation.Series) (int, bool) {
 	return len(s.series) - 1, true
 }
 
+func (s *slots) many() int { return len(s.series) }
+
 func (s *slots) save(w *writer) {
 	w.uint(uint64(len(s.series)))
 	for _, n := range s.series {

@@ -172,6 +172,8 @@ func (s *slides) tell(w *slide) (float64, bool) {
 
 func (s *slides) until(t record.Millis, _ *Out) record.Millis { return t }
 
+func (s *slides) many() int { return 0 } // until costs nothing
+
 func (s *slides) shape() string { return s.frame.shape(s.asked) }
 
 func (s *slides) save(w *writer) {
@@ -276,6 +278,8 @@ func (s *runs[C, P]) until(t record.Millis, out *Out) record.Millis {
 	}
 	return first
 }
+
+func (s *runs[C, P]) many() int { return s.slots.many() }
 
 func (s *runs[C, P]) shape() string { return s.frame.shape(s.asked) }
 

@@ -233,10 +233,11 @@ type panes[C any, P summary[C]] struct {
 	tell  func(*C) (float64, bool)
 	clock clock
 	slots slots
-	order []int     // slots by the number of their series
-	open  []pane[C] // by time
-	last  int       // of open, where the last item was
-	cells int       // in all of open
+	order []int       // slots by the number of their series
+	open  []pane[C]   // by time
+	last  int         // of open, where the last item was
+	cells int         // in all of open
+	now   window.Span // that holds the watermark, once it was asked for
 }
 
 func (p *panes[C, P]) Take(input int, items []observation.Item, out *Out) {
@@ -340,7 +341,10 @@ func (p *panes[C, P]) Hold(watermark record.Millis) record.Millis {
 	if p.kind == hopping {
 		return p.clock.held(watermark, p.firstOpen(p.clock.at))
 	}
-	return p.clock.held(watermark, p.span(p.clock.at).From)
+	if !p.now.Holds(p.clock.at) {
+		p.now = p.span(p.clock.at)
+	}
+	return p.clock.held(watermark, p.now.From)
 }
 
 // firstOpen is the beginning of the first hopping window that ends after a time.
