@@ -17,8 +17,14 @@ import (
 // it wrote.
 func wattwerk(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
+	return wattwerkIn(t, "", args...)
+}
+
+// wattwerkIn does so with a text on standard input.
+func wattwerkIn(t *testing.T, in string, args ...string) (code int, out, errs string) {
+	t.Helper()
 	var o, e bytes.Buffer
-	code = Execute(t.Context(), args, IO{In: strings.NewReader(""), Out: &o, Err: &e})
+	code = Execute(t.Context(), args, IO{In: strings.NewReader(in), Out: &o, Err: &e})
 	return code, o.String(), e.String()
 }
 

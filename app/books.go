@@ -9,6 +9,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/alert"
+	"github.com/wattwerk/wattwerk/cir/book"
 	"github.com/wattwerk/wattwerk/history/imports"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
@@ -21,11 +22,11 @@ import (
 
 // The books are the tables with what people have written: users and tokens,
 // alert rules and what became of them, corrections, the past of the trees, contracts
-// and reports, households of a survey. They
+// and reports, households of a survey, identifiers of other systems. They
 // are in wattwerk.db in the data directory, or in the PostgreSQL of the settings.
 
 // seeds are tables of the books that are never empty.
-var seeds = []string{"alert_work", "cost_changes"}
+var seeds = []string{"alert_work", "cir_state", "cost_changes"}
 
 // openBooks has every owner bring its tables up to date, and opens them all: the
 // PostgreSQL when there is one, else the file in a directory.
@@ -60,7 +61,14 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 			return nil, err
 		}
 	}
-	return sqldb.Open(ctx, where)
+	db, err := sqldb.Open(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	if err := book.Prepare(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // openContracts opens corrections and trees, with the contracts and the list of

@@ -50,6 +50,7 @@ type CLI struct {
 	Tariff  TariffCmd  `cmd:"" help:"Check tariffs and emission factors."`
 	Costs   CostsCmd   `cmd:"" help:"Write the bill of a sensor or group."`
 	Figures FiguresCmd `cmd:"" help:"Enter, list and delete figures of production by hand."`
+	CIR     CIRCmd     `cmd:"" name:"cir" help:"Look into the registry of identifiers; write and read its entries as CSV."`
 	Export  ExportCmd  `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
 	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
 	Restore RestoreCmd `cmd:"" help:"Make a data directory from a backup."`

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/wattwerk/wattwerk/access"
@@ -16,7 +17,7 @@ import (
 type SQLConfig struct {
 	URL     string `koanf:"url" doc:"A PostgreSQL that all gateways of an installation share, as postgres://user@host:5432/name; empty: a file in the data directory. Without a password: that goes into url_file."`
 	URLFile string `koanf:"url_file" doc:"File with one line: the URL of the PostgreSQL, password included."`
-	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 6 to 100."`
+	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 10 to 100."`
 }
 
 // Validate gives what cannot work.
@@ -60,26 +61,38 @@ func (c *SQLConfig) url() (string, error) {
 }
 
 // leastConns are two for each owner of tables: users, alerts, settled windows,
-// manifests.
-const leastConns = 8
+// manifests, identifiers.
+const leastConns = 10
 
 // connsOfSettled is how many connections are for settled windows, when they are
 // settled of what this process stores, or alerts here ask about them.
-func (c *Config) connsOfSettled() int { return max(2, c.SQL.Conns/4) }
+func (c *Config) connsOfSettled() int { return max(2, c.connsToShare()/4) }
 
 // connsOfAlerts is how many are for alerts, where that module runs.
-func (c *Config) connsOfAlerts() int { return max(2, c.SQL.Conns/4) }
+func (c *Config) connsOfAlerts() int { return max(2, c.connsToShare()/4) }
+
+// connsOfCIR is how many are for the registry of identifiers, where that module
+// runs.
+const connsOfCIR = 2
+
+// connsToShare are those that are not of the registry of identifiers.
+func (c *Config) connsToShare() int {
+	if len(c.Modules) == 0 || slices.Contains(c.Modules, "cir") { // which c.has would say by the table of all modules
+		return c.SQL.Conns - connsOfCIR
+	}
+	return c.SQL.Conns
+}
 
 // connsOfPipeline is how many are for manifests, where that module runs: half for
 // the models, half for their states.
-func (c *Config) connsOfPipeline() int { return max(2, c.SQL.Conns/8) }
+func (c *Config) connsOfPipeline() int { return max(2, c.connsToShare()/8) }
 
 // connsOfSurvey is how many are for the survey, where that module runs.
-func (c *Config) connsOfSurvey() int { return max(2, c.SQL.Conns/4) }
+func (c *Config) connsOfSurvey() int { return max(2, c.connsToShare()/4) }
 
 // connsOfUsers is how many are left for users and tokens.
 func (c *Config) connsOfUsers() int {
-	n := c.SQL.Conns
+	n := c.connsToShare()
 	if c.readsSettled() {
 		n -= c.connsOfSettled()
 	}

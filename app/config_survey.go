@@ -32,7 +32,7 @@ func DefaultSurveyConfig() SurveyConfig {
 }
 
 // leastConnsWithSurvey are two more than without.
-const leastConnsWithSurvey = 10
+const leastConnsWithSurvey = 12
 
 // validateSurvey gives what cannot work.
 func (c *Config) validateSurvey() error {

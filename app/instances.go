@@ -104,6 +104,7 @@ var works = map[string]struct {
 	"reports":      {"settlement (reports)", "", one},
 	"alert":        {"alert", "", one},
 	"pipeline":     {"pipeline", "", one},
+	"cir":          {"cir", "", one},
 	"trim":         {"fleet (tidying the bus)", "", one},
 }
 

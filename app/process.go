@@ -25,6 +25,7 @@ import (
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/cir"
 	"github.com/wattwerk/wattwerk/doctor"
 	"github.com/wattwerk/wattwerk/fleet"
 	"github.com/wattwerk/wattwerk/gateway"
@@ -94,6 +95,7 @@ type process struct {
 	alert      *alert.Service
 	pipeline   *pipeline.Service
 	doors      *push.Doors
+	cir        *cir.Service
 	live       *live.Service
 	survey     *surveyed
 

@@ -192,29 +192,29 @@ func (s *Service) registerQuestions(api huma.API) {
 	huma.Register(api, search, func(ctx context.Context, in *struct {
 		PageInput
 		Body struct {
-			Filters []book.Filter `json:"filters,omitempty" maxItems:"64"`
+			Filters []book.ThingFilter `json:"filters,omitempty" maxItems:"64"`
 		}
 	},
-	) (*struct{ Body *book.Found }, error) {
+	) (*struct{ Body *book.FoundThings }, error) {
 		after, err := in.after()
 		if err != nil {
 			return nil, err
 		}
 		out, err := s.opts.Store.Get(ctx, in.Body.Filters, after, in.Limit)
-		return &struct{ Body *book.Found }{out}, refuse(err)
+		return &struct{ Body *book.FoundThings }{out}, refuse(err)
 	})
 	list := op(api, "cir-list", http.MethodGet, "/registries", "GetRegistry with one filter", patterns, mayRead)
 	huma.Register(api, list, func(ctx context.Context, in *struct {
 		PageInput
-		filterInput
+		FilterInput
 	},
-	) (*struct{ Body *book.Found }, error) {
+	) (*struct{ Body *book.FoundThings }, error) {
 		after, err := in.after()
 		if err != nil {
 			return nil, err
 		}
 		out, err := s.opts.Store.Get(ctx, in.filters(), after, in.Limit)
-		return &struct{ Body *book.Found }{out}, refuse(err)
+		return &struct{ Body *book.FoundThings }{out}, refuse(err)
 	})
 	huma.Register(api, op(api, "cir-equivalents", http.MethodPost, "/equivalent-entries/search", "GetEquivalentEntries",
 		"The entries that are named, in their order, and those that are the same thing. Target sources are patterns; they pick among the equivalents alone. An entry that is not there is null.", mayRead),
@@ -242,7 +242,7 @@ func (s *Service) registerQuestions(api huma.API) {
 			out.Body.Entries = all
 			return out, nil
 		})
-	huma.Register(api, op(api, "cir-by-cirid", http.MethodGet, "/{cirid}/entries", "GetEntriesByCIRID", "Entries of a CIRID; there may be none. Target sources are patterns.", mayRead),
+	huma.Register(api, op(api, "cir-by-cirid", http.MethodGet, "/cirids/{cirid}/entries", "GetEntriesByCIRID", "Entries of a CIRID; there may be none. Target sources are patterns.", mayRead),
 		func(ctx context.Context, in *struct {
 			CIRID   string   `path:"cirid" maxLength:"36"`
 			Sources []string `query:"target,explode" doc:"Only those of such a source; may be repeated" maxItems:"64"`
@@ -277,8 +277,8 @@ func (s *Service) registerQuestions(api huma.API) {
 	})
 }
 
-// filterInput is a filter in an address.
-type filterInput struct {
+// FilterInput is a filter in an address.
+type FilterInput struct {
 	Registry       string `query:"registry" maxLength:"500"`
 	Category       string `query:"category" maxLength:"500"`
 	CategorySource string `query:"category_source" maxLength:"500"`
@@ -292,8 +292,8 @@ type filterInput struct {
 	DataType       string `query:"data_type" maxLength:"500"`
 }
 
-func (in *filterInput) filters() []book.Filter {
-	var f book.Filter
+func (in *FilterInput) filters() []book.ThingFilter {
+	var f book.ThingFilter
 	if in.Registry != "" {
 		f.Registry = &book.RegistryFilter{ID: in.Registry}
 	}
@@ -309,7 +309,7 @@ func (in *filterInput) filters() []book.Filter {
 	if in.Property != "" || in.DataType != "" {
 		f.Property = &book.PropertyFilter{ID: in.Property, DataType: in.DataType}
 	}
-	return []book.Filter{f}
+	return []book.ThingFilter{f}
 }
 
 func (s *Service) registerChanges(api huma.API) {
@@ -387,7 +387,7 @@ func (s *Service) registerFiles(api huma.API) {
 	})
 	export := op(api, "cir-export", http.MethodGet, "/export", "Export entries as CSV", "All entries that the filter picks, in columns that an import takes. "+patterns, mayRead)
 	export.Responses["200"] = &huma.Response{Description: "A table", Content: text}
-	huma.Register(api, export, func(ctx context.Context, in *filterInput) (*huma.StreamResponse, error) {
+	huma.Register(api, export, func(ctx context.Context, in *FilterInput) (*huma.StreamResponse, error) {
 		write, err := s.opts.Store.Export(ctx, in.filters())
 		if err != nil {
 			return nil, refuse(err)

@@ -57,14 +57,15 @@ func (s *Service) getLatest(ctx context.Context, in *struct {
 	}
 	out := &latestOutput{}
 	var err error
-	if out.Body.Sensors, err = s.latestOfSensors(ctx, in.Sensors); err != nil {
+	if out.Body.Sensors, err = s.Latest(ctx, in.Sensors); err != nil {
 		return nil, err
 	}
 	out.Body.Groups, err = s.latestOfGroups(ctx, in.Groups, "")
 	return out, err
 }
 
-func (s *Service) latestOfSensors(ctx context.Context, ids []record.SensorID) ([]SensorLatest, error) {
+// Latest gives the newest readings of sensors, in their order.
+func (s *Service) Latest(ctx context.Context, ids []record.SensorID) ([]SensorLatest, error) {
 	out := make([]SensorLatest, len(ids))
 	series := make([]Series, len(ids))
 	for i, id := range ids {
@@ -181,7 +182,7 @@ func (s *Service) getSensorLatest(ctx context.Context, in *SensorPath) (*sensorL
 	if _, err := s.sensor(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	all, err := s.latestOfSensors(ctx, []record.SensorID{in.ID})
+	all, err := s.Latest(ctx, []record.SensorID{in.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +206,7 @@ func (s *Service) getGroupLatest(ctx context.Context, in *GroupPath) (*groupLate
 // Newest gives the times of the newest records of sensors, the zero time for
 // one that has none, or whose newest says that there is no value.
 func (s *Service) Newest(ctx context.Context, ids []record.SensorID) ([]time.Time, error) {
-	all, err := s.latestOfSensors(ctx, ids)
+	all, err := s.Latest(ctx, ids)
 	if err != nil {
 		return nil, err
 	}

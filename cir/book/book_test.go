@@ -290,22 +290,22 @@ func TestFilters(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, x := range []struct {
-			filters []Filter
+			filters []ThingFilter
 			want    string
 		}{
 			{nil, "plant[pump/erp[P-101{Maker Power} P-102] pump/scada[17]] empty[void/x[]]"},
-			{[]Filter{{Registry: &RegistryFilter{"e.*"}}}, "empty[void/x[]]"},
-			{[]Filter{{Registry: &RegistryFilter{"e*"}}}, ""},
-			{[]Filter{{Category: &CategoryFilter{SourceID: "scada|erp"}}}, ""},
-			{[]Filter{{Category: &CategoryFilter{SourceID: "scada"}}, {Registry: &RegistryFilter{"empty"}}}, "plant[pump/scada[17]] empty[void/x[]]"},
-			{[]Filter{{Entry: &EntryFilter{IDInSource: `P-10.`, SourceID: "erp"}}}, "plant[pump/erp[P-101{Maker Power} P-102]]"},
-			{[]Filter{{Entry: &EntryFilter{IDInSource: `P.+`, CIRID: ".*"}}}, "plant[pump/erp[P-101{Maker Power}]]"},
-			{[]Filter{{Entry: &EntryFilter{Inactive: new(true)}}}, "plant[pump/erp[P-102]]"},
-			{[]Filter{{Entry: &EntryFilter{Inactive: new(false), Name: "Pump 1?0?1?"}}}, "plant[pump/erp[P-101{Maker Power}]]"},
-			{[]Filter{{Entry: &EntryFilter{CIRID: two2}}, {Entry: &EntryFilter{IDInSource: "P-102"}}}, "plant[pump/erp[P-102] pump/scada[17]]"},
-			{[]Filter{{Property: &PropertyFilter{ID: "M.*"}}}, "plant[pump/erp[P-101{Maker}]]"},
-			{[]Filter{{Property: &PropertyFilter{DataType: "number"}}, {Entry: &EntryFilter{SourceOwnerID: "hall 3"}}}, "plant[pump/erp[P-101{Power}] pump/scada[17]]"},
-			{[]Filter{{Registry: &RegistryFilter{"empty"}, Entry: &EntryFilter{IDInSource: ".*"}}}, ""},
+			{[]ThingFilter{{Registry: &RegistryFilter{"e.*"}}}, "empty[void/x[]]"},
+			{[]ThingFilter{{Registry: &RegistryFilter{"e*"}}}, ""},
+			{[]ThingFilter{{Category: &CategoryFilter{SourceID: "scada|erp"}}}, ""},
+			{[]ThingFilter{{Category: &CategoryFilter{SourceID: "scada"}}, {Registry: &RegistryFilter{"empty"}}}, "plant[pump/scada[17]] empty[void/x[]]"},
+			{[]ThingFilter{{Entry: &EntryFilter{IDInSource: `P-10.`, SourceID: "erp"}}}, "plant[pump/erp[P-101{Maker Power} P-102]]"},
+			{[]ThingFilter{{Entry: &EntryFilter{IDInSource: `P.+`, CIRID: ".*"}}}, "plant[pump/erp[P-101{Maker Power}]]"},
+			{[]ThingFilter{{Entry: &EntryFilter{Inactive: new(true)}}}, "plant[pump/erp[P-102]]"},
+			{[]ThingFilter{{Entry: &EntryFilter{Inactive: new(false), Name: "Pump 1?0?1?"}}}, "plant[pump/erp[P-101{Maker Power}]]"},
+			{[]ThingFilter{{Entry: &EntryFilter{CIRID: two2}}, {Entry: &EntryFilter{IDInSource: "P-102"}}}, "plant[pump/erp[P-102] pump/scada[17]]"},
+			{[]ThingFilter{{Property: &PropertyFilter{ID: "M.*"}}}, "plant[pump/erp[P-101{Maker}]]"},
+			{[]ThingFilter{{Property: &PropertyFilter{DataType: "number"}}, {Entry: &EntryFilter{SourceOwnerID: "hall 3"}}}, "plant[pump/erp[P-101{Power}] pump/scada[17]]"},
+			{[]ThingFilter{{Registry: &RegistryFilter{"empty"}, Entry: &EntryFilter{IDInSource: ".*"}}}, ""},
 		} {
 			f, err := s.Get(t.Context(), x.filters, 0, 100)
 			if err != nil {
@@ -315,12 +315,12 @@ func TestFilters(t *testing.T) {
 				t.Errorf("%+v gives\n%s, not\n%s", x.filters, got, x.want)
 			}
 		}
-		if _, err := s.Get(t.Context(), []Filter{{Registry: &RegistryFilter{"*"}}}, 0, 100); !errors.Is(err, item.ErrInvalid) {
+		if _, err := s.Get(t.Context(), []ThingFilter{{Registry: &RegistryFilter{"*"}}}, 0, 100); !errors.Is(err, item.ErrInvalid) {
 			t.Error(err)
 		}
 		var pages []string
 		for after := int64(0); ; {
-			f, err := s.Get(t.Context(), []Filter{{Registry: &RegistryFilter{"plant"}}}, after, 1)
+			f, err := s.Get(t.Context(), []ThingFilter{{Registry: &RegistryFilter{"plant"}}}, after, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

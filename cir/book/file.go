@@ -103,7 +103,7 @@ func (s *Store) importCategory(ctx context.Context, w *work, key item.CategoryId
 // Export finds what it takes to write all entries that fit, and gives what
 // writes them. It is no single moment that they show: who reads slowly holds
 // nobody up.
-func (s *Store) Export(ctx context.Context, filters []Filter) (func(context.Context, io.Writer) error, error) {
+func (s *Store) Export(ctx context.Context, filters []ThingFilter) (func(context.Context, io.Writer) error, error) {
 	sieves, err := compile(filters)
 	if err != nil {
 		return nil, item.Invalid(err)

@@ -179,10 +179,10 @@ func TestTooMuchIsRefused(t *testing.T) {
 				return err
 			},
 			"pattern": func() error {
-				_, err := s.Get(t.Context(), []Filter{{Registry: &RegistryFilter{long}}}, 0, 1)
+				_, err := s.Get(t.Context(), []ThingFilter{{Registry: &RegistryFilter{long}}}, 0, 1)
 				return err
 			},
-			"filters": func() error { _, err := s.Get(t.Context(), make([]Filter, 65), 0, 1); return err },
+			"filters": func() error { _, err := s.Get(t.Context(), make([]ThingFilter, 65), 0, 1); return err },
 			"targets": func() error { _, err := s.ByCIRID(t.Context(), one1, make([]string, 65)); return err },
 			"cirid":   func() error { _, err := s.Merge(t.Context(), "Ada", []string{"x' OR 1=1"}, one1); return err },
 			"quoted": func() error {

@@ -22,9 +22,9 @@ const (
 	mostLinked  = 10_000  // entries that one answer about equivalents may have
 )
 
-// Filter picks things: all that it says has to be so. What is absent does not
+// ThingFilter picks things: all that it says has to be so. What is absent does not
 // matter. All texts are patterns; what a thing does not have fits none.
-type Filter struct {
+type ThingFilter struct {
 	Registry *RegistryFilter `json:"registry,omitempty"`
 	Category *CategoryFilter `json:"category,omitempty"`
 	Entry    *EntryFilter    `json:"entry,omitempty"`
@@ -67,7 +67,7 @@ type sieve struct {
 	ofCategories, ofEntries, ofProperties  bool // what the filter says something about
 }
 
-func (f *Filter) compile() (*sieve, error) {
+func (f *ThingFilter) compile() (*sieve, error) {
 	s := new(sieve)
 	var errs []error
 	to := func(p **item.Pattern, text string) {
@@ -102,12 +102,12 @@ func (f *Filter) compile() (*sieve, error) {
 	return s, errors.Join(errs...)
 }
 
-func compile(all []Filter) ([]*sieve, error) {
+func compile(all []ThingFilter) ([]*sieve, error) {
 	if len(all) > mostFilters {
 		return nil, fmt.Errorf("%d filters are given, at most %d are taken", len(all), mostFilters)
 	}
 	if len(all) == 0 {
-		all = []Filter{{}}
+		all = []ThingFilter{{}}
 	}
 	out := make([]*sieve, len(all))
 	for i := range all {
@@ -158,8 +158,8 @@ func (s *sieve) condition(q *bun.SelectQuery) (*bun.SelectQuery, bool) {
 	return q, any
 }
 
-// Found is a page of what was asked for.
-type Found struct {
+// FoundThings is a page of what was asked for.
+type FoundThings struct {
 	Registries []item.RegistryItem `json:"registries"`
 	Next       string              `json:"next,omitempty" doc:"Ask again with it as after for what follows; absent: that is all. A page may be short, or empty, and more follow: one looks at a bounded number of entries"`
 }
@@ -191,12 +191,12 @@ func readSkeleton(ctx context.Context, tx bun.IDB) (*skeleton, error) {
 }
 
 // Get is GetRegistry. After is 0 at the beginning; next is 0 at the end.
-func (s *Store) Get(ctx context.Context, filters []Filter, after int64, limit int) (out *Found, err error) {
+func (s *Store) Get(ctx context.Context, filters []ThingFilter, after int64, limit int) (out *FoundThings, err error) {
 	sieves, err := compile(filters)
 	if err != nil {
 		return nil, item.Invalid(err)
 	}
-	out = new(Found)
+	out = new(FoundThings)
 	err = s.db.Reading(ctx, func(ctx context.Context, tx bun.Tx) error {
 		k, err := readSkeleton(ctx, tx)
 		if err != nil {

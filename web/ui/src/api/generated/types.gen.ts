@@ -470,6 +470,26 @@ export type Body = {
     zone: string;
 };
 
+export type CirFault = {
+    /**
+     * What is wrong, in a sentence
+     */
+    detail: string;
+    /**
+     * The fault as ws-CIR calls it
+     */
+    fault: string;
+    /**
+     * Of what it is about
+     */
+    identifier: FaultIdentifier;
+    status: number;
+    /**
+     * The status in words
+     */
+    title: string;
+};
+
 export type CancelBody = {
     /**
      * When
@@ -496,6 +516,27 @@ export type CancelledBody = {
     marks: number;
 };
 
+export type CategoryFilter = {
+    id?: string;
+    sourceId?: string;
+};
+
+export type CategoryIdentifier = {
+    categoryId: string;
+    categorySourceId: string;
+    registryId: string;
+};
+
+export type CategoryItem = {
+    description?: Array<LocalText> | null;
+    entries?: Array<EntryItem> | null;
+    id: string;
+    /**
+     * Who says what belongs to the category; unique in its registry together with id
+     */
+    sourceId: string;
+};
+
 export type Change = {
     /**
      * When it was stored
@@ -517,6 +558,17 @@ export type Change = {
      * Who made it
      */
     who: string;
+};
+
+export type ChangeMade = {
+    /**
+     * By which it can be undone; 0: nothing had to be changed
+     */
+    change: number;
+    /**
+     * Registries, categories and entries that were touched
+     */
+    things: number;
 };
 
 export type ChangedUserBody = {
@@ -561,6 +613,56 @@ export type Child = {
      * 1 or -1, by which it counts
      */
     sign: number;
+};
+
+export type CirByCiridResponse = {
+    entries: Array<LinkedEntry> | null;
+};
+
+export type CirChangeResponse = {
+    things: Array<ThingChanged> | null;
+};
+
+export type CirChangesResponse = {
+    changes: Array<PastChange> | null;
+};
+
+export type CirCreateEquivalentRequest = {
+    entries: Array<EquivalentEntry> | null;
+};
+
+export type CirDeleteCategoriesRequest = {
+    categories: Array<CategoryIdentifier> | null;
+};
+
+export type CirDeletePropertiesRequest = {
+    properties: Array<PropertyIdentifier> | null;
+};
+
+export type CirDeleteRegistriesRequest = {
+    ids: Array<string> | null;
+};
+
+export type CirEquivalentsRequest = {
+    entries: Array<EntryIdentifier> | null;
+    targetSourceIds?: Array<string> | null;
+};
+
+export type CirEquivalentsResponse = {
+    entries: Array<EquivalentsOf> | null;
+};
+
+export type CirGetRequest = {
+    filters?: Array<ThingFilter> | null;
+};
+
+export type CirMergeRequest = {
+    newCirid: string;
+    oldCirids: Array<string> | null;
+};
+
+export type CirUpdateRequest = {
+    registries: Array<RegistryItem> | null;
 };
 
 export type Comparison = {
@@ -979,6 +1081,17 @@ export type CountsBody = {
     live: number;
     never: number;
     silent: number;
+};
+
+export type Creating = {
+    /**
+     * Give a CIRID to new entries that bring none
+     */
+    createCirid?: boolean;
+    /**
+     * What is there already leads to what is below it; an entry that is, named by its key alone, to properties
+     */
+    registries: Array<RegistryItem> | null;
 };
 
 export type DataOutputBody = {
@@ -1408,6 +1521,10 @@ export type EnteredList = {
     items: Array<Entered> | null;
 };
 
+export type EntriesInBody = {
+    entries: Array<EntryIdentifier> | null;
+};
+
 export type Entry = {
     /**
      * How much it was, in unit
@@ -1437,6 +1554,78 @@ export type Entry = {
      * Default: the coherent unit of what the sensor counts
      */
     unit?: string;
+};
+
+export type EntryFilter = {
+    cirid?: string;
+    idInSource?: string;
+    /**
+     * false: those that are not said to be inactive
+     */
+    inactive?: boolean;
+    name?: string;
+    sourceId?: string;
+    sourceOwnerId?: string;
+};
+
+export type EntryIdentifier = {
+    categoryId: string;
+    categorySourceId: string;
+    idInSource: string;
+    registryId: string;
+    sourceId: string;
+};
+
+export type EntryItem = {
+    /**
+     * UUID that all entries of the same thing share
+     */
+    cirid?: string;
+    description?: Array<LocalText> | null;
+    /**
+     * How the source calls it
+     */
+    idInSource: string;
+    /**
+     * It is not in use any more
+     */
+    inactive?: boolean;
+    name?: string;
+    properties?: Array<PropertyItem> | null;
+    /**
+     * The system that calls it so; unique in its category together with idInSource
+     */
+    sourceId: string;
+    sourceOwnerId?: string;
+};
+
+export type EquivalentEntry = {
+    categoryId: string;
+    categorySourceId: string;
+    entry: EntryItem;
+    existingIdInSource: string;
+    existingSourceId: string;
+    /**
+     * The category of the new entry when it is another; not in the specification
+     */
+    into?: CategoryIdentifier;
+    /**
+     * Where the existing entry is, and, unless into says otherwise, the new one goes
+     */
+    registryId: string;
+};
+
+export type EquivalentsOf = {
+    categoryId: string;
+    categorySourceId: string;
+    /**
+     * Null: there is none
+     */
+    entry: EntryItem;
+    equivalents: Array<LinkedEntry> | null;
+    idInSource: string;
+    registryId: string;
+    sourceId: string;
 };
 
 export type ErrorDetail = {
@@ -1479,6 +1668,19 @@ export type ErrorModel = {
      * A URI reference to human-readable documentation for the error.
      */
     type?: string;
+};
+
+export type FaultIdentifier = {
+    categoryId?: string;
+    categorySourceId?: string;
+    /**
+     * Of one that cannot be undone
+     */
+    change?: number;
+    idInSource?: string;
+    propertyId?: string;
+    registryId?: string;
+    sourceId?: string;
 };
 
 export type FieldChange = {
@@ -1550,6 +1752,14 @@ export type Finding = {
     why: string;
 };
 
+export type FoundThings = {
+    /**
+     * Ask again with it as after for what follows; absent: that is all. A page may be short, or empty, and more follow: one looks at a bounded number of entries
+     */
+    next?: string;
+    registries: Array<RegistryItem> | null;
+};
+
 export type GapBody = {
     /**
      * When the last reading before stopped to hold, ms since 1970 UTC
@@ -1606,6 +1816,29 @@ export type GapsBody = {
      * How many gaps there are
      */
     total: number;
+};
+
+export type Gathered = {
+    cirid: string;
+    /**
+     * What systems call it
+     */
+    entries: Array<GatheredEntry> | null;
+    /**
+     * What entries say may be the same thing, and is not linked
+     */
+    possible: Array<PossibleEntry> | null;
+};
+
+export type GatheredEntry = {
+    categoryId: string;
+    categorySourceId: string;
+    entry: EntryItem;
+    registryId: string;
+    /**
+     * Series of this installation
+     */
+    series?: Array<LinkedSeries> | null;
 };
 
 export type Group = {
@@ -2241,6 +2474,29 @@ export type ImportWhyBody = {
     why: string;
 };
 
+export type Imported = {
+    /**
+     * By which it can be undone; 0: nothing was changed
+     */
+    change: number;
+    /**
+     * Entries
+     */
+    created: number;
+    dryRun: boolean;
+    /**
+     * The first 100. When there are any nothing is imported
+     */
+    faults: Array<RowFault> | null;
+    /**
+     * How many faults are not listed
+     */
+    more: number;
+    rows: number;
+    unchanged: number;
+    updated: number;
+};
+
 export type Incident = {
     /**
      * Who has seen it
@@ -2792,6 +3048,42 @@ export type LinkView = {
     url: string;
 };
 
+export type LinkedEntry = {
+    categoryId: string;
+    categorySourceId: string;
+    entry: EntryItem;
+    registryId: string;
+};
+
+export type LinkedSeries = {
+    /**
+     * Where its newest reading is
+     */
+    latest?: string;
+    quantity?: string;
+    /**
+     * Where its readings are: a path of this API, with from and to still to be said
+     */
+    range: string;
+    sensor?: string;
+    /**
+     * It is too old to count
+     */
+    stale?: boolean;
+    /**
+     * Of the newest reading; null: it is not known
+     */
+    time: string | null;
+    /**
+     * Of the value, and of those of the range
+     */
+    unit?: string;
+    /**
+     * The newest reading; null: it is not known
+     */
+    value: number | null;
+};
+
 export type ListBody = {
     /**
      * How many are kept, of all
@@ -2908,6 +3200,14 @@ export type ListUnassigned = {
 
 export type ListUserViewBody = {
     items: Array<UserView> | null;
+};
+
+export type LocalText = {
+    /**
+     * As en or de-DE
+     */
+    language?: string;
+    value: string;
 };
 
 export type LoginInBody = {
@@ -3696,6 +3996,30 @@ export type PasswordInBody = {
     old: string;
 };
 
+export type PastChange = {
+    at: string;
+    /**
+     * Its past is kept, and it was not undone. It is refused all the same when something of it was changed since
+     */
+    canUndo: boolean;
+    note?: string;
+    number: number;
+    operation: string;
+    /**
+     * Registries, categories and entries that it touched
+     */
+    things: number;
+    /**
+     * The change it has undone
+     */
+    undoes?: number;
+    /**
+     * The change that has undone it
+     */
+    undoneBy?: number;
+    who: string;
+};
+
 export type Patch = {
     groups?: Array<Group> | null;
     hierarchies?: Array<Hierarchy> | null;
@@ -4358,6 +4682,20 @@ export type PointInTime = {
     value: number;
 };
 
+export type PossibleEntry = {
+    idInSource: string;
+    /**
+     * 0 to 100; null: not known
+     */
+    percentLikelihood: number | null;
+    /**
+     * The entry that says so
+     */
+    saysIdInSource: string;
+    saysSourceId: string;
+    sourceId: string;
+};
+
 export type PriceBody = {
     /**
      * Begin
@@ -4447,6 +4785,32 @@ export type ProfileBody = {
      * Time zone by whose clock the hours of the week are
      */
     zone: string;
+};
+
+export type PropertyFilter = {
+    dataType?: string;
+    id?: string;
+};
+
+export type PropertyIdentifier = {
+    categoryId: string;
+    categorySourceId: string;
+    idInSource: string;
+    propertyId: string;
+    registryId: string;
+    sourceId: string;
+};
+
+export type PropertyItem = {
+    dataType?: string;
+    id: string;
+    values?: Array<PropertyValue> | null;
+};
+
+export type PropertyValue = {
+    key?: string;
+    unitOfMeasure?: string;
+    value: string;
 };
 
 export type ProviderLink = {
@@ -4595,6 +4959,19 @@ export type Register = {
      * Value at which it begins again at zero, in the coherent unit: 1e9 for a meter of 6 digits that shows kW·h
      */
     width?: number;
+};
+
+export type RegistryFilter = {
+    id?: string;
+};
+
+export type RegistryItem = {
+    categories?: Array<CategoryItem> | null;
+    description?: Array<LocalText> | null;
+    /**
+     * Unique
+     */
+    id: string;
 };
 
 export type RenameRequest = {
@@ -4811,6 +5188,14 @@ export type RollingBody = {
      * Begin of its quarter
      */
     start: number | null;
+};
+
+export type RowFault = {
+    /**
+     * In the file; the first is 1
+     */
+    line: number;
+    text: string;
 };
 
 export type Rule = {
@@ -5236,6 +5621,21 @@ export type Site = {
      * IANA time zone; UTC when empty
      */
     zone?: string;
+};
+
+export type SplitDone = {
+    /**
+     * By which it can be undone; 0: nothing had to be changed
+     */
+    change: number;
+    /**
+     * Of the entries from now on
+     */
+    cirid: string;
+    /**
+     * Registries, categories and entries that were touched
+     */
+    things: number;
 };
 
 export type StatisticsBody = {
@@ -6308,6 +6708,29 @@ export type TestManifestRequest = {
     samples: Array<PipelineSample> | null;
 };
 
+export type ThingChanged = {
+    /**
+     * JSON; empty: it was removed
+     */
+    became: string;
+    kind: 'registry' | 'category' | 'entry';
+    seq: number;
+    /**
+     * JSON; empty: it was not there
+     */
+    was: string;
+};
+
+export type ThingFilter = {
+    category?: CategoryFilter;
+    entry?: EntryFilter;
+    /**
+     * Entries that have such a property; of their properties these are shown
+     */
+    property?: PropertyFilter;
+    registry?: RegistryFilter;
+};
+
 export type TokenView = {
     created: string;
     createdBy: string;
@@ -7258,6 +7681,764 @@ export type BackupResponses = {
      */
     200: unknown;
 };
+
+export type CirDeleteCategoriesData = {
+    body: CirDeleteCategoriesRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/categories/delete';
+};
+
+export type CirDeleteCategoriesErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirDeleteCategoriesError = CirDeleteCategoriesErrors[keyof CirDeleteCategoriesErrors];
+
+export type CirDeleteCategoriesResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirDeleteCategoriesResponse = CirDeleteCategoriesResponses[keyof CirDeleteCategoriesResponses];
+
+export type CirChangesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those before this one
+         */
+        before?: number;
+        limit?: number;
+    };
+    url: '/api/v1/cir/changes';
+};
+
+export type CirChangesErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirChangesError = CirChangesErrors[keyof CirChangesErrors];
+
+export type CirChangesResponses = {
+    /**
+     * OK
+     */
+    200: CirChangesResponse;
+};
+
+export type CirChangesResponse2 = CirChangesResponses[keyof CirChangesResponses];
+
+export type CirChangeData = {
+    body?: never;
+    path: {
+        id: number;
+    };
+    query?: {
+        /**
+         * The seq of the last one seen
+         */
+        after?: number;
+        limit?: number;
+    };
+    url: '/api/v1/cir/changes/{id}';
+};
+
+export type CirChangeErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirChangeError = CirChangeErrors[keyof CirChangeErrors];
+
+export type CirChangeResponses = {
+    /**
+     * OK
+     */
+    200: CirChangeResponse;
+};
+
+export type CirChangeResponse2 = CirChangeResponses[keyof CirChangeResponses];
+
+export type CirUndoData = {
+    body?: never;
+    path: {
+        id: number;
+    };
+    query?: never;
+    url: '/api/v1/cir/changes/{id}/undo';
+};
+
+export type CirUndoErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Conflict
+     */
+    409: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirUndoError = CirUndoErrors[keyof CirUndoErrors];
+
+export type CirUndoResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirUndoResponse = CirUndoResponses[keyof CirUndoResponses];
+
+export type CirByCiridData = {
+    body?: never;
+    path: {
+        cirid: string;
+    };
+    query?: {
+        /**
+         * Only those of such a source; may be repeated
+         */
+        target?: Array<string> | null;
+    };
+    url: '/api/v1/cir/cirids/{cirid}/entries';
+};
+
+export type CirByCiridErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirByCiridError = CirByCiridErrors[keyof CirByCiridErrors];
+
+export type CirByCiridResponses = {
+    /**
+     * OK
+     */
+    200: CirByCiridResponse;
+};
+
+export type CirByCiridResponse2 = CirByCiridResponses[keyof CirByCiridResponses];
+
+export type CirDeleteEntriesData = {
+    body: EntriesInBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/entries/delete';
+};
+
+export type CirDeleteEntriesErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirDeleteEntriesError = CirDeleteEntriesErrors[keyof CirDeleteEntriesErrors];
+
+export type CirDeleteEntriesResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirDeleteEntriesResponse = CirDeleteEntriesResponses[keyof CirDeleteEntriesResponses];
+
+export type CirCreateEquivalentData = {
+    body: CirCreateEquivalentRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/equivalent-entries';
+};
+
+export type CirCreateEquivalentErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Conflict
+     */
+    409: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirCreateEquivalentError = CirCreateEquivalentErrors[keyof CirCreateEquivalentErrors];
+
+export type CirCreateEquivalentResponses = {
+    /**
+     * Created
+     */
+    201: ChangeMade;
+};
+
+export type CirCreateEquivalentResponse = CirCreateEquivalentResponses[keyof CirCreateEquivalentResponses];
+
+export type CirEquivalentsData = {
+    body: CirEquivalentsRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/equivalent-entries/search';
+};
+
+export type CirEquivalentsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirEquivalentsError = CirEquivalentsErrors[keyof CirEquivalentsErrors];
+
+export type CirEquivalentsResponses = {
+    /**
+     * OK
+     */
+    200: CirEquivalentsResponse;
+};
+
+export type CirEquivalentsResponse2 = CirEquivalentsResponses[keyof CirEquivalentsResponses];
+
+export type CirExportData = {
+    body?: never;
+    path?: never;
+    query?: {
+        registry?: string;
+        category?: string;
+        category_source?: string;
+        id_in_source?: string;
+        source?: string;
+        cirid?: string;
+        owner?: string;
+        name?: string;
+        inactive?: 'true' | 'false';
+        property?: string;
+        data_type?: string;
+    };
+    url: '/api/v1/cir/export';
+};
+
+export type CirExportErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirExportError = CirExportErrors[keyof CirExportErrors];
+
+export type CirExportResponses = {
+    /**
+     * A table
+     */
+    200: Blob | File;
+};
+
+export type CirExportResponse = CirExportResponses[keyof CirExportResponses];
+
+export type CirImportData = {
+    body: Blob | File;
+    path?: never;
+    query?: {
+        /**
+         * Only say what would be done
+         */
+        dry_run?: boolean;
+    };
+    url: '/api/v1/cir/import';
+};
+
+export type CirImportErrors = {
+    /**
+     * Forbidden
+     */
+    403: CirFault;
+    /**
+     * Conflict
+     */
+    409: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirImportError = CirImportErrors[keyof CirImportErrors];
+
+export type CirImportResponses = {
+    /**
+     * OK
+     */
+    200: Imported;
+};
+
+export type CirImportResponse = CirImportResponses[keyof CirImportResponses];
+
+export type CirMergeData = {
+    body: CirMergeRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/merge';
+};
+
+export type CirMergeErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirMergeError = CirMergeErrors[keyof CirMergeErrors];
+
+export type CirMergeResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirMergeResponse = CirMergeResponses[keyof CirMergeResponses];
+
+export type CirDeletePropertiesData = {
+    body: CirDeletePropertiesRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/properties/delete';
+};
+
+export type CirDeletePropertiesErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirDeletePropertiesError = CirDeletePropertiesErrors[keyof CirDeletePropertiesErrors];
+
+export type CirDeletePropertiesResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirDeletePropertiesResponse = CirDeletePropertiesResponses[keyof CirDeletePropertiesResponses];
+
+export type CirListData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * Entries of a page
+         */
+        limit?: number;
+        registry?: string;
+        category?: string;
+        category_source?: string;
+        id_in_source?: string;
+        source?: string;
+        cirid?: string;
+        owner?: string;
+        name?: string;
+        inactive?: 'true' | 'false';
+        property?: string;
+        data_type?: string;
+    };
+    url: '/api/v1/cir/registries';
+};
+
+export type CirListErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirListError = CirListErrors[keyof CirListErrors];
+
+export type CirListResponses = {
+    /**
+     * OK
+     */
+    200: FoundThings;
+};
+
+export type CirListResponse = CirListResponses[keyof CirListResponses];
+
+export type CirUpdateData = {
+    body: CirUpdateRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/registries';
+};
+
+export type CirUpdateErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirUpdateError = CirUpdateErrors[keyof CirUpdateErrors];
+
+export type CirUpdateResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirUpdateResponse = CirUpdateResponses[keyof CirUpdateResponses];
+
+export type CirCreateData = {
+    body: Creating;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/registries';
+};
+
+export type CirCreateErrors = {
+    /**
+     * Forbidden
+     */
+    403: CirFault;
+    /**
+     * Conflict
+     */
+    409: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirCreateError = CirCreateErrors[keyof CirCreateErrors];
+
+export type CirCreateResponses = {
+    /**
+     * Created
+     */
+    201: ChangeMade;
+};
+
+export type CirCreateResponse = CirCreateResponses[keyof CirCreateResponses];
+
+export type CirDeleteRegistriesData = {
+    body: CirDeleteRegistriesRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/registries/delete';
+};
+
+export type CirDeleteRegistriesErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirDeleteRegistriesError = CirDeleteRegistriesErrors[keyof CirDeleteRegistriesErrors];
+
+export type CirDeleteRegistriesResponses = {
+    /**
+     * OK
+     */
+    200: ChangeMade;
+};
+
+export type CirDeleteRegistriesResponse = CirDeleteRegistriesResponses[keyof CirDeleteRegistriesResponses];
+
+export type CirGetData = {
+    body: CirGetRequest;
+    path?: never;
+    query?: {
+        /**
+         * The next of the page before
+         */
+        after?: string;
+        /**
+         * Entries of a page
+         */
+        limit?: number;
+    };
+    url: '/api/v1/cir/registries/search';
+};
+
+export type CirGetErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirGetError = CirGetErrors[keyof CirGetErrors];
+
+export type CirGetResponses = {
+    /**
+     * OK
+     */
+    200: FoundThings;
+};
+
+export type CirGetResponse = CirGetResponses[keyof CirGetResponses];
+
+export type CirSplitData = {
+    body: EntriesInBody;
+    path?: never;
+    query?: never;
+    url: '/api/v1/cir/split';
+};
+
+export type CirSplitErrors = {
+    /**
+     * Not Found
+     */
+    404: CirFault;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirSplitError = CirSplitErrors[keyof CirSplitErrors];
+
+export type CirSplitResponses = {
+    /**
+     * OK
+     */
+    200: SplitDone;
+};
+
+export type CirSplitResponse = CirSplitResponses[keyof CirSplitResponses];
+
+export type CirGatherData = {
+    body?: never;
+    path: {
+        cirid: string;
+    };
+    query?: never;
+    url: '/api/v1/cir/{cirid}';
+};
+
+export type CirGatherErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CirGatherError = CirGatherErrors[keyof CirGatherErrors];
+
+export type CirGatherResponses = {
+    /**
+     * OK
+     */
+    200: Gathered;
+};
+
+export type CirGatherResponse = CirGatherResponses[keyof CirGatherResponses];
 
 export type ListCostAssignmentsData = {
     body?: never;
