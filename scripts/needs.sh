@@ -21,7 +21,15 @@ tool() {
 }
 tool nats-server github.com/nats-io/nats-server/v2 v2.15.2
 tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics v1.151.0
-tool ferretdb github.com/FerretDB/FerretDB/cmd/ferretdb v1.24.2
+ferretdb=.tools/ferretdb-1.24.2
+if [ ! -x $ferretdb ]; then
+  new=$(mktemp -d)
+  cp scripts/ferretdb/go.* "$new"
+  cp scripts/ferretdb/main.txt "$new/main.go"
+  (cd "$new" && CGO_ENABLED=0 go build -trimpath -o ferretdb .)
+  mv "$new/ferretdb" $ferretdb
+  rm -r "$new"
+fi
 
 packages=()
 # Kafka itself is fetched when these are there, see below.

@@ -46,7 +46,7 @@ func show(m connect.Message) string {
 		} else {
 			fmt.Fprint(&b, p.Value)
 		}
-		if s := marks(p.Marks); s != "" {
+		if s := Marks(p.Marks); s != "" {
 			b.WriteString("|" + s)
 		}
 		b.WriteByte('\n')

@@ -44,7 +44,7 @@ func (f *Format) Write(dst []byte, results []connect.Written, refused *connect.R
 			dst = append(append(dst, w.Time.String()...), ',')
 			dst = append(cell(dst, w.Key), ',')
 			dst = append(value(dst, w), ',')
-			dst = append(cell(dst, marks(w.Marks)), ',')
+			dst = append(cell(dst, Marks(w.Marks)), ',')
 			dst = append(cell(dst, w.Manifest), ',')
 			dst = append(cell(dst, w.Processor), '\n')
 		}
@@ -114,7 +114,7 @@ func plain(dst []byte, w *connect.Written) []byte {
 	}
 	dst = w.Time.Time().AppendFormat(append(dst, `,"time":"`...), "2006-01-02T15:04:05.000Z07:00")
 	dst = value(append(dst, `","value":`...), w)
-	if m := marks(w.Marks); m != "" {
+	if m := Marks(w.Marks); m != "" {
 		dst = quote(append(dst, `,"marks":`...), m)
 	}
 	return append(dst, '}')
@@ -141,8 +141,8 @@ func value(dst []byte, w *connect.Written) []byte {
 	return strconv.AppendFloat(dst, w.Value, 'g', -1, 64)
 }
 
-// marks names marks, with commas; null is told by the value.
-func marks(m observation.Marks) string {
+// Marks names marks, with commas; null is told by the value.
+func Marks(m observation.Marks) string {
 	var names []string
 	for _, n := range markNames {
 		if m&n.mark != 0 {
