@@ -151,3 +151,8 @@ type Protocol struct {
 	// from its centre has its own.
 	Local bool
 }
+
+// Offered is what can be said of its two ends.
+func (p *Protocol) Offered() manifest.Protocol {
+	return manifest.Protocol{Name: p.Name, Summary: p.Summary, Read: p.Reader != nil, Write: p.Writer != nil, Parameters: p.Parameters}
+}

@@ -94,8 +94,8 @@ func TestPublicAddresses(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	e := End{Values: Complete([]manifest.Parameter{{Name: "port", Default: Default(1883)}, {Name: "wait", Default: Default("1m")}, {Name: "none"}},
-		manifest.Values{"port": json.RawMessage(`"8883"`), "on": json.RawMessage(`true`), "text": json.RawMessage(`"true"`), "list": json.RawMessage(`[1]`), "whole": json.RawMessage(`5.0`)})}
+	e := End{Values: manifest.Values{"port": json.RawMessage(`"8883"`), "wait": Default("1m"), "on": json.RawMessage(`true`), "text": json.RawMessage(`"true"`),
+		"list": json.RawMessage(`[1]`), "whole": json.RawMessage(`5.0`), "none": json.RawMessage(`null`)}}
 	if e.Int("port") != 8883 || e.Duration("wait") != time.Minute || !e.Bool("on") || !e.Bool("text") || e.Text("none") != "" || e.Int("list") != 0 || e.Int("whole") != 5 {
 		t.Errorf("%s", e.Values)
 	}

@@ -52,9 +52,9 @@ func (e *End) Bool(name string) bool {
 	return b && err == nil
 }
 
-// Duration gives a duration of Go's; 0 when it is not given.
+// Duration gives a duration; 0 when it is not given.
 func (e *End) Duration(name string) time.Duration {
-	d, err := time.ParseDuration(strings.TrimSpace(e.Text(name)))
+	d, err := manifest.ParseDuration(strings.TrimSpace(e.Text(name)))
 	if err != nil {
 		return 0
 	}
@@ -72,20 +72,6 @@ func (e *End) Secret(name string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return secret, nil
-}
-
-// Complete gives values with the defaults of what is not given.
-func Complete(params []manifest.Parameter, values manifest.Values) manifest.Values {
-	all := make(manifest.Values, len(params))
-	for _, p := range params {
-		if len(p.Default) > 0 {
-			all[p.Name] = p.Default
-		}
-	}
-	for name, v := range values {
-		all[name] = v
-	}
-	return all
 }
 
 // Default writes a default of a parameter.

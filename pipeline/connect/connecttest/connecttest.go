@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -25,11 +26,12 @@ func House() *connect.House {
 	return &connect.House{Private: true, Retry: 20 * time.Millisecond}
 }
 
-// End makes an end of a protocol. Values are pairs of a name and a text; names
-// that the protocol does not declare fail the test.
+// End makes an end of a protocol, as the engine does. Values are pairs of a name
+// and a text. Those that a manifest could not have are given to the driver as they
+// are: it must not rely on being told right things only.
 func End(t testing.TB, p connect.Protocol, house *connect.House, kind manifest.Kind, values ...string) connect.End {
 	t.Helper()
-	v := manifest.Values{}
+	given := manifest.Values{}
 	for i := 0; i < len(values); i += 2 {
 		if !slices.ContainsFunc(p.Parameters, func(d manifest.Parameter) bool { return d.Name == values[i] }) {
 			t.Fatalf("%s has no parameter %s", p.Name, values[i])
@@ -38,17 +40,28 @@ func End(t testing.TB, p connect.Protocol, house *connect.House, kind manifest.K
 		if err != nil {
 			t.Fatal(err)
 		}
-		v[values[i]] = raw
+		given[values[i]] = raw
 	}
-	for _, d := range p.Parameters {
-		if _, ok := v[d.Name]; d.Required && !ok {
-			t.Fatalf("%s needs %s", p.Name, d.Name)
+	complete, err := manifest.Complete(p.Parameters, given)
+	if err != nil {
+		if complete, err = manifest.Complete(optional(p.Parameters), nil); err != nil {
+			t.Fatal(err)
 		}
+		maps.Copy(complete, given)
 	}
 	return connect.End{
-		ID: "5ca1ab1e-0000-4000-8000-00000000000a", Name: "test", Protocol: p.Name, Values: connect.Complete(p.Parameters, v), Kind: kind,
+		ID: "5ca1ab1e-0000-4000-8000-00000000000a", Name: "test", Protocol: p.Name, Values: complete, Kind: kind,
 		House: house, Log: slog.New(slog.DiscardHandler),
 	}
+}
+
+// optional are parameters of which none must be given.
+func optional(params []manifest.Parameter) []manifest.Parameter {
+	all := slices.Clone(params)
+	for i := range all {
+		all[i].Required = false
+	}
+	return all
 }
 
 // Store keeps what was stored, and knows what was stored before. Its methods may

@@ -23,7 +23,11 @@ func made(t testing.TB, kind manifest.Kind, values ...string) *Format {
 	for i := 0; i < len(values); i += 2 {
 		v[values[i]] = connect.Default(values[i+1])
 	}
-	f, err := New(&connect.End{ID: "c0ffee00-0000-4000-8000-000000000001", Gateway: "hall", Kind: kind, Values: connect.Complete(Parameters(), v)})
+	complete, err := manifest.Complete(Parameters(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := New(&connect.End{ID: "c0ffee00-0000-4000-8000-000000000001", Gateway: "hall", Kind: kind, Values: complete})
 	if err != nil {
 		t.Fatal(err)
 	}
