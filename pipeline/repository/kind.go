@@ -246,3 +246,9 @@ func isID(s string) bool {
 	}
 	return true
 }
+
+// ID is the id of a model.
+func ID[T Model](m *T) *string { return idOf(m) }
+
+// NewID makes an id.
+func NewID() string { return newID() }
