@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"time"
 	"unicode"
 
 	"github.com/wattwerk/wattwerk/access"
@@ -13,6 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/cir/book"
 	"github.com/wattwerk/wattwerk/cir/item"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -58,6 +60,9 @@ func startCIR(ctx context.Context, p *process) (running, error) {
 	if store.Shared() {
 		o.Share = p.fleet.Share // what is in a file is registered by the process that has it
 	}
+	if p.models != nil {
+		o.Feeds = append(o.Feeds, cir.Listed(modelsEvery, p.thingsOfModels, item.SourceCategory, item.GatewayCategory))
+	}
 	s, err := cir.New(o)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
@@ -67,6 +72,35 @@ func startCIR(ctx context.Context, p *process) (running, error) {
 }
 
 func faceCIR(p *process, f face) { p.cir.Register(f.api) }
+
+// modelsEvery is how often data sources and gateways are looked at.
+const modelsEvery = 15 * time.Second
+
+// thingsOfModels lists data sources and edge gateways of manifests.
+func (p *process) thingsOfModels(ctx context.Context) ([]item.Thing, error) {
+	b, _, err := p.models.Bundle(ctx)
+	if err != nil {
+		return nil, err
+	}
+	set, err := manifest.NewSet(b)
+	if err != nil {
+		return nil, err
+	}
+	var out []item.Thing
+	for i := range b.Gateways {
+		g := &b.Gateways[i]
+		out = append(out, item.Thing{Category: item.GatewayCategory, ID: g.ID, Name: g.Name})
+	}
+	for i := range b.Sources {
+		s := &b.Sources[i]
+		parent := item.PropertyItem{ID: item.ParentEntityID, Values: []item.PropertyValue{}}
+		if g, err := set.Gateway(s.Gateway); s.Gateway != "" && err == nil {
+			parent.Values = append(parent.Values, item.PropertyValue{Key: item.GatewayCategory, Value: g.ID})
+		}
+		out = append(out, item.Thing{Category: item.SourceCategory, ID: s.ID, Name: s.Name, Properties: []item.PropertyItem{parent}})
+	}
+	return out, nil
+}
 
 // seriesOf tells what is measured by things that registered themselves, and the
 // newest readings where the history is in this process.

@@ -16,6 +16,7 @@ func TestRegistryOfIdentifiers(t *testing.T) {
 	c := DefaultConfig()
 	c.Data, c.Addr, c.Bus.MQTT, c.Bus.Partitions, c.CIR.Installation = t.TempDir(), "127.0.0.1:0", "off", 1, "kiel"
 	in := runProcess(t, c)
+	ask(t, in, "POST", "/api/v1/models/gateways", `{"name":"Box","namespace":"box"}`, nil)
 	ask(t, in, "PUT", "/api/v1/sensors/pump-power", `{"id":"pump-power","name":"Pump","quantity":"active_power","interval":"1s"}`, nil)
 	ask(t, in, "POST", "/api/v1/ingest/json", `{"sensor":"pump-power","value":5}`, nil)
 	again := time.NewTicker(100 * time.Millisecond)
@@ -31,6 +32,11 @@ func TestRegistryOfIdentifiers(t *testing.T) {
 	}
 	if e.IDInSource != "pump-power" || e.SourceID != "kiel" || *e.Name != "Pump" {
 		t.Errorf("%+v", e)
+	}
+	var box book.FoundThings
+	for len(box.Registries) == 0 {
+		ask(t, in, "GET", "/api/v1/cir/registries?registry=wattwerk&category=gateway&name=Box", "", &box)
+		<-again.C
 	}
 	table := "registry,category,category_source,id_in_source,source,cirid,name\nplant,pump,erp,P-101,erp," + *e.CIRID + ",Pump 101\n"
 	code, out, errs := wattwerkIn(t, table, "cir", "import", "--data", c.Data, "-")

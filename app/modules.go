@@ -48,7 +48,7 @@ var modules = []module{
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
 	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet", "settlement"}, start: startAlert, face: faceAlert},
 	{name: "pipeline", does: "reads data sources of manifests, and runs the manifests", needs: []string{"catalog", "fleet"}, start: startPipeline, face: facePipeline},
-	{name: "cir", does: "knows by which identifiers other systems call what is here: the Common Interoperability Registry", needs: []string{"catalog", "fleet", "history"}, start: startCIR, face: faceCIR, one: true, absent: noCIR},
+	{name: "cir", does: "knows by which identifiers other systems call what is here: the Common Interoperability Registry", needs: []string{"catalog", "fleet", "history", "pipeline"}, start: startCIR, face: faceCIR, one: true, absent: noCIR},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"catalog"}, start: startLanding},

@@ -123,6 +123,7 @@ func startPipeline(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
+	p.models = models
 	states, err := checkpoint.Open(ctx, where)
 	if err != nil {
 		return running{}, errors.Join(err, models.Close())

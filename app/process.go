@@ -37,6 +37,7 @@ import (
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/pipeline"
 	"github.com/wattwerk/wattwerk/pipeline/connect/push"
+	"github.com/wattwerk/wattwerk/pipeline/repository"
 	"github.com/wattwerk/wattwerk/registry"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/cost"
@@ -94,6 +95,7 @@ type process struct {
 	bridge     *bridge.Service
 	alert      *alert.Service
 	pipeline   *pipeline.Service
+	models     *repository.Store // of manifests
 	doors      *push.Doors
 	cir        *cir.Service
 	live       *live.Service
