@@ -23,6 +23,7 @@ const routes = [
   createRoute({ ...under, path: '/alerts', component: lazyRouteComponent(page(() => import('./pages/Alerts')), 'Alerts') }),
   createRoute({ ...under, path: '/model', component: lazyRouteComponent(page(() => import('./pages/Model')), 'Model') }),
   createRoute({ ...under, path: '/data', component: lazyRouteComponent(page(() => import('./pages/Data')), 'Data') }),
+  createRoute({ ...under, path: '/manifests', component: lazyRouteComponent(page(() => import('./pages/Manifests')), 'Manifests') }),
   createRoute({ ...under, path: '/survey', component: lazyRouteComponent(page(() => import('./pages/Survey')), 'Survey') }),
   createRoute({ ...under, path: '/system', component: lazyRouteComponent(page(() => import('./pages/System')), 'System') }),
   createRoute({ ...under, path: '/welcome', component: lazyRouteComponent(page(() => import('./pages/Welcome')), 'Welcome') }),

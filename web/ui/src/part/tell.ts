@@ -1,6 +1,8 @@
 // Tells what came of something, at the edge of the page. The library comes
 // when there is something to tell.
 
+import { t } from '@lingui/core/macro'
+
 export interface Told {
   title?: string
   message: string
@@ -10,6 +12,6 @@ export interface Told {
 
 export function tell({ title, message, bad = false }: Told): void {
   void import('@mantine/notifications').then(({ notifications }) =>
-    notifications.show({ ...(title === undefined ? {} : { title }), message, ...(bad ? { color: 'red', autoClose: 12_000 } : {}) }),
+    notifications.show({ closeButtonProps: { 'aria-label': t`Close` }, ...(title === undefined ? {} : { title }), message, ...(bad ? { color: 'red', autoClose: 12_000 } : {}) }),
   )
 }

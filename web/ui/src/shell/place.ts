@@ -23,6 +23,10 @@ export interface Place extends SpanSearch {
   with?: string | undefined
   /** A household of a survey; "new" registers one. */
   home?: string | undefined
+  /** A manifest; "new" makes one. */
+  m?: string | undefined
+  /** A type of models. */
+  kind?: string | undefined
   /** Levels of the tree that are shown. */
   depth?: string | undefined
 }
@@ -32,7 +36,7 @@ const text = (v: unknown): string | undefined => (typeof v === 'string' && v !==
 
 export function readPlace(s: Record<string, unknown>): Place {
   const out: Place = spanSearch(s)
-  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth', 'home'] as const) {
+  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth', 'home', 'm', 'kind'] as const) {
     const v = text(s[key])
     if (v !== undefined) out[key] = v
   }
