@@ -12,6 +12,7 @@ type BenchCmd struct {
 	Query     BenchQueryCmd     `cmd:"" help:"A year of one sensor reduced to 1,000 points; bytes a sample."`
 	Settle    BenchSettleCmd    `cmd:"" help:"Windows of 15 minutes from raw readings, for all sensors and groups."`
 	Costs     BenchCostsCmd     `cmd:"" help:"A month of costs from settled windows, for all sensors."`
+	Manifest  BenchManifestCmd  `cmd:"" help:"Declared analytics: JSON through a rule, changes and pauses, many manifests."`
 	Survey    BenchSurveyCmd    `cmd:"" help:"Devices of a field survey that send what they measured, by mutual TLS."`
 	UC1       BenchUC1Cmd       `cmd:"" name:"uc1" help:"Theodolite's first benchmark: store every record."`
 	UC2       BenchUC2Cmd       `cmd:"" name:"uc2" help:"Theodolite's second: downsample to windows of a minute."`

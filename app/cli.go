@@ -37,31 +37,32 @@ type IO struct {
 
 // CLI is the command line. Each field is a command; kong reads the tags.
 type CLI struct {
-	Run     RunCmd     `cmd:"" help:"Start everything, or some modules, in this process."`
-	Modules ModulesCmd `cmd:"" help:"Show what a process consists of."`
-	Config  ConfigCmd  `cmd:"" help:"Show the settings in force, with explanations and warnings."`
-	Health  HealthCmd  `cmd:"" help:"Ask a running wattwerk whether all is well with it."`
-	Sim     SimCmd     `cmd:"" help:"Send readings of simulated sensors, or play simulated meters."`
-	Replay  ReplayCmd  `cmd:"" help:"Play a CSV file back as if its meters were sending."`
-	Meter   MeterCmd   `cmd:"" help:"Show what a meter says."`
-	Import  ImportCmd  `cmd:"" help:"Bring readings of any age into the history from a file."`
-	Settle  SettleCmd  `cmd:"" help:"Settle windows of a span of time again."`
-	Report  ReportCmd  `cmd:"" help:"Write the report of a day, week, month or year: HTML, CSV, XLSX."`
-	Tariff  TariffCmd  `cmd:"" help:"Check tariffs and emission factors."`
-	Costs   CostsCmd   `cmd:"" help:"Write the bill of a sensor or group."`
-	Figures FiguresCmd `cmd:"" help:"Enter, list and delete figures of production by hand."`
-	CIR     CIRCmd     `cmd:"" name:"cir" help:"Look into the registry of identifiers; write and read its entries as CSV."`
-	Export  ExportCmd  `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
-	Backup  BackupCmd  `cmd:"" help:"Write everything into one file, also while running."`
-	Restore RestoreCmd `cmd:"" help:"Make a data directory from a backup."`
-	Bench   BenchCmd   `cmd:"" help:"Measure this machine."`
-	Certs   CertsCmd   `cmd:"" help:"Make the certificates of edges and their centre."`
-	Token   TokenCmd   `cmd:"" help:"Make, list and revoke tokens for machines."`
-	Edge    EdgeCmd    `cmd:"" help:"Enrol a measurement device of a field survey, and show how it stands."`
-	Survey  SurveyCmd  `cmd:"" help:"Look after a field survey: authority, households, consents, data set."`
-	User    UserCmd    `cmd:"" help:"List users, set passwords, make sign-in links."`
-	Doctor  DoctorCmd  `cmd:"" help:"Say in sentences what is wrong, and what to do."`
-	Version VersionCmd `cmd:"" help:"Show the version, and the licences of what is inside."`
+	Run      RunCmd      `cmd:"" help:"Start everything, or some modules, in this process."`
+	Modules  ModulesCmd  `cmd:"" help:"Show what a process consists of."`
+	Config   ConfigCmd   `cmd:"" help:"Show the settings in force, with explanations and warnings."`
+	Health   HealthCmd   `cmd:"" help:"Ask a running wattwerk whether all is well with it."`
+	Sim      SimCmd      `cmd:"" help:"Send readings of simulated sensors, or play simulated meters."`
+	Replay   ReplayCmd   `cmd:"" help:"Play a CSV file back as if its meters were sending."`
+	Meter    MeterCmd    `cmd:"" help:"Show what a meter says."`
+	Import   ImportCmd   `cmd:"" help:"Bring readings of any age into the history from a file."`
+	Settle   SettleCmd   `cmd:"" help:"Settle windows of a span of time again."`
+	Report   ReportCmd   `cmd:"" help:"Write the report of a day, week, month or year: HTML, CSV, XLSX."`
+	Tariff   TariffCmd   `cmd:"" help:"Check tariffs and emission factors."`
+	Costs    CostsCmd    `cmd:"" help:"Write the bill of a sensor or group."`
+	Figures  FiguresCmd  `cmd:"" help:"Enter, list and delete figures of production by hand."`
+	Export   ExportCmd   `cmd:"" help:"Write readings to a file: CSV, NDJSON or Parquet."`
+	Backup   BackupCmd   `cmd:"" help:"Write everything into one file, also while running."`
+	Restore  RestoreCmd  `cmd:"" help:"Make a data directory from a backup."`
+	Bench    BenchCmd    `cmd:"" help:"Measure this machine."`
+	Certs    CertsCmd    `cmd:"" help:"Make the certificates of edges and their centre."`
+	Token    TokenCmd    `cmd:"" help:"Make, list and revoke tokens for machines."`
+	Manifest ManifestCmd `cmd:"" help:"Check, bring in and run manifests: analytics that are declared."`
+	Edge     EdgeCmd     `cmd:"" help:"Enrol a measurement device of a field survey, and show how it stands."`
+	Survey   SurveyCmd   `cmd:"" help:"Look after a field survey: authority, households, consents, data set."`
+	User     UserCmd     `cmd:"" help:"List users, set passwords, make sign-in links."`
+	Doctor   DoctorCmd   `cmd:"" help:"Say in sentences what is wrong, and what to do."`
+	Version  VersionCmd  `cmd:"" help:"Show the version, and the licences of what is inside."`
+	CIR      CIRCmd      `cmd:"" name:"cir" help:"Look into the registry of identifiers; write and read its entries as CSV."`
 }
 
 const description = `Wattwerk measures electrical power and energy: it reads meters, sums them up a tree of

@@ -17,8 +17,12 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline"
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
+	"github.com/wattwerk/wattwerk/pipeline/connect/kafka"
 	"github.com/wattwerk/wattwerk/pipeline/connect/mqtt"
+	"github.com/wattwerk/wattwerk/pipeline/connect/nats"
+	"github.com/wattwerk/wattwerk/pipeline/connect/poll"
 	"github.com/wattwerk/wattwerk/pipeline/connect/push"
+	"github.com/wattwerk/wattwerk/pipeline/connect/webhook"
 	"github.com/wattwerk/wattwerk/pipeline/local"
 	"github.com/wattwerk/wattwerk/pipeline/repository"
 )
@@ -78,7 +82,7 @@ func (c *PipelineConfig) house() *connect.House {
 // they can be looked at only.
 func protocols(b *bus.Bus, doors *push.Doors) []connect.Protocol {
 	pushed := doors.Protocol()
-	out := []connect.Protocol{pushed, mqtt.Protocol()}
+	out := []connect.Protocol{pushed, poll.Protocol(), mqtt.Protocol(), kafka.Protocol(), nats.Protocol(), webhook.Protocol()}
 	return append(out, local.Protocols(b, pushed)...)
 }
 

@@ -28,14 +28,19 @@ func ResetPeak() {
 }
 
 // PeakRSS is the most memory this process has held, in bytes; 0 when unknown.
-func PeakRSS() int64 {
+func PeakRSS() int64 { return status("VmHWM:") }
+
+// RSS is the memory this process holds now, in bytes; 0 when unknown.
+func RSS() int64 { return status("VmRSS:") }
+
+func status(line string) int64 {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {
 		return 0
 	}
 	defer f.Close() //nolint:errcheck // read only
 	for s := bufio.NewScanner(f); s.Scan(); {
-		if rest, ok := strings.CutPrefix(s.Text(), "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(s.Text(), line); ok {
 			kb, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
 			return kb << 10
 		}

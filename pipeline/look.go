@@ -272,3 +272,8 @@ func Try(s *manifest.Set, p *manifest.Plan, samples []Sample) (*Trial, error) {
 	}
 	return &Trial{Processors: t.out}, nil
 }
+
+// Statuses tells what is observed of all manifests, by their ids.
+func (s *Service) Statuses(ctx context.Context) (map[string]runner.ManifestStatus, error) {
+	return s.statuses(ctx)
+}

@@ -27,7 +27,7 @@ import (
 // Protocols are those of one installation, on its bus. pushed reads what is
 // pushed to sources by HTTP.
 func Protocols(b *bus.Bus, pushed connect.Protocol) []connect.Protocol {
-	w := b.NewWriter()
+	w := sync.OnceValue(b.NewWriter)
 	return []connect.Protocol{
 		{
 			Name: manifest.Internal, Local: true,
@@ -43,7 +43,7 @@ func Protocols(b *bus.Bus, pushed connect.Protocol) []connect.Protocol {
 				{Name: "sensor", Description: "Of a source: the sensor, or with a * at the end all that begin so; the key is what stands for the *. Of a sink: the sensor, in which {key} stands for the key, {source} for the name of the sink.", Default: json.RawMessage(`"{source}"`)},
 			},
 			Reader: func(e connect.End) (connect.Reader, error) { return newRecords(b, e) },
-			Writer: func(_ context.Context, e connect.End) (connect.Writer, error) { return &sensors{w, e}, nil },
+			Writer: func(_ context.Context, e connect.End) (connect.Writer, error) { return &sensors{w(), e}, nil },
 		},
 		{
 			Name: "aggregates", Local: true,
