@@ -47,7 +47,7 @@ var modules = []module{
 	{name: "settlement", does: "settles energies per 15 minutes and day from raw readings, again when late ones come", needs: []string{"catalog", "fleet", "history"}, start: startSettlement, face: faceSettlement},
 	{name: "aggregate", does: "sums sensors up the groups of every hierarchy, tick by tick", needs: []string{"catalog", "fleet"}, start: startAggregate, face: faceAggregate},
 	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet", "settlement"}, start: startAlert, face: faceAlert},
-	{name: "pipeline", does: "reads data sources of manifests, and runs the manifests", needs: []string{"catalog", "fleet"}, start: startPipeline, face: facePipeline},
+	{name: "pipeline", does: "reads data sources of manifests, and runs the manifests", needs: []string{"catalog", "fleet"}, start: startPipeline, face: facePipeline, absent: noPipeline},
 	{name: "cir", does: "knows by which identifiers other systems call what is here: the Common Interoperability Registry", needs: []string{"catalog", "fleet", "history", "pipeline"}, start: startCIR, face: faceCIR, one: true, absent: noCIR},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},

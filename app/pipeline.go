@@ -40,6 +40,9 @@ type PipelineConfig struct {
 	Only    bool            `koanf:"only" doc:"Sources and sinks may reach nothing but hosts."`
 }
 
+// noPipeline is what is said where nobody runs manifests.
+const noPipeline = "no process here runs manifests; one with --modules pipeline does"
+
 // DefaultPipelineConfig keeps a day, and lets nobody into private networks.
 func DefaultPipelineConfig() PipelineConfig {
 	return PipelineConfig{Keep: config.Duration(24 * time.Hour), Every: config.Duration(5 * time.Second)}

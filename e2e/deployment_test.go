@@ -40,7 +40,7 @@ type deployment struct {
 var apart = []struct{ name, modules string }{
 	{"registry", "registry"},
 	{"history", "history,settlement"}, // which reads those blocks
-	{"alert", "alert,cir"},
+	{"alert", "alert,pipeline,cir"},
 	{"aggregate-1", "aggregate"},
 	{"aggregate-2", "aggregate"},
 	{"bridge-1", "bridge"},

@@ -167,8 +167,16 @@ func (p *process) stop() {
 	select {
 	case <-p.ended:
 	case <-time.After(60 * time.Second):
-		p.t.Error("wattwerk did not stop within 60 s")
-		p.kill()
+		// Where it hangs is in what it writes down before it ends.
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+		select {
+		case <-p.ended:
+		case <-time.After(10 * time.Second):
+			p.kill()
+		}
+		out := p.output()
+		p.t.Errorf("wattwerk did not stop within 60 s:\n%s", out[max(0, len(out)-100_000):])
+		return
 	}
 	if code := p.cmd.ProcessState.ExitCode(); code != 0 && code != -1 {
 		p.t.Errorf("wattwerk ended with exit code %d:\n%s", code, p.output())

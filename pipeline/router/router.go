@@ -202,6 +202,10 @@ func (r *Router) recent(ctx context.Context, id string) (*connect.Recent, error)
 
 var errDone = errors.New("done")
 
+// ahead is how far in the future an item may be. One that is farther would have
+// everything behind it be late.
+const ahead = record.Millis(time.Hour / time.Millisecond)
+
 // longKey is why a value is not taken.
 const longKey = "its key is longer than 200 bytes, or no text"
 
@@ -290,6 +294,9 @@ func (b *builder) add(p *connect.Piece) string {
 	}
 	if len(p.Key) > observation.MaxKey || !utf8.ValidString(p.Key) {
 		return longKey
+	}
+	if it.Time > b.now+ahead {
+		return fmt.Sprintf("its time %s is more than an hour in the future", it.Time)
 	}
 	if it.Marks&observation.Null == 0 {
 		if err := record.ValidateSample(it.Time, it.Value); err != nil {

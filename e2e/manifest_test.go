@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/wattwerk/wattwerk/internal/mqtttest"
+)
+
+// TestInfrastructureBoxes is section 4.2 of the paper of the distributed data
+// analytics engine, with the files of the tutorial: boxes publish their power and
+// energy by MQTT, averages of an hour are made of each and of all of them, and an
+// alarm of too much. While that goes on every process is killed in the middle of
+// an hour. The numbers are those that can be computed by hand.
+func TestInfrastructureBoxes(t *testing.T) { everywhere(t, testInfrastructureBoxes) }
+
+func testInfrastructureBoxes(t *testing.T, kind string) {
+	random := chance(t)
+	broker := mqtttest.StartBroker(t, mqtttest.BrokerOptions{})
+	_, port, err := net.SplitHostPort(broker.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := deploy(t, kind, "WATTWERK_PIPELINE_PRIVATE=true", "WATTWERK_PIPELINE_EVERY=200ms")
+	defer d.says()
+	apply(t, d.face(), "../docs/tutorials/infrastructure-boxes.yaml", "default: 1883", "default: "+port)
+	for _, m := range []string{"PhoenixIB", "GriffinIB", "All boxes"} {
+		begin(t, d.face(), m)
+	}
+	connected(t, d.face(), 3)
+
+	const (
+		start = int64(1_543_392_000_000) // 2018-11-28T08:00:00Z
+		step  = int64(30_000)
+		hour  = int64(3_600_000)
+		hours = 5
+	)
+	boxes := mqtttest.Dial(t, broker.Addr)
+	power := func(box string, at int64) float64 {
+		n := float64((at-start)/step*37%200) * 5 // multiples of 5: their sums are exact
+		if box == "PhoenixIB" {
+			return 8500 + n
+		}
+		return 2000 + 2*n
+	}
+	say := func(topic string, at int64, value float64) {
+		boxes.MustPublish(1, topic, fmt.Sprintf(`{"time":%d,"value":%v}`, at, value))
+	}
+	sum := make(map[string]float64) // by box and hour
+	alarms := make(map[int64]float64)
+	over := false
+	for at := start; at < start+hours*hour+2*step; at += step {
+		for _, box := range []string{"PhoenixIB", "GriffinIB"} {
+			v := power(box, at)
+			say(box+"/TotalRealPower", at, v)
+			sum[fmt.Sprint(box, (at-start)/hour)] += v
+			if box == "PhoenixIB" {
+				if v > 9000 && !over {
+					over, alarms[at] = true, 1
+				} else if v <= 8500 && over {
+					over, alarms[at] = false, 0
+				}
+			}
+		}
+		say("PhoenixIB/TotalRealEnergy", at, float64(at-start)/1000) // 3.6 kWh an hour
+		if (at-start)%hour == hour/2 {                               // in the middle of each hour
+			victim := d.any(random)
+			victim.process().kill()
+			pause(t, random, 300*time.Millisecond)
+			victim.start(t)
+			if random.IntN(2) == 0 {
+				d.ready()
+			}
+		}
+	}
+	d.ready()
+
+	readings := func(sensor string) (map[int64]float64, error) {
+		var got struct {
+			T     []int64    `json:"t"`
+			Value []*float64 `json:"value"`
+		}
+		err := d.face().try("GET", fmt.Sprintf("/api/v1/sensors/%s/range?raw=true&from=%d&to=%d", strings.ReplaceAll(sensor, " ", "%20"), start, start+hours*hour+2*step), nil, &got)
+		out := make(map[int64]float64)
+		for i, at := range got.T {
+			if got.Value[i] != nil {
+				out[at] = *got.Value[i]
+			}
+		}
+		return out, err
+	}
+	want := make(map[int64]float64)
+	energy := make(map[int64]float64)
+	for h := range int64(hours) {
+		phoenix, griffin := sum[fmt.Sprint("PhoenixIB", h)]/float64(hour/step), sum[fmt.Sprint("GriffinIB", h)]/float64(hour/step)
+		want[start+h*hour] = (phoenix + griffin) / 2
+		energy[start+h*hour] = 3600
+	}
+	// The last hour of all boxes ends when the next one has come, which it has not.
+	eventually(t, 2*time.Minute, func() error {
+		got, err := readings("All boxes hourly power")
+		if err != nil {
+			return err
+		}
+		for at, v := range want {
+			if at == start+(hours-1)*hour {
+				continue
+			}
+			if got[at] != v {
+				return fmt.Errorf("all boxes in the hour at %s: %v, want %v", time.UnixMilli(at).UTC(), got[at], v)
+			}
+		}
+		if len(got) > len(want) {
+			return fmt.Errorf("%d hours of all boxes", len(got))
+		}
+		return same(readings, "PhoenixIB hourly energy", energy)
+	})
+	eventually(t, 2*time.Minute, func() error { return same(readings, "PhoenixIB too much power", alarms) })
+}
+
+func same(readings func(string) (map[int64]float64, error), sensor string, want map[int64]float64) error {
+	got, err := readings(sensor)
+	if err != nil {
+		return err
+	}
+	for at, v := range want {
+		if g, ok := got[at]; !ok || g != v {
+			return fmt.Errorf("%s at %s: %v (%v), want %v", sensor, time.UnixMilli(at).UTC(), g, ok, v)
+		}
+	}
+	for at := range got {
+		if _, ok := want[at]; !ok {
+			return fmt.Errorf("%s has something at %s", sensor, time.UnixMilli(at).UTC())
+		}
+	}
+	return nil
+}
+
+// apply brings models in, in which one text stands for another.
+func apply(t *testing.T, p *process, file, this, that string) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(data), this, that)
+	if text == string(data) {
+		t.Fatalf("%s has no %q", file, this)
+	}
+	doc, err := yaml.YAMLToJSON([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.call("POST", "/api/v1/models/apply", string(doc), nil)
+}
+
+// begin has a manifest run, and waits until it does.
+func begin(t *testing.T, p *process, name string) {
+	t.Helper()
+	eventually(t, time.Minute, func() error {
+		var st struct{ State, Reason string }
+		if err := p.try("POST", "/api/v1/manifests/"+strings.ReplaceAll(name, " ", "%20")+"/start", nil, &st); err != nil {
+			return err
+		}
+		if st.State != "RUNNING" {
+			return fmt.Errorf("manifest %s is %s: %s", name, st.State, st.Reason)
+		}
+		return nil
+	})
+}
+
+// connected waits until so many sources by MQTT are connected.
+func connected(t *testing.T, p *process, n int) {
+	t.Helper()
+	eventually(t, time.Minute, func() error {
+		var all []struct {
+			Source, Error string
+			Connected     bool
+		}
+		if err := p.try("GET", "/api/v1/source-statuses", nil, &all); err != nil {
+			return err
+		}
+		have := 0
+		for _, s := range all {
+			if s.Connected {
+				have++
+			} else if s.Error != "" {
+				return fmt.Errorf("source %s: %s", s.Source, s.Error)
+			}
+		}
+		if have < n+2 { // two are pushed to
+			return fmt.Errorf("%d sources are connected", have)
+		}
+		return nil
+	})
+}
