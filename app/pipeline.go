@@ -18,9 +18,12 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/connect/kafka"
+	"github.com/wattwerk/wattwerk/pipeline/connect/mongodb"
 	"github.com/wattwerk/wattwerk/pipeline/connect/mqtt"
 	"github.com/wattwerk/wattwerk/pipeline/connect/nats"
+	"github.com/wattwerk/wattwerk/pipeline/connect/parquet"
 	"github.com/wattwerk/wattwerk/pipeline/connect/poll"
+	"github.com/wattwerk/wattwerk/pipeline/connect/postgresql"
 	"github.com/wattwerk/wattwerk/pipeline/connect/push"
 	"github.com/wattwerk/wattwerk/pipeline/connect/webhook"
 	"github.com/wattwerk/wattwerk/pipeline/local"
@@ -85,7 +88,7 @@ func (c *PipelineConfig) house() *connect.House {
 // they can be looked at only.
 func protocols(b *bus.Bus, doors *push.Doors) []connect.Protocol {
 	pushed := doors.Protocol()
-	out := []connect.Protocol{pushed, poll.Protocol(), mqtt.Protocol(), kafka.Protocol(), nats.Protocol(), webhook.Protocol()}
+	out := []connect.Protocol{pushed, poll.Protocol(), mqtt.Protocol(), kafka.Protocol(), nats.Protocol(), webhook.Protocol(), postgresql.Protocol(), mongodb.Protocol(), parquet.Protocol()}
 	return append(out, local.Protocols(b, pushed)...)
 }
 
