@@ -26,6 +26,7 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/connect/postgresql"
 	"github.com/wattwerk/wattwerk/pipeline/connect/push"
 	"github.com/wattwerk/wattwerk/pipeline/connect/webhook"
+	"github.com/wattwerk/wattwerk/pipeline/faredge"
 	"github.com/wattwerk/wattwerk/pipeline/local"
 	"github.com/wattwerk/wattwerk/pipeline/repository"
 )
@@ -147,10 +148,14 @@ func startPipeline(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, errors.Join(err, closeAll(ctx))
 	}
+	if p.faredge, err = p.farEdge(models); err != nil {
+		return running{}, errors.Join(err, closeAll(ctx))
+	}
 	return running{run: p.pipeline.Run, stop: closeAll}, nil
 }
 
 func facePipeline(p *process, f face) {
 	p.pipeline.Register(f.api)
 	f.plain("POST /api/v1/models/sources/{id}/push", access.Ingest, func() http.Handler { return p.doors })
+	f.plain(faredge.Prefix+"/", access.Read, func() http.Handler { return p.faredge })
 }

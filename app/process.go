@@ -97,6 +97,7 @@ type process struct {
 	pipeline   *pipeline.Service
 	models     *repository.Store // of manifests
 	doors      *push.Doors
+	faredge    http.Handler // as the services of FAR-EDGE answered
 	cir        *cir.Service
 	live       *live.Service
 	survey     *surveyed
