@@ -122,6 +122,7 @@ func testInfrastructureBoxes(t *testing.T, kind string) {
 		return same(readings, "PhoenixIB hourly energy", energy)
 	})
 	eventually(t, 2*time.Minute, func() error { return same(readings, "PhoenixIB too much power", alarms) })
+	d.stop() // the bus last, whatever was started last
 }
 
 func same(readings func(string) (map[int64]float64, error), sensor string, want map[int64]float64) error {
