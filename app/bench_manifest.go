@@ -109,6 +109,9 @@ func newManifestBench(ctx context.Context, dir string) (*manifestBench, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.MakeObservations(ctx); err != nil {
+		return nil, err
+	}
 	m := &manifestBench{bus: b, doors: push.New(), sink: &counting{once: make(map[record.Millis]struct{})}, ended: make(chan error, 1)}
 	all := append(local.Protocols(b, m.doors.Protocol()), connect.Protocol{
 		Name: "count", Writer: func(context.Context, connect.End) (connect.Writer, error) { return m.sink, nil },

@@ -125,6 +125,9 @@ func startPipeline(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
+	if err := p.bus.MakeObservations(ctx); err != nil {
+		return running{}, err
+	}
 	log := p.logger("pipeline")
 	p.doors = push.New()
 	all := protocols(p.bus, p.doors)

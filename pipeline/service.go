@@ -26,7 +26,7 @@ import (
 
 // Options of the service.
 type Options struct {
-	Bus         *bus.Bus
+	Bus         *bus.Bus // with the stream of observations, see [bus.Bus.MakeObservations]
 	Models      *repository.Store
 	Checkpoints *checkpoint.Store
 	Protocols   []connect.Protocol
@@ -142,9 +142,6 @@ func pushed(e *manifest.End) bool {
 
 // Run works until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.opts.Bus.MakeObservations(ctx); err != nil {
-		return err
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.opts.Models.Run(ctx) })
 	g.Go(func() error { return s.follow(ctx) })
