@@ -267,7 +267,7 @@ function NewToken({ zone, onClose, onMade }: { zone: string; onClose: () => void
         }}
       >
         <TextInput label={t`Name`} description={t`What uses it`} required withAsterisk={false} value={name} onChange={(e) => setName(e.currentTarget.value)} data-autofocus />
-        <Checkbox.Group label={t`It may`} value={scopes} onChange={(v) => setScopes(v as Scope[])} mt="sm">
+        <Checkbox.Group label={t`It may`} value={scopes} onChange={(v) => setScopes(v)} mt="sm">
           <Checkbox value="ingest" label={t`Send readings`} mt={6} />
           <Checkbox value="read" label={t`Read everything`} mt={6} />
           <Checkbox value="operate" label={t`Change the model, rules and corrections`} mt={6} />
