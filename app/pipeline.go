@@ -2,11 +2,15 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/wattwerk/wattwerk/access"
@@ -35,6 +39,7 @@ import (
 // reach.
 type PipelineConfig struct {
 	Gateway string          `koanf:"gateway" doc:"The edge gateway this installation is: the manifests of that gateway run here. Empty: it is the centre, and runs those over all gateways."`
+	Centre  CentreConfig    `koanf:"centre" doc:"Where an edge gateway is told what to run. Without it its models are its own."`
 	Keep    config.Duration `koanf:"keep" doc:"How long what data sources tell is kept for people and for paused manifests' neighbours, at least. What a manifest needs to go on is kept longer."`
 	Every   config.Duration `koanf:"every" doc:"How often the states of manifests are stored. After a crash that much is done again, with the same results."`
 	Secrets string          `koanf:"secrets" doc:"The directory of the files that parameters of type secret name; empty: there are none."`
@@ -42,6 +47,13 @@ type PipelineConfig struct {
 	Private bool            `koanf:"private" doc:"Sources and sinks may reach this machine and private networks."`
 	Hosts   []string        `koanf:"hosts" doc:"Names, addresses and networks (10.1.0.0/16) that sources and sinks may reach wherever they are."`
 	Only    bool            `koanf:"only" doc:"Sources and sinks may reach nothing but hosts."`
+}
+
+// CentreConfig is where an edge gateway asks.
+type CentreConfig struct {
+	URL       string `koanf:"url" doc:"Of the wattwerk at the centre, as https://power.example.org; empty: nobody is asked."`
+	TokenFile string `koanf:"token_file" doc:"File with a token of the centre with the scopes read and ingest."`
+	CAFile    string `koanf:"ca_file" doc:"Certificates (PEM) that the centre is trusted by; empty: those of the system."`
 }
 
 // noPipeline is what is said where nobody runs manifests.
@@ -61,6 +73,17 @@ func (c *PipelineConfig) Validate() error {
 	}
 	if c.Every <= 0 || c.Every.Std() > time.Hour {
 		bad("pipeline.every is %v; more than nothing and at most an hour are possible", c.Every.Std())
+	}
+	switch u, err := url.Parse(c.Centre.URL); {
+	case c.Centre.URL == "":
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		bad("pipeline.centre.url %q is not like https://power.example.org", c.Centre.URL)
+	case c.Gateway == "":
+		bad("pipeline.centre.url is set, and pipeline.gateway does not say which edge gateway this is")
+	case c.Centre.TokenFile == "":
+		bad("pipeline.centre.url is set, and pipeline.centre.token_file is not")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		bad("pipeline.centre.url %q would send its token unencrypted; use https", c.Centre.URL)
 	}
 	if len(c.Gateway) > 200 {
 		bad("pipeline.gateway is longer than 200 bytes")
@@ -83,6 +106,32 @@ func (c *PipelineConfig) Validate() error {
 
 func (c *PipelineConfig) house() *connect.House {
 	return &connect.House{Secrets: c.Secrets, Files: c.Files, Private: c.Private, Hosts: c.Hosts, Only: c.Only}
+}
+
+// asked is the centre of a gateway; nil: there is none.
+func (c *PipelineConfig) asked() (*pipeline.Centre, error) {
+	if c.Centre.URL == "" {
+		return nil, nil
+	}
+	client := &http.Client{Timeout: time.Minute}
+	if c.Centre.CAFile != "" {
+		pem, err := os.ReadFile(c.Centre.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read pipeline.centre.ca_file: %w", err)
+		}
+		roots := x509.NewCertPool()
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("pipeline.centre.ca_file %s has no certificate", c.Centre.CAFile)
+		}
+		client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, Proxy: http.ProxyFromEnvironment}
+	}
+	return &pipeline.Centre{URL: c.Centre.URL, Client: client, Token: func() (string, error) {
+		data, err := os.ReadFile(c.Centre.TokenFile)
+		if err != nil {
+			return "", fmt.Errorf("read pipeline.centre.token_file: %w", err)
+		}
+		return strings.TrimSpace(string(data)), nil
+	}}, nil
 }
 
 // protocols are all that sources and sinks can be reached by. Without a bus
@@ -143,8 +192,13 @@ func startPipeline(ctx context.Context, p *process) (running, error) {
 		return running{}, errors.Join(err, models.Close())
 	}
 	closeAll := func(context.Context) error { return errors.Join(models.Close(), states.Close()) }
+	centre, err := p.config.Pipeline.asked()
+	if err != nil {
+		return running{}, errors.Join(err, closeAll(ctx))
+	}
 	p.pipeline, err = pipeline.New(pipeline.Options{
-		Bus: p.bus, Models: models, Checkpoints: states, Protocols: all, House: p.config.Pipeline.house(), Gateway: p.config.Pipeline.Gateway,
+		Centre: centre,
+		Bus:    p.bus, Models: models, Checkpoints: states, Protocols: all, House: p.config.Pipeline.house(), Gateway: p.config.Pipeline.Gateway,
 		Keep: p.config.Pipeline.Keep.Std(), Every: p.config.Pipeline.Every.Std(), Share: p.fleet.Share, Process: p.fleet.Self().Name, Actor: actor,
 		Log: log, Registerer: p.metrics,
 	})

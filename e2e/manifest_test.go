@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -200,4 +201,91 @@ func connected(t *testing.T, p *process, n int) {
 		}
 		return nil
 	})
+}
+
+// TestEdgeGateway has a centre hand a manifest on to a gateway, which goes on
+// with it while the centre is away, over a restart, too, and tells what it does.
+func TestEdgeGateway(t *testing.T) {
+	centre := launch(t, t.TempDir(), nil)
+	centre.ready()
+	token := filepath.Join(t.TempDir(), "token")
+	var made struct{ Secret string }
+	centre.call("POST", "/api/v1/tokens", map[string]any{"name": "hall", "scopes": []string{"read", "ingest"}}, &made)
+	if err := os.WriteFile(token, []byte(made.Secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	centre.call("POST", "/api/v1/models/apply", `{
+		"gateways":[{"name":"hall","namespace":"hall"},{"name":"yard","namespace":"yard"}],
+		"kinds":[{"name":"power","quantityKind":"power","unit":"W"}],
+		"interfaces":[{"name":"pushed","protocol":"http"},{"name":"sensors","protocol":"records"}],
+		"sourceDefinitions":[{"name":"pushed","interface":"pushed","kinds":["power"]},{"name":"sensors","interface":"sensors","kinds":["power"]}],
+		"sources":[{"name":"in","definition":"pushed","gateway":"hall"},{"name":"peak","definition":"sensors","gateway":"hall"},{"name":"elsewhere","definition":"pushed","gateway":"yard"}],
+		"manifests":[{"name":"peaks","gateway":"hall","processors":[{"name":"f","type":"filter","parameters":{"operator":"GT","threshold":10},"from":["in"],"to":"peak"}]}]}`, nil)
+	dir := t.TempDir()
+	settings := []string{"WATTWERK_PIPELINE_GATEWAY=hall", "WATTWERK_PIPELINE_CENTRE_URL=" + centre.url, "WATTWERK_PIPELINE_CENTRE_TOKEN_FILE=" + token}
+	gateway := launch(t, dir, settings)
+	gateway.ready()
+	centre.call("POST", "/api/v1/manifests/peaks/start", nil, nil)
+	state := func(want string) {
+		t.Helper()
+		eventually(t, time.Minute, func() error {
+			var st struct{ State, Reason string }
+			if err := centre.try("GET", "/api/v1/manifests/peaks/status", nil, &st); err != nil {
+				return err
+			}
+			if st.State != want {
+				return fmt.Errorf("the centre says %s: %s", st.State, st.Reason)
+			}
+			return nil
+		})
+	}
+	state("RUNNING")
+	var sources struct {
+		Items []struct {
+			Model struct{ ID, Name string }
+		}
+	}
+	gateway.call("GET", "/api/v1/models/sources", nil, &sources)
+	if len(sources.Items) != 2 {
+		t.Errorf("the gateway has %+v", sources)
+	}
+	push := func(at int64, value float64) {
+		t.Helper()
+		for _, s := range sources.Items {
+			if s.Model.Name == "in" {
+				eventually(t, time.Minute, func() error {
+					return gateway.try("POST", "/api/v1/models/sources/"+s.Model.ID+"/push", fmt.Sprintf(`[{"time":%d,"value":%v}]`, at, value), nil)
+				})
+			}
+		}
+	}
+	has := func(want map[int64]float64) {
+		t.Helper()
+		eventually(t, time.Minute, func() error {
+			return same(func(sensor string) (map[int64]float64, error) {
+				var got struct {
+					T     []int64    `json:"t"`
+					Value []*float64 `json:"value"`
+				}
+				err := gateway.try("GET", "/api/v1/sensors/"+sensor+"/range?raw=true&from=1600000000000&to=1600000100000", nil, &got)
+				out := make(map[int64]float64)
+				for i, at := range got.T {
+					if got.Value[i] != nil {
+						out[at] = *got.Value[i]
+					}
+				}
+				return out, err
+			}, "peak", want)
+		})
+	}
+	push(1_600_000_000_000, 11)
+	has(map[int64]float64{1_600_000_000_000: 11})
+	centre.kill()
+	gateway.kill()
+	gateway = launch(t, dir, settings) // alone
+	gateway.ready()
+	push(1_600_000_001_000, 12)
+	push(1_600_000_002_000, 3)
+	has(map[int64]float64{1_600_000_000_000: 11, 1_600_000_001_000: 12})
+	gateway.stop()
 }

@@ -63,7 +63,8 @@ func refuse(err error) error {
 	return huma.Error500InternalServerError("it was not done", err)
 }
 
-type refInput struct {
+// PipelineRef names a model.
+type PipelineRef struct {
 	ID string `path:"id" maxLength:"200" doc:"Its id or name, percent-encoded"`
 }
 
@@ -82,6 +83,7 @@ func (s *Service) Register(api huma.API) {
 		models = s.opts.Models
 	}
 	models.Register(api)
+	s.registerGateways(api)
 	op := func(id, method, path, summary, description string, errs ...int) huma.Operation {
 		may := mayOperate
 		if method == http.MethodGet {
@@ -106,7 +108,7 @@ func (s *Service) Register(api huma.API) {
 	})
 	huma.Register(api, op("list-manifest-statuses", http.MethodGet, "/api/v1/manifest-statuses", "What all manifests do", ""), s.getStatuses)
 	huma.Register(api, op("list-source-statuses", http.MethodGet, "/api/v1/source-statuses", "How all data sources are", "Those that are read by a running process."), s.getSources)
-	huma.Register(api, op("get-manifest-status", http.MethodGet, "/api/v1/manifests/{id}/status", "What a manifest does", "", 404), func(ctx context.Context, in *refInput) (*statusOutput, error) {
+	huma.Register(api, op("get-manifest-status", http.MethodGet, "/api/v1/manifests/{id}/status", "What a manifest does", "", 404), func(ctx context.Context, in *PipelineRef) (*statusOutput, error) {
 		m, err := repository.Get[manifest.Manifest](ctx, s.opts.Models, in.ID)
 		if err != nil {
 			return nil, refuse(err)
@@ -123,7 +125,7 @@ func (s *Service) Register(api huma.API) {
 		{"pause", "Have a manifest wait", "It keeps what it has in hand, and goes on where it was: nothing is lost. Within a tenth of a second nothing is written any more.", s.Pause},
 		{"stop", "Have a manifest stop", "What it had in hand is forgotten.", s.Stop},
 	} {
-		huma.Register(api, op(x.verb+"-manifest", http.MethodPost, "/api/v1/manifests/{id}/"+x.verb, x.does, x.more, 404, 422), func(ctx context.Context, in *refInput) (*statusOutput, error) {
+		huma.Register(api, op(x.verb+"-manifest", http.MethodPost, "/api/v1/manifests/{id}/"+x.verb, x.does, x.more, 404, 422), func(ctx context.Context, in *PipelineRef) (*statusOutput, error) {
 			st, err := x.do(ctx, in.ID, s.opts.Actor(ctx))
 			return &statusOutput{st}, refuse(err)
 		})
@@ -188,7 +190,7 @@ func (s *Service) plan(ctx context.Context, ref string) (*manifest.Set, *manifes
 	return set, p, err
 }
 
-func (s *Service) explain(ctx context.Context, in *refInput) (*struct{ Body Graph }, error) {
+func (s *Service) explain(ctx context.Context, in *PipelineRef) (*struct{ Body Graph }, error) {
 	_, p, err := s.plan(ctx, in.ID)
 	if err != nil {
 		return nil, refuse(err)
@@ -326,7 +328,7 @@ func (e events) alive() error {
 	return err
 }
 
-func (s *Service) tail(ctx context.Context, in *refInput) (*huma.StreamResponse, error) {
+func (s *Service) tail(ctx context.Context, in *PipelineRef) (*huma.StreamResponse, error) {
 	m, err := repository.Get[manifest.Manifest](ctx, s.opts.Models, in.ID)
 	if err != nil {
 		return nil, refuse(err)
@@ -378,7 +380,7 @@ func (s *Service) tail(ctx context.Context, in *refInput) (*huma.StreamResponse,
 // shownOf is how many values of a message are shown.
 const shownOf = 200
 
-func (s *Service) tailSource(ctx context.Context, in *refInput) (*huma.StreamResponse, error) {
+func (s *Service) tailSource(ctx context.Context, in *PipelineRef) (*huma.StreamResponse, error) {
 	m, err := repository.Get[manifest.Source](ctx, s.opts.Models, in.ID)
 	if err != nil {
 		return nil, refuse(err)

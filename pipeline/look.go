@@ -26,16 +26,19 @@ func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runne
 	runs := s.runs
 	s.mu.Unlock()
 	if runs {
-		if len(ids) == 0 {
-			return s.runner.Statuses(), nil
-		}
 		out := make(map[string]runner.ManifestStatus)
+		if len(ids) == 0 {
+			out = s.runner.Statuses()
+		}
 		for _, id := range ids {
 			if st, ok := s.runner.Status(id); ok {
 				out[id] = st
 			}
 		}
-		return out, nil
+		if len(ids) > 0 && len(out) == len(ids) {
+			return out, nil
+		}
+		return out, s.reported(ctx, out, nil)
 	}
 	docs, err := s.opts.Checkpoints.Statuses(ctx, ids...)
 	if err != nil {
@@ -49,7 +52,7 @@ func (s *Service) statuses(ctx context.Context, ids ...string) (map[string]runne
 		}
 		out[id] = st
 	}
-	return out, nil
+	return out, s.reported(ctx, out, nil)
 }
 
 // sources gives how sources are, by their ids.
@@ -71,7 +74,7 @@ func (s *Service) sources(ctx context.Context) (map[string]router.SourceStatus, 
 	if runs {
 		maps.Copy(out, s.router.Statuses())
 	}
-	return out, nil
+	return out, s.reported(ctx, nil, out)
 }
 
 // errEnough ends reading.

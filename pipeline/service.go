@@ -34,6 +34,9 @@ type Options struct {
 	// Gateway is the name of the edge gateway this installation is; empty: the
 	// centre.
 	Gateway string
+	// Centre is where a gateway is told what it shall run; nil: its models are its
+	// own.
+	Centre *Centre
 	// Keep is how long observations are kept for people and late manifests; zero:
 	// a day.
 	Keep time.Duration
@@ -145,6 +148,9 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.opts.Models.Run(ctx) })
 	g.Go(func() error { return s.follow(ctx) })
+	if s.opts.Centre != nil {
+		g.Go(func() error { return s.obey(ctx) })
+	}
 	g.Go(func() error {
 		err := s.opts.Share(ctx, "pipeline", 1, func(ctx context.Context, _ int) error { return s.work(ctx) })
 		if ctx.Err() != nil {

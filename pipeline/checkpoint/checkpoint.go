@@ -61,6 +61,14 @@ type statusRow struct {
 	Changed  int64  `bun:"changed"`
 }
 
+type gatewayRow struct {
+	bun.BaseModel `bun:"table:pipeline_gateways,alias:g"`
+
+	Gateway string `bun:"gateway,pk"`
+	Doc     string `bun:"doc"`
+	Told    int64  `bun:"told"`
+}
+
 // Open opens the store, and makes its tables when they are not there.
 func Open(ctx context.Context, o sqldb.Options) (*Store, error) {
 	db, err := sqldb.Open(ctx, o)
@@ -205,6 +213,34 @@ func (s *Store) Statuses(ctx context.Context, ids ...string) (map[string]string,
 	out := make(map[string]string, len(rows))
 	for _, r := range rows {
 		out[r.Manifest] = r.Doc
+	}
+	return out, nil
+}
+
+// Told is what an edge gateway told last.
+type Told struct {
+	Doc string // JSON
+	At  time.Time
+}
+
+// SaveGateway stores what a gateway tells of itself. Any process may.
+func (s *Store) SaveGateway(ctx context.Context, id, doc string, at time.Time) error {
+	row := &gatewayRow{Gateway: id, Doc: doc, Told: at.UnixMilli()}
+	if _, err := s.db.NewInsert().Model(row).On("CONFLICT (gateway) DO UPDATE").Set("doc = EXCLUDED.doc, told = EXCLUDED.told").Exec(ctx); err != nil {
+		return fmt.Errorf("save what a gateway tells: %w", err)
+	}
+	return nil
+}
+
+// Gateways gives what gateways told last, by their ids.
+func (s *Store) Gateways(ctx context.Context) (map[string]Told, error) {
+	var rows []gatewayRow
+	if err := s.db.NewSelect().Model(&rows).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("read what gateways tell: %w", err)
+	}
+	out := make(map[string]Told, len(rows))
+	for _, r := range rows {
+		out[r.Gateway] = Told{r.Doc, time.UnixMilli(r.Told).UTC()}
 	}
 	return out, nil
 }

@@ -115,3 +115,18 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+
+func TestGateways(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, where sqldb.Options) {
+		s, ctx, at := open(t, where), t.Context(), time.UnixMilli(1543000000000).UTC()
+		for _, g := range []struct{ id, doc string }{{"a", "1"}, {"b", "2"}, {"a", "3"}} {
+			if err := s.SaveGateway(ctx, g.id, g.doc, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := s.Gateways(ctx)
+		if d := cmp.Diff(map[string]checkpoint.Told{"a": {Doc: "3", At: at}, "b": {Doc: "2", At: at}}, all); d != "" || err != nil {
+			t.Error(d, err)
+		}
+	})
+}

@@ -4408,6 +4408,21 @@ export type PipelineNodeStatus = {
     outPerSecond: number;
 };
 
+export type PipelineReport = {
+    /**
+     * By id
+     */
+    manifests: {
+        [key: string]: PipelineManifestStatus;
+    };
+    /**
+     * By id
+     */
+    sources: {
+        [key: string]: PipelineSourceStatus;
+    };
+};
+
 export type PipelineSample = {
     key?: string;
     /**
@@ -13531,6 +13546,100 @@ export type PutEdgeGatewayResponses = {
 };
 
 export type PutEdgeGatewayResponse = PutEdgeGatewayResponses[keyof PutEdgeGatewayResponses];
+
+export type GetGatewayBundleData = {
+    body?: never;
+    headers?: {
+        /**
+         * The ETag of what it has
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}/bundle';
+};
+
+export type GetGatewayBundleErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetGatewayBundleError = GetGatewayBundleErrors[keyof GetGatewayBundleErrors];
+
+export type GetGatewayBundleResponses = {
+    /**
+     * OK
+     */
+    200: ModelBundle;
+};
+
+export type GetGatewayBundleResponse = GetGatewayBundleResponses[keyof GetGatewayBundleResponses];
+
+export type PutGatewayReportData = {
+    body: PipelineReport;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/models/gateways/{id}/report';
+};
+
+export type PutGatewayReportErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutGatewayReportError = PutGatewayReportErrors[keyof PutGatewayReportErrors];
+
+export type PutGatewayReportResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type PutGatewayReportResponse = PutGatewayReportResponses[keyof PutGatewayReportResponses];
 
 export type ListEdgeGatewayUsersData = {
     body?: never;
