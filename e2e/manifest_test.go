@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/wattwerk/wattwerk/internal/mqtttest"
+	"github.com/wattwerk/wattwerk/internal/natstest"
 )
 
 // TestInfrastructureBoxes is section 4.2 of the paper of the distributed data
@@ -144,16 +145,19 @@ func same(readings func(string) (map[int64]float64, error), sensor string, want 
 	return nil
 }
 
-// apply brings models in, in which one text stands for another.
-func apply(t *testing.T, p *process, file, this, that string) {
+// apply brings models in, in which texts stand for others.
+func apply(t *testing.T, p *process, file string, this ...string) {
 	t.Helper()
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.ReplaceAll(string(data), this, that)
-	if text == string(data) {
-		t.Fatalf("%s has no %q", file, this)
+	text := string(data)
+	for i := 0; i < len(this); i += 2 {
+		if !strings.Contains(text, this[i]) {
+			t.Fatalf("%s has no %q", file, this[i])
+		}
+		text = strings.ReplaceAll(text, this[i], this[i+1])
 	}
 	doc, err := yaml.YAMLToJSON([]byte(text))
 	if err != nil {
@@ -288,4 +292,95 @@ func TestEdgeGateway(t *testing.T) {
 	push(1_600_000_002_000, 3)
 	has(map[int64]float64{1_600_000_000_000: 11, 1_600_000_001_000: 12})
 	gateway.stop()
+}
+
+// TestBoxesAtGateways is section 4.2 as the paper has it: averages of an hour at
+// the edge gateway of each box, over all boxes at the centre, and a threshold. Every
+// process is killed in the middle of hours; the numbers are those of all values.
+func TestBoxesAtGateways(t *testing.T) {
+	random := chance(t)
+	broker := mqtttest.StartBroker(t, mqtttest.BrokerOptions{})
+	_, port, err := net.SplitHostPort(broker.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hosts, secrets := natstest.Hosts(t, 3), t.TempDir()
+	url := "http://" + hosts[0] + ":" + partPort
+	common := []string{"WATTWERK_PIPELINE_PRIVATE=true", "WATTWERK_PIPELINE_EVERY=200ms", "WATTWERK_PIPELINE_SECRETS=" + secrets}
+	parts := []*part{{name: "centre", settings: common}}
+	for _, g := range []string{"Phoenix", "Griffin"} {
+		parts = append(parts, &part{name: g, settings: append([]string{
+			"WATTWERK_PIPELINE_GATEWAY=" + g, "WATTWERK_PIPELINE_CENTRE_URL=" + url, "WATTWERK_PIPELINE_CENTRE_TOKEN_FILE=" + filepath.Join(secrets, "centre-token"),
+		}, common...)})
+	}
+	for i, x := range parts {
+		x.dir, x.args = t.TempDir(), []string{"--addr", hosts[i] + ":" + partPort}
+	}
+	centre := parts[0]
+	centre.start(t)
+	centre.process().ready()
+	var made struct{ Secret string }
+	centre.process().call("POST", "/api/v1/tokens", map[string]any{"name": "gateways", "scopes": []string{"read", "ingest"}}, &made)
+	if err := os.WriteFile(filepath.Join(secrets, "centre-token"), []byte(made.Secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, centre.process(), "../docs/tutorials/boxes-at-gateways.yaml", "default: 1883", "default: "+port, "https://centre.example.org", url)
+	for _, x := range parts[1:] {
+		x.start(t)
+		x.process().ready()
+	}
+	for _, m := range []string{"Phoenix by the hour", "Griffin by the hour", "Over all gateways"} {
+		begin(t, centre.process(), m)
+	}
+	for _, x := range parts[1:] {
+		connected(t, x.process(), -1) // its broker is all that it reads
+	}
+	const (
+		start = int64(1_543_392_000_000)
+		step  = int64(30_000)
+		hour  = int64(3_600_000)
+		hours = 4
+	)
+	boxes := mqtttest.Dial(t, broker.Addr)
+	sum := make(map[[2]int64]float64) // by box and hour; sums of multiples of 5 are exact
+	for at := start; at < start+hours*hour+2*step; at += step {
+		for i, box := range []string{"PhoenixIB", "GriffinIB"} {
+			v := float64(4000*(2-i)) + float64((at-start)/step*37%200)*5
+			boxes.MustPublish(1, box+"/TotalRealPower", fmt.Sprintf(`{"time":%d,"value":%v}`, at, v))
+			sum[[2]int64{int64(i), (at - start) / hour}] += v
+		}
+		if (at-start)%hour == hour/2 {
+			victim := parts[int((at-start)/hour)%len(parts)]
+			victim.process().kill()
+			pause(t, random, 300*time.Millisecond)
+			victim.start(t)
+			victim.process().ready()
+		}
+	}
+	want, alarms := make(map[int64]float64), make(map[int64]float64)
+	over := false
+	for h := range int64(hours - 1) { // the last hour of all ends when the next one has come
+		n := float64(hour / step)
+		at, v := start+h*hour, (sum[[2]int64{0, h}]/n+sum[[2]int64{1, h}]/n)/2
+		want[at] = v
+		if is := v > 5900; is != over {
+			over, alarms[at] = is, map[bool]float64{true: 1}[is]
+		}
+	}
+	readings := func(sensor string) (map[int64]float64, error) {
+		var got struct {
+			T     []int64    `json:"t"`
+			Value []*float64 `json:"value"`
+		}
+		err := centre.process().try("GET", fmt.Sprintf("/api/v1/sensors/%s/range?raw=true&from=%d&to=%d", strings.ReplaceAll(sensor, " ", "%20"), start, start+(hours-1)*hour-1), nil, &got)
+		out := make(map[int64]float64)
+		for i, at := range got.T {
+			if got.Value[i] != nil {
+				out[at] = *got.Value[i]
+			}
+		}
+		return out, err
+	}
+	eventually(t, 2*time.Minute, func() error { return same(readings, "All boxes by the hour", want) })
+	eventually(t, 2*time.Minute, func() error { return same(readings, "Too much over all boxes", alarms) })
 }
