@@ -165,6 +165,15 @@ type ManifestValidateCmd struct {
 	Files []string `arg:"" name:"file" help:"Files, JSON or YAML; - is standard input. Together they must name all they refer to."`
 }
 
+// Help is shown by --help.
+func (*ManifestValidateCmd) Help() string {
+	return `Says everything that is wrong, a sentence each; nothing needs to run, and nothing is stored.
+
+Examples:
+  wattwerk manifest validate boxes.yaml
+  wattwerk manifest validate models/*.yaml manifests/*.json`
+}
+
 // Run prints what is wrong.
 func (c *ManifestValidateCmd) Run(sys IO) error {
 	b, err := readBundle(c.Files, sys.In)
@@ -183,6 +192,15 @@ func (c *ManifestValidateCmd) Run(sys IO) error {
 type ManifestExplainCmd struct {
 	Files []string `arg:"" name:"file" help:"Files, JSON or YAML; - is standard input."`
 	JSON  bool     `help:"Print JSON, a manifest a line."`
+}
+
+// Help is shown by --help.
+func (*ManifestExplainCmd) Help() string {
+	return `Shows what each processor does, what it reads and writes, and with which parameters, defaults included.
+
+Examples:
+  wattwerk manifest explain boxes.yaml
+  wattwerk manifest explain --json boxes.yaml`
 }
 
 // Run prints the graphs.
@@ -215,6 +233,16 @@ type ManifestApplyCmd struct {
 	serverFlags
 	Files  []string `arg:"" name:"file" help:"Files, JSON or YAML; - is standard input."`
 	DryRun bool     `help:"Only say what would change."`
+}
+
+// Help is shown by --help.
+func (*ManifestApplyCmd) Help() string {
+	return `Models are brought in all together or not at all: those with an id by it, others by their names. What is
+as it was stays as it is; a manifest that runs goes on by what is new.
+
+Examples:
+  wattwerk manifest apply --dry-run boxes.yaml
+  wattwerk manifest apply boxes.yaml`
 }
 
 // Run brings them in.
@@ -259,6 +287,14 @@ func applyBundle(ctx context.Context, sys IO, f serverFlags, b *manifest.Bundle,
 type ManifestRunCmd struct {
 	serverFlags
 	Files []string `arg:"" name:"file" help:"Files, JSON or YAML; - is standard input."`
+}
+
+// Help is shown by --help.
+func (*ManifestRunCmd) Help() string {
+	return `As apply, then start for each manifest in the files.
+
+Example:
+  wattwerk manifest run boxes.yaml`
 }
 
 // Run brings them in and starts the manifests.
@@ -307,11 +343,35 @@ type manifestRef struct {
 // ManifestStartCmd is "wattwerk manifest start".
 type ManifestStartCmd struct{ manifestRef }
 
+// Help is shown by --help.
+func (*ManifestStartCmd) Help() string {
+	return `From now on; a manifest that is paused goes on from where it was.
+
+Example:
+  wattwerk manifest start PhoenixIB`
+}
+
 // ManifestPauseCmd is "wattwerk manifest pause".
 type ManifestPauseCmd struct{ manifestRef }
 
+// Help is shown by --help.
+func (*ManifestPauseCmd) Help() string {
+	return `It takes and writes nothing, and goes on from where it was by start: nothing is lost.
+
+Example:
+  wattwerk manifest pause PhoenixIB`
+}
+
 // ManifestStopCmd is "wattwerk manifest stop".
 type ManifestStopCmd struct{ manifestRef }
+
+// Help is shown by --help.
+func (*ManifestStopCmd) Help() string {
+	return `What it has in hand, such as windows that have not ended, is forgotten.
+
+Example:
+  wattwerk manifest stop PhoenixIB`
+}
 
 func (c *manifestRef) bring(ctx context.Context, sys IO, verb string) error {
 	server, err := c.connect(sys)
@@ -334,6 +394,15 @@ func (c *ManifestStopCmd) Run(ctx context.Context, sys IO) error { return c.brin
 type ManifestStatusCmd struct {
 	serverFlags
 	JSON bool `help:"Print JSON."`
+}
+
+// Help is shown by --help.
+func (*ManifestStatusCmd) Help() string {
+	return `IN and OUT are what all processors of a manifest took and gave, DEAD what they refused.
+
+Examples:
+  wattwerk manifest status
+  wattwerk manifest status --json`
 }
 
 // Run prints a table.
