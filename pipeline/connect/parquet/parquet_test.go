@@ -304,9 +304,17 @@ func TestStaysInItsDirectory(t *testing.T) {
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte{40, 0, 0, 0, 1, 2, 3, 4, '['})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
+	f.Add([]byte("no journal"))
+	f.Add([]byte{2, 0, 0, 0, 0x22, 0x1a, 0xcc, 0x7a, '[', ']', 'j'})
 	f.Add([]byte{2, 0, 0, 0, 0x22, 0x1a, 0xcc, 0x7a, '[', ']'})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		dir := t.TempDir()
+		// In memory where the system has such a place: thousands of files would wait
+		// for the disk.
+		dir, err := os.MkdirTemp("/dev/shm", "journal")
+		if err != nil {
+			dir = t.TempDir()
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
 		if err := os.MkdirAll(filepath.Join(dir, "out"), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -317,11 +325,17 @@ func FuzzJournal(f *testing.F) {
 		if w.size > int64(len(data)) {
 			t.Error(w.size)
 		}
-		if err := w.Write(t.Context(), []connect.Written{{Time: noon, Value: 1}}); err != nil {
-			t.Fatal(err)
+		goesOn := len(data) == 0 || data[len(data)-1]%32 == 'j'%32 // of some only: it waits for the disk
+		if goesOn {
+			if err := w.Write(t.Context(), []connect.Written{{Time: noon, Value: 1}}); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
+		}
+		if !goesOn {
+			return
 		}
 		if got := files(t, dir); len(got["2026-03-01-0001.parquet"]) == 0 {
 			t.Error(got)
