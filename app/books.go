@@ -26,7 +26,7 @@ import (
 // are in wattwerk.db in the data directory, or in the PostgreSQL of the settings.
 
 // seeds are tables of the books that are never empty.
-var seeds = []string{"alert_work", "cir_state", "cost_changes"}
+var seeds = []string{"alert_work", "cir_state", "cost_changes", "model_revision", "pipeline_runner"}
 
 // openBooks has every owner bring its tables up to date, and opens them all: the
 // PostgreSQL when there is one, else the file in a directory.
