@@ -359,9 +359,6 @@ func (s *Service) Status(ctx context.Context, id string) (runner.ManifestStatus,
 	return st, nil
 }
 
-// Start, Stop, Pause and Resume say what a manifest shall do, and wait a moment
-// until it does.
-
 // Start has a manifest run, from now on or from where it was paused.
 func (s *Service) Start(ctx context.Context, id, who string) (runner.ManifestStatus, error) {
 	return s.bring(ctx, id, manifest.Running, who, manifest.IsRunning, manifest.IsDegraded, manifest.IsFailed)

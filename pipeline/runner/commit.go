@@ -103,6 +103,25 @@ func (r *Runner) tick(ctx context.Context) {
 	}
 }
 
+// retold is after how long a status is told again of which only the time has
+// changed, and how far it is.
+const retold = time.Minute
+
+// telling is a status that was told.
+type telling struct {
+	what string // without what changes by itself
+	at   time.Time
+}
+
+// lasting is what of a status is worth telling at once.
+func lasting(v any) any {
+	if s, ok := v.(ManifestStatus); ok {
+		s.At, s.Position, s.Saved, s.Watermark = time.Time{}, 0, 0, nil
+		return s
+	}
+	return v
+}
+
 // tell stores what is observed, for other processes to read.
 func (r *Runner) tell(ctx context.Context) {
 	t := time.NewTicker(statusWait)
@@ -120,26 +139,25 @@ func (r *Runner) tell(ctx context.Context) {
 		for id, s := range r.Statuses() {
 			all[id] = s
 		}
-		docs := make(map[string]string)
+		r.mu.Lock()
+		epoch, told := r.epoch, r.told
+		r.mu.Unlock()
+		now, next, changed := time.Now(), make(map[string]telling, len(all)), make(map[string]string)
 		for id, s := range all {
+			what := Print(lasting(s))
+			if was, ok := told[id]; ok && was.what == what && now.Sub(was.at) < retold {
+				next[id] = was
+				continue
+			}
 			doc, err := json.Marshal(s)
 			if err != nil {
 				r.log.Warn("a status is not told", "manifest", id, "error", err)
 				continue
 			}
-			docs[id] = string(doc)
-		}
-		r.mu.Lock()
-		epoch, told := r.epoch, r.told
-		r.mu.Unlock()
-		changed := make(map[string]string)
-		for id, doc := range docs {
-			if told[id] != doc {
-				changed[id] = doc
-			}
+			changed[id], next[id] = string(doc), telling{what, now}
 		}
 		for id := range told {
-			if _, ok := docs[id]; !ok {
+			if _, ok := all[id]; !ok {
 				changed[id] = ""
 			}
 		}
@@ -153,7 +171,7 @@ func (r *Runner) tell(ctx context.Context) {
 			continue
 		}
 		r.mu.Lock()
-		r.told = docs
+		r.told = next
 		r.mu.Unlock()
 	}
 }

@@ -134,6 +134,9 @@ func (j *job) Results(node int, items []observation.Item) {
 	l, name := j.links[node], j.plan.Nodes[node].Processor.Name
 	j.dirty = true
 	if j.skip != nil && j.skip[stepOf{node, j.seq}] {
+		if delete(j.skip, stepOf{node, j.seq}); len(j.skip) == 0 {
+			j.skip = nil
+		}
 		return // it was stored before this process began
 	}
 	results := make([]connect.Written, len(items))

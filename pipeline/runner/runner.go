@@ -82,7 +82,7 @@ type Runner struct {
 	queues  map[string]*queue
 	cancels map[*job]context.CancelFunc // of those that are fed alone
 	forget  []string
-	told    map[string]string
+	told    map[string]telling // statuses as they were told
 }
 
 // New makes a runner.
@@ -228,7 +228,7 @@ func (r *Runner) begin(ctx context.Context, epoch int64, known map[string]checkp
 	defer r.mu.Unlock()
 	r.ctx, r.epoch, r.known = ctx, epoch, known
 	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]ManifestStatus), make(map[string]*queue)
-	r.cancels, r.told, r.workers = make(map[*job]context.CancelFunc), make(map[string]string), nil
+	r.cancels, r.told, r.workers = make(map[*job]context.CancelFunc), make(map[string]telling), nil
 	for range runtime.GOMAXPROCS(0) {
 		r.workers = append(r.workers, newWorker())
 	}
@@ -451,8 +451,8 @@ func (r *Runner) apart(j *job) {
 	ctx, cancel := context.WithCancel(r.ctx)
 	r.cancels[j] = cancel
 	r.group.Go(func() {
-		defer cancel()
 		r.alone(ctx, j)
+		cancel() // it stays in cancels until the job goes; to cancel it again does nothing
 	})
 }
 

@@ -52,7 +52,6 @@ type queue struct {
 	room    chan struct{} // closed when n falls below writeLow; nil: nobody waits
 	done    chan struct{} // closed when the goroutine ended
 	stop    context.CancelFunc
-	written atomic.Int64
 }
 
 // put adds results, and tells whether there are too many by now.
@@ -180,7 +179,6 @@ func (q *queue) run(ctx context.Context) {
 		q.fail(err)
 		if err == nil {
 			retry = retryLeast
-			q.written.Add(int64(len(results)))
 			q.mu.Lock()
 			for _, c := range held {
 				q.acked(c)
