@@ -147,6 +147,9 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) (Wants, e
 	defer r.end(cancel)
 	from, err := r.first(ctx, want.All)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return err
 	}
 	for _, w := range r.workers {

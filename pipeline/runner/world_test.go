@@ -104,6 +104,7 @@ type world struct {
 	mu       sync.Mutex
 	changed  chan struct{}
 	stop     func()
+	crashed  bool
 	every    time.Duration
 	extra    map[string]processor.Entry
 	revision int64
@@ -212,9 +213,11 @@ func (w *world) begin() {
 	go func() { ended <- w.runner.Run(ctx, w.wanted, w.changed) }()
 	w.stop = func() {
 		cancel()
-		if err := <-ended; err != nil {
+		// A store that was taken away is what a crash is made of.
+		if err := <-ended; err != nil && !(w.crashed && strings.Contains(err.Error(), "database is closed")) {
 			w.t.Error(err)
 		}
+		w.crashed = false
 		if err := w.store.Close(); err != nil {
 			w.t.Error(err)
 		}
@@ -225,6 +228,7 @@ func (w *world) begin() {
 // crash ends the runner so that nothing more is stored.
 func (w *world) crash() {
 	w.t.Helper()
+	w.crashed = true
 	if err := w.store.Close(); err != nil {
 		w.t.Fatal(err)
 	}
