@@ -384,7 +384,7 @@ func (m *manifestBench) typed(ctx context.Context, c *BenchManifestCmd) (float64
 	}
 	items := make([]observation.Item, 1000)
 	for i := range items {
-		items[i] = observation.Item{Time: record.Millis(1_500_000_000_000 + i), Value: float64(i) - 500}
+		items[i] = observation.Item{Time: record.Millis(1_500_000_000_000) + record.Millis(i), Value: float64(i) - 500}
 	}
 	cores := runtime.GOMAXPROCS(0)
 	var group sync.WaitGroup
@@ -400,7 +400,7 @@ func (m *manifestBench) typed(ctx context.Context, c *BenchManifestCmd) (float64
 			batch := observation.Batch{Source: source, Keys: []string{""}, Items: items}
 			var s nobody
 			for n := 0; n < c.Typed/cores; n += len(items) {
-				inst.Step(&batch, record.Millis(1_500_000_000_000+n), &s)
+				inst.Step(&batch, record.Millis(1_500_000_000_000)+record.Millis(n), &s)
 			}
 		})
 	}
@@ -455,7 +455,7 @@ func (m *manifestBench) many(ctx context.Context, c *BenchManifestCmd, out *benc
 	// Each takes a value a second for a minute.
 	began = time.Now()
 	for i := range 60 {
-		it := []observation.Item{{Time: record.Millis(1_500_000_000_000 + 1000*i), Value: 50}}
+		it := []observation.Item{{Time: record.Millis(1_500_000_000_000) + record.Millis(1000*i), Value: 50}}
 		if _, err := m.bus.PublishObservations(ctx, quiet, observation.Append(nil, []string{""}, it), ""); err != nil {
 			return err
 		}
