@@ -238,6 +238,7 @@ const (
 	again     = 500 * time.Millisecond // before something is tried once more
 	lookEvery = time.Second            // how often it is asked whether a flush is due
 	lastFlush = 2 * time.Minute        // the flush on a clean stop may take so long
+	mostSave  = 10 * time.Second       // and noting on the bus what was flushed, which may be away
 )
 
 // Run reads from the bus until ctx ends, then flushes. It returns an error only
@@ -402,6 +403,8 @@ func (s *Service) flush(ctx context.Context) (err error) {
 	s.flushed.WithLabelValues("ok").Observe(time.Since(began).Seconds())
 	s.flushedAt.Store(began.UnixMilli())
 	s.whole = false
+	ctx, cancel := context.WithTimeout(ctx, mostSave)
+	defer cancel()
 	for i := range s.streams {
 		seq := s.streams[i].durable(at[i], through)
 		// A stream that came no further has a record that is far ahead of all

@@ -246,7 +246,7 @@ func (j *job) status(now time.Time) ManifestStatus {
 		j.rates.was, j.rates.at = counts, now
 	}
 	for i, c := range counts {
-		n := NodeStatus{Name: j.plan.Nodes[i].Processor.Name, Count: c}
+		n := NodeStatus{Name: j.plan.Nodes[i].Processor.Name, kind: j.plan.Nodes[i].Type.Name, Count: c}
 		if i < len(j.rates.now) {
 			n.InRate, n.OutRate = j.rates.now[i].InRate, j.rates.now[i].OutRate
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/manifest"
+	"github.com/wattwerk/wattwerk/pipeline/engine"
 )
 
 type metrics struct {
@@ -43,10 +44,16 @@ var (
 	inState = prometheus.NewDesc("wattwerk_manifests", "Manifests, by what they do.", []string{"state"}, nil)
 	waits   = prometheus.NewDesc("wattwerk_manifest_results_waiting", "Results that are not written yet.", nil, nil)
 	handled = prometheus.NewDesc("wattwerk_manifest_items", "Items that processors of the running manifests took, and results they gave, since their states began.", []string{"direction"}, nil)
+	worked  = prometheus.NewDesc("wattwerk_manifest_processor_items", "Items that the processors of a kind took in the running manifests, results they gave, and items they refused, since their states began. What each processor of a manifest did tells its status.", []string{"processor", "direction"}, nil)
 )
 
 // Describe implements prometheus.Collector.
-func (c census) Describe(ch chan<- *prometheus.Desc) { ch <- inState; ch <- waits; ch <- handled }
+func (c census) Describe(ch chan<- *prometheus.Desc) {
+	ch <- inState
+	ch <- waits
+	ch <- handled
+	ch <- worked
+}
 
 // Collect implements prometheus.Collector.
 func (c census) Collect(ch chan<- prometheus.Metric) {
@@ -55,11 +62,14 @@ func (c census) Collect(ch chan<- prometheus.Metric) {
 		states[s] = 0
 	}
 	var waiting, in, out int64
+	kinds := map[string]engine.Count{}
 	for _, s := range c.r.Statuses() {
 		states[s.State]++
 		waiting += s.Waiting
 		for _, n := range s.Nodes {
 			in, out = in+n.In, out+n.Out
+			k := kinds[n.kind]
+			kinds[n.kind] = engine.Count{In: k.In + n.In, Out: k.Out + n.Out, Dead: k.Dead + n.Dead}
 		}
 	}
 	for s, n := range states {
@@ -68,4 +78,12 @@ func (c census) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(waits, prometheus.GaugeValue, float64(waiting))
 	ch <- prometheus.MustNewConstMetric(handled, prometheus.GaugeValue, float64(in), "in")
 	ch <- prometheus.MustNewConstMetric(handled, prometheus.GaugeValue, float64(out), "out")
+	for kind, n := range kinds {
+		if kind == "" {
+			continue // of a manifest that ended: it is not known any more
+		}
+		ch <- prometheus.MustNewConstMetric(worked, prometheus.GaugeValue, float64(n.In), kind, "in")
+		ch <- prometheus.MustNewConstMetric(worked, prometheus.GaugeValue, float64(n.Out), kind, "out")
+		ch <- prometheus.MustNewConstMetric(worked, prometheus.GaugeValue, float64(n.Dead), kind, "dead")
+	}
 }

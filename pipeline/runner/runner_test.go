@@ -32,6 +32,9 @@ func TestRuns(t *testing.T) {
 	if n := s.Nodes[0]; n.In != 10 || n.Out != 5 || n.Dead != 0 {
 		t.Errorf("%+v", n)
 	}
+	w.told("filter", "in", 10)
+	w.told("filter", "out", 5)
+	w.told("filter", "dead", 0)
 	w.put(manifest.Manifest{Common: manifest.Common{Name: "m"}, State: manifest.Stopped, Processors: []manifest.Processor{filter("f", "a", "x", "5")}})
 	w.is("m", manifest.IsStopped)
 	w.tell("a", at(20, 20))

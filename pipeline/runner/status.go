@@ -27,6 +27,7 @@ type ManifestStatus struct {
 // NodeStatus is what a processor did.
 type NodeStatus struct {
 	Name string `json:"name"`
+	kind string // of processor
 	engine.Count
 	InRate  float64 `json:"inPerSecond"`
 	OutRate float64 `json:"outPerSecond"`

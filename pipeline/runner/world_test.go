@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/manifest"
@@ -99,6 +101,7 @@ type world struct {
 	bus      *bus.Bus
 	store    *checkpoint.Store
 	runner   *runner.Runner
+	metrics  *prometheus.Registry
 	boxes    map[string]*box
 	bundle   *manifest.Bundle
 	mu       sync.Mutex
@@ -191,8 +194,10 @@ func (w *world) begin() {
 	if w.store, err = checkpoint.Open(w.t.Context(), sqldb.Options{File: filepath.Join(w.dir, "wattwerk.db"), NoSync: true}); err != nil {
 		w.t.Fatal(err)
 	}
+	w.metrics = prometheus.NewRegistry()
 	w.runner, err = runner.New(runner.Options{
-		Bus: w.bus, Checkpoints: w.store, Find: w.find, Every: w.every, Clock: 50 * time.Millisecond, Process: "test", Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Registerer: w.metrics,
+		Bus:        w.bus, Checkpoints: w.store, Find: w.find, Every: w.every, Clock: 50 * time.Millisecond, Process: "test", Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 		Open: func(ctx context.Context, e *manifest.End) (connect.Writer, error) {
 			if b := w.boxes[e.Source.Name]; b != nil {
 				return b, nil
@@ -293,3 +298,27 @@ func values(s string) manifest.Values {
 }
 
 var errStuck = errors.New("nobody is at home")
+
+// told checks what the processors of a kind did, as operators are told.
+func (w *world) told(kind, direction string, want float64) {
+	w.t.Helper()
+	all, err := w.metrics.Gather()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range all {
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if f.GetName() == "wattwerk_manifest_processor_items" && labels["processor"] == kind && labels["direction"] == direction {
+				if got := m.GetGauge().GetValue(); got != want {
+					w.t.Errorf("processors %q, %s: told %v, want %v", kind, direction, got, want)
+				}
+				return
+			}
+		}
+	}
+	w.t.Errorf("nothing is told of processors %q, %s", kind, direction)
+}
