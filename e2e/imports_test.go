@@ -52,7 +52,7 @@ func testImports(t *testing.T, kind string) {
 	}
 	upload(&steel, "../demo/data/steel_15min.csv.gz", map[string]any{"site": "works", "columns": []any{amount("Usage_kWh", "steel", "kWh", "15m")}})
 	// The clock of this file does not change.
-	upload(&home, "../tariff/testdata/ausgrid12_30min.csv.gz", map[string]any{
+	upload(&home, "../internal/replay/data/ausgrid12_30min.csv.gz", map[string]any{
 		"site": "home", "zone": "Etc/GMT-10", "columns": []any{amount("consumed_wh", "consumption", "Wh", "30m"), amount("generated_wh", "generation", "Wh", "30m")},
 	})
 	upload(&house, "../demo/data/household_1min.csv.gz", map[string]any{

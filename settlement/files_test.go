@@ -149,7 +149,7 @@ func TestSteelWorks(t *testing.T) {
 // half hours, in a zone whose clock changes: import and export netted by half
 // hour are those that are known of it.
 func TestHomeWithPanels(t *testing.T) {
-	rows := rowsOfFile(t, "../tariff/testdata/ausgrid12_30min.csv.gz")
+	rows := rowsOfFile(t, "../internal/replay/data/ausgrid12_30min.csv.gz")
 	// The clock of the file does not change.
 	zone := time.FixedZone("AEST", 10*3600)
 	begin := time.Date(2011, 7, 1, 0, 0, 0, 0, zone)

@@ -16,7 +16,7 @@ import (
 // ausgrid reads the half hours of a home in New South Wales: what it took less
 // what its roof gave, in µWh.
 func ausgrid(t testing.TB, zone *time.Location) (net []Window, used, made energy.Amount) {
-	f, err := os.Open("testdata/ausgrid12_30min.csv.gz")
+	f, err := os.Open("../internal/replay/data/ausgrid12_30min.csv.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func TestHomeWithPanels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows := rowsOfFile(t, "../../tariff/testdata/ausgrid12_30min.csv.gz")
+	rows := rowsOfFile(t, "../../internal/replay/data/ausgrid12_30min.csv.gz")
 	both(t, func(t *testing.T, url string) {
 		// The clock of the file does not change, and that of the site does.
 		zone := time.FixedZone("AEST", 10*3600)
