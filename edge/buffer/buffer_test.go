@@ -465,6 +465,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Add(e)
 	f.Add(s)
+	f.Add([]byte("\a\x01oBBBB\x1d_x\xc1\f,\x9a\vnL\x00\x01\x00\x00")) // a span of no length
 	f.Add(appendRecord(appendRecord([]byte(magic), 7, 0, kindState, s), 7, 0, kindSlot, e))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		n := 0

@@ -283,7 +283,10 @@ func decodeState(payload []byte) (*state, error) {
 	for range r.count(17) {
 		id := r.id()
 		for range r.count(2) {
-			s.covered[id] = s.covered[id].Add(r.span())
+			// A meter of which nothing is covered is none that is known.
+			if c := s.covered[id].Add(r.span()); len(c) > 0 {
+				s.covered[id] = c
+			}
 		}
 	}
 	return s, r.err()

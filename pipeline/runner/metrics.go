@@ -5,6 +5,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/engine"
+	"github.com/wattwerk/wattwerk/pipeline/processor"
 )
 
 type metrics struct {
@@ -63,6 +64,9 @@ func (c census) Collect(ch chan<- prometheus.Metric) {
 	}
 	var waiting, in, out int64
 	kinds := map[string]engine.Count{}
+	for _, k := range processor.Types() {
+		kinds[k.Name] = engine.Count{}
+	}
 	for _, s := range c.r.Statuses() {
 		states[s.State]++
 		waiting += s.Waiting
