@@ -88,6 +88,38 @@ func TestGramAddsAndRemoves(t *testing.T) {
 	}
 }
 
+// TestWeights compares a row of weight 3 with three of it.
+func TestWeights(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	x, y := made(r, 30)
+	three, one := NewGram(4), NewGram(4)
+	one.Add([]float64{1, 2, 3, 4}, 5)
+	one.Reset()
+	for i := range x {
+		y[i] += 10 * r.NormFloat64()
+		one.Add(x[i], y[i])
+		three.Add(x[i], y[i])
+	}
+	one.AddWeighted(x[4], y[4], 3)
+	for range 3 {
+		three.Add(x[4], y[4])
+	}
+	if one.AddWeighted(x[0], 1, 0) || one.AddWeighted(x[0], 1, math.Inf(1)) || one.Rows() != 31 {
+		t.Errorf("%d rows", one.Rows())
+	}
+	got, err := one.Solve(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := three.Solve(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range x {
+		near(t, "the same", got.At(row), want.At(row), 1e-6)
+	}
+}
+
 func TestRidgeRefuses(t *testing.T) {
 	if _, err := Ridge(nil, nil, 1); err == nil {
 		t.Error("no rows")

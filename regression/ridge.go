@@ -28,6 +28,7 @@ func (l Linear) At(x []float64) float64 {
 // of the number of features.
 type Gram struct {
 	p, n   int
+	weight float64   // of all rows
 	origin []float64 // the first row, subtracted from all so that digits are not lost
 	first  float64
 	sum    []float64 // of x
@@ -49,13 +50,28 @@ func (g *Gram) Rows() int { return g.n }
 
 // Add takes in a row. It says whether it did: one with a value that is not a
 // finite number is left out.
-func (g *Gram) Add(x []float64, y float64) bool { return g.add(x, y, 1) }
+func (g *Gram) Add(x []float64, y float64) bool { return g.add(x, y, 1, 1) }
+
+// AddWeighted takes in a row that counts as much as weight rows do, more than 0:
+// rows that are weighted by what a fit was wrong by tend to the least absolute
+// differences.
+func (g *Gram) AddWeighted(x []float64, y, weight float64) bool {
+	return weight > 0 && g.add(x, y, weight, 1)
+}
 
 // Remove takes a row away that was added before.
-func (g *Gram) Remove(x []float64, y float64) bool { return g.add(x, y, -1) }
+func (g *Gram) Remove(x []float64, y float64) bool { return g.add(x, y, -1, -1) }
 
-func (g *Gram) add(x []float64, y, sign float64) bool {
-	if !finite(y) {
+// Reset forgets all rows.
+func (g *Gram) Reset() {
+	g.n, g.weight, g.y, g.origin = 0, 0, 0, nil
+	clear(g.sum)
+	clear(g.xx)
+	clear(g.xy)
+}
+
+func (g *Gram) add(x []float64, y, sign float64, rows int) bool {
+	if !finite(y) || !finite(sign) {
 		return false
 	}
 	for _, v := range x[:g.p] {
@@ -70,7 +86,8 @@ func (g *Gram) add(x []float64, y, sign float64) bool {
 		g.row[i] = x[i] - g.origin[i]
 	}
 	y -= g.first
-	g.n += int(sign)
+	g.n += rows
+	g.weight += sign
 	g.y += sign * y
 	k := 0
 	for i, v := range g.row {
@@ -104,7 +121,7 @@ func (g *Gram) Solve(lambda float64) (Linear, error) {
 	if !(lambda > 0) || math.IsInf(lambda, 1) {
 		return Linear{}, errors.New("fit: lambda must be more than 0")
 	}
-	n := float64(g.n)
+	n := g.weight
 	var use []int
 	sd := make([]float64, g.p)
 	start := make([]int, g.p)
