@@ -20,7 +20,9 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // onBoth runs a test on both databases.
 func onBoth(t *testing.T, f func(t *testing.T, s *Store)) {
 	for name, where := range map[string]func(t *testing.T) sqldb.Options{
-		"SQLite":     func(t *testing.T) sqldb.Options { return sqldb.Options{File: filepath.Join(t.TempDir(), "books.db"), NoSync: true} },
+		"SQLite": func(t *testing.T) sqldb.Options {
+			return sqldb.Options{File: filepath.Join(t.TempDir(), "books.db"), NoSync: true}
+		},
 		"PostgreSQL": func(t *testing.T) sqldb.Options { return sqldb.Options{URL: pgtest.Database(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {
