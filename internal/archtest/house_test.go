@@ -49,7 +49,7 @@ var clients = []struct {
 	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt", "pipeline/connect/mqtt"}, "bridge/mqtt and pipeline/connect/mqtt are the MQTT clients"},
 	{"github.com/twmb/franz-go", []string{"pipeline/connect/kafka"}, "pipeline/connect/kafka is the client of Kafka"},
 	{"go.mongodb.org/mongo-driver", []string{"pipeline/connect/mongodb"}, "pipeline/connect/mongodb is the client of MongoDB"},
-	{"github.com/uptrace/bun", []string{"access", "alert", "settlement/cost/contract", "settlement/ledger", "settlement/views", "history/imports", "settlement/report/desk", "survey/register", "pipeline/checkpoint", "pipeline/repository", "cir/book", "internal/sqldb"}, "SQL stays with the package that owns the tables"},
+	{"github.com/uptrace/bun", []string{"access", "alert", "settlement/cost/contract", "settlement/ledger", "settlement/views", "history/imports", "settlement/report/desk", "survey/register", "pipeline/checkpoint", "pipeline/repository", "cir/book", "service/book", "internal/sqldb"}, "SQL stays with the package that owns the tables"},
 	{"modernc.org/sqlite", []string{"internal/sqldb"}, "internal/sqldb opens databases"},
 	{"github.com/pressly/goose", []string{"internal/sqldb"}, "internal/sqldb brings tables up to date"},
 	{"github.com/jackc/pgx", []string{"internal/sqldb", "internal/pgtest", "pipeline/connect/postgresql"}, "internal/sqldb opens databases, and pipeline/connect/postgresql those of others"},

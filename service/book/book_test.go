@@ -30,7 +30,7 @@ func onBoth(t *testing.T, f func(t *testing.T, s *Store)) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close() //nolint:errcheck // the test is over
+			defer s.Close()
 			f(t, s)
 		})
 	}
