@@ -14,6 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/repository"
+	servicebook "github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
@@ -22,11 +23,11 @@ import (
 
 // The books are the tables with what people have written: users and tokens,
 // alert rules and what became of them, corrections, the past of the trees, contracts
-// and reports, households of a survey, identifiers of other systems. They
+// and reports, households of a survey, identifiers of other systems, objects and services. They
 // are in wattwerk.db in the data directory, or in the PostgreSQL of the settings.
 
 // seeds are tables of the books that are never empty.
-var seeds = []string{"alert_work", "cir_state", "cost_changes", "model_revision", "pipeline_runner"}
+var seeds = []string{"alert_work", "cir_state", "cost_changes", "model_revision", "pipeline_runner", "service_work"}
 
 // openBooks has every owner bring its tables up to date, and opens them all: the
 // PostgreSQL when there is one, else the file in a directory.
@@ -42,6 +43,7 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 		func() (interface{ Close() error }, error) { return register.Open(ctx, where) },
 		func() (interface{ Close() error }, error) { return repository.Open(ctx, where, modelOptions(nil)) },
 		func() (interface{ Close() error }, error) { return checkpoint.Open(ctx, where) },
+		func() (interface{ Close() error }, error) { return servicebook.Open(ctx, where) },
 		func() (interface{ Close() error }, error) {
 			s, err := ledger.Open(ctx, dir, at, c.Conns)
 			if err == nil {

@@ -44,6 +44,7 @@ type Config struct {
 	Pipeline   PipelineConfig   `koanf:"pipeline" doc:"Manifests: analytics that are declared; docs/manifests.md."`
 	Alert      AlertConfig      `koanf:"alert" doc:"Where messages of alerts go; docs/alerts.md."`
 	CIR        CIRConfig        `koanf:"cir" doc:"The registry of identifiers; docs/cir.md."`
+	Service    ServiceConfig    `koanf:"service" doc:"Objects, their availability, and energy services on them; docs/services.md."`
 	Survey     SurveyConfig     `koanf:"survey" doc:"The data service of a field survey of households; docs/survey.md."`
 	Edge       EdgeConfig       `koanf:"edge" doc:"A measurement device of a field survey, in a household; docs/measurement-device.md."`
 	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens, settled windows, alerts and identifiers are kept."`
@@ -111,9 +112,10 @@ func DefaultConfig() Config {
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
 		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
 		Pipeline:   DefaultPipelineConfig(),
+		Service:    DefaultServiceConfig(),
 		Survey:     DefaultSurveyConfig(),
 		Edge:       DefaultEdgeConfig(),
-		SQL:        SQLConfig{Conns: 14},
+		SQL:        SQLConfig{Conns: 16},
 	}
 }
 
@@ -141,7 +143,7 @@ func (c *Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		bad("log.format %q is neither text nor json", c.Log.Format)
 	}
-	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.Pipeline.Validate(), c.CIR.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey(), c.validateDevice())
+	errs = append(errs, c.Bus.Validate(), c.Trace.Validate(), c.Gateway.Validate(), c.Bridge.Validate(), c.Aggregate.Validate(), c.History.Validate(), c.SQL.Validate(), c.Imports.Validate(), c.Report.Validate(), c.Alert.Validate(), c.Pipeline.Validate(), c.CIR.Validate(), c.Service.Validate(), c.validateEdge(), c.validateSettlement(), c.validateSurvey(), c.validateDevice())
 	return errors.Join(errs...)
 }
 

@@ -61,8 +61,8 @@ func (c *SQLConfig) url() (string, error) {
 }
 
 // leastConns are two for each owner of tables: users, alerts, settled windows,
-// manifests, identifiers.
-const leastConns = 10
+// manifests, identifiers, objects.
+const leastConns = 12
 
 // connsOfSettled is how many connections are for settled windows, when they are
 // settled of what this process stores, or alerts here ask about them.
@@ -75,12 +75,19 @@ func (c *Config) connsOfAlerts() int { return max(2, c.connsToShare()/4) }
 // runs.
 const connsOfCIR = 2
 
-// connsToShare are those that are not of the registry of identifiers.
+// connsOfService is how many are for objects and services, where that module runs.
+const connsOfService = 2
+
+// connsToShare are those that are neither of the registry of identifiers nor of
+// objects.
 func (c *Config) connsToShare() int {
-	if len(c.Modules) == 0 || slices.Contains(c.Modules, "cir") { // which c.has would say by the table of all modules
-		return c.SQL.Conns - connsOfCIR
+	n := c.SQL.Conns
+	for module, conns := range map[string]int{"cir": connsOfCIR, "service": connsOfService} {
+		if len(c.Modules) == 0 || slices.Contains(c.Modules, module) { // which c.has would say by the table of all modules
+			n -= conns
+		}
 	}
-	return c.SQL.Conns
+	return n
 }
 
 // connsOfPipeline is how many are for manifests, where that module runs: half for

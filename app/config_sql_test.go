@@ -4,7 +4,7 @@ import "testing"
 
 // TestConnectionsAreShared adds up what a process may take of a PostgreSQL.
 func TestConnectionsAreShared(t *testing.T) {
-	for _, modules := range [][]string{nil, {"gateway"}, {"gateway", "alert", "cir"}, {"cir"}, {"gateway", "alert"}, {"history", "settlement"}, {"history"}} {
+	for _, modules := range [][]string{nil, {"gateway"}, {"gateway", "alert", "cir"}, {"cir"}, {"service"}, {"gateway", "alert"}, {"history", "settlement"}, {"history"}} {
 		for n := leastConns; n <= 100; n++ {
 			c := DefaultConfig()
 			c.Modules, c.SQL.Conns, c.SQL.URL = modules, n, "postgres://db.example.org/wattwerk"
@@ -20,6 +20,9 @@ func TestConnectionsAreShared(t *testing.T) {
 			}
 			if c.has("cir") {
 				sum += connsOfCIR
+			}
+			if c.has("service") {
+				sum += connsOfService
 			}
 			if sum != n || least < 2 {
 				t.Errorf("%v with %d: %d, at least %d each", modules, n, sum, least)

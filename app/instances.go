@@ -105,6 +105,7 @@ var works = map[string]struct {
 	"alert":        {"alert", "", one},
 	"pipeline":     {"pipeline", "", one},
 	"cir":          {"cir", "", one},
+	"service":      {"service", "", one},
 	"trim":         {"fleet (tidying the bus)", "", one},
 }
 

@@ -49,6 +49,7 @@ var modules = []module{
 	{name: "alert", does: "tells people when a measurement needs them: rules, history, messages", needs: []string{"catalog", "fleet", "settlement"}, start: startAlert, face: faceAlert},
 	{name: "pipeline", does: "reads data sources of manifests, and runs the manifests", needs: []string{"catalog", "fleet"}, start: startPipeline, face: facePipeline, absent: noPipeline},
 	{name: "cir", does: "knows by which identifiers other systems call what is here: the Common Interoperability Registry", needs: []string{"catalog", "fleet", "history", "pipeline"}, start: startCIR, face: faceCIR, one: true, absent: noCIR},
+	{name: "service", does: "knows objects with their availability, what stands in for what, forecasts, and energy services", needs: []string{"catalog", "fleet", "history", "settlement"}, start: startService, face: faceService, absent: noService},
 	{name: "bridge", does: "takes readings in: HTTP, InfluxDB, Prometheus, MQTT", needs: []string{"catalog", "fleet"}, start: startBridge, face: faceBridge},
 	{name: uplinkModule, when: "at an edge", does: "sends what is stored here to the centre, across cuts of the link", needs: []string{"catalog"}, start: startUplink},
 	{name: landingModule, when: "at a centre", does: "stores what edges send, each record once", needs: []string{"catalog"}, start: startLanding},
@@ -58,7 +59,7 @@ var modules = []module{
 	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
-		needs: []string{"fleet", "registry", "history", importsModule, "settlement", "aggregate", "alert", "pipeline", "cir", "bridge", surveyModule, "gateway", "demo"}, start: startHTTP,
+		needs: []string{"fleet", "registry", "history", importsModule, "settlement", "aggregate", "alert", "pipeline", "cir", "service", "bridge", surveyModule, "gateway", "demo"}, start: startHTTP,
 	},
 }
 

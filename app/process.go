@@ -39,6 +39,7 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/connect/push"
 	"github.com/wattwerk/wattwerk/pipeline/repository"
 	"github.com/wattwerk/wattwerk/registry"
+	"github.com/wattwerk/wattwerk/service"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/cost"
 	"github.com/wattwerk/wattwerk/settlement/demand"
@@ -99,6 +100,7 @@ type process struct {
 	doors      *push.Doors
 	faredge    http.Handler // as the services of FAR-EDGE answered
 	cir        *cir.Service
+	service    *service.Service
 	live       *live.Service
 	survey     *surveyed
 

@@ -64,12 +64,12 @@ func (s *Service) Register(api huma.API) {
 }
 
 // Precondition is the If-Match of a change of an object or a service.
-type precondition struct {
+type Precondition struct {
 	IfMatch string `header:"If-Match" doc:"The version the change was made for, in quotes, as the ETag; \"0\": there must be none yet. 412 when it is another" example:"\"3\""`
 }
 
 // version reads the header; etag.Any when it does not matter.
-func (p *precondition) version() (int64, error) {
+func (p *Precondition) version() (int64, error) {
 	n, err := etag.Match(p.IfMatch)
 	if err != nil {
 		return 0, huma.Error400BadRequest(err.Error())

@@ -112,7 +112,7 @@ func (p *ObjectPath) find(m *watch.Moment) (*object.Object, error) {
 	return o, nil
 }
 
-// stateIn is a state that objects are asked by.
+// objectsIn is which objects are wanted.
 type objectsIn struct {
 	Class  string   `query:"class" doc:"Only those of this class or one below it, as brick:Power_Sensor" maxLength:"200"`
 	Space  string   `query:"space" doc:"Only those in this space, or one within it" maxLength:"200"`
@@ -334,29 +334,6 @@ type enrichmentOut struct {
 	Body StoredEnrichment
 }
 
-// tried gives what would be wrong with other documents.
-func (s *Service) tried(p *papers, spaces []object.Space, instead map[object.ID]*object.Enrichment) ([]object.Fault, error) {
-	var more []object.Enrichment
-	for id, d := range p.enrichments {
-		if _, ok := instead[id]; ok {
-			continue
-		}
-		var e object.Enrichment
-		if err := d.Read(&e); err != nil {
-			return nil, err
-		}
-		e.Object = id
-		more = append(more, e)
-	}
-	for _, e := range instead {
-		if e != nil {
-			more = append(more, *e)
-		}
-	}
-	_, faults := object.NewWorld(s.opts.Catalog.State().Model, spaces, more)
-	return faults, nil
-}
-
 // refuseFaults answers with all that is wrong; nil: nothing is.
 func refuseFaults(faults []object.Fault) error {
 	if len(faults) == 0 {
@@ -374,7 +351,7 @@ func refuseFaults(faults []object.Fault) error {
 
 func (s *Service) putEnrichment(ctx context.Context, in *struct {
 	ObjectPath
-	precondition
+	Precondition
 	Body object.Enrichment
 },
 ) (*enrichmentOut, error) {
@@ -414,7 +391,7 @@ func (s *Service) putEnrichment(ctx context.Context, in *struct {
 
 func (s *Service) deleteEnrichment(ctx context.Context, in *struct {
 	ObjectPath
-	precondition
+	Precondition
 },
 ) (*struct{}, error) {
 	version, err := in.version()

@@ -68,7 +68,7 @@ func (s *Service) listSpaces(context.Context, *struct{}) (*spacesOut, error) {
 }
 
 func (s *Service) putSpaces(ctx context.Context, in *struct {
-	precondition
+	Precondition
 	Body struct {
 		Spaces []object.Space `json:"spaces" maxItems:"100000"`
 	}

@@ -1467,6 +1467,53 @@ export type Energy = {
     value: number | null;
 };
 
+export type Enrichment = {
+    /**
+     * It is written to, by one service at a time
+     */
+    actuator?: boolean;
+    /**
+     * How many services may use it at once; 0: any number
+     */
+    capacity?: number;
+    /**
+     * Class of Brick; by default that of its quantity
+     */
+    class?: string;
+    /**
+     * Of a group: members it cannot do without
+     */
+    critical?: Array<string> | null;
+    /**
+     * What it is a part of; by default the serial number of the present device
+     */
+    device?: string;
+    /**
+     * Where its energy goes
+     */
+    feeds?: string;
+    /**
+     * How long values may be made up from earlier ones; default 24h
+     */
+    horizon?: string;
+    /**
+     * The object
+     */
+    object?: string;
+    /**
+     * A sensor that measures the same
+     */
+    replica?: string;
+    /**
+     * Of a group: how many members it needs; default some
+     */
+    restriction?: Restriction;
+    /**
+     * Where it is; by default the site
+     */
+    space?: string;
+};
+
 export type Entered = {
     /**
      * In unit
@@ -3084,6 +3131,14 @@ export type LinkedSeries = {
     value: number | null;
 };
 
+export type ListObjectChangesResponse = {
+    changes: Array<ServiceChange> | null;
+};
+
+export type ListObjectEventsResponse = {
+    events: Array<ObjectEvent> | null;
+};
+
 export type ListBody = {
     /**
      * How many are kept, of all
@@ -3899,6 +3954,252 @@ export type Note = {
     sensor: string;
     sentence: string;
     time: string;
+};
+
+export type ObjectDetail = {
+    /**
+     * It is written to, by one service at a time
+     */
+    actuator: boolean;
+    /**
+     * How many services may use it at once; 0: any number
+     */
+    capacity: number;
+    /**
+     * Of a group: its members, the first 1,000
+     */
+    children: Array<string> | null;
+    /**
+     * Of Brick 1.4
+     */
+    class: string;
+    /**
+     * It is a group
+     */
+    composite: boolean;
+    /**
+     * Of a group: members it cannot do without
+     */
+    critical: Array<string> | null;
+    /**
+     * Serial number of the device it is a part of
+     */
+    device?: string;
+    /**
+     * What people say of it
+     */
+    enrichment?: StoredEnrichment;
+    /**
+     * What is wrong with that, and left out therefore
+     */
+    faults: Array<string> | null;
+    fedBy: Array<string> | null;
+    /**
+     * Where its energy goes
+     */
+    feeds?: string;
+    /**
+     * How long values may be made up from earlier ones
+     */
+    horizon: string;
+    id: string;
+    /**
+     * Expected time between readings
+     */
+    interval: string;
+    kind?: 'gauge' | 'counter';
+    /**
+     * When it was heard of last, of a group its newest tick; null: never
+     */
+    last: string | null;
+    /**
+     * How old the last reading may be and still count
+     */
+    maxAge: string;
+    /**
+     * Of a group: how many there are
+     */
+    members?: number;
+    /**
+     * Of a group: its own meter
+     */
+    meter?: string;
+    name?: string;
+    /**
+     * Groups that it is in
+     */
+    parents: Array<string> | null;
+    quantity?: string;
+    /**
+     * A sensor that measures the same
+     */
+    replica?: string;
+    /**
+     * Sensors that say to measure the same as it
+     */
+    replicas: Array<string> | null;
+    /**
+     * Of a group: how many members it needs
+     */
+    restriction?: Restriction;
+    /**
+     * How often the last value came in a row
+     */
+    same: number;
+    /**
+     * Since when it is so; null: since before anybody looked
+     */
+    since: string | null;
+    /**
+     * Where it is
+     */
+    space?: string;
+    /**
+     * The space it is in and those around it, the innermost first
+     */
+    spaces: Array<string> | null;
+    /**
+     * What stands in for it now
+     */
+    standIn?: ObjectStandIn;
+    /**
+     * live: reports as expected; late: the last value still counts; stale: it counts no more, earlier ones may; substituted: another object stands in; virtual: its own earlier values stand in; down: nothing is known
+     */
+    state: 'live' | 'late' | 'stale' | 'substituted' | 'virtual' | 'down';
+    /**
+     * Of the value
+     */
+    unit?: string;
+    /**
+     * Of a group: members that have a value
+     */
+    usable?: number;
+    /**
+     * What it said then; null: nothing
+     */
+    value: number | null;
+    /**
+     * A sensor whose values follow from a formula
+     */
+    virtual: boolean;
+};
+
+export type ObjectEvent = {
+    at: string;
+    is: string;
+    object: string;
+    /**
+     * Absent: nobody had looked
+     */
+    was?: string;
+};
+
+export type ObjectItem = {
+    /**
+     * Of Brick 1.4
+     */
+    class: string;
+    /**
+     * It is a group
+     */
+    composite: boolean;
+    /**
+     * Serial number of the device it is a part of
+     */
+    device?: string;
+    id: string;
+    /**
+     * When it was heard of last, of a group its newest tick; null: never
+     */
+    last: string | null;
+    /**
+     * Of a group: how many there are
+     */
+    members?: number;
+    name?: string;
+    quantity?: string;
+    /**
+     * Since when it is so; null: since before anybody looked
+     */
+    since: string | null;
+    /**
+     * Where it is
+     */
+    space?: string;
+    /**
+     * live: reports as expected; late: the last value still counts; stale: it counts no more, earlier ones may; substituted: another object stands in; virtual: its own earlier values stand in; down: nothing is known
+     */
+    state: 'live' | 'late' | 'stale' | 'substituted' | 'virtual' | 'down';
+    /**
+     * Of the value
+     */
+    unit?: string;
+    /**
+     * Of a group: members that have a value
+     */
+    usable?: number;
+    /**
+     * What it said then; null: nothing
+     */
+    value: number | null;
+    /**
+     * A sensor whose values follow from a formula
+     */
+    virtual: boolean;
+};
+
+export type ObjectPage = {
+    at: string;
+    /**
+     * Rises whenever any object is in another state, at the process that answers
+     */
+    epoch: number;
+    /**
+     * The cursor of the next page; absent: this is the last
+     */
+    next?: string;
+    /**
+     * By their identifiers
+     */
+    objects: Array<ObjectItem> | null;
+    /**
+     * How many of those are in each state
+     */
+    states: {
+        [key: string]: number;
+    };
+    /**
+     * How many objects fit, on all pages
+     */
+    total: number;
+};
+
+export type ObjectStandIn = {
+    /**
+     * Whose values it is made of; empty: its own earlier ones
+     */
+    by: Array<string> | null;
+    /**
+     * Of the substitution
+     */
+    id: string;
+    /**
+     * It is not measured: always true
+     */
+    marked: boolean;
+    /**
+     * What its values are worth, up to 1
+     */
+    share: number;
+    state: 'substituted' | 'virtual';
+    /**
+     * Of the value
+     */
+    time: string | null;
+    /**
+     * In the unit of the object; null: there is none at this moment
+     */
+    value: number | null;
 };
 
 export type Outcome = {
@@ -4836,6 +5137,14 @@ export type ProviderLink = {
     path: string;
 };
 
+export type PutSpacesRequest = {
+    spaces: Array<Space> | null;
+};
+
+export type PutSpacesResponse = {
+    version: number;
+};
+
 export type Quiet = {
     /**
      * On which days it begins; absent: every day
@@ -5096,6 +5405,17 @@ export type Report = {
      * The same period of the year before
      */
     yearAgo?: Comparison;
+};
+
+export type Restriction = {
+    /**
+     * The number of min
+     */
+    k?: number;
+    /**
+     * How many members it needs
+     */
+    kind: 'all' | 'min' | 'some';
 };
 
 export type RetryDeadLettersRequest = {
@@ -5546,6 +5866,21 @@ export type SeriesPutsBody = {
     items: Array<SeriesPutBody> | null;
 };
 
+export type ServiceChange = {
+    at: string;
+    /**
+     * What it became, as JSON; empty: it was removed
+     */
+    doc: string;
+    id: string;
+    /**
+     * enrichment, spaces, service, microservice, cut
+     */
+    kind: string;
+    number: number;
+    who: string;
+};
+
 export type SharedWork = {
     module: string;
     /**
@@ -5636,6 +5971,70 @@ export type Site = {
      * IANA time zone; UTC when empty
      */
     zone?: string;
+};
+
+export type Space = {
+    /**
+     * Identifier
+     */
+    id: string;
+    /**
+     * What it is
+     */
+    kind: 'rec:Site' | 'rec:Building' | 'rec:Level' | 'rec:Room' | 'rec:Zone';
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * The space around it
+     */
+    parent?: string;
+};
+
+export type SpaceItem = {
+    /**
+     * Identifier
+     */
+    id: string;
+    /**
+     * What it is
+     */
+    kind: 'rec:Site' | 'rec:Building' | 'rec:Level' | 'rec:Room' | 'rec:Zone';
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * How many objects are exactly there
+     */
+    objects: number;
+    /**
+     * The space around it
+     */
+    parent?: string;
+    /**
+     * It follows from a site of the model; nobody wrote it down
+     */
+    site: boolean;
+    /**
+     * How many of those, and of those in spaces within, are in each state
+     */
+    states: {
+        [key: string]: number;
+    };
+};
+
+export type SpaceList = {
+    /**
+     * What is wrong with what is kept, and left out therefore
+     */
+    faults: Array<string> | null;
+    spaces: Array<SpaceItem> | null;
+    /**
+     * Counts the changes; the ETag
+     */
+    version: number;
 };
 
 export type SplitDone = {
@@ -5773,6 +6172,16 @@ export type StoredDefinition = {
      * Periods that end later are reported by schedule
      */
     since: string;
+    /**
+     * Counts its changes; the ETag
+     */
+    version: number;
+};
+
+export type StoredEnrichment = {
+    changed: string;
+    changedBy: string;
+    enrichment: Enrichment;
     /**
      * Counts its changes; the ETag
      */
@@ -15721,6 +16130,300 @@ export type MoveResponses = {
 
 export type MoveResponse = MoveResponses[keyof MoveResponses];
 
+export type ListObjectsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this class or one below it, as brick:Power_Sensor
+         */
+        class?: string;
+        /**
+         * Only those in this space, or one within it
+         */
+        space?: string;
+        /**
+         * Only those in one of these states, with commas between
+         */
+        state?: Array<'live' | 'late' | 'stale' | 'substituted' | 'virtual' | 'down'> | null;
+        /**
+         * Only those below this group, as group/hall1
+         */
+        under?: string;
+        /**
+         * Only sensors, or only groups
+         */
+        kind?: 'sensor' | 'group';
+        /**
+         * Only those whose identifier or name contains this
+         */
+        search?: string;
+        limit?: number;
+        /**
+         * The next of the page before
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/objects';
+};
+
+export type ListObjectsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListObjectsError = ListObjectsErrors[keyof ListObjectsErrors];
+
+export type ListObjectsResponses = {
+    /**
+     * OK
+     */
+    200: ObjectPage;
+};
+
+export type ListObjectsResponse = ListObjectsResponses[keyof ListObjectsResponses];
+
+export type ListObjectChangesData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those before this one
+         */
+        before?: number;
+        limit?: number;
+    };
+    url: '/api/v1/objects/changes';
+};
+
+export type ListObjectChangesErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListObjectChangesError = ListObjectChangesErrors[keyof ListObjectChangesErrors];
+
+export type ListObjectChangesResponses = {
+    /**
+     * OK
+     */
+    200: ListObjectChangesResponse;
+};
+
+export type ListObjectChangesResponse2 = ListObjectChangesResponses[keyof ListObjectChangesResponses];
+
+export type ListObjectEventsData = {
+    body?: never;
+    path?: never;
+    query: {
+        from: string;
+        /**
+         * Default: now
+         */
+        to?: string;
+        /**
+         * Only of this one, as sensor/boiler
+         */
+        object?: string;
+        limit?: number;
+    };
+    url: '/api/v1/objects/events';
+};
+
+export type ListObjectEventsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListObjectEventsError = ListObjectEventsErrors[keyof ListObjectEventsErrors];
+
+export type ListObjectEventsResponses = {
+    /**
+     * OK
+     */
+    200: ListObjectEventsResponse;
+};
+
+export type ListObjectEventsResponse2 = ListObjectEventsResponses[keyof ListObjectEventsResponses];
+
+export type GetObjectData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/objects/{kind}/{id}';
+};
+
+export type GetObjectErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetObjectError = GetObjectErrors[keyof GetObjectErrors];
+
+export type GetObjectResponses = {
+    /**
+     * OK
+     */
+    200: ObjectDetail;
+};
+
+export type GetObjectResponse = GetObjectResponses[keyof GetObjectResponses];
+
+export type DeleteObjectEnrichmentData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/objects/{kind}/{id}/enrichment';
+};
+
+export type DeleteObjectEnrichmentErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteObjectEnrichmentError = DeleteObjectEnrichmentErrors[keyof DeleteObjectEnrichmentErrors];
+
+export type DeleteObjectEnrichmentResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteObjectEnrichmentResponse = DeleteObjectEnrichmentResponses[keyof DeleteObjectEnrichmentResponses];
+
+export type PutObjectEnrichmentData = {
+    body: Enrichment;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/objects/{kind}/{id}/enrichment';
+};
+
+export type PutObjectEnrichmentErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutObjectEnrichmentError = PutObjectEnrichmentErrors[keyof PutObjectEnrichmentErrors];
+
+export type PutObjectEnrichmentResponses = {
+    /**
+     * OK
+     */
+    200: StoredEnrichment;
+};
+
+export type PutObjectEnrichmentResponse = PutObjectEnrichmentResponses[keyof PutObjectEnrichmentResponses];
+
 export type ListPriceSeriesData = {
     body?: never;
     path?: never;
@@ -18986,6 +19689,82 @@ export type ListSourceStatusesResponses = {
 };
 
 export type ListSourceStatusesResponse = ListSourceStatusesResponses[keyof ListSourceStatusesResponses];
+
+export type ListSpacesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/spaces';
+};
+
+export type ListSpacesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSpacesError = ListSpacesErrors[keyof ListSpacesErrors];
+
+export type ListSpacesResponses = {
+    /**
+     * OK
+     */
+    200: SpaceList;
+};
+
+export type ListSpacesResponse = ListSpacesResponses[keyof ListSpacesResponses];
+
+export type PutSpacesData = {
+    body: PutSpacesRequest;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/spaces';
+};
+
+export type PutSpacesErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutSpacesError = PutSpacesErrors[keyof PutSpacesErrors];
+
+export type PutSpacesResponses = {
+    /**
+     * OK
+     */
+    200: PutSpacesResponse;
+};
+
+export type PutSpacesResponse2 = PutSpacesResponses[keyof PutSpacesResponses];
 
 export type StreamData = {
     body?: never;

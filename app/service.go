@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/config"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/service"
+	"github.com/wattwerk/wattwerk/service/book"
+)
+
+// ServiceConfig is what is kept of objects and of services on them.
+type ServiceConfig struct {
+	Keep config.Duration `koanf:"keep" doc:"How long it is kept when objects changed their state, and what stood in for what."`
+}
+
+// DefaultServiceConfig keeps somewhat more than a year.
+func DefaultServiceConfig() ServiceConfig {
+	return ServiceConfig{Keep: config.Duration(service.DefaultKeep)}
+}
+
+// Validate gives what cannot work.
+func (c *ServiceConfig) Validate() error {
+	if c.Keep.Std() < 24*time.Hour {
+		return fmt.Errorf("service.keep is %v; a day (24h) or more is possible", c.Keep.Std())
+	}
+	return nil
+}
+
+// noService is what one is told where nobody runs the module.
+const noService = "no process of this installation runs the module service, which knows objects and runs energy services (docs/services.md)"
+
+func startService(ctx context.Context, p *process) (running, error) {
+	at, err := p.config.SQL.url()
+	if err != nil {
+		return running{}, err
+	}
+	where := sqldb.Options{URL: at, Conns: connsOfService}
+	if at == "" {
+		where = sqldb.Options{File: filepath.Join(p.dir.Path(), access.FileName)}
+	}
+	store, err := book.Open(ctx, where)
+	if err != nil {
+		return running{}, err
+	}
+	s, err := service.New(service.Options{
+		Bus: p.bus, Catalog: p.catalog, Store: store, Keep: p.config.Service.Keep.Std(),
+		Share: p.fleet.Share, Actor: actor, Log: p.logger("service"), Registerer: p.metrics,
+	})
+	if err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	p.service = s
+	return running{run: s.Run, stop: func(context.Context) error { return store.Close() }}, nil
+}
+
+func faceService(p *process, f face) { p.service.Register(f.api) }
