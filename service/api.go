@@ -50,9 +50,9 @@ func refuse(err error) error {
 }
 
 // op describes a route.
-func op(tag, id, method, path, summary, description string, may []map[string][]string, errs ...int) huma.Operation {
+func op(id, method, path, summary, description string, may []map[string][]string, errs ...int) huma.Operation {
 	return huma.Operation{
-		OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, Description: description, Tags: []string{tag},
+		OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, Description: description, Tags: []string{tagObjects},
 		Security: may, Errors: append(errs, 503), MaxBodyBytes: 1 << 20, BodyReadTimeout: 30 * time.Second,
 	}
 }

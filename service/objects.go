@@ -125,13 +125,13 @@ type objectsIn struct {
 }
 
 func (s *Service) registerObjects(api huma.API) {
-	huma.Register(api, op(tagObjects, "list-objects", http.MethodGet, "/objects", "Objects and how they are", "Every sensor and every group, with class, place, state and newest value.", mayRead, 422), s.listObjects)
-	huma.Register(api, op(tagObjects, "get-object", http.MethodGet, "/objects/{kind}/{id}", "One object", "", mayRead, 404), s.getObject)
-	huma.Register(api, op(tagObjects, "put-object-enrichment", http.MethodPut, "/objects/{kind}/{id}/enrichment", "Say more of an object than the model does",
+	huma.Register(api, op("list-objects", http.MethodGet, "/objects", "Objects and how they are", "Every sensor and every group, with class, place, state and newest value.", mayRead, 422), s.listObjects)
+	huma.Register(api, op("get-object", http.MethodGet, "/objects/{kind}/{id}", "One object", "", mayRead, 404), s.getObject)
+	huma.Register(api, op("put-object-enrichment", http.MethodPut, "/objects/{kind}/{id}/enrichment", "Say more of an object than the model does",
 		"It takes the place of what was said before. What is wrong is refused, with all that is wrong.", mayOperate, 400, 404, 412, 422), s.putEnrichment)
-	huma.Register(api, op(tagObjects, "delete-object-enrichment", http.MethodDelete, "/objects/{kind}/{id}/enrichment", "Take back what was said of an object", "", mayOperate, 400, 404, 412), s.deleteEnrichment)
-	huma.Register(api, op(tagObjects, "list-object-events", http.MethodGet, "/objects/events", "When objects changed their state", "The oldest first.", mayRead, 422), s.listEvents)
-	huma.Register(api, op(tagObjects, "list-object-changes", http.MethodGet, "/objects/changes", "Who changed what is said of objects and services", "The newest first.", mayRead), s.listChanges)
+	huma.Register(api, op("delete-object-enrichment", http.MethodDelete, "/objects/{kind}/{id}/enrichment", "Take back what was said of an object", "", mayOperate, 400, 404, 412), s.deleteEnrichment)
+	huma.Register(api, op("list-object-events", http.MethodGet, "/objects/events", "When objects changed their state", "The oldest first.", mayRead, 422), s.listEvents)
+	huma.Register(api, op("list-object-changes", http.MethodGet, "/objects/changes", "Who changed what is said of objects and services", "The newest first.", mayRead), s.listChanges)
 }
 
 // matching gives the objects that a request is about, by their identifiers.

@@ -85,7 +85,7 @@ func onBoth(t *testing.T, f func(t *testing.T, where sqldb.Options)) {
 }
 
 // work runs a service until the function that it gives is called.
-func (p *plant) work() (s *Service, stop func()) {
+func (p *plant) work() (stop func()) {
 	p.t.Helper()
 	store, err := book.Open(p.t.Context(), p.where)
 	if err != nil {
@@ -95,7 +95,7 @@ func (p *plant) work() (s *Service, stop func()) {
 	if p.more != nil {
 		p.more(&o)
 	}
-	s, err = New(o)
+	s, err := New(o)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func (p *plant) work() (s *Service, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx) }()
-	return s, func() {
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			p.t.Error(err)
@@ -118,7 +118,7 @@ func (p *plant) work() (s *Service, stop func()) {
 	}
 }
 
-func (p *plant) ask(method, path, body, match string) (int, string, http.Header) {
+func (p *plant) ask(method, path, body, match string) (int, string) {
 	p.t.Helper()
 	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, strings.NewReader(body))
 	if err != nil {
@@ -137,13 +137,13 @@ func (p *plant) ask(method, path, body, match string) (int, string, http.Header)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return resp.StatusCode, string(bytes.TrimSpace(data)), resp.Header
+	return resp.StatusCode, string(bytes.TrimSpace(data))
 }
 
 // want asks, and reads what is answered with that status.
 func (p *plant) want(status int, method, path, body, match string, into any) string {
 	p.t.Helper()
-	code, said, _ := p.ask(method, path, body, match)
+	code, said := p.ask(method, path, body, match)
 	if code != status {
 		p.t.Fatalf("%s %s answers %d %s, not %d", method, path, code, said, status)
 	}
@@ -159,7 +159,7 @@ func (p *plant) want(status int, method, path, body, match string, into any) str
 func until[T any](p *plant, path string, right func(T) bool) T {
 	p.t.Helper()
 	for end := time.Now().Add(within); ; {
-		code, said, _ := p.ask("GET", path, "", "")
+		code, said := p.ask("GET", path, "", "")
 		var got T
 		if code == 200 {
 			if err := json.Unmarshal([]byte(said), &got); err != nil {
@@ -193,7 +193,7 @@ func (p *plant) send(sensor record.SensorID, at time.Time, v float64) {
 func TestObjects(t *testing.T) {
 	onBoth(t, func(t *testing.T, where sqldb.Options) {
 		p := build(t, where, hallModel)
-		_, stop := p.work()
+		stop := p.work()
 		all := until(p, "/api/v1/objects", func(x ObjectPage) bool { return x.Total == 4 })
 		if all.States["down"] != 4 || all.Objects[0].ID != "group/hall" || all.Objects[1].Class != "brick:Active_Power_Sensor" {
 			t.Errorf("%+v", all)
@@ -244,7 +244,7 @@ func TestObjects(t *testing.T) {
 		stop()
 
 		// What was seen is known after a restart, and nothing is noted twice.
-		_, stop = p.work()
+		stop = p.work()
 		defer stop()
 		until(p, "/api/v1/objects/sensor/a", func(x ObjectDetail) bool { return x.State == "live" && *x.Value == 7 })
 		p.send("b", time.Now(), 4)
@@ -266,7 +266,7 @@ func TestObjects(t *testing.T) {
 
 func TestSpaces(t *testing.T) {
 	p := build(t, sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true}, hallModel)
-	_, stop := p.work()
+	stop := p.work()
 	defer stop()
 	until(p, "/api/v1/spaces", func(x SpaceList) bool { return len(x.Spaces) == 1 && x.Spaces[0].Site && x.Spaces[0].Objects == 4 })
 	if said := p.want(422, "PUT", "/api/v1/spaces", `{"spaces":[{"id":"h","kind":"rec:Building","parent":"x"}]}`, "", nil); !strings.Contains(said, "unknown space") {

@@ -35,8 +35,8 @@ type spacesOut struct {
 }
 
 func (s *Service) registerSpaces(api huma.API) {
-	huma.Register(api, op(tagObjects, "list-spaces", http.MethodGet, "/spaces", "Sites, buildings, levels, rooms and zones", "Sites of the model are spaces, too.", mayRead), s.listSpaces)
-	put := op(tagObjects, "put-spaces", http.MethodPut, "/spaces", "Say which spaces there are", "All at once. What is wrong is refused, with all that is wrong.", mayOperate, 400, 412, 422)
+	huma.Register(api, op("list-spaces", http.MethodGet, "/spaces", "Sites, buildings, levels, rooms and zones", "Sites of the model are spaces, too.", mayRead), s.listSpaces)
+	put := op("put-spaces", http.MethodPut, "/spaces", "Say which spaces there are", "All at once. What is wrong is refused, with all that is wrong.", mayOperate, 400, 412, 422)
 	put.MaxBodyBytes = 32 << 20
 	huma.Register(api, put, s.putSpaces)
 }
