@@ -119,9 +119,70 @@ func Candidates(w *object.World, id object.ID, most int) ([]Found, []Refusal) {
 		}
 	}
 	if len(found) < most {
+		look(External, w.Exactly(self.Class))
 		look(External, w.OfClass(vocabulary.Point, ""))
 	}
 	return found, refused
+}
+
+// Rank finds who might stand in for an object of a world and fits them on what they
+// measured, which history gives, all of them on one grid. For counters it gives
+// amounts per cell. The horizon is the object's unless the options have one.
+func Rank(w *object.World, m *model.Model, id object.ID, history func(*object.Object) (Series, bool), o Options) Ranking {
+	self, ok := w.Object(id)
+	if !ok || self.Composite {
+		return Ranking{Object: id, Refused: []Refusal{{Object: id, Reason: "it is no sensor: what a group has follows from its members"}}}
+	}
+	if o.Horizon <= 0 {
+		o.Horizon = record.Millis(self.Horizon)
+	}
+	if o.Candidates <= 0 {
+		o.Candidates = 16
+	}
+	found, refused := Candidates(w, id, o.Candidates)
+	var candidates []Candidate
+	have := map[object.ID]Series{}
+	known := func(o *object.Object) (Series, bool) {
+		if s, ok := have[o.ID]; ok {
+			return s, true
+		}
+		s, ok := history(o)
+		if ok {
+			have[o.ID] = s
+		}
+		return s, ok
+	}
+	for _, f := range found {
+		s, ok := known(f.Object)
+		if !ok {
+			refused = append(refused, Refusal{Object: f.Object.ID, Reason: "nothing is known of what it measured"})
+			continue
+		}
+		candidates = append(candidates, Candidate{Object: f.Object.ID, Place: f.Place, Quantity: f.Object.Quantity, Series: s})
+	}
+	ways, no := Balances(w, m, id)
+	refused = append(refused, no...)
+	var balances []Balance
+next:
+	for _, way := range ways {
+		b := Balance{Group: way.Group}
+		for _, p := range way.Members {
+			s, ok := known(p.Object)
+			if !ok {
+				refused = append(refused, Refusal{Object: p.Object.ID, Method: Balanced, Reason: "nothing is known of what it measured"})
+				continue next
+			}
+			b.Members = append(b.Members, Signed{Sign: p.Sign, Candidate: Candidate{Object: p.Object.ID, Place: Together, Quantity: p.Object.Quantity, Series: s}})
+		}
+		balances = append(balances, b)
+	}
+	s, ok := known(self)
+	if !ok {
+		return Ranking{Object: id, Refused: append(refused, Refusal{Object: id, Reason: "nothing is known of what it measured"})}
+	}
+	r := Fit(Target{Object: id, Quantity: self.Quantity, Series: s}, candidates, balances, o)
+	r.Refused = append(refused, r.Refused...)
+	return r
 }
 
 // unfit says why an object cannot stand in for another whatever its values, or

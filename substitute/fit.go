@@ -81,9 +81,10 @@ type Forecaster interface {
 
 // Options bound what is fitted. The zero value is good.
 type Options struct {
-	Horizon  record.Millis // how long at most anything stands in; 0: a week
-	Forecast Forecaster    // a virtual model more, if any
-	Keep     int           // mappings to another single object that are kept; 0: 6
+	Horizon    record.Millis // how long at most anything stands in; 0: a week
+	Forecast   Forecaster    // a virtual model more, if any
+	Keep       int           // mappings to another single object that are kept; 0: 6
+	Candidates int           // of Rank: how many objects are considered, the nearest; 0: 16, at most MaxCandidates
 }
 
 // Bounds of fitting.

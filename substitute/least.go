@@ -22,6 +22,7 @@ type fitting struct {
 
 func newFitting(y []float64, columns [][]float64, robust bool) *fitting {
 	g := &fitting{p: len(columns), robust: robust, gram: regression.NewGram(len(columns))}
+	g.x = make([]float64, 0, len(y)*len(columns))
 rows:
 	for t, v := range y {
 		if v != v {
@@ -66,7 +67,7 @@ func (g *fitting) fit(n int) bool {
 	}
 	rounds := 1
 	if g.robust && g.near > 0 {
-		if rounds = 2; !g.fitted {
+		if !g.fitted {
 			rounds = 4
 		}
 	}

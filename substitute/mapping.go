@@ -81,7 +81,7 @@ func (m *Mapping) Value(t, known record.Millis, lookup Lookup) (float64, bool) {
 	return m.value(int64(t/m.Step), int64(known/m.Step), func(i int, cell int64) (float64, bool) {
 		s := &m.Sources[i]
 		v, ok := lookup(s.Object, record.Millis(cell)*m.Step)
-		return v*s.Scale + s.Shift, ok && v == v
+		return linear(v, s.Scale, s.Shift), ok && v == v
 	})
 }
 
@@ -122,7 +122,7 @@ func (b Bound) Value(t, known record.Millis) (float64, bool) {
 		s := &b.series[i]
 		if j := uint64(cell - s.first); j < uint64(len(s.values)) {
 			v := s.values[j]
-			return v*s.scale + s.shift, v == v
+			return linear(v, s.scale, s.shift), v == v
 		}
 		return 0, false
 	})
@@ -190,13 +190,17 @@ func (m *Mapping) value(t, known int64, at cells) (float64, bool) {
 			return 0, false
 		}
 		if term.ByHour != nil {
-			sum += v * term.ByHour[hourOf(record.Millis(t)*m.Step)]
+			sum = linear(v, term.ByHour[hourOf(record.Millis(t)*m.Step)], sum)
 		} else {
-			sum += v * term.Factor
+			sum = linear(v, term.Factor, sum)
 		}
 	}
 	return min(max(sum, m.Min), m.Max), true
 }
+
+// linear is v·factor + rest, with the product rounded first: some machines would
+// round once, and the bits differ from those of others.
+func linear(v, factor, rest float64) float64 { return float64(v*factor) + rest }
 
 // like is base in the proportion in which now is to what is usual.
 func like(base, now, usual float64) float64 {

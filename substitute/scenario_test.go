@@ -70,6 +70,7 @@ func homes(pv bool) (of map[object.ID]Series, ids []object.ID, rankings []Rankin
 	return f.of, f.ids, f.rankings, f.cut
 }
 
+// replayed are homes and what may stand in for them.
 type replayed struct {
 	of       map[object.ID]Series
 	ids      []object.ID
@@ -84,30 +85,32 @@ var fitted = map[bool]func() replayed{
 }
 
 func fitHomes(pv bool) replayed {
-	var ids []object.ID
-	var rankings []Ranking
-	var cut int
-	of := make(map[object.ID]Series)
+	f := replayed{of: make(map[object.ID]Series)}
 	for i, h := range replay.Homes() {
 		s := h.Load
 		if pv {
 			s = h.PV
 		}
 		id := object.OfSensor(record.SensorID(fmt.Sprintf("home%d", i+1)))
-		of[id] = Series{From: s.Start - s.Start%record.Millis(s.Step), Step: record.Millis(s.Step), Values: s.Floats()}
-		ids = append(ids, id)
-		cut = len(s.Values) * 6 / 10
+		f.of[id] = Series{From: s.Start - s.Start%record.Millis(s.Step), Step: record.Millis(s.Step), Values: s.Floats()}
+		f.ids = append(f.ids, id)
+		f.cut = len(s.Values) * 6 / 10
 	}
-	for _, id := range ids {
-		var candidates []Candidate
-		for _, other := range ids {
-			if other != id {
-				candidates = append(candidates, Candidate{Object: other, Place: External, Quantity: record.ActivePower, Series: of[other].first(cut)})
-			}
+	for _, id := range f.ids {
+		f.rankings = append(f.rankings, f.fit(id, f.cut))
+	}
+	return f
+}
+
+// fit fits what may stand in for a home on so many hours.
+func (f *replayed) fit(id object.ID, cut int) Ranking {
+	var candidates []Candidate
+	for _, other := range f.ids {
+		if other != id {
+			candidates = append(candidates, Candidate{Object: other, Place: External, Quantity: record.ActivePower, Series: f.of[other].first(cut)})
 		}
-		rankings = append(rankings, Fit(Target{Object: id, Quantity: record.ActivePower, Series: of[id].first(cut)}, candidates, nil, Options{}))
 	}
-	return replayed{of, ids, rankings, cut}
+	return Fit(Target{Object: id, Quantity: record.ActivePower, Series: f.of[id].first(cut)}, candidates, nil, Options{})
 }
 
 // neighbours are the methods that take values of others only, virtuals those that
@@ -163,6 +166,62 @@ func TestGateBeatsFixedOrders(t *testing.T) {
 		}
 	}
 	t.Logf("both: similar first %.1f, virtual first %.1f, gate %.1f", both[2], both[3], both[4])
+}
+
+// TestGateAtEveryAge does the same as the program does: what stands in is fitted and
+// chosen anew, here every seven weeks, and what is known of the home is an hour, a day
+// or a week old.
+func TestGateAtEveryAge(t *testing.T) {
+	ages := []record.Millis{hour, Day, 7 * Day}
+	orders := [][]Method{neighbours, virtuals, everything}
+	const every = 49 * 24
+	for _, pv := range []bool{true, false} {
+		what := map[bool]string{true: "PV", false: "load"}[pv]
+		f := fitted[pv]()
+		mean := make([][3]float64, len(ages))
+		for i, id := range f.ids {
+			values := f.of[id].Values
+			wrong, whole := make([][3]float64, len(ages)), 0.0
+			for cut := f.cut; cut < len(values); cut += every {
+				r := f.rankings[i]
+				if cut > f.cut {
+					r = f.fit(id, cut)
+				}
+				for a, age := range ages {
+					for k, methods := range orders {
+						c, _ := r.Choose(age, Need{}, all, only(methods...))
+						b, ok := c.Fit.Mapping.Bind(func(o object.ID) (Series, bool) { return f.of[o], true })
+						if !ok {
+							t.Fatal("not bound")
+						}
+						for j := cut; j < min(cut+every, len(values)); j++ {
+							at := f.of[id].From + record.Millis(j)*hour
+							v, ok := b.Value(at, at-age)
+							if !ok {
+								t.Fatalf("nothing at %v", at)
+							}
+							wrong[a][k] += math.Abs(v - values[j])
+						}
+					}
+				}
+			}
+			for _, v := range values[f.cut:] {
+				whole += v
+			}
+			for a := range ages {
+				for k := range orders {
+					mean[a][k] += 100 * wrong[a][k] / whole / 5
+				}
+			}
+		}
+		for a, m := range mean {
+			t.Logf("%s, %s old, WAPE in %%, mean of 5 homes: similar first %.1f, virtual first %.1f, gate %.1f", what, span(ages[a]), m[0], m[1], m[2])
+			// An hour after the last value the past alone is as good for loads.
+			if m[2] > 1.002*min(m[0], m[1]) {
+				t.Errorf("%s, %s old: a fixed order is better", what, span(ages[a]))
+			}
+		}
+	}
 }
 
 // TestScenarioS1: a temperature sensor is dead, and one in the same room correlates
@@ -364,8 +423,7 @@ func TestScenarioS5(t *testing.T) {
 	}
 	m := made(t, d)
 	w, _ := object.NewWorld(m, nil, nil)
-	ways, refused := Balances(w, m, "sensor/rest")
-	if len(ways) != 1 || len(refused) != 0 {
+	if ways, refused := Balances(w, m, "sensor/rest"); len(ways) != 1 || len(refused) != 0 {
 		t.Fatalf("ways %v, refused %v", ways, refused)
 	}
 
@@ -373,11 +431,7 @@ func TestScenarioS5(t *testing.T) {
 	for left[begin] != left[begin] {
 		begin--
 	}
-	b := Balance{Group: ways[0].Group}
-	for _, p := range ways[0].Members {
-		b.Members = append(b.Members, Signed{Sign: p.Sign, Candidate: Candidate{Object: p.Object.ID, Quantity: p.Object.Quantity, Series: of[p.Object.ID].first(begin)}})
-	}
-	ranking := Fit(Target{Object: "sensor/rest", Quantity: record.ActivePower, Series: of["sensor/rest"].first(begin)}, nil, []Balance{b}, Options{Horizon: 2 * Day})
+	ranking := Rank(w, m, "sensor/rest", func(o *object.Object) (Series, bool) { return of[o.ID].first(begin), true }, Options{Horizon: 2 * Day})
 	c, _ := ranking.Choose(Day, Need{}, all, nil)
 	if c.Option == nil || c.Option.Method != Balanced || c.Fit.Error.Mean != 0 {
 		t.Fatalf("%+v", c.Option)

@@ -57,7 +57,7 @@ func (s Series) on(from, step record.Millis, n int, scale, shift float64) ([]flo
 	out := make([]float64, n)
 	for i := range out {
 		if j := i + off; j >= 0 && j < len(s.Values) {
-			out[i] = s.Values[j]*scale + shift
+			out[i] = linear(s.Values[j], scale, shift)
 		} else {
 			out[i] = math.NaN()
 		}
