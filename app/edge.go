@@ -113,6 +113,9 @@ func components() []household.Component {
 	if n, ok := bank.FromEnv(os.Getenv(bank.Env)); ok {
 		list = append(list, household.Component{Name: "bank", Version: string(n)})
 	}
+	if v := os.Getenv(bank.EnvLauncher); v != "" {
+		list = append(list, household.Component{Name: "launcher", Version: v[:min(len(v), 100)]})
+	}
 	var u unix.Utsname
 	if err := unix.Uname(&u); err == nil {
 		list = append(list, household.Component{Name: "kernel", Version: unix.ByteSliceToString(u.Release[:])})

@@ -21,6 +21,9 @@ const (
 	EnvInstalled = "installed"
 )
 
+// EnvLauncher names the variable by which a program knows the version of its launcher.
+const EnvLauncher = "LAUNCHER_OF_WATTWERK"
+
 // FromEnv tells in which bank a program is. ok: a launcher has started it.
 func FromEnv(value string) (n Name, ok bool) {
 	switch value {
@@ -44,6 +47,8 @@ type Launcher struct {
 	Exec   func(path string, args, env []string) error
 	Now    func() time.Time
 	Log    *slog.Logger
+
+	Version string // of the launcher, which the program tells on; empty: it is not told
 }
 
 // Run starts programs. One that has proven itself takes the place of this process, so it
@@ -84,8 +89,11 @@ func (l *Launcher) env(n Name) []string {
 	if n == Installed {
 		value = EnvInstalled
 	}
-	env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, Env+"=") })
-	return append(env, Env+"="+value)
+	env := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, Env+"=") || strings.HasPrefix(s, EnvLauncher+"=") })
+	if env = append(env, Env+"="+value); l.Version != "" {
+		env = append(env, EnvLauncher+"="+l.Version)
+	}
+	return env
 }
 
 // replace has a program take the place of this process.

@@ -52,6 +52,9 @@ func launched(t *testing.T, l *Launcher, dir Dir, text string) string {
 		if got != "" { // the first one; then the installed program is tried
 			return errReplaced
 		}
+		if !slices.Contains(env, EnvLauncher+"=1.2.3") {
+			t.Errorf("the program is not told the version of its launcher: %q", env)
+		}
 		got = fmt.Sprintf("%s %v %s", strings.TrimPrefix(path, string(dir)), args[1:], env[i])
 		return errReplaced
 	}
@@ -70,6 +73,7 @@ func TestLaunch(t *testing.T) {
 	}
 	dir := Dir(t.TempDir())
 	l := &Launcher{
+		Version: "1.2.3",
 		Path: func(n Name) string {
 			if n == Installed {
 				return "/usr/bin/wattwerk"
