@@ -85,7 +85,7 @@ type chart struct {
 // Sizes of charts.
 const (
 	width, height           = 720.0, 200.0
-	left, right, above, low = 48.0, 8.0, 10.0, 24.0
+	left, right, above, low = 48.0, 20.0, 10.0, 24.0
 )
 
 // chartsOf draws what there is.
@@ -100,8 +100,8 @@ func chartsOf(rows []row, from, to time.Time, lang string) []chart {
 		{"export", func(r row) *float64 { return r.Export }, true},
 		{"power", func(r row) *float64 { return r.Power }, false},
 	} {
-		n, sum, most := 0, 0.0, 0.0
-		lowest := 0.0
+		n, sum := 0, 0.0
+		most, lowest := math.Inf(-1), math.Inf(1)
 		for _, r := range rows {
 			if v := x.of(r); v != nil {
 				n++
@@ -118,7 +118,8 @@ func chartsOf(rows []row, from, to time.Time, lang string) []chart {
 		} else {
 			c.About = text(lang, "about_power", number(&lowest, lang), number(&most, lang), n, len(rows))
 		}
-		c.SVG = draw(c, rows, x.of, x.bars, lowest, most, from, to, lang)
+		// What is drawn begins at zero.
+		c.SVG = draw(c, rows, x.of, x.bars, min(lowest, 0), max(most, 0), from, to, lang)
 		out = append(out, c)
 	}
 	return out
@@ -152,7 +153,7 @@ func draw(c chart, rows []row, of func(row) *float64, bars bool, lowest, most fl
 	wide := x(from.Add(household.Quarter)) - left
 	line := false
 	var path strings.Builder
-	for _, r := range rows {
+	for i, r := range rows {
 		v := of(r)
 		switch {
 		case v == nil:
@@ -164,6 +165,9 @@ func draw(c chart, rows []row, of func(row) *float64, bars bool, lowest, most fl
 		default:
 			fmt.Fprintf(&path, "M%.1f %.1fh1.5", x(r.At), y(*v))
 			line = true
+			if i+1 == len(rows) || of(rows[i+1]) == nil { // alone between two gaps
+				put(`<circle class="bar" cx="%.1f" cy="%.1f" r="2.5"/>`, x(r.At), y(*v))
+			}
 		}
 	}
 	if path.Len() > 0 {

@@ -13,6 +13,8 @@ export interface Program {
   password: string
   /** When it was started, ms. */
   began: number
+  /** What it has said so far. */
+  said: () => string
   /** The command line of the program, for the same data. */
   run: (...args: string[]) => Promise<string>
 }
@@ -58,11 +60,13 @@ export async function startAs(command: readonly string[], ...args: string[]): Pr
   const began = Date.now()
   const launch = (addr: string) => spawn(binary, [...command, '--data', data, '--addr', addr, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   let child = launch('127.0.0.1:0')
-  const said = await output(child, (t) => /once=\w+/.test(t))
+  let said = await output(child, (t) => /once=\w+/.test(t))
   const link = /http:\/\/\S+once=\w+/.exec(said)?.[0] ?? ''
   const password = /password\s+(\S+)/.exec(said)?.[1] ?? ''
   child.removeAllListeners('exit')
-  child.stdout.resume()
+  child.stdout.on('data', (b: Buffer) => {
+    if (said.length < 100_000) said += b.toString()
+  })
   child.stderr.resume()
   const end = () =>
     new Promise<void>((resolve) => {
@@ -81,6 +85,7 @@ export async function startAs(command: readonly string[], ...args: string[]): Pr
       link,
       password,
       began,
+      said: () => said,
       run: (...more) =>
         new Promise((resolve, reject) => {
           const c = spawn(binary, [...more, '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] })
