@@ -266,7 +266,7 @@ func (a *Agent) standing(s *Spell, e Event, now record.Millis) Decision {
 	switch {
 	case now >= p.Until:
 		why = fmt.Sprintf("it holds for no longer than %s", span(p.Until-p.Known))
-	case p.UpTo > 0 && now-p.Known > p.UpTo:
+	case p.UpTo > 0 && now-now%p.Mapping.Step-p.Known > p.UpTo:
 		why = fmt.Sprintf("its error is known for %s only", span(p.UpTo))
 	case a.isDropped(p.Method, p.From):
 		why = "it was wrong by more than was expected"
@@ -290,20 +290,24 @@ func (a *Agent) better(p *Provenance, e Event, now record.Millis) (Choice, bool)
 	if a.ranking == nil {
 		return Choice{}, false
 	}
-	c, _ := a.choose(e, now)
+	c := a.ranking.choose(a.age(now), a.Need, usable(e), a.isDropped, nil)
 	if c.Fit == nil || c.Option.Method == p.Method && slices.Equal(c.Fit.Mapping.From(), p.From) {
 		return c, false
 	}
 	return c, c.Fit.Error.Mean < (1-a.Better)*p.Expected.Mean
 }
 
-func (a *Agent) choose(e Event, now record.Millis) (Choice, []Refusal) {
-	usable := e.Usable
-	if usable == nil {
-		usable = func(object.ID) bool { return false }
+func usable(e Event) func(object.ID) bool {
+	if e.Usable == nil {
+		return func(object.ID) bool { return false }
 	}
-	age := now + a.Hold - a.cell()
-	return a.ranking.Choose(min(age, a.Horizon), a.Need, usable, a.isDropped)
+	return e.Usable
+}
+
+// age is how old what is known may get before the next change is allowed.
+func (a *Agent) age(now record.Millis) record.Millis {
+	then := now + a.Hold
+	return min(then-then%a.ranking.Step-a.cell(), a.Horizon)
 }
 
 // cell is the last cell of the grid that the object filled before it went away.
@@ -338,7 +342,7 @@ func (a *Agent) engage(how Action, e Event, now record.Millis) Decision {
 	case now >= a.cell()+a.Horizon:
 		return refuse(fmt.Sprintf("the object has been away for longer than %s", span(a.Horizon)), nil)
 	}
-	c, refused := a.choose(e, now)
+	c, refused := a.ranking.Choose(a.age(now), a.Need, usable(e), a.isDropped)
 	if c.Fit == nil {
 		why := "nothing is good enough"
 		if len(refused) > 0 {

@@ -13,16 +13,25 @@ type Need struct {
 	Relative float64 `json:"relative,omitempty"` // largest mean error taken by the mean size of the values
 }
 
-// met says why an error is too large, or "".
-func (n Need) met(e Error, unit string) string {
-	if n.Mean > 0 && e.Mean > n.Mean {
+// Met tells whether an error is small enough.
+func (n Need) Met(e Error) bool {
+	return (n.Mean <= 0 || e.Mean <= n.Mean) && (n.Relative <= 0 || e.Relative <= n.Relative)
+}
+
+// Why says why an error is too large, with its number, or "".
+func (n Need) Why(e Error, unit string) string {
+	switch {
+	case n.Met(e):
+		return ""
+	case n.Mean > 0 && e.Mean > n.Mean:
 		return fmt.Sprintf("expected to be wrong by %.4g %s, %.4g %s are taken", e.Mean, unit, n.Mean, unit)
 	}
-	if n.Relative > 0 && e.Relative > n.Relative {
-		return fmt.Sprintf("expected to be wrong by %.1f %%, %.1f %% are taken", 100*e.Relative, 100*n.Relative)
-	}
-	return ""
+	return fmt.Sprintf("expected to be wrong by %.1f %%, %.1f %% are taken", 100*e.Relative, 100*n.Relative)
 }
+
+// Worth is what values with the error are worth beside measured ones: 1 without an
+// error, half where it is as large as the values, and never 0.
+func (e Error) Worth() float64 { return 1 / (1 + e.Relative) }
 
 // Choice is the way that was chosen to stand in.
 type Choice struct {
@@ -36,40 +45,54 @@ const alike = 0.005
 
 // Choose takes the option with the smallest error expected for values of an age,
 // among those whose sources all measure and that skip does not exclude, if it is
-// good enough. Otherwise it is false, and the refusals say what was best and why
-// it was not taken. No order of methods comes before the error.
+// good enough. Otherwise the choice is empty, and the refusals say of each, the
+// best first, why it was not taken. No order of methods comes before the error.
 func (r *Ranking) Choose(age record.Millis, need Need, usable func(object.ID) bool, skip func(Method, []object.ID) bool) (Choice, []Refusal) {
-	var best Choice
+	best := r.choose(age, need, usable, skip, nil)
+	if best.Fit != nil {
+		return best, nil
+	}
 	var refused []Refusal
+	r.choose(age, need, usable, skip, func(no Refusal) { refused = append(refused, no) })
+	return best, refused
+}
+
+// choose is Choose, and tells refusals to whom it may concern.
+func (r *Ranking) choose(age record.Millis, need Need, usable func(object.ID) bool, skip func(Method, []object.ID) bool, tell func(Refusal)) Choice {
+	var best Choice
+	refuse := func(o *Option, id object.ID, why func() string) {
+		if tell != nil {
+			tell(Refusal{Object: id, Method: o.Method, Reason: why()})
+		}
+	}
 next:
 	for i := range r.Options {
 		o := &r.Options[i]
 		f, ok := o.at(age)
 		if !ok {
-			refused = append(refused, Refusal{Method: o.Method, Reason: fmt.Sprintf("nothing is known of it beyond %s", span(o.Fits[len(o.Fits)-1].UpTo))})
+			refuse(o, "", func() string {
+				return fmt.Sprintf("known to hold for %s only", span(o.Fits[len(o.Fits)-1].UpTo))
+			})
 			continue
 		}
 		from := f.Mapping.From()
 		for _, id := range from {
 			if usable != nil && !usable(id) {
-				refused = append(refused, Refusal{Object: id, Method: o.Method, Reason: "it does not measure itself now"})
+				refuse(o, id, func() string { return "in need of what does not measure itself now" })
 				continue next
 			}
 		}
-		if skip != nil && skip(o.Method, from) {
-			refused = append(refused, Refusal{Method: o.Method, Reason: "it was wrong by more than was expected"})
-			continue
-		}
-		if why := need.met(f.Error, r.Unit); why != "" {
-			refused = append(refused, Refusal{Method: o.Method, Reason: why})
-			continue
-		}
-		if best.Fit == nil || f.Error.Mean < best.Fit.Error.Mean*(1-alike) ||
-			f.Error.Mean <= best.Fit.Error.Mean*(1+alike) && o.before(best.Option) {
+		switch {
+		case skip != nil && skip(o.Method, from):
+			refuse(o, "", func() string { return "known to have been wrong by more than was expected" })
+		case !need.Met(f.Error):
+			refuse(o, "", func() string { return need.Why(f.Error, r.Unit) })
+		case best.Fit == nil, f.Error.Mean < best.Fit.Error.Mean*(1-alike),
+			f.Error.Mean <= best.Fit.Error.Mean*(1+alike) && o.before(best.Option):
 			best = Choice{Option: o, Fit: f}
 		}
 	}
-	return best, refused
+	return best
 }
 
 // before orders options that are as good as one another.

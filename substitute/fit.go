@@ -8,6 +8,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/regression"
 )
 
 // Method names how values are put in for those of an object.
@@ -103,7 +104,7 @@ const (
 // not been fitted on, in the unit of the target.
 type Error struct {
 	Mean     float64 `json:"mean"`     // of the absolute differences
-	Relative float64 `json:"relative"` // mean by the mean size of the values: 0.1 is 10 %
+	Relative float64 `json:"relative"` // mean by the size of the values: 0.1 is 10 %
 	Bias     float64 `json:"bias"`     // mean of what was put in less what was measured
 	Worst    float64 `json:"worst"`    // mean in the worst of the windows of time that it was tried on
 	Cells    int     `json:"cells"`    // how many values it was tried on
@@ -140,7 +141,7 @@ type Ranking struct {
 	Step    record.Millis `json:"step"`
 	From    record.Millis `json:"from"`  // what it was fitted on: from here
 	Until   record.Millis `json:"until"` // to here
-	Size    float64       `json:"size"`  // mean size of the values it was tried on
+	Size    float64       `json:"size"`  // mean size of the values it was tried on; of temperatures and angles, whose zero means nothing, by how much they vary
 	Options []Option      `json:"options"`
 	Refused []Refusal     `json:"refused,omitempty"`
 }
@@ -322,9 +323,13 @@ func newFitter(target Target, o Options) *fitter {
 	for i := range f.cuts {
 		f.cuts[i] = half + (len(f.y)-half)*i/folds
 	}
+	middle := 0.0
+	if !f.zero {
+		middle = regression.Mean(f.y[half:])
+	}
 	for _, v := range f.y[half:] {
 		if v == v {
-			f.size += math.Abs(v)
+			f.size += math.Abs(v - middle)
 			f.tried++
 		}
 	}

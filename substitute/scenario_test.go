@@ -72,6 +72,7 @@ func homes(pv bool) (of map[object.ID]Series, ids []object.ID, rankings []Rankin
 
 // replayed are homes and what may stand in for them.
 type replayed struct {
+	fits     map[string]Ranking
 	of       map[object.ID]Series
 	ids      []object.ID
 	rankings []Ranking
@@ -85,7 +86,7 @@ var fitted = map[bool]func() replayed{
 }
 
 func fitHomes(pv bool) replayed {
-	f := replayed{of: make(map[object.ID]Series)}
+	f := replayed{of: make(map[object.ID]Series), fits: make(map[string]Ranking)}
 	for i, h := range replay.Homes() {
 		s := h.Load
 		if pv {
@@ -102,8 +103,18 @@ func fitHomes(pv bool) replayed {
 	return f
 }
 
-// fit fits what may stand in for a home on so many hours.
+// fit fits what may stand in for a home on so many hours, once.
 func (f *replayed) fit(id object.ID, cut int) Ranking {
+	key := fmt.Sprint(id, cut)
+	if r, ok := f.fits[key]; ok {
+		return r
+	}
+	r := f.fitNew(id, cut)
+	f.fits[key] = r
+	return r
+}
+
+func (f *replayed) fitNew(id object.ID, cut int) Ranking {
 	var candidates []Candidate
 	for _, other := range f.ids {
 		if other != id {
@@ -168,25 +179,24 @@ func TestGateBeatsFixedOrders(t *testing.T) {
 	t.Logf("both: similar first %.1f, virtual first %.1f, gate %.1f", both[2], both[3], both[4])
 }
 
+// every is how often what may stand in is fitted anew, in hours.
+const every = 49 * 24
+
 // TestGateAtEveryAge does the same as the program does: what stands in is fitted and
 // chosen anew, here every seven weeks, and what is known of the home is an hour, a day
 // or a week old.
 func TestGateAtEveryAge(t *testing.T) {
 	ages := []record.Millis{hour, Day, 7 * Day}
 	orders := [][]Method{neighbours, virtuals, everything}
-	const every = 49 * 24
 	for _, pv := range []bool{true, false} {
 		what := map[bool]string{true: "PV", false: "load"}[pv]
 		f := fitted[pv]()
 		mean := make([][3]float64, len(ages))
-		for i, id := range f.ids {
+		for _, id := range f.ids {
 			values := f.of[id].Values
 			wrong, whole := make([][3]float64, len(ages)), 0.0
 			for cut := f.cut; cut < len(values); cut += every {
-				r := f.rankings[i]
-				if cut > f.cut {
-					r = f.fit(id, cut)
-				}
+				r := f.fit(id, cut)
 				for a, age := range ages {
 					for k, methods := range orders {
 						c, _ := r.Choose(age, Need{}, all, only(methods...))
