@@ -108,6 +108,7 @@ func (s *Service) Register(api huma.API) {
 	})
 	huma.Register(api, op("list-manifest-statuses", http.MethodGet, "/api/v1/manifest-statuses", "What all manifests do", ""), s.getStatuses)
 	huma.Register(api, op("list-source-statuses", http.MethodGet, "/api/v1/source-statuses", "How all data sources are", "Those that are read by a running process."), s.getSources)
+	huma.Register(api, op("list-gateway-statuses", http.MethodGet, "/api/v1/gateway-statuses", "When edge gateways were heard", "Those that told at least once what they do."), s.getGateways)
 	huma.Register(api, op("get-manifest-status", http.MethodGet, "/api/v1/manifests/{id}/status", "What a manifest does", "", 404), func(ctx context.Context, in *PipelineRef) (*statusOutput, error) {
 		m, err := repository.Get[manifest.Manifest](ctx, s.opts.Models, in.ID)
 		if err != nil {

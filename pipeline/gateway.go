@@ -182,6 +182,34 @@ func (s *Service) putReport(ctx context.Context, in *struct {
 	return nil, refuse(s.opts.Checkpoints.SaveGateway(ctx, g.Model.ID, string(doc), time.Now()))
 }
 
+// GatewayStatus is what is known of an edge gateway that told something.
+type GatewayStatus struct {
+	Gateway string    `json:"gateway" doc:"Its id"`
+	Heard   time.Time `json:"heard" doc:"When it told last what it does"`
+	Away    bool      `json:"away" doc:"It told nothing for longer than 30 s; what is known of its manifests and sources is as old"`
+}
+
+// getGateways tells when each gateway was heard, in the order of their ids.
+// Those that never told anything, or are no longer known, are left out.
+func (s *Service) getGateways(ctx context.Context, _ *struct{}) (*struct{ Body []GatewayStatus }, error) {
+	set, _, err := s.models(ctx)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	told, err := s.opts.Checkpoints.Gateways(ctx)
+	if err != nil {
+		return nil, refuse(err)
+	}
+	out := &struct{ Body []GatewayStatus }{[]GatewayStatus{}}
+	for _, id := range slices.Sorted(maps.Keys(told)) {
+		if _, err := set.Gateway(id); err != nil {
+			continue
+		}
+		out.Body = append(out.Body, GatewayStatus{id, told[id].At, time.Since(told[id].At) > unheard})
+	}
+	return out, nil
+}
+
 // reported adds what gateways tell.
 func (s *Service) reported(ctx context.Context, manifests map[string]runner.ManifestStatus, sources map[string]router.SourceStatus) error {
 	told, err := s.opts.Checkpoints.Gateways(ctx)

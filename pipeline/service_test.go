@@ -394,3 +394,26 @@ func TestLive(t *testing.T) {
 		cancel()
 	}
 }
+
+// TestGatewayStatuses tells of the gateways that told something.
+func TestGatewayStatuses(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"box", "shelf"} {
+		w.ask("POST", "/api/v1/models/gateways", fmt.Sprintf(`{"name":%q,"namespace":%q}`, name, name), http.StatusCreated, nil)
+	}
+	var all []pipeline.GatewayStatus
+	w.ask("GET", "/api/v1/gateway-statuses", "", http.StatusOK, &all)
+	if len(all) != 0 {
+		t.Errorf("before they told anything: %+v", all)
+	}
+	before := time.Now().Truncate(time.Millisecond)
+	w.ask("PUT", "/api/v1/models/gateways/box/report", `{"manifests":{},"sources":{}}`, http.StatusNoContent, nil)
+	w.ask("GET", "/api/v1/gateway-statuses", "", http.StatusOK, &all)
+	box, err := repository.Get[manifest.Gateway](t.Context(), w.models, "box")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 1 || all[0].Gateway != box.Model.ID || all[0].Away || all[0].Heard.Before(before) {
+		t.Errorf("%+v", all)
+	}
+}

@@ -110,7 +110,7 @@ func (r *Runner) buryWritten(to *manifest.End, f connect.Refusal) {
 	r.letters.add(letterOf{f.Result.Manifest, f.Result.Processor, f.Reason}, func() bus.DeadLetter {
 		v := f.Result.Value
 		return bus.DeadLetter{
-			Source: "manifest", Reason: fmt.Sprintf("sink %q refused a result of processor %q: %s", to.Source.Name, f.Result.Processor, f.Reason),
+			Source: "manifest", Reason: fmt.Sprintf("manifest %q, processor %q: sink %q refused a result: %s", f.Result.Manifest, f.Result.Processor, to.Source.Name, f.Reason),
 			Time: f.Result.Time, Value: &v, Sample: f.Result.Key, At: record.MillisOf(time.Now()),
 		}
 	}, 1)

@@ -25,10 +25,12 @@ export const things: Record<string, Doc[]> = {
     { id: 'd-mqtt', name: 'box', interface: 'i-mqtt', kinds: ['k-power'] },
     { id: 'd-records', name: 'results', interface: 'i-records', kinds: ['k-power'] },
   ],
-  gateways: [{ id: 'g-1', name: 'gateway 1', namespace: 'hall-1', place: { virtual: 'Hall 1' } }],
+  gateways: [
+    { id: 'g-1', name: 'gateway 1', namespace: 'hall-1', place: { virtual: 'Hall 1' } }, { id: 'g-2', name: 'gateway 2', namespace: 'hall-2', place: { virtual: 'Hall 2' } }, { id: 'g-3', name: 'gateway 3', namespace: 'hall-3' },
+  ],
   sources: [
     { id: 's-1', name: 'box 1', definition: 'd-mqtt', parameters: { topic: 'box1/TotalRealPower' } },
-    { id: 's-2', name: 'box 2', definition: 'd-mqtt', parameters: { topic: 'box2/TotalRealPower' } },
+    { id: 's-2', name: 'box 2', gateway: 'gateway 1', definition: 'd-mqtt', parameters: { topic: 'box2/TotalRealPower' } },
     { id: 's-out', name: 'hourly', definition: 'd-records' },
     { id: 's-alarm', name: 'alarms', definition: 'd-records' },
   ],
@@ -45,7 +47,7 @@ export const things: Record<string, Doc[]> = {
         { name: 'too much', type: 'threshold', parameters: { limit: 9000 }, from: ['together'], to: 's-alarm' },
       ],
     },
-    { id: 'm-broken', name: 'moulds', processors: [{ name: 'echo', type: 'echo', from: ['s-1'], to: 's-out' }] },
+    { id: 'm-broken', name: 'moulds', gateway: 'g-1', processors: [{ name: 'echo', type: 'echo', from: ['s-1'], to: 's-out' }] },
   ],
 }
 
@@ -91,6 +93,17 @@ export async function pretend(page: Page): Promise<Pretended> {
     return { id: x.model.id, ...s, since: at, at, watermark: at, waiting: 0, lost: 0, process: 'ww-1', position: 1, saved: 1, nodes, sinks: [] }
   }
   await page.route('**/api/v1/manifest-statuses', (r) => answer(r, (p.kept.manifests ?? []).map(statusOf)))
+  await page.route('**/api/v1/gateway-statuses', (r) => answer(r, [{ gateway: 'g-1', heard: new Date().toISOString(), away: false }, { gateway: 'g-2', heard: at, away: true }]))
+  await page.route('**/api/v1/dead-letters?*', (r) => {
+    const letter = (id: number, reason: string) => ({ id, at: Date.parse(at) + id * 1000, source: 'manifest', reason, decoded: false, sample: 'box1', time: Date.parse(at), value: 4711 })
+    return answer(r, {
+      count: 3,
+      letters: [
+        letter(3, 'manifest "moulds", processor "echo": it is no number'), letter(2, 'manifest "power of all boxes", processor "too much": its time is before that of the item before'),
+        letter(1, 'manifest "m-power", processor "together": sink "hourly" refused a result: the sensor is not known'),
+      ],
+    })
+  })
   await page.route('**/api/v1/processors', (r) => answer(r, types))
   await page.route('**/api/v1/protocols', (r) => answer(r, protocols))
   await page.route('**/api/v1/source-statuses', (r) =>

@@ -1,9 +1,10 @@
 // What the pages of manifests ask for: models, manifests, and how they run.
 
 import type {
-  GetManifestStatusData, GetModelBundleData, GetSourceDataData, GetSourceDataResponse, ListManifestStatusesData, ListProcessorsData, ListProtocolsData, ListSourceStatusesData, Manifest as StoredForm, ModelBundle,
+  GetManifestStatusData, GetModelBundleData, GetSourceDataData, GetSourceDataResponse, ListGatewayStatusesData, ListManifestStatusesData, ListProcessorsData, ListProtocolsData, ListSourceStatusesData, Manifest as StoredForm, ModelBundle,
   ModelChannel, ModelConsumer, ModelDefinition, ModelFinding, ModelGateway, ModelInterface, ModelKind as ModelOfKind, ModelParameter, ModelProcessor, ModelProcessorType, ModelProtocol, ModelSource, ModelSourceDefinition,
-  PipelineManifestStatus, PipelineShownResult, PipelineSourceStatus, PipelineStatusOf, PipelineTail, PipelineVerdict, PipelineVersion, ValidateManifestData,
+  PipelineGatewayStatus, PipelineManifestStatus, PipelineSample, PipelineShownResult, PipelineSourceStatus, PipelineStatusOf, PipelineTail, PipelineTrial, PipelineTrialNode, PipelineVerdict, PipelineVersion,
+  TestManifestData, ValidateManifestData,
 } from './generated/types.gen'
 import { del, get, getTagged, post, put, type Tagged } from './request'
 
@@ -30,6 +31,10 @@ export type Observed = Status['state']
 export type Result = PipelineShownResult
 export type Tail = PipelineTail
 export type Version = PipelineVersion
+export type Sample = PipelineSample
+export type TrialNode = PipelineTrialNode
+/** When a gateway was heard. */
+export type GatewayStatus = PipelineGatewayStatus
 /** How a source is read. */
 export type SourceStatus = PipelineSourceStatus
 
@@ -96,11 +101,15 @@ export async function validate(m: Manifest): Promise<Finding[]> {
     return at < 0 ? f : { ...f, processor: list[at]?.name ?? '' }
   })
 }
+/** What a manifest makes of samples; nothing is stored or written. */
+export const tryOut = async (manifest: Manifest, samples: Sample[]): Promise<TrialNode[]> =>
+  (await post<TestManifestData, PipelineTrial>({ url: '/api/v1/manifests/test', body: { manifest, samples } })).processors ?? []
 export const status = (id: string, signal?: AbortSignal) => get<GetManifestStatusData, Status>({ url: '/api/v1/manifests/{id}/status', path: { id } }, signal)
 export const statuses = async (signal?: AbortSignal): Promise<PipelineStatusOf[]> => (await get<ListManifestStatusesData, PipelineStatusOf[] | null>({ url: '/api/v1/manifest-statuses' }, signal)) ?? []
 export const run = (id: string, what: 'start' | 'pause' | 'resume' | 'stop') => post<Asked, Status>({ url: `/api/v1/manifests/{id}/${what}`, path: { id } })
 export const liveURL = (id: string) => `api/v1/manifests/${encodeURIComponent(id)}/live`
 
+export const gatewayStatuses = async (signal?: AbortSignal): Promise<GatewayStatus[]> => (await get<ListGatewayStatusesData, GatewayStatus[] | null>({ url: '/api/v1/gateway-statuses' }, signal)) ?? []
 export const sourceStatuses = async (signal?: AbortSignal): Promise<SourceStatus[]> => (await get<ListSourceStatusesData, SourceStatus[] | null>({ url: '/api/v1/source-statuses' }, signal)) ?? []
 /** The newest values of a source. */
 export const sourceValues = async (id: string, signal?: AbortSignal): Promise<Result[]> =>

@@ -21,7 +21,9 @@ import { tell } from '../part/tell'
 import { useStatus, type Catalogue } from './data'
 import { ParameterFields } from './Fields'
 import { Graph, type NodeWords } from './Graph'
+import { Refused } from './Refused'
 import { Results } from './Results'
+import { Trial } from './Trial'
 import { Versions } from './Versions'
 import { StateMark, useRoles } from './words'
 import classes from './Manifests.module.css'
@@ -287,7 +289,9 @@ function Open({ stored, catalogue, zone, may }: { stored: Stored<Manifest> | und
         )}
         <Results id={stored?.model.id} manifest={m} chosen={node} catalogue={catalogue} zone={zone} runs={runs} />
       </div>
+      <Trial manifest={m} catalogue={catalogue} zone={zone} may={may.operate} />
       {status && <Counts status={status} zone={zone} />}
+      {stored && may.operate && <Refused manifest={stored.model} nodes={status?.nodes ?? []} zone={zone} />}
       {dialog === 'versions' && stored && <Versions kind="manifests" stored={stored} zone={zone} may={may.manage} onClose={() => setDialog(undefined)} />}
       {question && <Ask question={question} onClose={() => setQuestion(undefined)} />}
     </Page>

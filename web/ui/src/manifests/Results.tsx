@@ -20,7 +20,7 @@ import classes from './Manifests.module.css'
 
 /** So many results of each processor are kept. */
 const most = 2000
-const drawnKeys = 8
+export const drawnKeys = 8
 
 type Kept = ReadonlyMap<string, readonly Result[]>
 
@@ -106,7 +106,8 @@ export function Results({ id, manifest: m, chosen, catalogue, zone, runs }: { id
   )
 }
 
-function byKey(results: readonly Result[]): Line[] {
+/** Results as lines, one for each of the first keys. */
+export function byKey(results: readonly Result[]): Line[] {
   const lines = new Map<string, Line & { t: number[]; avg: (number | null)[] }>()
   for (const r of [...results].sort((a, b) => a.time - b.time)) {
     let l = lines.get(r.key)

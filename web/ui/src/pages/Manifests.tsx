@@ -7,6 +7,7 @@ import { useModel } from '../data/model'
 import { knownZone } from '../lib/zone'
 import { useCatalogue } from '../manifests/data'
 import { Editor } from '../manifests/Editor'
+import { Gateways } from '../manifests/Gateways'
 import { Models, ModelTable } from '../manifests/Models'
 import { Overview } from '../manifests/Overview'
 import { Sources } from '../manifests/Sources'
@@ -41,7 +42,12 @@ export function Manifests() {
         sections={[
           { id: 'overview', name: t`Overview`, content: () => <Overview catalogue={catalogue} zone={zone} may={may} /> },
           { id: 'sources', name: t`Sources`, content: () => <Sources catalogue={catalogue} zone={zone} /> },
-          { id: 'gateways', name: t`Gateways`, content: () => <ModelTable kind="gateways" catalogue={catalogue} zone={zone} may={may.manage} /> },
+          { id: 'gateways', name: t`Gateways`, content: () => (
+            <>
+              <Gateways catalogue={catalogue} zone={zone} />
+              <ModelTable kind="gateways" catalogue={catalogue} zone={zone} may={may.manage} />
+            </>
+          ) },
           { id: 'models', name: t`Models`, content: () => <Models catalogue={catalogue} zone={zone} may={may.manage} /> },
         ]}
       />

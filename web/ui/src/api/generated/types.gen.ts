@@ -4459,6 +4459,21 @@ export type PipelineDone = {
     what: 'created' | 'changed' | 'unchanged' | 'deleted' | 'restored' | 'stopped' | 'running' | 'paused';
 };
 
+export type PipelineGatewayStatus = {
+    /**
+     * It told nothing for longer than 30 s; what is known of its manifests and sources is as old
+     */
+    away: boolean;
+    /**
+     * Its id
+     */
+    gateway: string;
+    /**
+     * When it told last what it does
+     */
+    heard: string;
+};
+
 export type PipelineGraph = {
     /**
      * Those that are read from stand before those that read
@@ -9598,6 +9613,35 @@ export type ListFactorRevisionsResponses = {
 };
 
 export type ListFactorRevisionsResponse = ListFactorRevisionsResponses[keyof ListFactorRevisionsResponses];
+
+export type ListGatewayStatusesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/gateway-statuses';
+};
+
+export type ListGatewayStatusesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListGatewayStatusesError = ListGatewayStatusesErrors[keyof ListGatewayStatusesErrors];
+
+export type ListGatewayStatusesResponses = {
+    /**
+     * OK
+     */
+    200: Array<PipelineGatewayStatus> | null;
+};
+
+export type ListGatewayStatusesResponse = ListGatewayStatusesResponses[keyof ListGatewayStatusesResponses];
 
 export type ListGroupsData = {
     body?: never;
