@@ -75,6 +75,12 @@ func SpaceOfIRI(iri string) (string, bool) {
 // DeviceIRI names a device in RDF by its serial number.
 func DeviceIRI(serial string) string { return urn + "device/" + escape(serial) }
 
+// SeriesIRI names in RDF where the values of a sensor are kept.
+func SeriesIRI(id record.SensorID) string { return urn + "series/" + escape(string(id)) }
+
+// SubstitutionIRI names in RDF what stands in for an object.
+func SubstitutionIRI(id ID) string { return urn + "substitution/" + escape(string(id)) }
+
 func cutIRI(iri string) (kind, name string, ok bool) {
 	rest, ok := strings.CutPrefix(iri, urn)
 	if !ok {

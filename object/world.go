@@ -134,30 +134,30 @@ func (w *World) layout() {
 	}
 	w.spans = make([][2]int32, len(w.objects))
 	w.order = make([]*Object, 0, len(w.objects))
-	var walk func(o *Object)
-	walk = func(o *Object) {
+	var walk func(o *Object) (horizon int64) // the greatest of its leaves
+	walk = func(o *Object) (horizon int64) {
 		w.order = append(w.order, o)
 		if !o.Composite {
-			return
+			return o.Horizon
 		}
 		from := int32(len(w.order))
-		horizon := o.Horizon // as somebody said
 		for _, id := range w.held(o) {
 			at, ok := w.index[id]
 			if !ok {
 				continue
 			}
 			e := &w.objects[at]
-			walk(e)
+			horizon = max(horizon, walk(e))
 			o.Interval = max(o.Interval, e.Interval)
 			if o.MaxAge >= 0 && (e.MaxAge < 0 || e.MaxAge > o.MaxAge) {
 				o.MaxAge = e.MaxAge
 			}
-			if horizon == 0 {
-				o.Horizon = max(o.Horizon, e.Horizon)
-			}
+		}
+		if o.Horizon == 0 { // nobody said
+			o.Horizon = horizon
 		}
 		w.spans[o.Index] = [2]int32{from, int32(len(w.order))}
+		return horizon
 	}
 	for i := range w.objects {
 		if o := &w.objects[i]; o.Composite && !inner[i] {
