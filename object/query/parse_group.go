@@ -17,7 +17,7 @@ func (p *parser) group(depth int) *group {
 		case p.take("}"):
 			return g
 		case p.takeWord("optional"):
-			g.parts = append(g.parts, part{optional: p.group(depth+1)})
+			g.parts = append(g.parts, part{optional: p.group(depth + 1)})
 			p.take(".")
 		case p.takeWord("filter"):
 			g.filters = append(g.filters, p.constraint())
