@@ -331,31 +331,56 @@ func (f *fitter) trial(column []float64) tally {
 	return s
 }
 
-// forecast tries a forecaster at the end of each of the last days of the history,
-// 14 at most, and keeps what it issues at the end.
+// forecast tries a forecaster at 14 times of the later half of the history, at
+// different hours, and keeps what it issues at the end. The error for an age is that
+// of values between the age before and it. As that is tried on fewer values than
+// other methods are, it is told by what the mean of seven days was wrong by on the
+// same values.
 func (f *fitter) forecast(by Forecaster) (Option, bool) {
 	o := Option{Method: Forecast}
-	perDay := int(Day / f.step)
+	var counts []int
+	var usual [][]float64
+	var whole []Error
 	for _, age := range f.ages {
-		n := int(age / f.step)
-		if n > maxIssued {
-			continue
+		if n := int(age / f.step); n <= maxIssued {
+			c := f.column(Term{Of: Mean7}, age, f.y)
+			e, _ := f.error(f.trial(c))
+			counts, usual, whole = append(counts, n), append(usual, c), append(whole, e)
 		}
-		var s tally
-		for k := 1; k <= issues; k++ {
-			begin := len(f.y) - (k-1)*perDay - n
-			if begin < f.cuts[0] {
-				break
+	}
+	if len(counts) == 0 {
+		return o, false
+	}
+	most := counts[len(counts)-1]
+	tallies, beside := make([]tally, len(counts)), make([]tally, len(counts))
+	for k := range issues {
+		begin := f.cuts[0] + (len(f.y)-f.cuts[0])*k/issues + int(record.Millis(5*k%24)*hour/f.step)
+		if begin >= len(f.y) {
+			break
+		}
+		issued := by.Issue(Series{From: f.target.From, Step: f.step, Values: f.y[:begin:begin]}, min(most, len(f.y)-begin))
+		age := 0
+		for i := 0; i < min(len(issued), most, len(f.y)-begin); i++ {
+			for i >= counts[age] {
+				age++
 			}
-			issued := by.Issue(Series{From: f.target.From, Step: f.step, Values: f.y[:begin:begin]}, n)
-			for i := 0; i < min(n, len(issued)); i++ {
-				if y := f.y[begin+i]; finite(issued[i]) && y == y {
-					s.add(k*folds/(issues+1), min(max(issued[i], f.lo), f.hi), y)
-				}
+			y, w := f.y[begin+i], k*folds/issues
+			if !finite(issued[i]) || y != y {
+				continue
+			}
+			if u := usual[age][begin+i]; u == u {
+				tallies[age].add(w, min(max(issued[i], f.lo), f.hi), y)
+				beside[age].add(w, u, y)
 			}
 		}
+	}
+	for i, s := range tallies {
 		if e, ok := f.judge(s, 1); ok {
-			o.Fits = append(o.Fits, Fitted{UpTo: age, Error: e})
+			if u, _ := f.judge(beside[i], 1); u.Mean > 0 && whole[i].Mean > 0 {
+				by := whole[i].Mean / u.Mean
+				e.Mean, e.Worst, e.Bias, e.Relative = e.Mean*by, e.Worst*by, e.Bias*by, e.Relative*by
+			}
+			o.Fits = append(o.Fits, Fitted{UpTo: record.Millis(counts[i]) * f.step, Error: e})
 		}
 	}
 	if len(o.Fits) == 0 {
@@ -363,6 +388,7 @@ func (f *fitter) forecast(by Forecaster) (Option, bool) {
 	}
 	n := int(o.Fits[len(o.Fits)-1].UpTo / f.step)
 	issued := by.Issue(Series{From: f.target.From, Step: f.step, Values: f.y}, n)
+	issued = issued[:min(len(issued), n)]
 	for i, v := range issued {
 		if !finite(v) {
 			issued = issued[:i]
@@ -372,9 +398,9 @@ func (f *fitter) forecast(by Forecaster) (Option, bool) {
 	if len(issued) == 0 {
 		return o, false
 	}
+	m := f.mapping(0, []Term{{Of: Issued, Factor: 1}})
+	m.Issued = &Issue{From: f.target.End(), Values: slices.Clone(issued)}
 	for i := range o.Fits {
-		m := f.mapping(0, []Term{{Of: Issued, Factor: 1}})
-		m.Issued = &Issue{From: f.target.End(), Values: slices.Clone(issued[:min(len(issued), n)])}
 		o.Fits[i].Mapping = m
 	}
 	return o, true

@@ -226,3 +226,34 @@ func FuzzParseProvenance(f *testing.F) {
 		}
 	})
 }
+
+// TestForecastsCompare: a forecast is tried on fewer values than the rest. Saying that
+// the day happens again it is expected to be about as wrong as the day before is; one
+// that is right is taken.
+func TestForecastsCompare(t *testing.T) {
+	f := fitted[false]()
+	for _, id := range f.ids {
+		r := Fit(Target{Object: id, Quantity: record.ActivePower, Series: f.of[id].first(f.cut)}, nil, nil, Options{Horizon: Day, Forecast: repeater{}})
+		error := map[Method]float64{}
+		for _, o := range r.Options {
+			if fit, ok := o.at(Day); ok {
+				error[o.Method] = fit.Error.Mean
+			}
+		}
+		if by := error[Forecast] / error[DayBefore]; by < 0.8 || by > 1.25 {
+			t.Errorf("%s: a forecast that repeats the day is wrong by %.1f W, the day before by %.1f W", id, error[Forecast], error[DayBefore])
+		}
+		r = Fit(Target{Object: id, Quantity: record.ActivePower, Series: f.of[id].first(f.cut)}, nil, nil, Options{Horizon: Day, Forecast: prophet{f.of[id]}})
+		if c, _ := r.Choose(Day, Need{}, nil, nil); c.Option == nil || c.Option.Method != Forecast {
+			t.Errorf("%s: %+v", id, c.Option)
+		}
+	}
+}
+
+// prophet knows.
+type prophet struct{ Series }
+
+func (p prophet) Issue(h Series, n int) []float64 {
+	from := len(h.Values)
+	return p.Values[from:min(from+n, len(p.Values))]
+}
