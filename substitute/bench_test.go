@@ -5,9 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
+	"github.com/wattwerk/wattwerk/forecast/dayahead"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // sixteen are a target and 16 candidates that have something in common with it, n
@@ -37,6 +40,16 @@ func BenchmarkFit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Fit(target, candidates, nil, Options{})
+	}
+}
+
+// BenchmarkFitWithForecast does so with forecasts by ridge among the virtual models.
+func BenchmarkFitWithForecast(b *testing.B) {
+	target, candidates := sixteen(60*24, hour)
+	by := DayAhead{Calendar: window.In(time.UTC), Kind: dayahead.Ridge}
+	b.ReportAllocs()
+	for b.Loop() {
+		Fit(target, candidates, nil, Options{Forecast: by})
 	}
 }
 

@@ -31,6 +31,6 @@
 // in for. A day is 24 hours and an hour one of UTC: where clocks change, a mean over
 // earlier days is an hour off for as long as it looks back.
 //
-// It imports record, model, object and regression and nothing else of this
-// project.
+// It imports record, window, model, object, regression and forecast/dayahead and
+// nothing else of this project.
 package substitute
