@@ -272,6 +272,22 @@ func (s *Snapshot) Pick(id string, major int, spread uint64, skip func(instance 
 	return nil, nil, false
 }
 
+// PickOf is [Snapshot.Pick] of exactly one version.
+func (s *Snapshot) PickOf(k microservice.Key, spread uint64, skip func(instance string) bool) (*Health, bool) {
+	for _, v := range s.templates[k.ID] {
+		if v.template.Release.Version != k.Version {
+			continue
+		}
+		n := uint64(len(v.up))
+		for i := range n {
+			if h := v.up[(spread+i)%n]; skip == nil || !skip(h.Instance.ID) {
+				return h, true
+			}
+		}
+	}
+	return nil, false
+}
+
 // Newest gives the highest version of a major one, healthy or not.
 func (s *Snapshot) Newest(id string, major int) (*microservice.Template, bool) {
 	for _, v := range s.templates[id] {
