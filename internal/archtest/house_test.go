@@ -57,6 +57,7 @@ var clients = []struct {
 	{"github.com/coreos/go-oidc", []string{"gateway"}, "the gateway alone signs people in"},
 	{"github.com/theupdateframework/go-tuf", []string{"edge/update", "survey/update"}, "what is signed is read and written in one place each"},
 	{"github.com/sigstore/sigstore", []string{"survey/update"}, "survey/update signs"},
+	{"github.com/piprate/json-gold", []string{"object/notation"}, "object/notation reads JSON-LD"},
 	{"go.bug.st/serial", []string{"meter/port"}, "meter/port opens serial ports"},
 	{"github.com/gosnmp/gosnmp", []string{"meter/snmp"}, "meter/snmp asks by SNMP"},
 	{"github.com/hashicorp/yamux", []string{"survey/visit", "edge/visit"}, "tunnels of devices are multiplexed at their two ends"},
