@@ -14,16 +14,21 @@ import (
 func TestScripts(t *testing.T) {
 	seriestest.Run(t, func() func(*testing.T, string, *seriestest.Body) string {
 		return func(t *testing.T, _ string, b *seriestest.Body) string {
-			out, err := Run(ApplianceInput{
-				Subject: "washer", Zone: b.Set["zone"], Now: b.At(t, "now"), Power: *b.Gauge["power"], Level: b.Number(t, "level"),
-				MaxPause: int64(b.Number(t, "pause")) * 60_000, MinRun: int64(b.Number(t, "run")) * 60_000, Price: tariff.Decimal(b.Set["price"]), Currency: "EUR",
-			})
+			out, err := Run(input(t, b))
 			if err != nil {
 				return err.Error()
 			}
 			return write(b, &out)
 		}
 	})
+}
+
+func input(t testing.TB, b *seriestest.Body) ApplianceInput {
+	t.Helper()
+	return ApplianceInput{
+		Subject: "washer", Zone: b.Set["zone"], Now: b.At(t, "now"), Power: *b.Gauge["power"], Level: b.Number(t, "level"),
+		MaxPause: int64(b.Number(t, "pause")) * 60_000, MinRun: int64(b.Number(t, "run")) * 60_000, Price: tariff.Decimal(b.Set["price"]), Currency: "EUR",
+	}
 }
 
 func write(b *seriestest.Body, o *ApplianceOutput) string {
@@ -75,3 +80,6 @@ func write(b *seriestest.Body, o *ApplianceOutput) string {
 	}
 	return out.String()
 }
+
+// TestPage holds the example of the page for users to the script that is run.
+func TestPage(t *testing.T) { seriestest.Example(t, "appliance") }

@@ -85,7 +85,7 @@ type ApplianceOutput struct {
 	Week     []ApplianceHour     `json:"week" doc:"All 168 hours"`
 	Next     []ApplianceDay      `json:"next" doc:"The seven days after today"`
 	NextRun  *record.Millis      `json:"nextRun" doc:"The hour of the next seven days in which a run is most likely to begin; null if none ever did"`
-	Standby  *ApplianceStandby   `json:"standby" doc:"Null where it is never seen off"`
+	Standby  *ApplianceStandby   `json:"standby,omitempty" doc:"Absent where it is never seen off"`
 	Today    ApplianceToday      `json:"today"`
 	Quality  series.QualityCount `json:"quality"`
 	Reasons  []string            `json:"reasons"`

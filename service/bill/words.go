@@ -3,6 +3,7 @@ package bill
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -111,13 +112,14 @@ type ServiceBillTotals struct {
 // Totals adds up lines. The error says that they do not fit.
 func Totals(currency string, lines []ServiceBillLine) (ServiceBillTotals, error) {
 	t := ServiceBillTotals{Currency: currency}
+	size := 0.0
 	for _, l := range lines {
+		if size += math.Abs(float64(l.Money)); size > float64(MaxSum) {
+			return t, fmt.Errorf("add up bill: with line %s it is more than %s", l.Key, MaxSum)
+		}
 		t.Estimated += l.Estimated
 		t.Substituted += l.Substituted
 		t.Corrected += l.Corrected
-		if l.Money > MaxMoney || l.Money < -MaxMoney {
-			return t, fmt.Errorf("add up bill: line %s costs %s, more than a bill has", l.Key, l.Money)
-		}
 		if l.Credit {
 			t.Credit -= l.Money
 		} else {
@@ -129,8 +131,12 @@ func Totals(currency string, lines []ServiceBillLine) (ServiceBillTotals, error)
 	return t, nil
 }
 
-// MaxMoney bounds a line, so that those of a bill can be added: 10^11 currency units.
-const MaxMoney = Money(1e17)
+// MaxMoney bounds what is said of money that is no sum of lines, MaxSum what lines add
+// up to, by their sizes: 10^11 and 4·10^12 currency units.
+const (
+	MaxMoney = Money(1e17)
+	MaxSum   = Money(4e18)
+)
 
 // Split divides a total by weights: each part is its exact share rounded towards
 // zero, and what is missing goes, one by one, to the largest remainders; of equal

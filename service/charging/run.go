@@ -41,7 +41,11 @@ func Check(in *ChargingInput) error {
 			what string
 			of   []ChargingSample
 		}{{"power", c.Power}, {"register", c.Register}, {"plug", c.Plug}} {
-			if err := checkSamples(x.of); err != nil {
+			most := 1e12
+			if x.what == "power" {
+				most = maxPower
+			}
+			if err := checkSamples(x.of, most); err != nil {
 				return fmt.Errorf("charging: %s of %s: %w", x.what, c.ID, err)
 			}
 		}
@@ -55,7 +59,10 @@ func Check(in *ChargingInput) error {
 	return checkTariff(&in.Tariff)
 }
 
-func checkSamples(all []ChargingSample) error {
+// maxPower is the largest power that is taken, W.
+const maxPower = 1e8
+
+func checkSamples(all []ChargingSample, most float64) error {
 	if len(all) > MaxSamples {
 		return fmt.Errorf("%d samples are more than %d", len(all), MaxSamples)
 	}
@@ -67,7 +74,7 @@ func checkSamples(all []ChargingSample) error {
 			return fmt.Errorf("sample %d is not between 1970 and 2100", i+1)
 		case i > 0 && s.At <= all[i-1].At:
 			return fmt.Errorf("sample %d, at %v, is not after the one before it", i+1, s.At)
-		case s.Quality != energy.None && !(math.Abs(s.Value) <= 1e12):
+		case s.Quality != energy.None && !(math.Abs(s.Value) <= most):
 			return fmt.Errorf("sample %d is no number that was measured", i+1)
 		}
 	}
@@ -296,7 +303,7 @@ func (r *ready) finish() error {
 	if err := r.demand(); err != nil {
 		return err
 	}
-	users := make([]string, 0, len(r.bills))
+	users, size := make([]string, 0, len(r.bills)), 0.0
 	for u := range r.bills {
 		users = append(users, u)
 	}
@@ -323,6 +330,9 @@ func (r *ready) finish() error {
 		var err error
 		if b.Totals, err = bill.Totals(r.plan.Currency(), b.Lines); err != nil {
 			return fmt.Errorf("charging: %q: %w", u, err)
+		}
+		if size += math.Abs(float64(b.Totals.Cost)); size > float64(bill.MaxSum) {
+			return fmt.Errorf("charging: the bills are more than can be added up")
 		}
 		t, x := &r.out.Totals, &b.Totals
 		t.Cost, t.Credit, t.Total, t.Measured = t.Cost+x.Cost, t.Credit+x.Credit, t.Total+x.Total, t.Measured+x.Measured

@@ -193,3 +193,6 @@ func write(b *seriestest.Body, o *ChargingOutput) string {
 	}
 	return strings.Join(all, "\n")
 }
+
+// TestPage holds the example of the page for users to the script that is run.
+func TestPage(t *testing.T) { seriestest.Example(t, "charging") }

@@ -264,7 +264,11 @@ func (p *point) integrate(s *session, at window.Span) error {
 			x.quality = energy.Estimated
 		}
 		x.amount = a
-		s.amount += a
+		sum, err := s.amount.Add(a)
+		if err != nil || sum > series.MaxTotal/MaxChargers {
+			return fmt.Errorf("charging: a session at %s took more than can be added up", p.ID)
+		}
+		s.amount = sum
 		if a != 0 {
 			s.quality = energy.Estimated
 		}
@@ -305,7 +309,11 @@ func (p *point) give(at window.Span, v energy.Value) error {
 	if v.Amount > series.MaxAmount || v.Amount < -series.MaxAmount {
 		return fmt.Errorf("charging: the register of %s rises by %s Wh from %v to %v", p.ID, v.Amount, at.From, at.To)
 	}
-	p.rise += v.Amount
+	sum, err := p.rise.Add(v.Amount)
+	if err != nil || max(sum, -sum) > series.MaxTotal/MaxChargers {
+		return fmt.Errorf("charging: the register of %s rises by more than can be added up", p.ID)
+	}
+	p.rise = sum
 	total := int64(0)
 	for _, x := range shares {
 		total += x.weight
@@ -354,7 +362,7 @@ func (x *share) weigh() {
 		if s.quality == energy.None {
 			watts = mean
 		}
-		w := int64(min(math.Round(watts*float64(s.Length())), 1e15))
+		w := int64(min(math.Round(watts*float64(s.Length())/1000), 1e13)) // Ws; those of MaxSamples fit
 		x.weights = append(x.weights, w)
 		x.guessed = append(x.guessed, s.quality == energy.None)
 		x.weight += w

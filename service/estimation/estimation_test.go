@@ -10,10 +10,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/forecast/dayahead"
 	"github.com/wattwerk/wattwerk/internal/replay"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/series"
 	"github.com/wattwerk/wattwerk/service/series/seriestest"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 var homes = sync.OnceValue(replay.Homes)
@@ -148,6 +150,41 @@ func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
 		if _, err := Run(in); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestForecastOfDayahead hands over the day that package dayahead says of a home.
+func TestForecastOfDayahead(t *testing.T) {
+	in, _ := home(1, 200)
+	c, err := window.Load(in.Zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := dayahead.Series{Start: in.Load.Start, Step: in.Load.Step}
+	for _, v := range in.Load.Values {
+		s.Values = append(s.Values, v.Amount.Float64())
+	}
+	m, err := dayahead.Fit(dayahead.Ridge, s, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tomorrow := in.Now + record.Millis(series.Day)
+	f, err := m.Day(tomorrow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.LoadForecast = Of(f)
+	out, err := Run(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.LoadModel.Name != string(dayahead.Ridge) || len(out.Intervals) != 24 {
+		t.Fatalf("%+v", out.LoadModel)
+	}
+	for i, x := range out.Intervals {
+		if x.Load.Mean != f.Values[i] || f.Lower != nil && x.Load.Low != f.Lower[i] || x.From != f.Start+record.Millis(int64(i)*f.Step) {
+			t.Fatalf("interval %d is %+v, the forecast says %g", i, x, f.Values[i])
 		}
 	}
 }

@@ -13,24 +13,29 @@ import (
 func TestScripts(t *testing.T) {
 	seriestest.Run(t, func() func(*testing.T, string, *seriestest.Body) string {
 		return func(t *testing.T, _ string, b *seriestest.Body) string {
-			in := EstimationInput{
-				Subject: "home", Zone: b.Set["zone"], Now: b.At(t, "now"), Day: b.Set["day"], Load: *b.Energy["load"], Generation: b.Energy["generation"],
-				Irradiance: b.Gauge["irradiance"], Capacity: b.Number(t, "capacity"),
-			}
-			if b.Set["forecast"] != "" {
-				f := &EstimationForecast{Method: b.Set["forecast"], Start: b.At(t, "forecast-start")}
-				for range 24 {
-					f.Values = append(f.Values, EstimationBand{400, 500, 600})
-				}
-				in.LoadForecast = f
-			}
-			out, err := Run(in)
+			out, err := Run(input(t, b))
 			if err != nil {
 				return err.Error()
 			}
 			return write(b, &out)
 		}
 	})
+}
+
+func input(t testing.TB, b *seriestest.Body) EstimationInput {
+	t.Helper()
+	in := EstimationInput{
+		Subject: "home", Zone: b.Set["zone"], Now: b.At(t, "now"), Day: b.Set["day"], Load: *b.Energy["load"], Generation: b.Energy["generation"],
+		Irradiance: b.Gauge["irradiance"], Capacity: b.Number(t, "capacity"),
+	}
+	if b.Set["forecast"] != "" {
+		f := &EstimationForecast{Method: b.Set["forecast"], Start: b.At(t, "forecast-start")}
+		for range 24 {
+			f.Values = append(f.Values, EstimationBand{400, 500, 600})
+		}
+		in.LoadForecast = f
+	}
+	return in
 }
 
 func (b EstimationBand) String() string {
@@ -77,3 +82,6 @@ func write(b *seriestest.Body, o *EstimationOutput) string {
 	}
 	return out.String()
 }
+
+// TestPage holds the example of the page for users to the script that is run.
+func TestPage(t *testing.T) { seriestest.Example(t, "estimation") }

@@ -39,7 +39,7 @@ type EstimationBand struct {
 type EstimationInterval struct {
 	From       record.Millis   `json:"from"`
 	Load       EstimationBand  `json:"load"`
-	Generation *EstimationBand `json:"generation" doc:"Null where nothing is known of a generation"`
+	Generation *EstimationBand `json:"generation,omitempty" doc:"Absent where nothing is known of a generation"`
 	OwnUse     float64         `json:"ownUse" doc:"Wh of the generation that are used in the home"`
 	Import     float64         `json:"import" doc:"Wh"`
 	Export     float64         `json:"export" doc:"Wh"`
@@ -60,7 +60,7 @@ type EstimationRest struct {
 	To         record.Millis   `json:"to"`
 	SoFar      float64         `json:"soFar" doc:"Wh taken today, as far as they are known"`
 	Load       EstimationBand  `json:"load" doc:"What is still to be taken"`
-	Generation *EstimationBand `json:"generation" doc:"What is still to be made"`
+	Generation *EstimationBand `json:"generation,omitempty" doc:"What is still to be made"`
 }
 
 // EstimationModel is a model, and how wrong it was.
@@ -78,16 +78,16 @@ type EstimationOutput struct {
 	Step       int64                `json:"step"`
 	Intervals  []EstimationInterval `json:"intervals" doc:"92 to 100 quarters of an hour, or 23 to 25 hours"`
 	Load       EstimationBand       `json:"load" doc:"Of the day"`
-	Generation *EstimationBand      `json:"generation" doc:"Of the day"`
+	Generation *EstimationBand      `json:"generation,omitempty" doc:"Of the day"`
 	OwnUse     float64              `json:"ownUse" doc:"Wh"`
 	Import     float64              `json:"import" doc:"Wh"`
 	Export     float64              `json:"export" doc:"Wh"`
 	Autarky    *float64             `json:"autarky" doc:"Own use / load; null without a generation"`
 	SelfUse    *float64             `json:"selfUse" doc:"Own use / generation; null without one"`
 	Surplus    []EstimationSurplus  `json:"surplus"`
-	Rest       *EstimationRest      `json:"rest" doc:"What is left of today; null on its last interval"`
+	Rest       *EstimationRest      `json:"rest,omitempty" doc:"What is left of today; absent on its last interval"`
 	LoadModel  EstimationModel      `json:"loadModel"`
-	MadeModel  *EstimationModel     `json:"generationModel"`
+	MadeModel  *EstimationModel     `json:"generationModel,omitempty"`
 	Quality    series.QualityCount  `json:"quality" doc:"On what the load of the past rests"`
 	Reasons    []string             `json:"reasons"`
 }

@@ -180,3 +180,6 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// TestPage holds the example of the page for users to the script that is run.
+func TestPage(t *testing.T) { seriestest.Example(t, "occupancy") }

@@ -105,7 +105,7 @@ type OccupancyOutput struct {
 	Loads    []OccupancyUse   `json:"loads"`
 	Schedule []OccupancyDay   `json:"schedule" doc:"By day of the week; empty where too little is known"`
 	Week     []OccupancyHour  `json:"week" doc:"All 168 hours"`
-	Saving   *OccupancySaving `json:"saving" doc:"Null where no week is known well enough"`
+	Saving   *OccupancySaving `json:"saving,omitempty" doc:"Absent where no week is known well enough"`
 	Reasons  []string         `json:"reasons"`
 }
 

@@ -15,35 +15,40 @@ import (
 func TestScripts(t *testing.T) {
 	seriestest.Run(t, func() func(*testing.T, string, *seriestest.Body) string {
 		return func(t *testing.T, _ string, b *seriestest.Body) string {
-			at := b.Span(t, "baseline")
-			in := SavingInput{Subject: "hall", Zone: b.Set["zone"], Energy: *b.Energy["main"], Temperature: b.Gauge["outdoors"], BaselineFrom: at.From, BaselineTo: at.To, Now: b.At(t, "now"), Price: tariff.Decimal(b.Set["price"]), Currency: "EUR"}
-			if b.Set["since"] != "" {
-				in.Since = b.At(t, "since")
-			}
-			if b.Set["holidays"] != "" {
-				in.Holidays = strings.Fields(b.Set["holidays"])
-			}
-			for line := range strings.Lines(b.Text["measures"]) {
-				f := strings.Fields(line)
-				m := SavingMeasure{ID: f[0], Kind: f[1], From: f[2], To: f[3], Days: f[4]}
-				v, err := strconv.ParseFloat(f[5], 64)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if m.Kind == Share {
-					m.Share = v
-				} else {
-					m.Keep = v
-				}
-				in.Measures = append(in.Measures, m)
-			}
-			out, err := Run(in)
+			out, err := Run(input(t, b))
 			if err != nil {
 				return err.Error()
 			}
 			return write(&out)
 		}
 	})
+}
+
+func input(t testing.TB, b *seriestest.Body) SavingInput {
+	t.Helper()
+	at := b.Span(t, "baseline")
+	in := SavingInput{Subject: "hall", Zone: b.Set["zone"], Energy: *b.Energy["main"], Temperature: b.Gauge["outdoors"], BaselineFrom: at.From, BaselineTo: at.To, Now: b.At(t, "now"), Price: tariff.Decimal(b.Set["price"]), Currency: "EUR"}
+	if b.Set["since"] != "" {
+		in.Since = b.At(t, "since")
+	}
+	if b.Set["holidays"] != "" {
+		in.Holidays = strings.Fields(b.Set["holidays"])
+	}
+	for line := range strings.Lines(b.Text["measures"]) {
+		f := strings.Fields(line)
+		m := SavingMeasure{ID: f[0], Kind: f[1], From: f[2], To: f[3], Days: f[4]}
+		v, err := strconv.ParseFloat(f[5], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Kind == Share {
+			m.Share = v
+		} else {
+			m.Keep = v
+		}
+		in.Measures = append(in.Measures, m)
+	}
+	return in
 }
 
 func write(o *SavingOutput) string {
@@ -79,3 +84,6 @@ func write(o *SavingOutput) string {
 	}
 	return out.String()
 }
+
+// TestPage holds the example of the page for users to the script that is run.
+func TestPage(t *testing.T) { seriestest.Example(t, "saving") }

@@ -130,8 +130,8 @@ type SavingOutput struct {
 	Subject  string            `json:"subject"`
 	Model    SavingModel       `json:"model"`
 	Refused  string            `json:"refused,omitempty" doc:"Why nothing is said of what was saved, with the numbers"`
-	Measured *SavingMeasured   `json:"measured" doc:"Null without a measure, or when the model is refused"`
-	Year     *SavingYear       `json:"year" doc:"Null where it cannot be said"`
+	Measured *SavingMeasured   `json:"measured,omitempty" doc:"Absent without a measure, or when the model is refused"`
+	Year     *SavingYear       `json:"year,omitempty" doc:"Absent where it cannot be said"`
 	Measures []SavingPotential `json:"measures"`
 	Currency string            `json:"currency,omitempty"`
 	Reasons  []string          `json:"reasons"`

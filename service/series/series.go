@@ -14,8 +14,12 @@ import (
 // more than a year of five minutes.
 const MaxValues = 140_000
 
-// MaxAmount bounds one amount, so that sums of whole series fit: 50 GWh in µWh.
-const MaxAmount = energy.Amount(5e16)
+// MaxAmount bounds one amount, 50 GWh in µWh, and MaxTotal what a series, or all
+// of a service, adds up to: 4 TWh.
+const (
+	MaxAmount = energy.Amount(5e16)
+	MaxTotal  = 4e18
+)
 
 // Lengths in ms.
 const (
@@ -93,6 +97,9 @@ func (s *EnergySeries) Check(name string) error {
 	if err := checkGrid(name, s.Start, s.Step, len(s.Values)); err != nil {
 		return err
 	}
+	if t := s.Total(); t > MaxTotal {
+		return fmt.Errorf("%s: %g Wh are more than can be added up", name, t/energy.PerUnit)
+	}
 	for i, v := range s.Values {
 		switch {
 		case v.Quality > energy.Estimated:
@@ -106,6 +113,14 @@ func (s *EnergySeries) Check(name string) error {
 		}
 	}
 	return nil
+}
+
+// Total is about the sum of the sizes of all amounts, in µWh.
+func (s *EnergySeries) Total() (sum float64) {
+	for _, v := range s.Values {
+		sum += math.Abs(float64(v.Amount))
+	}
+	return sum
 }
 
 // CheckPositive is Check, and refuses amounts below zero.

@@ -27,7 +27,7 @@ func Check(in *SharingInput) error {
 	case len(in.Members) > 1 && in.Inside == nil:
 		return fmt.Errorf("sharing: what energy costs within the community is not said")
 	}
-	step, seen, shares := in.Members[0].Load.Step, make(map[string]bool), int64(0)
+	step, seen, shares, total := in.Members[0].Load.Step, make(map[string]bool), int64(0), 0.0
 	for i := range in.Members {
 		m := &in.Members[i]
 		if err := record.ValidateID("member", m.ID); err != nil {
@@ -48,6 +48,13 @@ func Check(in *SharingInput) error {
 			if err := m.Generation.CheckPositive("sharing: generation of " + m.ID); err != nil {
 				return err
 			}
+		}
+		total += m.Load.Total()
+		if m.Generation != nil {
+			total += m.Generation.Total()
+		}
+		if total > series.MaxTotal {
+			return fmt.Errorf("sharing: the energy of all members is more than can be added up")
 		}
 		if m.Load.Step != step || m.Generation != nil && m.Generation.Step != step {
 			return fmt.Errorf("sharing: the series of %s have another step than those of %s", m.ID, in.Members[0].ID)
@@ -144,6 +151,9 @@ func Run(in SharingInput) (SharingOutput, error) {
 		b.Lines = append(b.Lines, grid[i].Text("grid", "Grid")...)
 		if b.Totals, err = bill.Totals(p.grid[i].Currency(), b.Lines); err != nil {
 			return SharingOutput{}, fmt.Errorf("sharing: %s: %w", b.Member, err)
+		}
+		if max(b.Totals.Cost, -b.Totals.Cost, b.Totals.Credit, -b.Totals.Credit) > bill.MaxSum/MaxMembers {
+			return SharingOutput{}, fmt.Errorf("sharing: the bill of %s is larger than bills that can be added up", b.Member)
 		}
 		b.finish(complete && grid[i].Known && grid[i].Unpriced == 0, in.Members[i].Generation != nil)
 		out.add(&b)

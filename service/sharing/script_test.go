@@ -188,3 +188,6 @@ const inside = `
 |       - {id: energy, kind: energy, price: 0.20333}
 |       - {id: paid, kind: feed_in, price: 0.18777}
 `
+
+// TestPage holds the example of the page for users to the script that is run.
+func TestPage(t *testing.T) { seriestest.Example(t, "sharing") }
