@@ -253,6 +253,28 @@ func TestSelfScoring(t *testing.T) {
 	}
 }
 
+// TestDoubtful: what reports and is not to be believed, because it is stuck, is
+// stood in for; its readings count again when they are believed.
+func TestDoubtful(t *testing.T) {
+	of, ra, _ := two(30 * 24)
+	begin := of["sensor/a"].End()
+	a := NewAgent("sensor/a", Settings{Interval: hour / 4, Hold: hour / 2})
+	a.Step(Event{State: object.Live, Read: &Sample{Time: begin, Value: 1}, Ranking: &ra, Usable: all}, begin)
+	want := []Action{Engage, Keep, Keep, Keep, Keep, Return, Rest}
+	for i, action := range want {
+		now := begin + record.Millis(i+1)*hour/4
+		d := a.Step(Event{State: object.Live, Read: &Sample{Time: now, Value: 7}, Doubtful: i < 4, Usable: all}, now)[0]
+		if d.Action != action {
+			t.Errorf("step %d: %s, not %s: %s", i, d.Action, action, d.Reason)
+		}
+		if i == 3 {
+			if p, _ := a.InForce(); p.Known >= begin {
+				t.Errorf("doubtful readings are known: %v", p.Known)
+			}
+		}
+	}
+}
+
 // TestRefusals: an agent that puts nothing in says why, with the figure.
 func TestRefusals(t *testing.T) {
 	of, ra, _ := two(30 * 24)

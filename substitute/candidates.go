@@ -200,11 +200,11 @@ func unfit(self, o *object.Object) string {
 }
 
 // Balances lists the ways in which an object follows from the meters of its
-// groups: as a member it is the group's own meter less the other members, as a
-// meter the sum of the members. The members have their signs from the model;
-// those that are groups stand for their meter, or for what they consist of. A way
-// that would need more than 32 sensors, or one that measures something else, is
-// refused.
+// groups: what the nearest group with a meter of its own measures, less all its
+// other members; and, if the object is the meter of a group, the sum of that group's
+// members. The members have their signs from the model; those that are groups stand
+// for their meter, or for what they consist of. A way that would need more than 32
+// sensors, or one that measures something else, is refused.
 func Balances(w *object.World, m *model.Model, id object.ID) ([]Way, []Refusal) {
 	self, ok := w.Object(id)
 	if !ok || self.Composite {
@@ -213,43 +213,56 @@ func Balances(w *object.World, m *model.Model, id object.ID) ([]Way, []Refusal) 
 	sensor, _ := id.Sensor()
 	var out []Way
 	var refused []Refusal
+	refuse := func(id object.ID, why string) {
+		refused = append(refused, Refusal{Object: id, Method: Balanced, Reason: why})
+	}
 	for _, in := range m.Parents(sensor) {
-		g, ok := m.Group(in)
-		if !ok {
-			continue
+		if len(out) >= maxBalances {
+			break
 		}
-		b := builder{w: w, m: m, self: self, target: sensor}
-		b.walk(g, 1, 0)
-		group := object.OfGroup(in)
-		top, _ := w.Object(group)
-		switch {
-		case b.why != "":
-			refused = append(refused, Refusal{Object: group, Method: Balanced, Reason: b.why})
-		case top == nil || top.Meter == "":
-			refused = append(refused, Refusal{Object: group, Method: Balanced, Reason: "the group has no meter of its own"})
-		case top.Meter == id:
-			if len(b.members) > 0 && b.sign == 0 {
-				out = append(out, Way{Group: group, Members: b.members})
+		at, ok := in, true
+		if meterOf(w, in) == id {
+			b := builder{w: w, m: m, self: self, target: sensor}
+			switch b.walk(in, 1, 0); {
+			case b.why != "":
+				refuse(object.OfGroup(in), b.why)
+			case len(b.members) > 0:
+				out = append(out, Way{Group: object.OfGroup(in), Members: b.members})
 			}
-		case b.sign != 0:
-			// meter = sign·self + rest, so self = (meter - rest)·sign
-			way := Way{Group: group}
-			b.members = append([]Part{{Sign: -1}}, b.members...)
-			b.members[0].Object, _ = w.Object(top.Meter)
-			if why := unfit(self, b.members[0].Object); why != "" {
-				refused = append(refused, Refusal{Object: top.Meter, Method: Balanced, Reason: why})
+			if at, ok = m.Parent(in); !ok {
 				continue
 			}
-			for _, p := range b.members {
-				way.Members = append(way.Members, Part{Object: p.Object, Sign: -p.Sign * b.sign})
-			}
-			out = append(out, way)
 		}
-		if len(out) == maxBalances {
-			break
+		for ok && meterOf(w, at) == "" {
+			at, ok = m.Parent(at)
+		}
+		if !ok {
+			refuse(object.OfGroup(in), "neither the group nor one around it has a meter of its own")
+			continue
+		}
+		// meter = sign·self + rest, so self = (meter - rest)·sign
+		b := builder{w: w, m: m, self: self, target: sensor}
+		b.take(meterOf(w, at), -1)
+		b.walk(at, 1, 0)
+		switch {
+		case b.why != "":
+			refuse(object.OfGroup(at), b.why)
+		case b.sign != 0:
+			for i := range b.members {
+				b.members[i].Sign *= -b.sign
+			}
+			out = append(out, Way{Group: object.OfGroup(at), Members: b.members})
 		}
 	}
 	return out, refused
+}
+
+// meterOf is the own meter of a group, or "".
+func meterOf(w *object.World, g model.GroupID) object.ID {
+	if o, ok := w.Object(object.OfGroup(g)); ok {
+		return o.Meter
+	}
+	return ""
 }
 
 // Way is a balance by its objects.
@@ -274,31 +287,32 @@ type builder struct {
 	why     string
 }
 
-func (b *builder) walk(g *model.Group, sign float64, depth int) {
+// walk takes what a group consists of, and finds the target, or the group whose meter
+// it is, among it.
+func (b *builder) walk(id model.GroupID, sign float64, depth int) {
+	g, ok := b.m.Group(id)
+	if !ok || depth > 64 {
+		b.why = fmt.Sprintf("group %.60s cannot be looked into", string(id))
+		return
+	}
 	for _, e := range g.Members {
 		s := sign
 		if e.Sign < 0 {
 			s = -sign
 		}
-		switch {
-		case b.why != "":
+		if b.why != "" {
 			return
+		}
+		switch meter := meterOf(b.w, e.Group); {
 		case e.Meter:
-		case e.Sensor == b.target && e.Sensor != "":
+		case e.Group == "" && e.Sensor == b.target, e.Group != "" && meter == b.self.ID:
 			b.sign = s
-		case e.Sensor != "":
+		case e.Group == "":
 			b.take(object.OfSensor(e.Sensor), s)
+		case meter != "":
+			b.take(meter, s)
 		default:
-			sub, ok := b.m.Group(e.Group)
-			if !ok || depth > 64 {
-				b.why = fmt.Sprintf("group %.60s cannot be looked into", string(e.Group))
-				return
-			}
-			if o, ok := b.w.Object(object.OfGroup(e.Group)); ok && o.Meter != "" && o.Meter != b.self.ID {
-				b.take(o.Meter, s)
-			} else {
-				b.walk(sub, s, depth+1)
-			}
+			b.walk(e.Group, s, depth+1)
 		}
 	}
 }
@@ -313,8 +327,8 @@ func (b *builder) take(id object.ID, sign float64) {
 		b.why = fmt.Sprintf("%s: %s", id, why)
 		return
 	}
-	if len(b.members) == maxSources-1 {
-		b.why = fmt.Sprintf("it has more than %d members", maxSources-1)
+	if len(b.members) == maxSources {
+		b.why = fmt.Sprintf("it has more than %d members", maxSources)
 		return
 	}
 	b.members = append(b.members, Part{Object: o, Sign: sign})

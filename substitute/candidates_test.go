@@ -88,9 +88,9 @@ func TestBalances(t *testing.T) {
 		{"sensor/a", "group/top: +main -b +pv -sub -sub2"},
 		{"sensor/pv", "group/top: -main +a +b +sub +sub2"},
 		{"sensor/main", "group/top: +a +b -pv +sub +sub2"},
-		{"sensor/sub", "group/metered: +sub1"},
+		{"sensor/sub", "group/metered: +sub1; group/top: +main -a -b +pv -sub2"},
 		{"sensor/sub1", "group/metered: +sub"},
-		{"sensor/sub2", ""},
+		{"sensor/sub2", "group/top: +main -a -b +pv -sub"},
 		{"sensor/far", ""},
 	} {
 		ways, _ := Balances(w, m, c.id)
@@ -106,7 +106,7 @@ func TestBalances(t *testing.T) {
 			t.Errorf("%s: %s, not %s", c.id, got, c.want)
 		}
 	}
-	if _, refused := Balances(w, m, "sensor/room"); len(refused) != 1 || refused[0].Reason != "the group has no meter of its own" {
+	if _, refused := Balances(w, m, "sensor/room"); len(refused) != 1 || refused[0].Reason != "neither the group nor one around it has a meter of its own" {
 		t.Errorf("refused %v", refused)
 	}
 }

@@ -176,6 +176,9 @@ func Fit(target Target, candidates []Candidate, balances []Balance, o Options) R
 	for i := range near {
 		near[i].options = f.single(&near[i])
 		near[i].best = math.Inf(1)
+		if len(near[i].options) == 0 {
+			r.Refused = append(r.Refused, Refusal{Object: near[i].Object, Reason: "too few of its values are of times at which a mapping could be tried"})
+		}
 		for _, o := range near[i].options {
 			near[i].best = min(near[i].best, o.Fits[0].Error.Mean)
 		}
@@ -212,6 +215,9 @@ func Fit(target Target, candidates []Candidate, balances []Balance, o Options) R
 	}
 	if o.Forecast != nil {
 		r.add(f.forecast(o.Forecast))
+	}
+	if len(r.Options) == 0 {
+		r.Refused = append(r.Refused, Refusal{Object: target.Object, Reason: "its history is too short, or has too many gaps, for anything to be tried on"})
 	}
 	r.sort(Day)
 	return r
@@ -309,6 +315,10 @@ func newFitter(target Target, o Options) *fitter {
 		lo, hi = min(lo, v), max(hi, v)
 	}
 	least := int(min(3*Day/f.step, 72))
+	if known > 0 && (math.Abs(lo) > record.MaxValue || math.Abs(hi) > record.MaxValue) {
+		f.fault = "it has values that are larger than any real quantity"
+		return f
+	}
 	if known < least {
 		f.fault = fmt.Sprintf("it has only %d values, %d are needed", known, least)
 		return f
@@ -386,6 +396,9 @@ func (f *fitter) neighbour(c Candidate) (neighbour, string) {
 			}
 		}
 	}
+	if both > 0 && (math.Abs(lo) > record.MaxValue || math.Abs(hi) > record.MaxValue) {
+		return n, "it has values that are larger than any real quantity"
+	}
 	if least := int(min(3*Day/f.step, 72)); both < least || learn < least/3 {
 		return n, fmt.Sprintf("only %d of its values are of the same times, %d are needed", both, least)
 	}
@@ -430,7 +443,7 @@ func (f *fitter) judge(s tally, least int) (Error, bool) {
 		e.Cells += n
 		e.Mean += s.abs[w]
 	}
-	if e.Cells == 0 || e.Cells < least {
+	if e.Cells == 0 || e.Cells < least || !finite(e.Mean) || !finite(e.Bias) {
 		return Error{}, false
 	}
 	n := float64(e.Cells)
