@@ -136,6 +136,7 @@ type Memory struct {
 	Known   record.Millis `json:"known"`   // last good reading
 	Good    int           `json:"good"`    // good readings in a row
 	Changed record.Millis `json:"changed"` // last change; 0: never
+	Stepped record.Millis `json:"stepped"` // last step
 	Spells  []Spell       `json:"spells,omitempty"`
 	Dropped []Dropped     `json:"dropped,omitempty"`
 	Refused string        `json:"refused,omitempty"` // why nothing stands in
@@ -201,7 +202,7 @@ func (a *Agent) Step(e Event, now record.Millis) []Decision {
 		a.m.Dropped = slices.DeleteFunc(a.m.Dropped, func(d Dropped) bool { return d.Fitted < e.Ranking.Until })
 	}
 	out := a.score(e, now)
-	a.hear(e)
+	a.hear(e, now)
 	switch s := a.spell(); {
 	case s != nil:
 		return append(out, a.standing(s, e, now))
@@ -216,7 +217,9 @@ func (a *Agent) Step(e Event, now record.Millis) []Decision {
 }
 
 // hear counts good readings.
-func (a *Agent) hear(e Event) {
+func (a *Agent) hear(e Event, now record.Millis) {
+	since := now - a.m.Stepped // what came between two steps is not seen, but for the last of it
+	a.m.Stepped = now
 	if e.State != "" {
 		a.m.State = e.State
 	}
@@ -229,7 +232,7 @@ func (a *Agent) hear(e Event) {
 	if e.State == "" {
 		a.m.State = object.Live
 	}
-	if e.Read.Time-a.m.Known > 2*a.Interval {
+	if e.Read.Time-a.m.Known > 2*a.Interval+since {
 		a.m.Good = 0
 	}
 	a.m.Known = e.Read.Time
@@ -266,7 +269,7 @@ func (a *Agent) standing(s *Spell, e Event, now record.Millis) Decision {
 	switch {
 	case now >= p.Until:
 		why = fmt.Sprintf("it holds for no longer than %s", span(p.Until-p.Known))
-	case p.UpTo > 0 && now-now%p.Mapping.Step-p.Known > p.UpTo:
+	case a.ranking != nil && p.UpTo > 0 && now-now%p.Mapping.Step-p.Known > p.UpTo:
 		why = fmt.Sprintf("its error is known for %s only", span(p.UpTo))
 	case a.isDropped(p.Method, p.From):
 		why = "it was wrong by more than was expected"

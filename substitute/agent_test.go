@@ -119,10 +119,13 @@ func TestScenarioS8(t *testing.T) {
 	if d := step(108, true); d.Action != Wait {
 		t.Errorf("two good readings within the hold time: %+v", d)
 	}
-	if d := step(111, true); d.Action != Keep { // 109 and 110 are missing
+	if d := step(110, false); d.Action != Keep {
+		t.Errorf("silent again: %+v", d)
+	}
+	if d := step(111, true); d.Action != Keep {
 		t.Errorf("a gap before the reading: %+v", d)
 	}
-	if d := step(112, true); d.Action != Return || d.Score == nil {
+	if d := step(113, true); d.Action != Return || d.Score == nil { // nobody looked at 112
 		t.Errorf("two good readings: %+v", d)
 	}
 }
@@ -250,6 +253,27 @@ func TestSelfScoring(t *testing.T) {
 		if len(a.Memory().Dropped) != 0 {
 			t.Error("it is dropped after it was fitted anew")
 		}
+	}
+}
+
+// TestResumedWithoutRanking: until something is fitted again what stands in goes on,
+// although its error was known for a shorter time, and not when its source is dead.
+func TestResumedWithoutRanking(t *testing.T) {
+	of, ra, _ := two(30 * 24)
+	begin := of["sensor/a"].End()
+	a := NewAgent("sensor/a", Settings{Interval: hour})
+	a.Step(Event{State: object.Live, Read: &Sample{Time: begin, Value: 1}, Ranking: &ra, Usable: all}, begin)
+	a.Step(Event{State: object.Stale, Usable: all}, begin+hour)
+	p, ok := a.InForce()
+	if !ok || p.UpTo == 0 {
+		t.Fatalf("%+v", p)
+	}
+	late := p.Known + p.UpTo + 2*hour
+	if d := Resume(a.Memory(), a.Settings).Step(Event{State: object.Stale, Usable: all}, late)[0]; d.Action != Keep {
+		t.Errorf("%+v", d)
+	}
+	if d := Resume(a.Memory(), a.Settings).Step(Event{State: object.Stale}, late)[0]; d.Action != Refuse {
+		t.Errorf("%+v", d)
 	}
 }
 
