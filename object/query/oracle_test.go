@@ -34,8 +34,8 @@ func (w watched) Match(s, p, o graph.Term) iter.Seq[graph.Triple] {
 }
 
 type oracleAnswer struct {
-	Error  string     `json:"error"`
-	Answer query.JSON `json:"answer"`
+	Error  string       `json:"error"`
+	Answer query.Answer `json:"answer"`
 }
 
 // oxigraph answers questions to the triples of a graph, by the library of that
@@ -88,7 +88,7 @@ func oxigraph(t *testing.T, g *graph.Live, questions []string) []oracleAnswer {
 
 // rows writes an answer so that it can be compared: numbers by their value, rows
 // sorted unless they are ordered.
-func rows(a query.JSON, inOrder bool) []string {
+func rows(a query.Answer, inOrder bool) []string {
 	out := make([]string, 0, len(a.Results.Bindings))
 	for _, b := range a.Results.Bindings {
 		var row []string
@@ -145,7 +145,7 @@ func TestRandomByOxigraph(t *testing.T) {
 		all = append(all, x)
 	}
 	var questions []string
-	var answers []query.JSON
+	var answers []query.Answer
 	full := 0
 	for len(questions) < 300 {
 		text := randomQuestion(rnd, all)
