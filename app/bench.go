@@ -14,12 +14,14 @@ type BenchCmd struct {
 	Costs     BenchCostsCmd     `cmd:"" help:"A month of costs from settled windows, for all sensors."`
 	Manifest  BenchManifestCmd  `cmd:"" help:"Declared analytics: JSON through a rule, changes and pauses, many manifests."`
 	Survey    BenchSurveyCmd    `cmd:"" help:"Devices of a field survey that send what they measured, by mutual TLS."`
+	Services  BenchServicesCmd  `cmd:"" help:"Discovery of services among objects of which some are down, and the services themselves."`
 	UC1       BenchUC1Cmd       `cmd:"" name:"uc1" help:"Theodolite's first benchmark: store every record."`
 	UC2       BenchUC2Cmd       `cmd:"" name:"uc2" help:"Theodolite's second: downsample to windows of a minute."`
 	UC3       BenchUC3Cmd       `cmd:"" name:"uc3" help:"Theodolite's third: statistics by hour of the day, over 30 days that slide."`
 	UC4       BenchUC4Cmd       `cmd:"" name:"uc4" help:"Theodolite's fourth: sums of nested groups."`
 	UC        BenchUCCmd        `cmd:"" name:"uc" help:"All four of Theodolite's, live and on a backlog, as one table."`
 	Scale     BenchScaleCmd     `cmd:"" help:"The Titan paper's experiment: 1 to 12 processing instances of half a core each."`
+	Ask       BenchAskCmd       `cmd:"" hidden:"" help:"Ask a server as a plan says; benchmarks start it themselves."`
 	Load      BenchLoadCmd      `cmd:"" hidden:"" help:"Send the load of one of Theodolite's benchmarks; they start it themselves."`
 }
 
@@ -36,6 +38,7 @@ Examples:
   wattwerk bench query
   wattwerk bench settle
   wattwerk bench costs
+  wattwerk bench services
   wattwerk bench scale --svg scale.svg
   wattwerk bench uc
   wattwerk bench uc1 --backlog                 how many records a second are stored
