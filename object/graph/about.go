@@ -14,6 +14,7 @@ var timeseries = vocabulary.Expand("ref:TimeseriesReference")
 type wanted struct {
 	s    Term
 	p    vocabulary.Property // "" is any
+	o    Term                // None is any
 	emit func(Triple) bool
 	over bool // nobody wants more
 }
@@ -21,9 +22,10 @@ type wanted struct {
 func (w *wanted) wants(p vocabulary.Property) bool { return !w.over && (w.p == "" || w.p == p) }
 
 func (w *wanted) put(p vocabulary.Property, o Term) {
-	if w.wants(p) && !w.emit(Triple{w.s, predicates[p], o}) {
-		w.over = true
+	if !w.wants(p) || w.o.Kind != None && w.o != o {
+		return
 	}
+	w.over = !w.emit(Triple{w.s, predicates[p], o})
 }
 
 func (w *wanted) text(p vocabulary.Property, s string) {
@@ -65,20 +67,19 @@ func kindsOf(p vocabulary.Property) []nodeKind {
 	return []nodeKind{ofObject}
 }
 
-// about writes the triples of a node, and is false when nobody wants more.
-func (l *Live) about(n node, s Term, p vocabulary.Property, emit func(Triple) bool) bool {
-	w := wanted{s: s, p: p, emit: emit}
+// about writes the triples of a node.
+func (l *Live) about(w *wanted, n node) {
 	switch n.kind {
 	case ofObject:
-		l.aboutObject(&w, l.world.At(int(n.at)))
+		l.aboutObject(w, l.world.At(int(n.at)))
 	case ofSeries:
 		id, _ := l.world.At(int(n.at)).ID.Sensor()
 		w.put(vocabulary.Type, Resource(timeseries))
 		w.text(vocabulary.HasTimeseriesID, string(id))
 	case ofDevice:
-		l.aboutDevice(&w, l.devices[n.at])
+		l.aboutDevice(w, l.devices[n.at])
 	case ofSpace:
-		l.aboutSpace(&w, &l.world.Spaces()[n.at])
+		l.aboutSpace(w, &l.world.Spaces()[n.at])
 	case ofClass:
 		c := l.above[n.at]
 		w.text(vocabulary.Label, c.Label())
@@ -86,21 +87,23 @@ func (l *Live) about(n node, s Term, p vocabulary.Property, emit func(Triple) bo
 			w.put(vocabulary.SubClassOf, l.classes[up])
 		}
 	}
-	return !w.over
 }
 
 func (l *Live) aboutObject(w *wanted, o *object.Object) {
-	if w.wants(vocabulary.Type) {
-		w.put(vocabulary.Type, l.classes[o.Class])
+	switch w.p { // those that questions ask for most, without a look at the others
+	case vocabulary.StateWord, vocabulary.LastValue, vocabulary.LastSeen:
+		l.aboutNow(w, o)
+		return
+	case vocabulary.Includes, vocabulary.Critical, vocabulary.IsMetered, vocabulary.Restricted, vocabulary.MinCount:
 		if o.Composite {
-			if o.Class != vocabulary.Collection {
-				w.put(vocabulary.Type, l.classes[vocabulary.Collection])
-			}
-			w.put(vocabulary.Type, l.classes[vocabulary.CompositeObject])
-		} else {
-			w.put(vocabulary.Type, l.classes[vocabulary.VirtualObject])
+			l.aboutComposite(w, o)
 		}
+		return
+	case vocabulary.Type:
+		l.typesOf(w, o)
+		return
 	}
+	l.typesOf(w, o)
 	w.text(vocabulary.Label, o.Name)
 	if o.Quantity != "" {
 		w.put(vocabulary.HasUnit, units[o.Quantity])
@@ -158,6 +161,21 @@ func (l *Live) aboutObject(w *wanted, o *object.Object) {
 		}
 	}
 	l.aboutNow(w, o)
+}
+
+func (l *Live) typesOf(w *wanted, o *object.Object) {
+	if !w.wants(vocabulary.Type) {
+		return
+	}
+	w.put(vocabulary.Type, l.classes[o.Class])
+	if !o.Composite {
+		w.put(vocabulary.Type, l.classes[vocabulary.VirtualObject])
+		return
+	}
+	if o.Class != vocabulary.Collection {
+		w.put(vocabulary.Type, l.classes[vocabulary.Collection])
+	}
+	w.put(vocabulary.Type, l.classes[vocabulary.CompositeObject])
 }
 
 func (l *Live) aboutComposite(w *wanted, o *object.Object) {
@@ -231,9 +249,8 @@ func (l *Live) aboutSpace(w *wanted, s *object.Space) {
 	}
 }
 
-func (l *Live) aboutSubstitution(i int, p vocabulary.Property, emit func(Triple) bool) bool {
+func (l *Live) aboutSubstitution(w *wanted, i int) {
 	s := l.subs[i]
-	w := wanted{s: Resource(substitutionIRI(s)), p: p, emit: emit}
 	w.put(vocabulary.Type, l.classes[vocabulary.Substitution])
 	w.put(vocabulary.SubstFor, l.object(s.For))
 	if s.By != "" {
@@ -243,7 +260,6 @@ func (l *Live) aboutSubstitution(i int, p vocabulary.Property, emit func(Triple)
 	if s.Error != nil {
 		w.put(vocabulary.ExpectedErr, Float(*s.Error))
 	}
-	return !w.over
 }
 
 func (l *Live) object(id object.ID) Term {

@@ -122,37 +122,38 @@ func substitutionIRI(s Substitution) string { return object.SubstitutionIRI(s.Fo
 
 // Match goes through the triples that fit: a zero Term fits all.
 func (l *Live) Match(s, p, o Term) iter.Seq[Triple] {
-	return func(yield func(Triple) bool) {
-		emit := func(t Triple) bool {
-			if o.Kind != None && t.O != o {
-				return true
-			}
-			return yield(t)
+	return func(yield func(Triple) bool) { l.Each(s, p, o, yield) }
+}
+
+// Each calls for every triple that fits, until that says false.
+func (l *Live) Each(s, p, o Term, yield func(Triple) bool) {
+	property, ok := propertyOf(p)
+	if !ok || s.Kind == Literal {
+		return
+	}
+	w := wanted{s: s, p: property, o: o, emit: yield}
+	if s.Kind != None {
+		if n, ok := l.nodes[s.Value]; ok {
+			l.about(&w, n)
+		} else if i, ok := l.extra[s.Value]; ok {
+			l.aboutSubstitution(&w, int(i))
 		}
-		property, ok := propertyOf(p)
-		switch {
-		case !ok || s.Kind == Literal:
-		case s.Kind != None:
-			if n, ok := l.nodes[s.Value]; ok {
-				l.about(n, s, property, emit)
-			} else if i, ok := l.extra[s.Value]; ok {
-				l.aboutSubstitution(int(i), property, emit)
-			}
-		default:
-			nodes, ok := l.pointing(property, o)
-			if !ok {
-				nodes = l.every(property)
-			}
-			for n := range nodes {
-				if !l.about(n, l.termOf(n), property, emit) {
-					return
-				}
-			}
-			for i := range l.subs {
-				if !l.aboutSubstitution(i, property, emit) {
-					return
-				}
-			}
+		return
+	}
+	nodes, ok := l.pointing(property, o)
+	if !ok {
+		nodes = l.every(property)
+	}
+	for n := range nodes {
+		w.s = l.termOf(n)
+		if l.about(&w, n); w.over {
+			return
+		}
+	}
+	for i := range l.subs {
+		w.s = Resource(substitutionIRI(l.subs[i]))
+		if l.aboutSubstitution(&w, i); w.over {
+			return
 		}
 	}
 }

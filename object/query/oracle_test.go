@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -28,9 +27,9 @@ type watched struct {
 	seen func()
 }
 
-func (w watched) Match(s, p, o graph.Term) iter.Seq[graph.Triple] {
+func (w watched) Each(s, p, o graph.Term, yield func(graph.Triple) bool) {
 	w.seen()
-	return w.Live.Match(s, p, o)
+	w.Live.Each(s, p, o, yield)
 }
 
 type oracleAnswer struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
@@ -13,8 +12,9 @@ import (
 
 // Graph is what is asked.
 type Graph interface {
-	// Match goes through the triples that fit, none twice; a zero Term fits all.
-	Match(s, p, o graph.Term) iter.Seq[graph.Triple]
+	// Each calls for every triple that fits, none twice, until that says false; a
+	// zero Term fits all.
+	Each(s, p, o graph.Term, yield func(graph.Triple) bool)
 	// Estimate tells about how many fit. It is 0 only when there are none.
 	Estimate(s, p, o graph.Term) int
 }
@@ -87,7 +87,7 @@ func (q *Query) Run(ctx context.Context, g Graph, b Budget) (*Result, error) {
 		return nil, err
 	}
 	if r.enough != 0 {
-		r.do(plan(g, q.where, nil), 0, r.answer)
+		r.chain(plan(g, q.where, nil), r.answer)()
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -140,34 +140,39 @@ func (r *run) keep() bool {
 	return true
 }
 
-// do goes on from the op at i for the row so far, and calls then for each that
-// comes through; false ends everything.
-func (r *run) do(ops []op, i int, then func() bool) bool {
-	if i == len(ops) {
-		return then()
-	}
-	o := &ops[i]
-	switch {
-	case o.pattern != nil:
-		next := func() bool { return r.do(ops, i+1, then) }
-		if o.pattern.repeat != once {
-			return r.path(o.pattern, next)
+// chain gives what does the ops for the row so far, and then what follows, once
+// for each row that comes through; false ends everything. It is made once: an op is
+// never begun again before it has ended.
+func (r *run) chain(ops []op, then func() bool) func() bool {
+	for i := len(ops) - 1; i >= 0; i-- {
+		o, next := ops[i], then
+		switch {
+		case o.pattern != nil && o.pattern.repeat != once:
+			then = func() bool { return r.path(o.pattern, next) }
+		case o.pattern != nil:
+			m := &matching{run: r, pattern: o.pattern, next: next}
+			m.take = m.triple
+			then = m.match
+		case o.filter != nil:
+			then = func() bool {
+				if v, ok := truth(o.filter, r.row); !v || !ok {
+					return r.step(1)
+				}
+				return next()
+			}
+		default:
+			found := false
+			inner := r.chain(o.optional, func() bool {
+				found = true
+				return next()
+			})
+			then = func() bool {
+				found = false
+				return inner() && (found || next())
+			}
 		}
-		return r.match(o.pattern, next)
-	case o.filter != nil:
-		if v, ok := truth(o.filter, r.row); !v || !ok {
-			return r.step(1)
-		}
-		return r.do(ops, i+1, then)
 	}
-	found := false
-	if !r.do(o.optional, 0, func() bool {
-		found = true
-		return r.do(ops, i+1, then)
-	}) {
-		return false
-	}
-	return found || r.do(ops, i+1, then)
+	return then
 }
 
 func (r *run) value(o operand) graph.Term {
@@ -177,49 +182,57 @@ func (r *run) value(o operand) graph.Term {
 	return o.term
 }
 
-// bind gives the operand the value; false when it has another one. The function
-// takes it back.
-func (r *run) bind(o operand, t graph.Term) bool {
+// matching is a triple pattern at work.
+type matching struct {
+	*run
+	*pattern
+	next    func() bool
+	take    func(graph.Triple) bool // triple, made once
+	s, p, o graph.Term              // what is known of the row
+	over    bool
+}
+
+func (m *matching) match() bool {
+	m.s, m.p, m.o, m.over = m.value(m.pattern.s), m.value(m.pattern.p), m.value(m.pattern.o), false
+	if m.s.Kind == graph.None {
+		// A walk costs even where nothing fits.
+		if !m.step(m.g.Estimate(m.s, m.p, m.o) / 8) {
+			return false
+		}
+	}
+	m.g.Each(m.s, m.p, m.o, m.take)
+	return !m.over && m.step(1)
+}
+
+// triple binds the variables, goes on, and takes them back.
+func (m *matching) triple(t graph.Triple) bool {
+	ok := m.step(1)
+	if ok && m.bind(&m.pattern.s, &t.S) && m.bind(&m.pattern.p, &t.P) && m.bind(&m.pattern.o, &t.O) {
+		ok = m.next()
+	}
+	m.free(&m.pattern.s, &m.s)
+	m.free(&m.pattern.p, &m.p)
+	m.free(&m.pattern.o, &m.o)
+	m.over = !ok
+	return ok
+}
+
+// bind gives a variable its value; false when it has another one.
+func (m *matching) bind(o *operand, t *graph.Term) bool {
 	if !o.variable() {
 		return true
 	}
-	if have := r.row[o.slot]; have.Kind != graph.None {
-		return have == t
+	if have := &m.row[o.slot]; have.Kind != graph.None {
+		return *have == *t
 	}
-	r.row[o.slot] = t
+	m.row[o.slot] = *t
 	return true
 }
 
-func (r *run) match(p *pattern, next func() bool) bool {
-	s, pr, o := r.value(p.s), r.value(p.p), r.value(p.o)
-	if s.Kind == graph.None {
-		// A walk costs even where nothing fits.
-		if !r.step(r.g.Estimate(s, pr, o) / 8) {
-			return false
-		}
+func (m *matching) free(o *operand, was *graph.Term) {
+	if o.variable() {
+		m.row[o.slot] = *was
 	}
-	free := func() {
-		for _, x := range []struct {
-			o operand
-			t graph.Term
-		}{{p.s, s}, {p.p, pr}, {p.o, o}} {
-			if x.o.variable() {
-				r.row[x.o.slot] = x.t
-			}
-		}
-	}
-	for t := range r.g.Match(s, pr, o) {
-		if !r.step(1) {
-			return false
-		}
-		ok := r.bind(p.s, t.S) && r.bind(p.p, t.P) && r.bind(p.o, t.O)
-		more := !ok || next()
-		free()
-		if !more {
-			return false
-		}
-	}
-	return r.step(1)
 }
 
 // path follows a predicate that is repeated. Each end is found once.
@@ -237,22 +250,18 @@ func (r *run) path(p *pattern, next func() bool) bool {
 		return false
 	}
 	seen := make(map[graph.Term]bool)
-	for t := range r.g.Match(graph.Term{}, p.p.term, graph.Term{}) {
-		if !r.step(1) {
-			return false
-		}
-		if seen[t.S] {
-			continue
+	more := true
+	r.g.Each(graph.Term{}, p.p.term, graph.Term{}, func(t graph.Triple) bool {
+		if more = r.step(1); !more || seen[t.S] {
+			return more
 		}
 		seen[t.S] = true
 		r.row[p.s.slot] = t.S
-		more := r.follow(t.S, p, p.o, true, next)
+		more = r.follow(t.S, p, p.o, true, next)
 		r.row[p.s.slot] = graph.Term{}
-		if !more {
-			return false
-		}
-	}
-	return true
+		return more
+	})
+	return more
 }
 
 func (r *run) follow(from graph.Term, p *pattern, to operand, forward bool, next func() bool) bool {
@@ -278,17 +287,17 @@ func (r *run) follow(from graph.Term, p *pattern, to operand, forward bool, next
 		if !forward {
 			s, o = o, s
 		}
-		for t := range r.g.Match(s, p.p.term, o) {
-			if !r.step(1) {
-				return false
-			}
+		more := true
+		r.g.Each(s, p.p.term, o, func(t graph.Triple) bool {
 			if forward {
 				reach(t.O)
 			} else {
 				reach(t.S)
 			}
-		}
-		if !r.step(1) {
+			more = r.step(1)
+			return more
+		})
+		if !more || !r.step(1) {
 			return false
 		}
 	}
