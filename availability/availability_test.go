@@ -359,6 +359,55 @@ func TestSimulateAgainstExact(t *testing.T) {
 	}
 }
 
+// TestSimulateAgainstRandom compares with the sum over all states of random structures.
+func TestSimulateAgainstRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	for round := range 40 {
+		_, s, _ := random(t, r)
+		n, _, _, services := s.Counts()
+		if n > 9 {
+			continue
+		}
+		p, service := r.Float64(), r.IntN(services)
+		var strict, mean, runs, full, series float64
+		for set := range 1 << n {
+			c, chance := s.AllLive(), 1.
+			for i := range c.Objects {
+				if set>>i&1 == 1 {
+					c.Objects[i] = availability.Missed(0)
+					chance *= p
+				} else {
+					chance *= 1 - p
+				}
+			}
+			x := s.Evaluate(c).Services[service]
+			strict += chance * x.Strict
+			mean += chance * x.Mean
+			if x.Full == x.Of {
+				full += chance
+			}
+			if x.Exec != availability.Nothing {
+				runs += chance
+			}
+			if _, missing := s.Missing(c, service, 0); missing == 0 {
+				series += chance
+			}
+		}
+		out, err := s.Simulate(availability.Trial{Outage: p, Draws: 20_000 + round, Seed: uint64(round), Service: service})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range []struct {
+			got  availability.Estimate
+			want float64
+		}{{out.Strict, strict}, {out.Mean, mean}, {out.Full, full}, {out.Runs, runs}, {out.Series, series}} {
+			if math.Abs(c.got.Mean-c.want) > 4.5*c.got.Error+1e-3 {
+				t.Errorf("round %d, %d: %v±%v, want %v", round, i, c.got.Mean, c.got.Error, c.want)
+			}
+		}
+	}
+}
+
 func TestNewSaysWhatIsWrong(t *testing.T) {
 	some := object.Restriction{Kind: object.Some}
 	member := func(o object.ID, c string) availability.Member { return availability.Member{Object: o, Composite: c} }
@@ -458,17 +507,20 @@ func TestOverTime(t *testing.T) {
 func TestTrialIsBounded(t *testing.T) {
 	s := structure(t, paper(4))
 	for _, trial := range []availability.Trial{
-		{Draws: 0}, {Draws: availability.MaxDraws + 1}, {Draws: availability.MaxDraws}, {Draws: 1, Outage: -1}, {Draws: 1, Outage: math.NaN()},
+		{Draws: 0}, {Draws: availability.MaxDraws + 1}, {Draws: 1, Outage: -1}, {Draws: 1, Outage: math.NaN()},
 		{Draws: 1, Virtual: 2}, {Draws: 1, Replicas: -1}, {Draws: 1, Replicas: 9}, {Draws: 1, Service: 1}, {Draws: 1, Service: -1},
 	} {
 		if _, err := s.Simulate(trial); err == nil {
 			t.Errorf("%+v is taken", trial)
 		}
 	}
+	if _, err := large(t).Simulate(availability.Trial{Draws: 100_000}); err == nil {
+		t.Error("100,000 moments of 10,000 objects are taken")
+	}
 	if _, err := s.Curve(availability.Trial{Draws: 1_000_000}, make([]float64, 100)); err == nil {
 		t.Error("a curve of 100 million moments is taken")
 	}
-	if out, err := s.Curve(availability.Trial{Draws: 100}, []float64{0, 1}); err != nil || out[0].Full.Mean != 1 || out[1].Mean.Mean != 0 {
+	if out, err := s.Curve(availability.Trial{Draws: 100}, []float64{0, 1}); err != nil || out[0].Full.Mean != 1 || out[1].Mean.Mean > 1e-12 {
 		t.Errorf("%+v, %v", out, err)
 	}
 }

@@ -176,44 +176,64 @@ func (f *flips) member(l Link, value float64) {
 // composite works a composite out again. Whether it is whole is left out.
 func (f *flips) composite(k int32, changes []change) CompositeResult {
 	x := &f.s.composites[k]
-	if len(changes) > 1 || len(x.critical) > 0 {
+	if len(x.critical) > 0 {
 		return f.again(k, changes)
 	}
 	to := f.base.Composites[k]
-	was, now := f.value(k, changes[0].position), changes[0].value
-	if was > 0 {
-		to.Present--
-	}
-	if now > 0 {
-		to.Present++
+	f.values, f.others = f.values[:0], f.others[:0] // what was, and what is
+	for _, c := range changes {
+		was := f.value(k, c.position)
+		if was > 0 {
+			to.Present--
+		}
+		if c.value > 0 {
+			to.Present++
+		}
+		f.values, f.others = append(f.values, was), append(f.others, c.value)
 	}
 	if to.Usable = to.Present >= x.need; !to.Usable {
 		to.Quality = 0
 		return to
 	}
+	// As all values are between 0 and 1, the best of them are those with the largest
+	// product: some of the new ones, and else the best of those that stay.
+	slices.SortFunc(f.values, largest)
+	slices.SortFunc(f.others, largest)
 	r := f.ranking(k)
-	at, _ := slices.BinarySearchFunc(r.sorted, was, func(a, b float64) int { return cmp.Compare(b, a) })
-	if was == 0 {
-		at = len(r.sorted) - 1
-	}
-	// without gives the product of the n largest others.
-	without := func(n int) float64 {
-		if n <= at {
-			return r.product[n]
+	to.Quality = 0
+	product := 1.0
+	for n := 0; n <= min(len(f.others), x.need); n++ {
+		if n > 0 {
+			product *= f.others[n-1]
 		}
-		return r.product[n+1] / was
-	}
-	// The other that is the last of those needed; now is better, or the product is of others only.
-	last := x.need - 1
-	if last >= at {
-		last++
-	}
-	if last < len(r.sorted) && r.sorted[last] >= now {
-		to.Quality = without(x.need)
-	} else {
-		to.Quality = without(x.need-1) * now
+		if x.need-n <= len(r.sorted)-len(f.values) {
+			to.Quality = max(to.Quality, product*r.without(f.values, x.need-n))
+		}
 	}
 	return to
+}
+
+func largest(a, b float64) int { return cmp.Compare(b, a) }
+
+// without gives the product of the n largest members but for those that are gone,
+// whose values are given, the largest first.
+func (r *ranking) without(gone []float64, n int) float64 {
+	by, at := 1.0, -1
+	for _, v := range gone {
+		if v == 0 {
+			break // the others that are gone are 0, too, and stand at the end
+		}
+		first, _ := slices.BinarySearchFunc(r.sorted, v, largest)
+		if at = max(first, at+1); at >= n {
+			break
+		}
+		by *= v
+		n++
+	}
+	if by == 0 {
+		return 0 // too small to be told from 0
+	}
+	return r.product[n] / by
 }
 
 func (f *flips) value(k, position int32) float64 {
@@ -230,7 +250,7 @@ func (f *flips) ranking(k int32) *ranking {
 	for p := range r.sorted {
 		r.sorted[p] = f.value(k, int32(p))
 	}
-	slices.SortFunc(r.sorted, func(a, b float64) int { return cmp.Compare(b, a) })
+	slices.SortFunc(r.sorted, largest)
 	r.product[0] = 1
 	for p, v := range r.sorted {
 		r.product[p+1] = r.product[p] * v
@@ -239,7 +259,7 @@ func (f *flips) ranking(k int32) *ranking {
 	return r
 }
 
-// again looks at every member, where several have changed at once or some are critical.
+// again looks at every member, where some are critical.
 func (f *flips) again(k int32, changes []change) CompositeResult {
 	x := &f.s.composites[k]
 	f.values = f.values[:0]
@@ -268,7 +288,7 @@ func (f *flips) again(k int32, changes []change) CompositeResult {
 		to.Quality = 0
 		return to
 	}
-	slices.SortFunc(f.others, func(a, b float64) int { return cmp.Compare(b, a) })
+	slices.SortFunc(f.others, largest)
 	for _, v := range f.others[:max(0, x.need-len(x.critical))] {
 		to.Quality *= v
 	}

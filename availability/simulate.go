@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"math/rand/v2"
 )
 
 // Bounds of simulations.
 const (
-	MaxDraws    = 10_000_000  // moments
-	MaxWork     = 200_000_000 // moments times objects and places below the service
+	MaxDraws    = 10_000_000    // moments
+	MaxWork     = 1_000_000_000 // moments times objects and places below the service
 	MaxReplicas = 8
 )
 
@@ -93,10 +94,20 @@ func (s *Structure) under(service int) []int32 {
 	return out
 }
 
+// lanes is how many moments are looked at side by side: one in each bit of a word.
+const lanes = 64
+
 // moments sums up what was drawn.
 type moments struct{ sum, squares float64 }
 
 func (m *moments) add(v float64) { m.sum += v; m.squares += v * v }
+
+// hold adds moments in which something holds.
+func (m *moments) hold(word uint64) {
+	n := float64(bits.OnesCount64(word))
+	m.sum += n
+	m.squares += n
+}
 
 func (m *moments) estimate(n int) Estimate {
 	mean := m.sum / float64(n)
@@ -107,34 +118,83 @@ func (m *moments) estimate(n int) Estimate {
 	return Estimate{Mean: mean, Error: math.Sqrt(variance / float64(n))}
 }
 
+// chance gives a word each bit of which is set with a probability, to 2^-53: random
+// numbers are compared with it from the first binary digit on, until all are decided.
+func chance(random *rand.PCG, p float64) uint64 {
+	if p >= 1 {
+		return ^uint64(0)
+	}
+	digits := uint64(p * (1 << 53))
+	set, open := uint64(0), ^uint64(0)
+	for place := 52; place >= 0 && open != 0 && digits != 0; place-- {
+		r := random.Uint64()
+		if digits>>place&1 == 1 {
+			set |= open &^ r
+			open &= r
+			digits &^= 1 << place
+		} else {
+			open &^= r
+		}
+	}
+	return set
+}
+
+// counter counts in each lane; the first word holds the lowest digits.
+type counter []uint64
+
+func (c counter) add(word uint64) counter {
+	for i := range c {
+		c[i], word = c[i]^word, c[i]&word
+		if word == 0 {
+			return c
+		}
+	}
+	if word != 0 {
+		c = append(c, word)
+	}
+	return c
+}
+
+// least gives the lanes in which the count is n at least.
+func (c counter) least(n int) uint64 {
+	if n>>len(c) != 0 {
+		return 0
+	}
+	more, same := uint64(0), ^uint64(0)
+	for i := len(c) - 1; i >= 0; i-- {
+		if n>>i&1 == 1 {
+			same &= c[i]
+		} else {
+			more |= same & c[i]
+			same &^= c[i]
+		}
+	}
+	return more | same
+}
+
 // Simulate draws the moments of a trial: in each, every object is there or not,
 // independently of the others.
 func (s *Structure) Simulate(t Trial) (Outcome, error) {
 	if err := t.Validate(s); err != nil {
 		return Outcome{}, err
 	}
-	x := &s.services[t.Service]
+	d := &draw{s: s, x: &s.services[t.Service], under: s.under(t.Service), objects: make([]uint64, len(s.objects)), usable: make([]uint64, len(s.composites))}
 	gone := math.Pow(t.Outage, float64(1+t.Replicas)) * (1 - t.Virtual)
-	random := rand.New(rand.NewPCG(t.Seed, t.Seed^0x9e3779b97f4a7c15))
-	objects, usable := make([]bool, len(s.objects)), make([]bool, len(s.composites))
-	under := s.under(t.Service)
+	random := rand.NewPCG(t.Seed, t.Seed^0x9e3779b97f4a7c15)
 	var strict, mean, series, full, runs moments
-	for range t.Draws {
-		all := true
-		for _, i := range x.objects {
-			objects[i] = random.Float64() >= gone
-			all = all && objects[i]
+	for left := t.Draws; left > 0; left -= lanes {
+		now := ^uint64(0)
+		if left < lanes {
+			now = 1<<left - 1
 		}
-		for _, i := range under {
-			usable[i] = s.composites[i].there(objects, usable)
+		d.next(random, gone)
+		series.hold(d.series & now)
+		full.hold(d.full & now)
+		runs.hold(d.runs & now)
+		for i := range min(left, lanes) {
+			strict.add(1 - d.notFull[i]/float64(len(d.x.set.micros)))
+			mean.add(max(0, 1-d.missing[i]/d.x.set.weight))
 		}
-		fulls, means, enough := s.draw(x, usable)
-		n := float64(len(x.set.micros))
-		strict.add(float64(fulls) / n)
-		mean.add(means / x.set.weight)
-		series.add(b2f(all))
-		full.add(b2f(fulls == len(x.set.micros)))
-		runs.add(b2f(enough))
 	}
 	n := t.Draws
 	return Outcome{
@@ -143,57 +203,93 @@ func (s *Structure) Simulate(t Trial) (Outcome, error) {
 	}, nil
 }
 
-// draw looks at the microservices of a service in one moment.
-func (s *Structure) draw(x *service, usable []bool) (full int, mean float64, runs bool) {
-	n, k, critical := 0, 0, true
-	for p, m := range x.set.micros {
-		y := &s.micros[m]
-		present, ok, j := 0, true, 0
-		for q, c := range y.composites {
-			if usable[c] {
-				present++
-			}
-			if j < len(y.critical) && int(y.critical[j]) == q {
-				j++
-				ok = ok && usable[c]
-			}
-		}
-		ok = ok && present >= y.need
-		if ok {
-			n++
-		}
-		if present == len(y.composites) {
-			full++
-		}
-		if k < len(x.critical) && int(x.critical[k]) == p {
-			k++
-			critical = critical && ok
-		}
-		mean += x.set.weightOf(p) * float64(present) / float64(len(y.composites))
-	}
-	return full, mean, critical && n >= x.set.need
+// draw is what is looked at, in all lanes.
+type draw struct {
+	s       *Structure
+	x       *service
+	under   []int32
+	objects []uint64
+	usable  []uint64
+	count   counter
+	all     counter
+
+	series, full, runs uint64
+	notFull, missing   [lanes]float64 // microservices that are not full; weighted shares that are missing
 }
 
-func (x *composite) there(objects, usable []bool) bool {
-	n, k := 0, 0
-	for p, m := range x.members {
-		v := false
-		if m >= 0 {
-			v = objects[m]
-		} else {
-			v = usable[^m]
+// next draws the next moments.
+func (d *draw) next(random *rand.PCG, gone float64) {
+	d.series, d.full, d.runs = ^uint64(0), ^uint64(0), ^uint64(0)
+	clear(d.notFull[:])
+	clear(d.missing[:])
+	for _, i := range d.x.objects {
+		d.objects[i] = ^chance(random, gone)
+		d.series &= d.objects[i]
+	}
+	for _, i := range d.under {
+		d.usable[i] = d.composite(&d.s.composites[i])
+	}
+	d.all = d.all[:0]
+	k := 0
+	for p, m := range d.x.set.micros {
+		usable := d.micro(&d.s.micros[m], d.x.set.weightOf(p))
+		d.all = d.all.add(usable)
+		if k < len(d.x.critical) && int(d.x.critical[k]) == p {
+			k++
+			d.runs &= usable
 		}
-		if v {
-			n++
+	}
+	d.runs &= d.all.least(d.x.set.need)
+}
+
+func (d *draw) micro(y *micro, weight float64) uint64 {
+	d.count = d.count[:0]
+	usable, full, j := ^uint64(0), ^uint64(0), 0
+	for q, c := range y.composites {
+		word := d.usable[c]
+		d.count = d.count.add(word)
+		full &= word
+		if j < len(y.critical) && int(y.critical[j]) == q {
+			j++
+			usable &= word
+		}
+		each(^word, &d.missing, weight/float64(len(y.composites)))
+	}
+	d.full &= full
+	each(^full, &d.notFull, 1)
+	return usable & d.count.least(y.need)
+}
+
+// each adds something in every lane of a word.
+func each(word uint64, to *[lanes]float64, v float64) {
+	for ; word != 0; word &= word - 1 {
+		to[bits.TrailingZeros64(word)] += v
+	}
+}
+
+func (d *draw) composite(x *composite) uint64 {
+	d.count = d.count[:0]
+	there, all, k := ^uint64(0), ^uint64(0), 0
+	for p, m := range x.members {
+		word := uint64(0)
+		if m >= 0 {
+			word = d.objects[m]
+		} else {
+			word = d.usable[^m]
+		}
+		all &= word
+		if x.need < len(x.members) {
+			d.count = d.count.add(word)
 		}
 		if k < len(x.critical) && int(x.critical[k]) == p {
 			k++
-			if !v {
-				return false
-			}
+			there &= word
 		}
 	}
-	return n >= x.need
+	if x.need == len(x.members) {
+		return all
+	}
+	return there & d.count.least(x.need)
 }
 
 // Curve is [Structure.Simulate] for several probabilities of an outage, each with

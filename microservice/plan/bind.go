@@ -157,9 +157,8 @@ func (b *binder) composite(ms string, r *microservice.Requirement) (string, erro
 	return name, nil
 }
 
-// nest is between the name of a composite and that of a group within; no
-// identifier has it.
-const nest = "\n"
+// nest is between the name of a composite and that of a group within.
+const nest = "|"
 
 func sameRequirement(a, b *microservice.Requirement) bool {
 	return a.Class == b.Class && a.Quantity == b.Quantity && a.Restriction == b.Restriction && a.Quality == b.Quality && a.Whole == b.Whole && slices.Equal(a.Objects, b.Objects)

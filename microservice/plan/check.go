@@ -217,8 +217,12 @@ func (b *bound) tag(name string) string {
 	if t, ok := b.tags[name]; ok {
 		return t
 	}
-	top, _, _ := strings.Cut(name, nest)
-	return b.tags[top]
+	for i := range name { // the name of the composite may have a nest of its own
+		if t, ok := b.tags[name[:i]]; ok && strings.HasPrefix(name[i:], nest+"group/") {
+			return t
+		}
+	}
+	return name
 }
 
 // queue gives the microservices that do not work fully.

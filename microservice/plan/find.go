@@ -25,7 +25,7 @@ const (
 	mostListed  = 100
 )
 
-// Options of a finder.
+// Options of a finder. What is in them must not be changed afterwards.
 type Options struct {
 	Epoch    uint64 // of all that follows
 	Services []microservice.Service
@@ -352,6 +352,24 @@ func (c *composer) sum() error {
 		}
 	}
 	return nil
+}
+
+// Budgets shares a time among the steps, each by its thresholds: how long it may be
+// waited for, where one is carried out after the other. It is what contexts are given.
+func (m *MSO) Budgets(limit time.Duration) []time.Duration {
+	out := make([]time.Duration, len(m.Steps))
+	for i := range m.Steps {
+		own := m.Steps[i].MSth
+		for _, v := range m.Steps[i].CVOs {
+			own += v.Th
+		}
+		if m.Sum > 0 {
+			out[i] = time.Duration(float64(limit) * (float64(own) / float64(m.Sum)))
+		} else {
+			out[i] = limit / time.Duration(len(m.Steps))
+		}
+	}
+	return out
 }
 
 // Ask is how a plan is to be made.

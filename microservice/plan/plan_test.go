@@ -338,6 +338,27 @@ func TestScenarioD5(t *testing.T) {
 	}
 }
 
+func TestBudgets(t *testing.T) {
+	a, b := template("a", some, composite("x", "a")), template("b", some, composite("z", "c"))
+	s := microservice.Service{SID: "S", Domain: "building", Threshold: ms(100), Restriction: all}
+	budgets := func() []time.Duration {
+		f := finder(t, sensors(t, "a c"), up(t, a, b), nil, s)
+		sro, _ := f.FindSmartService(plan.Request{SID: "S"})
+		mso, err := f.FindDataProAnalysisMicroservices(sro)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mso.Budgets(time.Second)
+	}
+	if got := budgets(); !slices.Equal(got, []time.Duration{time.Second / 2, time.Second / 2}) {
+		t.Errorf("without thresholds %v", got)
+	}
+	a.Threshold, a.Composites[0].Threshold, b.Threshold = ms(10), ms(5), ms(5)
+	if got := budgets(); !slices.Equal(got, []time.Duration{750 * time.Millisecond, 250 * time.Millisecond}) {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestScenarioD6: the state of an object changes, and the next plan knows. A plan that
 // was kept is not used in another epoch.
 func TestScenarioD6(t *testing.T) {
@@ -514,6 +535,60 @@ func TestInstead(t *testing.T) {
 	no := notAvailable(t, err)
 	if d := cmp.Diff([]plan.Alternative{{SID: "lite", Availability: 1}}, no.Alternatives); d != "" || !slices.Equal(no.Required.Critical, []string{"m"}) {
 		t.Error(d, no.Required)
+	}
+}
+
+// TestGroupsWithin: a composite of groups, whose own restrictions count; a link to a
+// group can be cut, and what stands in in a group is told with the tag of the composite.
+func TestGroupsWithin(t *testing.T) {
+	d := model.Document{Sites: []model.Site{{ID: "kiel"}}}
+	for _, id := range []record.SensorID{"a", "b", "c", "d", "e"} {
+		d.Sensors = append(d.Sensors, model.Sensor{ID: id, Site: "kiel", Quantity: record.ActivePower})
+	}
+	d.Groups = []model.Group{
+		{ID: "all", Members: []model.Member{{Group: "one"}, {Group: "two"}}}, {ID: "one", Members: []model.Member{{Sensor: "a"}, {Sensor: "b"}, {Sensor: "c"}}},
+		{ID: "two", Members: []model.Member{{Sensor: "d"}, {Sensor: "e"}}},
+	}
+	d.Hierarchies = []model.Hierarchy{{ID: "h", Site: "kiel", Root: "all"}}
+	m, err := model.New(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := atLeast(2)
+	w, faults := object.NewWorld(m, nil, []object.Enrichment{{Object: "group/one", Restriction: &two}, {Object: "group/two", Critical: []object.ID{"sensor/e"}}, {Object: "group/all", Restriction: &two}})
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	odd := microservice.Requirement{Tag: "odd|tag", Objects: []object.ID{"group/all"}, Restriction: all}
+	s := microservice.Service{SID: "S1", Domain: "building", Threshold: ms(100), Restriction: some}
+	for _, c := range []struct {
+		dead string
+		cut  object.ID
+		want string
+	}{
+		{"", "", "full"}, {"a", "", "full"}, {"a b", "", "none"}, {"d", "", "full"}, {"e", "", "none"}, {"", "group/all", "none"}, {"", "sensor/a", "full"},
+	} {
+		var cuts []plan.Cut
+		if c.cut != "" {
+			cuts = []plan.Cut{{Composite: "odd|tag", Object: c.cut}}
+		}
+		v := &view{ins: map[object.ID]availability.Value{"sensor/c": {Share: .5, Source: availability.Virtual}}}
+		for _, id := range strings.Fields(c.dead) {
+			v.dead(object.ID(id))
+		}
+		got := "none"
+		p, err := finder(t, w, up(t, template("m", some, odd)), cuts, s).Discover(plan.Request{SID: "S1"}, v.dead("c"), plan.Ask{})
+		if err == nil {
+			got = string(p.Exec)
+			if len(p.StandIns) != 1 || p.StandIns[0].CVO != "odd|tag" || p.StandIns[0].VO != "sensor/c" {
+				t.Errorf("%+v", p.StandIns)
+			}
+		} else if no := notAvailable(t, err); len(no.Missing) == 0 || no.Missing[0].CVO != "odd|tag" || c.cut != "" && no.Missing[0].VO != c.cut {
+			t.Errorf("%+v", no.Missing)
+		}
+		if got != c.want {
+			t.Errorf("dead %q, cut %q: %s, want %s", c.dead, c.cut, got, c.want)
+		}
 	}
 }
 
