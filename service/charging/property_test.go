@@ -186,3 +186,31 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMonth bills a month of one session a day at two chargers, in samples of
+// a minute.
+func BenchmarkMonth(b *testing.B) {
+	in := yard(b, rand.New(rand.NewPCG(1, 1)), 2, 31)
+	for i := range in.Chargers {
+		c := &in.Chargers[i]
+		c.Power, c.Register, c.Plug = nil, nil, nil
+		counter := 0.0
+		for m := range 31 * 1440 {
+			at := march + record.Millis(int64(m)*series.Minute)
+			watts := 0.0
+			if minute := m % 1440; minute >= 1080 && minute < 1200 {
+				watts = 11_000
+			}
+			c.Power = append(c.Power, ChargingSample{At: at, Value: watts, Quality: energy.Measured})
+			if m%15 == 0 {
+				c.Register = append(c.Register, ChargingSample{At: at, Value: float64(int64(counter)), Quality: energy.Measured})
+			}
+			counter += watts / 60
+		}
+	}
+	for b.Loop() {
+		if _, err := Run(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

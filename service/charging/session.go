@@ -91,11 +91,22 @@ func (p *point) cut(to record.Millis) {
 			x.watts, x.To = 0, end
 			known = end
 		}
-		p.stretches = append(p.stretches, x)
+		p.add(x)
 		if known < end {
-			p.stretches = append(p.stretches, stretch{Span: window.Span{From: known, To: end}})
+			p.add(stretch{Span: window.Span{From: known, To: end}})
 		}
 	}
+}
+
+// add adds a stretch, to the one before it if the power is the same.
+func (p *point) add(x stretch) {
+	if n := len(p.stretches); n > 0 {
+		if last := &p.stretches[n-1]; last.To == x.From && last.watts == x.watts && last.quality == x.quality {
+			last.To = x.To
+			return
+		}
+	}
+	p.stretches = append(p.stretches, x)
 }
 
 // find finds the sessions.

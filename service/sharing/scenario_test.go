@@ -390,3 +390,21 @@ func BenchmarkYear(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMonth bills a month of quarter hours of five members, all measured, by
+// bands.
+func BenchmarkMonth(b *testing.B) {
+	in := village(b, rand.New(rand.NewPCG(1, 1)), 5, 96*30)
+	for i := range in.Members {
+		for k := range in.Members[i].Load.Values {
+			in.Members[i].Load.Values[k].Quality, in.Members[i].Load.Values[k].Estimated = energy.Measured, 0
+		}
+	}
+	v := &in.Inside.Versions[0]
+	v.Components = slices.DeleteFunc(v.Components, func(c tariff.Component) bool { return c.Series != nil })
+	for b.Loop() {
+		if _, err := Run(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
