@@ -155,7 +155,7 @@ func (r *run) switches() {
 		o.MeanWh, o.MeanMs = new(regression.Mean(wh)), new(regression.Mean(ms))
 	}
 	if cut > 0 {
-		r.say("%d cycles begin or end where nothing is known; they count for no mean", cut)
+		r.say("%s cut by time of which nothing is known; what is cut counts for no mean", series.Count(cut, "cycle"))
 	}
 	o.Cycles = append(o.Cycles, r.cycles[max(0, len(r.cycles)-maxShown):]...)
 }

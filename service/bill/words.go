@@ -198,5 +198,5 @@ func Missing(who string, c series.QualityCount) string {
 	if c.Missing == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s: %d of %d intervals are not known; they are in no line and will be billed when they are", who, c.Missing, c.Intervals)
+	return fmt.Sprintf("%s: of %s %d are not known; they are in no line and will be billed when they are", who, series.Count(c.Intervals, "interval"), c.Missing)
 }

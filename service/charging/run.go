@@ -166,7 +166,7 @@ func (r *ready) session(p *point, s *session) error {
 	if s.plugged {
 		x.Idle = new(int64(s.To - s.last))
 	}
-	r.assign(p, &x)
+	r.assign(p, s, &x)
 	if s.running {
 		r.out.Sessions = append(r.out.Sessions, x)
 		return nil
@@ -197,14 +197,18 @@ func (r *ready) bill(user string) *ChargingBill {
 	return b
 }
 
-// assign finds who charged.
-func (r *ready) assign(p *point, x *ChargingSession) {
-	// The first card from a little before the beginning on.
+// assign finds who charged. The card is the last one that was held to the charger up
+// to a minute after it charged first, from ten minutes before the session on, or else
+// the first one after that; one that was held within the session before ended that.
+func (r *ready) assign(p *point, s *session, x *ChargingSession) {
 	for _, c := range p.Cards {
-		if c.At >= x.From-record.Millis(10*series.Minute) && c.At < x.To {
-			x.Card = c.Card
+		if c.At < max(s.From-record.Millis(10*series.Minute), s.before) || c.At >= s.To {
+			continue
+		}
+		if x.Card != "" && c.At > s.begun+record.Millis(series.Minute) {
 			break
 		}
+		x.Card = c.Card
 	}
 	best := -1
 	for _, a := range r.in.Assignments {
@@ -316,7 +320,7 @@ func (r *ready) finish() error {
 				return err
 			}
 		} else {
-			b.Notes = append(b.Notes, fmt.Sprintf("%d sessions belong to nobody", len(b.Sessions)))
+			b.Notes = append(b.Notes, series.Count(len(b.Sessions), "session")+" of nobody")
 		}
 		if !b.Complete {
 			b.Notes = append(b.Notes, "a part of it has no price")
@@ -348,7 +352,7 @@ func (r *ready) finish() error {
 			running++
 		}
 	}
-	r.out.Reasons = append(r.out.Reasons, fmt.Sprintf("%d sessions at %d chargers end in the period, %d are running and not billed", len(r.out.Sessions)-running, len(r.points), running))
+	r.out.Reasons = append(r.out.Reasons, fmt.Sprintf("%s at %s ended in the period, %d running and not billed", series.Count(len(r.out.Sessions)-running, "session"), series.Count(len(r.points), "charger"), running))
 	for _, p := range r.points {
 		if len(p.Plug) == 0 && len(p.sessions) > 0 {
 			r.out.Reasons = append(r.out.Reasons, fmt.Sprintf("%s does not tell whether a vehicle is plugged in: a session ends with its last charging, and after a pause of %d minutes another begins", p.ID, p.hold/series.Minute))
@@ -391,7 +395,7 @@ func (r *ready) demand() error {
 	for _, p := range r.points {
 		for _, s := range p.sessions {
 			x := ChargingSession{Charger: p.ID, From: s.From, To: s.To}
-			r.assign(p, &x)
+			r.assign(p, s, &x)
 			for i := range s.slices {
 				c := &s.slices[i]
 				from, to := max(c.From, quarter.From), min(c.To, quarter.To)

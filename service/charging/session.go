@@ -30,6 +30,8 @@ type slice struct {
 type session struct {
 	window.Span
 	slices  []slice
+	before  record.Millis // when the session before it ended
+	begun   record.Millis // when it charged first
 	last    record.Millis // when it charged last
 	ended   record.Millis // when it was known to have ended
 	charged int64
@@ -68,6 +70,9 @@ func newPoint(c *ChargingCharger, to record.Millis) (*point, error) {
 	p.find(to)
 	if len(p.sessions) > MaxSessions {
 		return nil, fmt.Errorf("charging: %s has more than %d sessions; is its threshold of %g W right?", c.ID, MaxSessions, p.threshold)
+	}
+	for i, s := range p.sessions[min(1, len(p.sessions)):] {
+		s.before = p.sessions[i].To
 	}
 	if err := p.measure(); err != nil {
 		return nil, err
@@ -183,6 +188,9 @@ func (p *point) slice(s *session) {
 		s.slices = append(s.slices, slice{stretch: x})
 		s.quality = max(s.quality, x.quality)
 		if x.quality != energy.None && x.watts >= p.threshold {
+			if s.charged == 0 {
+				s.begun = x.From
+			}
 			s.last, s.charged, s.top = x.To, s.charged+x.Length(), max(s.top, x.watts)
 		}
 	}

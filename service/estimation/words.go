@@ -95,8 +95,8 @@ type EstimationOutput struct {
 // Needs says what the service must be given.
 func Needs() []series.ServiceNeed {
 	return []series.ServiceNeed{
-		{Role: "load", Class: "brick:Electric_Energy_Sensor", Min: 1, Max: 1, Interval: series.Hour, History: 35 * series.Day, Why: "what it takes; 3 days at least"},
-		{Role: "generation", Class: "brick:Electric_Energy_Sensor", Min: 0, Max: 1, Interval: series.Hour, History: 35 * series.Day, Why: "what it makes; without it capacity and irradiance are used, and without those nothing is said of generation"},
+		{Role: "load", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 1, Max: 1, Interval: series.Hour, History: 35 * series.Day, Why: "what it takes; 3 days at least"},
+		{Role: "generation", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 0, Max: 1, Interval: series.Hour, History: 35 * series.Day, Why: "what it makes; without it capacity and irradiance are used, and without those nothing is said of generation"},
 		{Role: "irradiance", Class: "brick:Solar_Irradiance_Sensor", Min: 0, Max: 1, Interval: series.Hour, History: 30 * series.Day, Why: "past and forecast; without it generation goes by the days before"},
 	}
 }

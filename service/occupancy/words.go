@@ -112,9 +112,9 @@ type OccupancyOutput struct {
 // Needs says what the service must be given.
 func Needs() []series.ServiceNeed {
 	return []series.ServiceNeed{
-		{Role: "occupancy", Class: "brick:Occupancy_Sensor", Min: 1, Max: MaxSources, Interval: series.Hour, History: 28 * series.Day, Why: "who is there: counts or movement; gaps are unknown"},
-		{Role: "hvac", Class: "brick:Electric_Energy_Sensor", Min: 0, Max: MaxLoads, Interval: series.Hour, History: 28 * series.Day, Why: "heating, ventilation and cooling, with lead time"},
-		{Role: "lighting", Class: "brick:Electric_Energy_Sensor", Min: 0, Max: MaxLoads, Interval: series.Hour, History: 28 * series.Day, Why: "light, without lead time; one load at least is needed"},
+		{Role: "occupancy", Class: "brick:Occupancy_Sensor", Also: []string{"brick:Occupancy_Count_Sensor", "brick:Motion_Sensor"}, Min: 1, Max: MaxSources, Interval: series.Hour, History: 28 * series.Day, Why: "who is there: counts or movement; gaps are unknown"},
+		{Role: "hvac", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 0, Max: MaxLoads, Interval: series.Hour, History: 28 * series.Day, Why: "heating, ventilation and cooling, with lead time"},
+		{Role: "lighting", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 0, Max: MaxLoads, Interval: series.Hour, History: 28 * series.Day, Why: "light, without lead time; one load at least is needed"},
 		{Role: "price", Min: 0, Max: 1, Why: "what waste costs; without it the energy alone is said"},
 	}
 }

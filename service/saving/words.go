@@ -140,7 +140,7 @@ type SavingOutput struct {
 // Needs says what the service must be given.
 func Needs() []series.ServiceNeed {
 	return []series.ServiceNeed{
-		{Role: "energy", Class: "brick:Electric_Energy_Sensor", Min: 1, Max: 1, Interval: series.Hour, History: 365 * series.Day, Why: "what the building took before and since the measure; 60 days at least"},
+		{Role: "energy", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 1, Max: 1, Interval: series.Hour, History: 365 * series.Day, Why: "what the building took before and since the measure; 60 days at least"},
 		{Role: "temperature", Class: "brick:Outside_Air_Temperature_Sensor", Min: 0, Max: 1, Interval: series.Hour, History: 365 * series.Day, Why: "what the weather explains; without it the calendar alone does, and a model is often refused"},
 		{Role: "price", Min: 0, Max: 1, Why: "what savings are worth; without it the energy alone is said"},
 	}

@@ -334,7 +334,7 @@ func (b *SharingBill) finish(priced, makes bool) {
 		marked("generation", b.Generation)
 	}
 	if own := b.Load.Substituted + b.Load.Estimated + b.Generation.Substituted + b.Generation.Estimated; own < b.Shared.Substituted+b.Shared.Estimated {
-		b.Notes = append(b.Notes, fmt.Sprintf("the share of %d intervals rests on what is not measured of members", b.Shared.Substituted+b.Shared.Estimated))
+		b.Notes = append(b.Notes, fmt.Sprintf("its share of %s rests on what is not measured of members", series.Count(b.Shared.Substituted+b.Shared.Estimated, "interval")))
 	}
 }
 
@@ -363,7 +363,7 @@ func (o *SharingOutput) reasons(in *SharingInput) {
 		Consumption: "what was left over was divided in proportion to what each needed",
 		Dynamic:     "each was offered its share of what was left over, and what it did not need went by shares to those who still did",
 	}
-	o.Reasons = []string{fmt.Sprintf("%d members were netted in each of %d intervals of %d minutes; key %s: %s", len(in.Members), o.Intervals, o.Step/series.Minute, in.Key, how[in.Key])}
+	o.Reasons = []string{fmt.Sprintf("%s netted in each interval of %d minutes, %d of them; key %s: %s", series.Count(len(in.Members), "member"), o.Step/series.Minute, o.Intervals, in.Key, how[in.Key])}
 	makes := slices.ContainsFunc(in.Members, func(m SharingMember) bool { return m.Generation != nil })
 	if !makes {
 		o.Reasons = append(o.Reasons, "no member makes energy: everything came from the grid")

@@ -97,8 +97,8 @@ type SharingOutput struct {
 // Needs says what the service must be given.
 func Needs() []series.ServiceNeed {
 	return []series.ServiceNeed{
-		{Role: "load", Class: "brick:Electric_Energy_Sensor", Min: 1, Max: MaxMembers, Interval: series.Hour, Why: "what each member used; intervals without it are not billed and told"},
-		{Role: "generation", Class: "brick:Electric_Energy_Sensor", Min: 0, Max: MaxMembers, Interval: series.Hour, Why: "what members made; without any everything comes from the grid"},
+		{Role: "load", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 1, Max: MaxMembers, Interval: series.Hour, Why: "what each member used; intervals without it are not billed and told"},
+		{Role: "generation", Class: "brick:Electric_Energy_Sensor", Also: series.Settling(), Min: 0, Max: MaxMembers, Interval: series.Hour, Why: "what members made; without any everything comes from the grid"},
 		{Role: "inside", Min: 0, Max: 1, Why: "tariff within the community; needed for two members and more"},
 		{Role: "grid", Min: 1, Why: "tariff of the grid, for all or for each"},
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/object/vocabulary"
 	"github.com/wattwerk/wattwerk/service/appliance"
 	"github.com/wattwerk/wattwerk/service/bill"
 	"github.com/wattwerk/wattwerk/service/charging"
@@ -84,6 +85,26 @@ func TestTheyCanBeDescribed(t *testing.T) {
 		text, err := json.Marshal(r.Map()[x.of].Properties[x.property])
 		if err != nil || string(text) != x.want {
 			t.Errorf("%s.%s is %s, want %s", x.of, x.property, text, x.want)
+		}
+	}
+}
+
+// TestNeedsAreClasses looks up every class that a service needs.
+func TestNeedsAreClasses(t *testing.T) {
+	for name, needs := range map[string][]series.ServiceNeed{
+		"appliance": appliance.Needs(), "charging": charging.Needs(), "estimation": estimation.Needs(), "occupancy": occupancy.Needs(), "saving": saving.Needs(), "sharing": sharing.Needs(),
+	} {
+		seen := make(map[string]bool)
+		for _, n := range needs {
+			if seen[n.Role] || n.Why == "" || n.Max != 0 && n.Max < n.Min {
+				t.Errorf("%s needs %+v", name, n)
+			}
+			seen[n.Role] = true
+			for _, c := range append([]string{n.Class}, n.Also...) {
+				if c != "" && !vocabulary.Class(c).Known() {
+					t.Errorf("%s needs %s, which is no class", name, c)
+				}
+			}
 		}
 	}
 }
