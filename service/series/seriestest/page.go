@@ -1,6 +1,7 @@
 package seriestest
 
 import (
+	"encoding/json"
 	"os"
 	"strings"
 	"testing"
@@ -63,4 +64,30 @@ func Given(t testing.TB) *Body {
 	_, body, _ := strings.Cut(step, "\n")
 	body, _, _ = strings.Cut(body, "\n----\n")
 	return Read(t, body)
+}
+
+// Stored holds what is stored of the example to testdata/stored.json, so that nobody
+// changes unseen how bills are written down: those that are stored have to be read. With
+// -update it is put there. It gives what is written there.
+func Stored(t *testing.T, v any) []byte {
+	t.Helper()
+	const file = "testdata/stored.json"
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = append(text, '\n')
+	if *Update {
+		if err := os.WriteFile(file, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(was) != string(text) {
+		t.Errorf("%s is written down otherwise:\n%s", file, text)
+	}
+	return was
 }
