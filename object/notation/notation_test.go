@@ -153,7 +153,7 @@ func withoutFollowing(m *model.Model, more []object.Enrichment) []object.Enrichm
 func TestRoundTrip(t *testing.T) {
 	m := plant(t)
 	rnd := rand.New(rand.NewPCG(8, 3))
-	for range 100 {
+	for range 40 {
 		spaces, more := randomSaid(rnd, m)
 		more = withoutFollowing(m, more)
 		g := live(t, m, spaces, more)
@@ -369,7 +369,7 @@ func TestReadRefuses(t *testing.T) {
 
 // What the library would take hours for is refused.
 func TestReadRefusesPairs(t *testing.T) {
-	const n = 10_000
+	const n = 6_500
 	values := func(format string) string {
 		var b strings.Builder
 		for i := range n {

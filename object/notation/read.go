@@ -102,9 +102,9 @@ func foreign(err error) error {
 
 // pairs tells how many values the library will compare with one another, in pairs:
 // each with all that its thing has of the same property, wherever that is said.
-func pairs(expanded []any) int {
-	counts := make(map[string]int)
-	n := 0
+func pairs(expanded []any) int64 {
+	counts := make(map[string]int64)
+	n := int64(0)
 	add := func(id, key string) {
 		k := id + "\x00" + key
 		n += counts[k]
