@@ -142,7 +142,7 @@ versions: [{from: 2026-01-01, components: [{id: energy, kind: energy, price: 0.3
 	period := window.Span{From: start, To: start + 4*4*window.QuarterLength}
 	var pieces []Piece
 	for i, q := range []energy.Quality{energy.Measured, energy.Corrected, energy.Substituted, energy.Estimated} {
-		from := record.Millis(start + i*4*window.QuarterLength)
+		from := period.From + record.Millis(int64(i)*4*window.QuarterLength)
 		x := Piece{Span: window.Span{From: from, To: from + 4*window.QuarterLength}, Taken: 1e9, Given: 5e8, Quality: q}
 		if q > energy.Measured {
 			x.TakenMarked, x.GivenMarked = x.Taken, x.Given
