@@ -144,7 +144,7 @@ image: ## build the container image; needs docker or podman
 
 .PHONY: bench
 bench: build ## measure this machine
-	for what in ingest "ingest --sensors 20000 --groups 200 --rate 1 --seconds 30s" aggregate latency query uc "scale --svg bin/scale.svg"; do \
+	for what in ingest "ingest --sensors 20000 --groups 200 --rate 1 --seconds 30s" aggregate latency query forecast uc "scale --svg bin/scale.svg"; do \
 	  echo "== wattwerk bench $$what"; bin/wattwerk bench $$what --dir .; done
 
 .PHONY: clean

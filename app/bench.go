@@ -13,6 +13,7 @@ type BenchCmd struct {
 	Settle    BenchSettleCmd    `cmd:"" help:"Windows of 15 minutes from raw readings, for all sensors and groups."`
 	Costs     BenchCostsCmd     `cmd:"" help:"A month of costs from settled windows, for all sensors."`
 	Manifest  BenchManifestCmd  `cmd:"" help:"Declared analytics: JSON through a rule, changes and pauses, many manifests."`
+	Forecast  BenchForecastCmd  `cmd:"" help:"Days ahead, gaps and anomalies, on measured data: how right, and what it costs."`
 	Survey    BenchSurveyCmd    `cmd:"" help:"Devices of a field survey that send what they measured, by mutual TLS."`
 	Services  BenchServicesCmd  `cmd:"" help:"Discovery of services among objects of which some are down, and the services themselves."`
 	UC1       BenchUC1Cmd       `cmd:"" name:"uc1" help:"Theodolite's first benchmark: store every record."`
@@ -39,6 +40,7 @@ Examples:
   wattwerk bench settle
   wattwerk bench costs
   wattwerk bench services
+  wattwerk bench forecast
   wattwerk bench scale --svg scale.svg
   wattwerk bench uc
   wattwerk bench uc1 --backlog                 how many records a second are stored
