@@ -195,3 +195,40 @@ func TestQuotes(t *testing.T) {
 		t.Errorf("%v %v", q, err)
 	}
 }
+
+// TestMarksOfMany prices random pieces by tariffs with and without steps and peaks:
+// the parts are those that the whole gives when one quality alone is marked.
+func TestMarksOfMany(t *testing.T) {
+	for _, text := range []string{
+		"{id: bands, currency: EUR, calendars: [{id: c, bands: [{name: a, times: [\"06:00-20:00\"]}, {name: b}]}], versions: [{from: 2020-01-01, to: 2026-01-02, components: [{id: e, kind: energy, prices: {a: 0.31, b: 0.2}}, {id: back, kind: feed_in, price: 0.0811}, {id: vat, kind: tax, percent: 19}]}, {from: 2026-01-02, components: [{id: e, kind: energy, price: 0.4}]}]}",
+		"{id: steps, currency: EUR, versions: [{from: 2020-01-01, components: [{id: e, kind: energy, steps: {per: month, of: [{upTo: 40, price: 0.31}, {price: 0.2}]}}]}]}",
+		"{id: peak, currency: EUR, versions: [{from: 2020-01-01, components: [{id: e, kind: energy, price: 0.2}, {id: p, kind: demand, price: 7, per: month, peak: month}]}]}",
+	} {
+		_, p := plan(t, text)
+		r := rand.New(rand.NewPCG(7, 7))
+		period := window.Span{From: 1_767_225_600_000, To: 1_767_225_600_000 + 3*96*window.QuarterLength}
+		var pieces []Piece
+		for at := period.From; at < period.To; at += window.QuarterLength {
+			x := Piece{Span: window.Span{From: at, To: at + window.QuarterLength}, Taken: energy.Amount(r.Int64N(1e9)), Given: energy.Amount(r.Int64N(1e8)), Quality: energy.Quality(r.IntN(5))}
+			if x.Quality > energy.Measured {
+				x.TakenMarked, x.GivenMarked = x.Taken, x.Given/2
+			}
+			pieces = append(pieces, x)
+		}
+		b, err := Price(p, period, nil, pieces)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, mark := range marks {
+			want, err := priceOnce(p, period, nil, pieces, mark, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, l := range want.Lines {
+				if got := b.Lines[i]; got.By[mark] != l.Estimated || got.Money != l.Money || got.Quantity != l.Quantity {
+					t.Errorf("%s, %s %s: %s of %s is %s, want %s of %s", p.ID(), l.Component, l.Slot, got.By[mark], got.Money, mark, l.Estimated, l.Money)
+				}
+			}
+		}
+	}
+}

@@ -95,13 +95,16 @@ func Price(p *tariff.Plan, period window.Span, quotes map[string][]tariff.Quote,
 			worst = max(worst, x.Quality)
 		}
 	}
+	// Without steps and peaks what was not marked says nothing about what was, and is
+	// left out from the second time on.
+	apart := p.Since(period.To-1) == period.To-1
 	var out Bill
 	first := true
 	for _, mark := range slices.Backward(marks) {
 		if !there[mark] && !(first && mark == marks[0]) {
 			continue
 		}
-		b, err := priceOnce(p, period, quotes, pieces, mark)
+		b, err := priceOnce(p, period, quotes, pieces, mark, apart && !first)
 		if err != nil {
 			return Bill{}, err
 		}
@@ -137,12 +140,15 @@ func (l *Line) qualify(worst energy.Quality) {
 	}
 }
 
-func priceOnce(p *tariff.Plan, period window.Span, quotes map[string][]tariff.Quote, pieces []Piece, mark energy.Quality) (tariff.Bill, error) {
+func priceOnce(p *tariff.Plan, period window.Span, quotes map[string][]tariff.Quote, pieces []Piece, mark energy.Quality, alone bool) (tariff.Bill, error) {
 	r, err := p.Price(period, quotes)
 	if err != nil {
 		return tariff.Bill{}, err
 	}
 	for _, x := range pieces {
+		if alone && x.Quality != mark {
+			continue
+		}
 		w := tariff.Window{Span: x.Span, Known: x.Quality != energy.None, Amount: x.Taken, Export: x.Given}
 		if x.Quality == mark {
 			w.Estimated, w.ExportEstimated = x.TakenMarked, x.GivenMarked
