@@ -61,6 +61,8 @@ func op(id, method, path, summary, description string, may []map[string][]string
 func (s *Service) Register(api huma.API) {
 	s.registerObjects(api)
 	s.registerSpaces(api)
+	s.exec.Register(api)
+	s.bills.Register(api)
 }
 
 // Precondition is the If-Match of a change of an object or a service.

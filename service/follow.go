@@ -29,6 +29,7 @@ type papers struct {
 	spacesAt    book.Document
 	enrichments map[object.ID]book.Document
 	faults      []object.Fault
+	definitions []book.Document // services, microservices and cut links
 }
 
 // Where what was seen is kept between two starts.
@@ -191,6 +192,11 @@ func (s *Service) reload(ctx context.Context, board *watch.Board) (bool, error) 
 	s.standIns = nil // they go by the index of the world before
 	s.mu.Unlock()
 	s.papers.Store(next)
+	if was == nil || was.changes != changes {
+		if err := s.exec.Define(next.definitions); err != nil {
+			return true, err
+		}
+	}
 	return true, err
 }
 
@@ -203,6 +209,8 @@ func (s *Service) readPapers(ctx context.Context, p *papers) error {
 		switch d.Kind {
 		case book.Enrichment:
 			p.enrichments[object.ID(d.ID)] = d
+		case book.Service, book.Microservice, book.Cut:
+			p.definitions = append(p.definitions, d)
 		case book.Spaces:
 			p.spacesAt = d
 			if err := d.Read(&p.spaces); err != nil {

@@ -16,7 +16,10 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/bills"
 	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/service/execution"
+	"github.com/wattwerk/wattwerk/service/feed"
 	"github.com/wattwerk/wattwerk/service/watch"
 )
 
@@ -25,8 +28,10 @@ type Options struct {
 	Bus     *bus.Bus
 	Catalog *catalog.Catalog
 	Store   *book.Store
-	Keep    time.Duration // how long events and what stood in for what are kept; default DefaultKeep
-	Share   run.Share     // nil: this process is alone
+	Keep    time.Duration             // how long events and what stood in for what are kept; default DefaultKeep
+	Share   run.Share                 // nil: this process is alone
+	Feed    *feed.Feed                // what services are carried out with; nil: they are not
+	Members func() []execution.Member // processes that run this module; nil: this one alone
 	Actor   func(context.Context) string
 	Log     *slog.Logger
 
@@ -57,6 +62,8 @@ type Service struct {
 	moment atomic.Pointer[watch.Moment]
 	papers atomic.Pointer[papers]
 	ready  chan struct{} // closed when what was stored at the start has been read
+	exec   *execution.Execution
+	bills  *bills.Bills
 
 	mu        sync.Mutex
 	positions map[int]uint64 // read so far, by partition
@@ -89,7 +96,7 @@ func New(o Options) (*Service, error) {
 			return nil, fmt.Errorf("open objects: %w", err)
 		}
 	}
-	return s, nil
+	return s, s.open()
 }
 
 // Run works until ctx ends. It fails only when something is broken for good.
@@ -97,6 +104,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	began := make(chan struct{})
 	g.Go(func() error { return s.follow(ctx, began) })
+	g.Go(func() error { return s.exec.Run(ctx) })
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
@@ -109,8 +117,7 @@ func (s *Service) Run(ctx context.Context) error {
 				return nil
 			case <-s.ready:
 			}
-			s.repeat(ctx, "noting what objects do begins again", s.work)
-			return nil
+			return s.alone(ctx)
 		})
 	})
 	return g.Wait()

@@ -1,0 +1,34 @@
+package service
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wattwerk/wattwerk/microservice/builtin"
+	"github.com/wattwerk/wattwerk/service/bills"
+	"github.com/wattwerk/wattwerk/service/execution"
+)
+
+// open makes what carries services out.
+func (s *Service) open() (err error) {
+	built := builtin.Services()
+	s.exec, err = execution.New(execution.Options{
+		Moment: s.moment.Load, Store: s.opts.Store, Feed: s.opts.Feed, Templates: built.Microservices, Services: built.Services,
+		Members: s.opts.Members, Changed: s.changed, Actor: s.opts.Actor, Log: s.log, Registerer: s.opts.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	s.bills, err = bills.New(bills.Options{Store: s.opts.Store, Executor: s.exec, Actor: s.opts.Actor, Log: s.log})
+	return err
+}
+
+// alone is the work of one process at a time, until ctx ends.
+func (s *Service) alone(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { s.repeat(ctx, "noting what objects do begins again", s.work); return nil })
+	g.Go(func() error { s.repeat(ctx, "taking up what waits begins again", s.exec.Work); return nil })
+	g.Go(func() error { s.repeat(ctx, "looking at bills again begins anew", s.bills.Work); return nil })
+	return g.Wait()
+}
