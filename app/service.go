@@ -48,8 +48,12 @@ func startService(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
+	data, err := p.energyFeed(ctx)
+	if err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
 	s, err := service.New(service.Options{
-		Bus: p.bus, Catalog: p.catalog, Store: store, Keep: p.config.Service.Keep.Std(),
+		Bus: p.bus, Catalog: p.catalog, Store: store, Keep: p.config.Service.Keep.Std(), Feed: data, Members: p.servants,
 		Share: p.fleet.Share, Actor: actor, Log: p.logger("service"), Registerer: p.metrics,
 	})
 	if err != nil {

@@ -20,15 +20,15 @@ type Template struct {
 	Threshold   model.Duration     `json:"threshold" yaml:"threshold" doc:"How long its own work takes at most" example:"10ms"`
 	Restriction object.Restriction `json:"restriction" yaml:"restriction" doc:"How many of its composites it needs"`
 
-	Composites []Requirement `json:"composites" yaml:"composites" doc:"01: the composites it looks at" maxItems:"100"`
-	Source     DataSource    `json:"source,omitempty" yaml:"source,omitempty" doc:"02: what data it takes, and what is done to them first"`
-	Release    Release       `json:"release" yaml:"release" doc:"03: which version this is"`
-	Runtime    Runtime       `json:"runtime" yaml:"runtime" doc:"04 and 05: what it runs in, and its code"`
-	Inputs     []Property    `json:"inputs,omitempty" yaml:"inputs,omitempty" doc:"06: values it needs; what its composites do not give comes from other microservices" maxItems:"100"`
-	Outputs    []Property    `json:"outputs,omitempty" yaml:"outputs,omitempty" doc:"07: values it gives" maxItems:"100"`
-	Instances  *Instances    `json:"instances,omitempty" yaml:"-" doc:"08: how many instances there are, and how they are. Not written by people" readOnly:"true"`
-	Locations  []Location    `json:"locations,omitempty" yaml:"-" doc:"09: where the instances are. Not written by people" readOnly:"true"`
-	Analysis   Analysis      `json:"analysis,omitempty" yaml:"analysis,omitempty" doc:"10: the model it computes with"`
+	Composites []Requirement   `json:"composites" yaml:"composites" doc:"01: the composites it looks at" maxItems:"100"`
+	Source     DataSource      `json:"source,omitempty" yaml:"source,omitempty" doc:"02: what data it takes, and what is done to them first"`
+	Release    Release         `json:"release" yaml:"release" doc:"03: which version this is"`
+	Runtime    Runtime         `json:"runtime" yaml:"runtime" doc:"04 and 05: what it runs in, and its code"`
+	Inputs     []Property      `json:"inputs,omitempty" yaml:"inputs,omitempty" doc:"06: values it needs; what its composites do not give comes from other microservices" maxItems:"100"`
+	Outputs    []Property      `json:"outputs,omitempty" yaml:"outputs,omitempty" doc:"07: values it gives" maxItems:"100"`
+	Instances  *InstanceCounts `json:"instances,omitempty" yaml:"-" doc:"08: how many instances there are, and how they are. Not written by people" readOnly:"true"`
+	Locations  []Location      `json:"locations,omitempty" yaml:"-" doc:"09: where the instances are. Not written by people" readOnly:"true"`
+	Analysis   Analysis        `json:"analysis,omitempty" yaml:"analysis,omitempty" doc:"10: the model it computes with"`
 }
 
 // Requirement is a composite that a template asks for: which objects, and how
@@ -107,8 +107,8 @@ type Property struct {
 	Freshness model.Duration   `json:"freshness,omitempty" yaml:"freshness,omitempty" doc:"An input may be so old at most; an output is"`
 }
 
-// Instances is node 08.
-type Instances struct {
+// InstanceCounts is node 08.
+type InstanceCounts struct {
 	Total   int `json:"total" doc:"Instances of this version"`
 	Healthy int `json:"healthy" doc:"That are available and reliable"`
 	Poor    int `json:"poor" doc:"That are not, or whose data are not fresh"`

@@ -327,7 +327,7 @@ func TestTemplatesAreFilledIn(t *testing.T) {
 	if len(all) != 2 || all[0].Release.Version != version(t, "1.1.0") {
 		t.Fatalf("%v", all)
 	}
-	if d := cmp.Diff(&microservice.Instances{Total: 2, Healthy: 1, Poor: 1}, all[1].Instances); d != "" {
+	if d := cmp.Diff(&microservice.InstanceCounts{Total: 2, Healthy: 1, Poor: 1}, all[1].Instances); d != "" {
 		t.Error(d)
 	}
 	if l := all[1].Locations; len(l) != 2 || l[0].Instance != "a" {

@@ -318,7 +318,7 @@ func (s *Snapshot) Template(k microservice.Key) (microservice.Template, bool) {
 // full fills nodes 08 and 09 in.
 func (v *version) full() microservice.Template {
 	t := *v.template
-	t.Instances = &microservice.Instances{Total: len(v.all), Healthy: len(v.up), Poor: len(v.all) - len(v.up)}
+	t.Instances = &microservice.InstanceCounts{Total: len(v.all), Healthy: len(v.up), Poor: len(v.all) - len(v.up)}
 	for _, h := range v.all {
 		l := h.Instance.Location
 		l.Instance = h.Instance.ID

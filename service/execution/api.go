@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/lending"
 )
 
 const (
@@ -96,7 +97,7 @@ func Refuse(err error) error {
 	case errors.Is(err, plan.ErrUnknown), errors.Is(err, plan.ErrSubject), errors.Is(err, book.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, plan.ErrAmbiguous), errors.Is(err, plan.ErrRequest), errors.Is(err, feed.ErrAsked), errors.Is(err, ErrNothing),
-		errors.Is(err, errActuator), errors.Is(err, lease.ErrInvalid):
+		errors.Is(err, lending.ErrActuator), errors.Is(err, lease.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, book.ErrChanged):
 		return huma.Error412PreconditionFailed(err.Error())

@@ -75,7 +75,7 @@ func (e *Execution) listLeases(ctx context.Context, _ *struct{}) (*struct {
 
 func (e *Execution) postLease(ctx context.Context, in *struct{ Body LeaseWanted }) (*struct{ Body LeaseItem }, error) {
 	b := &in.Body
-	l, err := e.Acquire(ctx, lease.Request{SID: b.Service, Object: b.Object, Priority: b.Priority, For: int64(b.For) * 1000})
+	l, err := e.lending.Acquire(ctx, lease.Request{SID: b.Service, Object: b.Object, Priority: b.Priority, For: int64(b.For) * 1000})
 	if err != nil {
 		return nil, Refuse(err)
 	}
@@ -94,7 +94,7 @@ func (e *Execution) checkLease(ctx context.Context, in *struct {
 	}
 }, error,
 ) {
-	valid, err := e.Valid(ctx, in.Body.Object, in.Body.Token)
+	valid, err := e.lending.Valid(ctx, in.Body.Object, in.Body.Token)
 	if err != nil {
 		return nil, Refuse(err)
 	}
@@ -111,5 +111,5 @@ func (e *Execution) deleteLease(ctx context.Context, in *struct {
 	ID string `path:"id" maxLength:"64"`
 },
 ) (*struct{}, error) {
-	return nil, Refuse(e.Release(ctx, in.ID))
+	return nil, Refuse(e.lending.Release(ctx, in.ID))
 }

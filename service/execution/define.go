@@ -2,7 +2,6 @@ package execution
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/wattwerk/wattwerk/microservice/registry"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/service/lending"
 )
 
 // definitions are all services, templates and cut links of one epoch. They do not
@@ -215,4 +215,4 @@ func (e *Execution) checkInstances(d *definitions) error {
 }
 
 // ErrNoStore says that nothing is kept here.
-var ErrNoStore = errors.New("this process keeps nothing: it has no database of services")
+var ErrNoStore = lending.ErrNoStore

@@ -15,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/lending"
 )
 
 // Request asks for a service to be carried out.
@@ -166,7 +167,7 @@ func (e *Execution) conflict(p *plan.Plan, err error) error {
 func (e *Execution) exclusive(ctx context.Context, p *plan.Plan) ([]book.Lease, error) {
 	var out []book.Lease
 	for _, id := range p.Exclusive {
-		l, err := e.Acquire(ctx, lease.Request{SID: holder(p.SID, p.Subject), Object: id, Priority: p.Priority, For: max(leastLease, 2*leastPatience).Milliseconds()})
+		l, err := e.lending.Acquire(ctx, lease.Request{SID: holder(p.SID, p.Subject), Object: id, Priority: p.Priority, For: max(lending.LeastLease, 2*leastPatience).Milliseconds()})
 		if err != nil {
 			e.giveBack(out)
 			return nil, err
@@ -183,7 +184,7 @@ func (e *Execution) giveBack(all []book.Lease) {
 	ctx, cancel := context.WithTimeout(context.Background(), leastPatience)
 	defer cancel()
 	for _, l := range all {
-		if err := e.Release(ctx, l.ID); err != nil && !errors.Is(err, lease.ErrOld) && !errors.Is(err, book.ErrNotFound) {
+		if err := e.lending.Release(ctx, l.ID); err != nil && !errors.Is(err, lease.ErrOld) && !errors.Is(err, book.ErrNotFound) {
 			e.log.Warn("a lease ends by itself only", "object", l.Object, "because", err)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/lending"
 	"github.com/wattwerk/wattwerk/service/watch"
 )
 
@@ -55,7 +56,7 @@ type Execution struct {
 	defined atomic.Pointer[definitions]
 	known   atomic.Pointer[registry.Snapshot]
 	finders atomic.Pointer[finders]
-	held    atomic.Pointer[map[object.ID]book.Lease]
+	lending *lending.Desk
 	spread  atomic.Uint64
 
 	mu      sync.Mutex // of what follows
@@ -63,12 +64,17 @@ type Execution struct {
 	absent  map[string]int
 	source  *breaker.Breaker
 	sharing *lease.Table // of sensors with a capacity
-	waiting map[object.ID][]lease.Request
-	used    map[microservice.Key]record.Millis
 }
 
 // ErrNotReady says that objects are not known yet.
-var ErrNotReady = errors.New("the objects are not known yet, try again in a moment")
+var ErrNotReady = lending.ErrNotReady
+
+// inUse tells how many use an object with a capacity here.
+func (e *Execution) inUse(id object.ID) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sharing.Sharing(e.opts.Clock(), id)
+}
 
 // New checks the options. Built-in definitions are those of the options, until
 // [Execution.Define] adds what people wrote down.
@@ -93,10 +99,9 @@ func New(o Options) (*Execution, error) {
 	}
 	e := &Execution{
 		opts: o, log: o.Log, meter: newMeter(), absent: make(map[string]int), source: breaker.New(breaker.Options{}),
-		sharing: lease.New(lease.Options{}, 0), waiting: make(map[object.ID][]lease.Request), used: make(map[microservice.Key]record.Millis),
+		sharing: lease.New(lease.Options{}, 0), lending: lending.New(o.Store, o.Moment, o.Clock),
 	}
 	e.known.Store(registry.Empty())
-	e.held.Store(&map[object.ID]book.Lease{})
 	if err := e.Define(nil); err != nil {
 		return nil, fmt.Errorf("open services: %w", err)
 	}
@@ -173,7 +178,7 @@ func (e *Execution) find(r plan.Request, rule plan.Rule) (asked, error) {
 		return a, err
 	}
 	a.ask = plan.Ask{Now: e.opts.Clock(), Spread: e.spread.Add(1)}
-	a.view = &view{moment: a.moment, held: *e.held.Load(), sharing: e.inUse, now: a.ask.Now}
+	a.view = &view{moment: a.moment, held: e.lending.Held(), sharing: e.inUse, now: a.ask.Now}
 	return a, nil
 }
 

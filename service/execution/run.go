@@ -19,7 +19,7 @@ func (e *Execution) Run(ctx context.Context) error {
 	for {
 		e.Checked()
 		if e.opts.Store != nil {
-			err := e.readLeases(ctx)
+			err := e.lending.Read(ctx)
 			if err != nil && !failing && ctx.Err() == nil {
 				e.log.Warn("leases are those of before", "because", err)
 			}

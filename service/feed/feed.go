@@ -38,8 +38,16 @@ type Source interface {
 	Assigned(ctx context.Context, id object.ID, at record.Millis) (tariff.Tariff, bool, error)
 	// Quotes gives a series of prices in a span.
 	Quotes(ctx context.Context, name string, from, to record.Millis) ([]tariff.Quote, error)
+	// Parts gives what an object is the sum of, by definition; nil when it is none.
+	Parts(id object.ID) []Part
 	// Zone is the time zone of an object; "" when nobody says.
 	Zone(id object.ID) string
+}
+
+// Part is an object that a sum is made of.
+type Part struct {
+	Object object.ID
+	Less   bool // it is taken away
 }
 
 // StandIns gives values of what stood in for an object, one for each quarter of an
@@ -99,7 +107,8 @@ type Outcome struct {
 type gather struct {
 	*Feed
 	Request
-	out Outcome
+	out   Outcome
+	parts int // of sums that were looked into
 }
 
 // Run gathers and computes. An error that wraps [ErrAsked] is for whoever asked.
@@ -201,18 +210,9 @@ func (g *gather) amounts(ctx context.Context, role string, id object.ID, from, t
 		out.Values[i] = series.Settled(v)
 		holes = holes || !v.Known
 	}
-	if holes && g.StandIns != nil {
-		in, err := g.StandIns.StoodIn(ctx, id, from, to)
-		if err != nil {
+	if holes {
+		if err := g.fill(ctx, id, from, to, out.Values, 0); err != nil {
 			return series.EnergySeries{}, err
-		}
-		for i := range out.Values {
-			if out.Values[i].Known() || i >= len(in) || math.IsNaN(in[i]) {
-				continue
-			}
-			if a, ok := series.Amount(in[i], series.Quarter); ok {
-				out.Values[i] = series.EnergyValue{Amount: a, Estimated: a, Quality: energy.Substituted}
-			}
 		}
 	}
 	var count series.QualityCount
@@ -221,6 +221,80 @@ func (g *gather) amounts(ctx context.Context, role string, id object.ID, from, t
 	}
 	g.out.Rests = append(g.out.Rests, Rested{role, id, count})
 	return out, nil
+}
+
+// deepest bounds how deep groups are looked into for what stood in.
+const deepest = 20
+
+// fill puts what stood in for an object where its amount is not known; of a sum that
+// of its parts, where all of them are known or stood in for.
+func (g *gather) fill(ctx context.Context, id object.ID, from, to record.Millis, values []series.EnergyValue, depth int) error {
+	if g.StandIns == nil || depth > deepest {
+		return nil
+	}
+	in, err := g.StandIns.StoodIn(ctx, id, from, to)
+	if err != nil {
+		return err
+	}
+	holes := false
+	for i := range values {
+		if values[i].Known() {
+			continue
+		}
+		if i < len(in) && !math.IsNaN(in[i]) {
+			if a, ok := series.Amount(in[i], series.Quarter); ok {
+				values[i] = series.EnergyValue{Amount: a, Estimated: a, Quality: energy.Substituted}
+				continue
+			}
+		}
+		holes = true
+	}
+	parts := g.Source.Parts(id)
+	if !holes || len(parts) == 0 {
+		return nil
+	}
+	if g.parts += len(parts); g.parts > MaxObjects {
+		return asked("below %q there are more than %d objects without values", id, MaxObjects)
+	}
+	sum := make([]series.EnergyValue, len(values))
+	for n, part := range parts {
+		own, err := g.Source.Quarters(ctx, part.Object, from, to)
+		if err != nil {
+			return err
+		}
+		next := make([]series.EnergyValue, len(values))
+		missing := false
+		for i, v := range own {
+			next[i] = series.Settled(v)
+			missing = missing || !v.Known
+		}
+		if missing {
+			if err := g.fill(ctx, part.Object, from, to, next, depth+1); err != nil {
+				return err
+			}
+		}
+		for i := range sum {
+			a, b := &sum[i], next[i]
+			if part.Less {
+				b.Amount, b.Estimated = -b.Amount, -b.Estimated
+			}
+			switch {
+			case n == 0:
+				*a = b
+			case !a.Known() || !b.Known():
+				*a = series.EnergyValue{}
+			default:
+				a.Amount, a.Estimated = a.Amount+b.Amount, a.Estimated+b.Estimated
+				a.Quality, a.Covered = max(a.Quality, b.Quality), min(a.Covered, b.Covered)
+			}
+		}
+	}
+	for i := range values {
+		if !values[i].Known() {
+			values[i] = sum[i]
+		}
+	}
+	return nil
 }
 
 // sum adds up the amounts of several objects: what is not known of one is not known.
