@@ -76,6 +76,29 @@ export type Aggregates = {
     unaccounted: Array<number | null> | null;
 };
 
+export type Analysis = {
+    /**
+     * What is taken for granted
+     */
+    assumptions?: Array<string> | null;
+    /**
+     * What it computes with
+     */
+    model?: string;
+    /**
+     * How good it was there
+     */
+    score?: string;
+    /**
+     * Which data it is fitted to
+     */
+    training?: string;
+    /**
+     * Which data it is checked with
+     */
+    validation?: string;
+};
+
 export type AnnotationBody = {
     /**
      * This reading
@@ -113,6 +136,34 @@ export type AppliedOutputBody = {
      */
     done: Array<PipelineDone> | null;
     dryRun: boolean;
+};
+
+export type Asked = {
+    domain?: string;
+    /**
+     * Begin of the period; at a quarter of an hour
+     */
+    from: string;
+    /**
+     * Tells several bills of one service, subject and period apart
+     */
+    name?: string;
+    /**
+     * What else the service is told: tariffs, members, chargers; see docs/services.md
+     */
+    parameters?: unknown;
+    /**
+     * The service that makes it
+     */
+    service: string;
+    /**
+     * For whom: a group, a sensor or a space
+     */
+    subject?: string;
+    /**
+     * First moment that is not part of it
+     */
+    to: string;
 };
 
 export type AssignBody = {
@@ -239,6 +290,271 @@ export type AssignmentsBody = {
     items: Array<AssignmentBody> | null;
 };
 
+export type AvailabilityComposite = {
+    /**
+     * Its members, the first 1,000: objects, and groups by what they come to
+     */
+    objects: Array<AvailabilityObject> | null;
+    /**
+     * Members
+     */
+    of: number;
+    /**
+     * Members with a value
+     */
+    present: number;
+    quality: number;
+    tag: string;
+    usable: boolean;
+};
+
+export type AvailabilityEstimate = {
+    /**
+     * Its standard error
+     */
+    error: number;
+    mean: number;
+};
+
+export type AvailabilityGroup = {
+    /**
+     * What a monolith of the same parts would have: the share of places of objects in microservices without any failure
+     */
+    coupled: number;
+    /**
+     * How much can be carried out
+     */
+    exec: 'full' | 'partial' | 'none';
+    /**
+     * Microservices that can work fully
+     */
+    full: number;
+    /**
+     * Mean share of usable composites
+     */
+    mean: number;
+    name: string;
+    /**
+     * Microservices
+     */
+    of: number;
+    /**
+     * Like strict, by what the values are worth; never mixed with it
+     */
+    quality: number;
+    /**
+     * 1 when nothing at all has failed, else 0
+     */
+    series: number;
+    /**
+     * Share of microservices all of whose composites are usable; what stands in counts
+     */
+    strict: number;
+    /**
+     * Microservices that can work
+     */
+    usable: number;
+};
+
+export type AvailabilityMicroservice = {
+    composites: Array<AvailabilityComposite> | null;
+    /**
+     * Share of usable composites
+     */
+    fraction: number;
+    full: boolean;
+    id: string;
+    quality: number;
+    /**
+     * It has an instance that works
+     */
+    up: boolean;
+    usable: boolean;
+    version: string;
+};
+
+export type AvailabilityObject = {
+    /**
+     * Who stands in
+     */
+    by?: string;
+    /**
+     * The link from this composite is cut: the object may be there
+     */
+    cut?: boolean;
+    /**
+     * Absent: a place for which there is no object
+     */
+    object?: string;
+    /**
+     * 0: it has no value; 1: it measures; between: what a stand-in is worth
+     */
+    share: number;
+    /**
+     * Since when it is so; absent: not known
+     */
+    since?: string;
+    source: 'none' | 'live' | 'substituted' | 'virtual';
+};
+
+export type AvailabilityOutcome = {
+    /**
+     * Share of moments in which everything can be carried out
+     */
+    full: AvailabilityEstimate;
+    mean: AvailabilityEstimate;
+    /**
+     * Share of moments in which nothing has failed
+     */
+    monolith: AvailabilityEstimate;
+    outage: number;
+    /**
+     * Share of moments in which as much can be carried out as is asked for
+     */
+    runs: AvailabilityEstimate;
+    strict: AvailabilityEstimate;
+};
+
+export type AvailabilityPast = {
+    /**
+     * Share of the time in which it could be carried out, fully or partially
+     */
+    any: AvailabilityShare;
+    /**
+     * Changes of objects below the service
+     */
+    events: number;
+    from: string;
+    mean: AvailabilityShare;
+    /**
+     * The oldest first; each holds until the next
+     */
+    points: Array<AvailabilityPoint> | null;
+    sid: string;
+    strict: AvailabilityShare;
+    subject?: string;
+    to: string;
+    /**
+     * False: there were more changes than are looked at, and the end is not known
+     */
+    whole: boolean;
+};
+
+export type AvailabilityPoint = {
+    at: string;
+    exec: 'full' | 'partial' | 'none';
+    mean: number;
+    strict: number;
+};
+
+export type AvailabilityService = {
+    /**
+     * What a monolith of the same parts would have: the share of places of objects in microservices without any failure
+     */
+    coupled: number;
+    domain: string;
+    /**
+     * How much can be carried out
+     */
+    exec: 'full' | 'partial' | 'none';
+    /**
+     * Microservices that can work fully
+     */
+    full: number;
+    groups: Array<AvailabilityGroup> | null;
+    /**
+     * Of what is listed as missing: links that are cut
+     */
+    linkFailures: number;
+    /**
+     * Mean share of usable composites
+     */
+    mean: number;
+    /**
+     * Left out when a short answer is asked for
+     */
+    microservices: Array<AvailabilityMicroservice> | null;
+    /**
+     * What is missing and why, at most 100: link and object failures apart
+     */
+    missing: Array<Missing> | null;
+    /**
+     * How much more is missing
+     */
+    more: number;
+    name?: string;
+    /**
+     * Of what is listed as missing: objects without a value
+     */
+    objectFailures: number;
+    /**
+     * Microservices
+     */
+    of: number;
+    /**
+     * Like strict, by what the values are worth; never mixed with it
+     */
+    quality: number;
+    /**
+     * How many microservices it needs
+     */
+    required: string;
+    /**
+     * 1 when nothing at all has failed, else 0
+     */
+    series: number;
+    sid: string;
+    /**
+     * Share of microservices all of whose composites are usable; what stands in counts
+     */
+    strict: number;
+    subject?: string;
+    substitutions: Array<Substitution> | null;
+    /**
+     * Microservices that can work
+     */
+    usable: number;
+    /**
+     * Why nothing can be said of it
+     */
+    why?: string;
+};
+
+export type AvailabilityShare = {
+    /**
+     * Of how many s it is known
+     */
+    known_s: number;
+    /**
+     * Over the time in which it is known; null: it never is
+     */
+    share: number | null;
+    unknown_s: number;
+};
+
+export type AvailabilityTrial = {
+    domain?: string;
+    /**
+     * Moments for each; default 20,000
+     */
+    draws?: number;
+    /**
+     * Probabilities that one object is not there
+     */
+    outages: Array<number> | null;
+    /**
+     * Of each object, besides itself
+     */
+    replicas?: number;
+    seed?: number;
+    sid: string;
+    subject?: string;
+    /**
+     * Probability that a failed object is stood in for
+     */
+    virtual?: number;
+};
+
 export type BillBody = {
     /**
      * All of the time was measured and has a price
@@ -313,6 +629,25 @@ export type BillBody = {
      */
     unpricedAmount: string;
     zone: string;
+};
+
+export type BillItem = {
+    from: string;
+    id: string;
+    made: string;
+    madeBy: string;
+    name?: string;
+    /**
+     * What is different from the revision before; absent: it is the first
+     */
+    note?: string;
+    /**
+     * From 1
+     */
+    revision: number;
+    service: string;
+    subject?: string;
+    to: string;
 };
 
 export type BillLineBody = {
@@ -591,6 +926,15 @@ export type ChangesOutputBody = {
      * Where the next page begins; absent on the last
      */
     next?: string;
+};
+
+export type CheckLeaseRequest = {
+    object: string;
+    token: number;
+};
+
+export type CheckLeaseResponse = {
+    valid: boolean;
 };
 
 export type Child = {
@@ -1094,11 +1438,83 @@ export type Creating = {
     registries: Array<RegistryItem> | null;
 };
 
+export type Cut = {
+    /**
+     * Tag of the composite
+     */
+    composite: string;
+    /**
+     * From this microservice to the composite; absent: from all. Not looked at when there is an object
+     */
+    ms?: string;
+    /**
+     * From the composite to this object
+     */
+    object?: string;
+    /**
+     * In this service; absent: in all
+     */
+    sid?: string;
+    /**
+     * Since when, ms since 1970
+     */
+    readonly since?: number;
+    /**
+     * Why
+     */
+    why?: string;
+};
+
+export type CutLink = {
+    at: string | null;
+    /**
+     * Tag of the composite
+     */
+    composite: string;
+    id: string;
+    /**
+     * From this microservice to the composite; absent: from all. Not looked at when there is an object
+     */
+    ms?: string;
+    /**
+     * From the composite to this object
+     */
+    object?: string;
+    /**
+     * In this service; absent: in all
+     */
+    sid?: string;
+    /**
+     * Since when, ms since 1970
+     */
+    readonly since?: number;
+    who: string;
+    /**
+     * Why
+     */
+    why?: string;
+};
+
 export type DataOutputBody = {
     /**
      * The oldest first
      */
     data: Array<PipelineShownResult> | null;
+};
+
+export type DataSource = {
+    /**
+     * Kinds of data
+     */
+    datasets?: Array<string> | null;
+    /**
+     * What is selected or made of them
+     */
+    features?: Array<string> | null;
+    /**
+     * What is done to them first
+     */
+    preprocess?: Array<string> | null;
 };
 
 export type Decision = {
@@ -1717,6 +2133,21 @@ export type ErrorModel = {
     type?: string;
 };
 
+export type Estimate = {
+    /**
+     * Would take at most, by the rule
+     */
+    estimated_ms: number;
+    /**
+     * May take
+     */
+    limit_ms: number;
+    /**
+     * Sum of all thresholds, or longest way
+     */
+    rule: 'sum' | 'path';
+};
+
 export type FaultIdentifier = {
     categoryId?: string;
     categorySourceId?: string;
@@ -1888,6 +2319,41 @@ export type GatheredEntry = {
     series?: Array<LinkedSeries> | null;
 };
 
+export type GetAvailabilityResponse = {
+    at: string;
+    /**
+     * Of the objects' states, at the process that answers
+     */
+    epoch: number;
+    services: Array<AvailabilityService> | null;
+};
+
+export type GetImportanceResponse = {
+    /**
+     * The most important first
+     */
+    objects: Array<ObjectImportance> | null;
+    /**
+     * How many objects there are below the service
+     */
+    of: number;
+    sid: string;
+    subject?: string;
+};
+
+export type GetMicroserviceResponse = {
+    /**
+     * Rises with every change of templates and instances, at the process that answers
+     */
+    epoch: number;
+    id: string;
+    instances: Array<MicroserviceInstance> | null;
+    /**
+     * The highest first
+     */
+    versions: Array<MicroserviceItem> | null;
+};
+
 export type Group = {
     /**
      * Identifier
@@ -2025,6 +2491,17 @@ export type HierarchyStatus = {
      * Newest tick that is complete; null before the first
      */
     tick: string | null;
+};
+
+export type Holder = {
+    /**
+     * Its priority
+     */
+    priority: number;
+    /**
+     * When its lease ends, ms since 1970
+     */
+    until: number;
 };
 
 export type Import = {
@@ -2728,6 +3205,21 @@ export type Instance = {
     version: string;
 };
 
+export type InstanceCounts = {
+    /**
+     * That are available and reliable
+     */
+    healthy: number;
+    /**
+     * That are not, or whose data are not fresh
+     */
+    poor: number;
+    /**
+     * Instances of this version
+     */
+    total: number;
+};
+
 export type InstanceIntake = {
     /**
      * Records stored
@@ -2978,6 +3470,38 @@ export type LatestOutputBody = {
     sensors: Array<SensorLatest> | null;
 };
 
+export type LeaseItem = {
+    from: string;
+    holder: string;
+    id: string;
+    object: string;
+    priority: number;
+    /**
+     * Whoever writes to the actuator shows it; one that is not the newest is refused
+     */
+    token: number;
+    until: string;
+};
+
+export type LeaseWanted = {
+    /**
+     * How long, in s
+     */
+    for_s: number;
+    /**
+     * An actuator
+     */
+    object: string;
+    /**
+     * The higher the more urgent; a strictly higher one takes a lease away
+     */
+    priority: number;
+    /**
+     * Who asks: a service, with its subject where it has several
+     */
+    service: string;
+};
+
 export type Letter = {
     /**
      * When it was refused
@@ -3131,12 +3655,48 @@ export type LinkedSeries = {
     value: number | null;
 };
 
+export type ListBillsResponse = {
+    bills: Array<BillItem> | null;
+};
+
+export type ListLeasesResponse = {
+    leases: Array<LeaseItem> | null;
+};
+
+export type ListLinksResponse = {
+    links: Array<CutLink> | null;
+};
+
+export type ListMicroservicesResponse = {
+    microservices: Array<MicroserviceItem> | null;
+};
+
 export type ListObjectChangesResponse = {
     changes: Array<ServiceChange> | null;
 };
 
 export type ListObjectEventsResponse = {
     events: Array<ObjectEvent> | null;
+};
+
+export type ListServiceSubjectsResponse = {
+    /**
+     * The cursor of the next page; absent: this is the last
+     */
+    next?: string;
+    subjects: Array<ServiceSubject> | null;
+};
+
+export type ListServicesResponse = {
+    /**
+     * What is wrong with what people wrote down, and left out therefore
+     */
+    faults: Array<string> | null;
+    services: Array<ServiceItem> | null;
+};
+
+export type ListWaitingResponse = {
+    waiting: Array<WaitingWork> | null;
 };
 
 export type ListBody = {
@@ -3263,6 +3823,25 @@ export type LocalText = {
      */
     language?: string;
     value: string;
+};
+
+export type Location = {
+    /**
+     * The same at the edge
+     */
+    edgeURI?: string;
+    /**
+     * Which instance
+     */
+    instance: string;
+    /**
+     * Port
+     */
+    port?: number;
+    /**
+     * Where it is deployed
+     */
+    uri?: string;
 };
 
 export type LoginInBody = {
@@ -3416,6 +3995,143 @@ export type MembersBody = {
      * Time zone by whose clock hours and days are
      */
     zone: string;
+};
+
+export type MicroserviceFlipping = {
+    at: string | null;
+    from: string;
+    to: string;
+    why?: string;
+};
+
+export type MicroserviceInstance = {
+    /**
+     * When it was looked at last
+     */
+    checked: string | null;
+    id: string;
+    /**
+     * How it came to be so, the newest last
+     */
+    log: Array<MicroserviceFlipping> | null;
+    /**
+     * Which process of the installation
+     */
+    process: string;
+    since: string | null;
+    /**
+     * Three failed checks in a row make it bad, two passed ones good again
+     */
+    state: 'up' | 'degraded' | 'stale' | 'down' | 'quarantined';
+    /**
+     * Where it is reached
+     */
+    uri?: string;
+    version: string;
+};
+
+export type MicroserviceItem = {
+    /**
+     * 10: the model it computes with
+     */
+    analysis?: Analysis;
+    /**
+     * It is part of this program
+     */
+    builtIn: boolean;
+    changed?: string;
+    changedBy?: string;
+    /**
+     * 01: the composites it looks at
+     */
+    composites: Array<Requirement> | null;
+    /**
+     * Application domain; services of another domain do not see it
+     */
+    domain: string;
+    /**
+     * Composed when it is needed, after those that are always loaded
+     */
+    dynamic?: boolean;
+    /**
+     * Identifier, the same for all versions
+     */
+    id: string;
+    /**
+     * 06: values it needs; what its composites do not give comes from other microservices
+     */
+    inputs?: Array<Property> | null;
+    /**
+     * 08: how many instances there are, and how they are. Not written by people
+     */
+    readonly instances?: InstanceCounts;
+    /**
+     * 09: where the instances are. Not written by people
+     */
+    readonly locations?: Array<Location> | null;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * 07: values it gives
+     */
+    outputs?: Array<Property> | null;
+    /**
+     * 03: which version this is
+     */
+    release: Release;
+    /**
+     * How many of its composites it needs
+     */
+    restriction: Restriction;
+    /**
+     * 04 and 05: what it runs in, and its code
+     */
+    runtime: Runtime;
+    /**
+     * Services it may work for, by their sid; * is all
+     */
+    services: Array<string> | null;
+    /**
+     * 02: what data it takes, and what is done to them first
+     */
+    source?: DataSource;
+    /**
+     * How long its own work takes at most
+     */
+    threshold: string;
+    /**
+     * Counts the changes of what people wrote; 0: it is built in
+     */
+    version: number;
+};
+
+export type Missing = {
+    /**
+     * Why
+     */
+    cause: 'object' | 'link' | 'microservice' | 'absent' | 'quality' | 'conflict';
+    /**
+     * In which composite
+     */
+    cvo?: string;
+    /**
+     * Who has it
+     */
+    holder?: Holder;
+    /**
+     * For which microservice
+     */
+    ms: string;
+    /**
+     * Since when, ms since 1970; absent: not known
+     */
+    since?: number;
+    /**
+     * Which object; absent when the composite or the microservice is missing, or nobody knows one
+     */
+    vo?: string;
 };
 
 export type ModelBundle = {
@@ -4092,6 +4808,21 @@ export type ObjectEvent = {
      * Absent: nobody had looked
      */
     was?: string;
+};
+
+export type ObjectImportance = {
+    /**
+     * Mean availability with it there, less that without it
+     */
+    mean: number;
+    name?: string;
+    object: string;
+    quality: number;
+    state: 'live' | 'late' | 'stale' | 'substituted' | 'virtual' | 'down';
+    /**
+     * Strict availability with it there, less that without it
+     */
+    strict: number;
 };
 
 export type ObjectItem = {
@@ -5005,6 +5736,150 @@ export type PipelineVersion = {
     who: string;
 };
 
+export type Plan = {
+    /**
+     * Its domain
+     */
+    domain: string;
+    /**
+     * Of services, microservices, objects and links
+     */
+    epoch: number;
+    /**
+     * Actuators that it needs leases of
+     */
+    exclusive?: Array<string> | null;
+    /**
+     * How much of it
+     */
+    exec: 'full' | 'partial';
+    /**
+     * Groups of them
+     */
+    groups?: Array<PlanGroup> | null;
+    /**
+     * Mean share of usable composites
+     */
+    mean: number;
+    /**
+     * What is missing, at most 100
+     */
+    missing?: Array<Missing> | null;
+    /**
+     * How much more is missing
+     */
+    more?: number;
+    /**
+     * How many more stand in
+     */
+    moreSubstitutions?: number;
+    /**
+     * Its priority
+     */
+    priority: number;
+    /**
+     * Like strict, by what stand-ins are worth
+     */
+    quality: number;
+    /**
+     * Microservices that do not work fully: what they cannot do waits
+     */
+    queue?: Array<string> | null;
+    /**
+     * The service
+     */
+    sid: string;
+    /**
+     * Epoch of the objects' states
+     */
+    states: number;
+    /**
+     * Its microservices
+     */
+    steps: Array<PlanStep> | null;
+    /**
+     * Share of microservices that work fully; what stands in counts
+     */
+    strict: number;
+    /**
+     * For what
+     */
+    subject?: string;
+    /**
+     * What stands in for what, at most 100
+     */
+    substitutions?: Array<Substitution> | null;
+    /**
+     * How long it may take, and would
+     */
+    threshold: Estimate;
+};
+
+export type PlanComposite = {
+    /**
+     * Objects and groups in it
+     */
+    members: Array<string> | null;
+    /**
+     * The composite
+     */
+    tag: string;
+    /**
+     * It can be used
+     */
+    usable: boolean;
+};
+
+export type PlanGroup = {
+    /**
+     * How much of it
+     */
+    exec: 'full' | 'partial' | 'none';
+    /**
+     * Mean share of usable composites
+     */
+    mean: number;
+    /**
+     * The group
+     */
+    name: string;
+    /**
+     * Like strict, by what stand-ins are worth
+     */
+    quality: number;
+    /**
+     * Share of microservices that work fully
+     */
+    strict: number;
+};
+
+export type PlanStep = {
+    /**
+     * Its composites
+     */
+    composites: Array<PlanComposite> | null;
+    /**
+     * It can work fully
+     */
+    full: boolean;
+    /**
+     * Which instance; absent when none works
+     */
+    instance?: string;
+    /**
+     * The microservice
+     */
+    ms: string;
+    /**
+     * It can work
+     */
+    usable: boolean;
+    /**
+     * In which version
+     */
+    version: string;
+};
+
 export type PointInTime = {
     time: string;
     /**
@@ -5118,6 +5993,29 @@ export type ProfileBody = {
     zone: string;
 };
 
+export type Property = {
+    /**
+     * Its class
+     */
+    class?: string;
+    /**
+     * An input may be so old at most; an output is
+     */
+    freshness?: string;
+    /**
+     * A series, not one value
+     */
+    many?: boolean;
+    /**
+     * What it is
+     */
+    name: string;
+    /**
+     * What is measured; the coherent unit is its unit
+     */
+    quantity?: string;
+};
+
 export type PropertyFilter = {
     dataType?: string;
     id?: string;
@@ -5158,6 +6056,30 @@ export type PutSpacesRequest = {
 
 export type PutSpacesResponse = {
     version: number;
+};
+
+export type QualityCount = {
+    /**
+     * By a person
+     */
+    corrected: number;
+    /**
+     * Spread over a gap, or a part of them is
+     */
+    estimated: number;
+    /**
+     * All of them
+     */
+    intervals: number;
+    measured: number;
+    /**
+     * Not known
+     */
+    missing: number;
+    /**
+     * Taken from elsewhere
+     */
+    substituted: number;
 };
 
 export type Quiet = {
@@ -5313,6 +6235,25 @@ export type RegistryItem = {
     id: string;
 };
 
+export type Release = {
+    /**
+     * When the microservice was made
+     */
+    created: string;
+    /**
+     * What it changed
+     */
+    kind: 'major' | 'minor' | 'patch';
+    /**
+     * When this version was made
+     */
+    updated: string;
+    /**
+     * Semantic version
+     */
+    version: string;
+};
+
 export type RenameRequest = {
     /**
      * Its identifier, which stays
@@ -5420,6 +6361,68 @@ export type Report = {
      * The same period of the year before
      */
     yearAgo?: Comparison;
+};
+
+export type Requirement = {
+    /**
+     * Objects of this class and of those below it
+     */
+    class?: string;
+    /**
+     * The microservice cannot do without it
+     */
+    critical?: boolean;
+    /**
+     * 01: as people call it
+     */
+    name?: string;
+    /**
+     * Or exactly these objects, wherever they are
+     */
+    objects?: Array<string> | null;
+    /**
+     * What a value that stands in must be worth at least
+     */
+    quality?: number;
+    /**
+     * Only objects of this quantity
+     */
+    quantity?: string;
+    /**
+     * 01: how many of them are required
+     */
+    restriction: Restriction;
+    /**
+     * 01: its unique tag
+     */
+    tag: string;
+    /**
+     * How long getting its values takes at most
+     */
+    threshold: string;
+    /**
+     * 01: its name to machines
+     */
+    uri?: string;
+    /**
+     * Below every object, not only below the subject: a weather station, a grid meter
+     */
+    whole?: boolean;
+};
+
+export type Rested = {
+    /**
+     * Whose values they are
+     */
+    object: string;
+    /**
+     * On what its intervals rest
+     */
+    quality: QualityCount;
+    /**
+     * What it is to the service
+     */
+    role: string;
 };
 
 export type Restriction = {
@@ -5683,6 +6686,25 @@ export type RunningBody = {
     zone: string;
 };
 
+export type Runtime = {
+    /**
+     * 04: part of this program, by this name
+     */
+    builtIn?: string;
+    /**
+     * 04: or a container
+     */
+    image?: string;
+    /**
+     * 04: what it builds on
+     */
+    libraries?: Array<string> | null;
+    /**
+     * 05: where its code is
+     */
+    microcode?: string;
+};
+
 export type Sensor = {
     /**
      * The devices that served it, in order of time
@@ -5881,6 +6903,53 @@ export type SeriesPutsBody = {
     items: Array<SeriesPutBody> | null;
 };
 
+export type Service = {
+    /**
+     * Application domain
+     */
+    domain: string;
+    /**
+     * Steps whose availability is told by itself
+     */
+    groups?: Array<StepGroup> | null;
+    /**
+     * Services that may do when it is not available
+     */
+    instead?: Array<string> | null;
+    /**
+     * Name of the computation of this program that carries it out
+     */
+    local?: string;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * Values it needs beside what its steps give; microservices that give them are looked for
+     */
+    needs?: Array<Property> | null;
+    /**
+     * The higher the more urgent; 100 and above are emergencies
+     */
+    priority: number;
+    /**
+     * How many microservices it needs
+     */
+    restriction: Restriction;
+    /**
+     * Identifier; the same one may be there once for each domain
+     */
+    sid?: string;
+    /**
+     * Its microservices; absent: every one that is made for it
+     */
+    steps: Array<ServiceStep> | null;
+    /**
+     * How long it may take
+     */
+    threshold: string;
+};
+
 export type ServiceChange = {
     at: string;
     /**
@@ -5894,6 +6963,198 @@ export type ServiceChange = {
     kind: string;
     number: number;
     who: string;
+};
+
+export type ServiceItem = {
+    /**
+     * It makes bills, which are kept with their revisions: see /bills
+     */
+    bills: boolean;
+    /**
+     * Nobody wrote it down, or what somebody wrote has been removed
+     */
+    builtIn: boolean;
+    changed?: string;
+    changedBy?: string;
+    /**
+     * Application domain
+     */
+    domain: string;
+    /**
+     * Steps whose availability is told by itself
+     */
+    groups?: Array<StepGroup> | null;
+    /**
+     * Services that may do when it is not available
+     */
+    instead?: Array<string> | null;
+    /**
+     * Name of the computation of this program that carries it out
+     */
+    local?: string;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * Values it needs beside what its steps give; microservices that give them are looked for
+     */
+    needs?: Array<Property> | null;
+    /**
+     * The higher the more urgent; 100 and above are emergencies
+     */
+    priority: number;
+    /**
+     * How many microservices it needs
+     */
+    restriction: Restriction;
+    /**
+     * Identifier; the same one may be there once for each domain
+     */
+    sid?: string;
+    /**
+     * Its microservices; absent: every one that is made for it
+     */
+    steps: Array<ServiceStep> | null;
+    /**
+     * How long it may take
+     */
+    threshold: string;
+    /**
+     * Counts the changes that people made; 0: none
+     */
+    version: number;
+};
+
+export type ServiceResult = {
+    domain: string;
+    /**
+     * How much of it could be carried out
+     */
+    exec: 'full' | 'partial';
+    /**
+     * Of what was read; null: nothing by a span
+     */
+    from: string | null;
+    /**
+     * How long it might have taken before it was given up
+     */
+    limit_ms: number;
+    mean: number;
+    /**
+     * What was missing when it was planned
+     */
+    missing: Array<Missing> | null;
+    quality: number;
+    /**
+     * On what it stands: each series that was read, and what of it is measured, substituted or missing
+     */
+    rests: Array<Rested> | null;
+    /**
+     * In the words of the service
+     */
+    result: unknown;
+    /**
+     * The service
+     */
+    sid: string;
+    strict: number;
+    subject?: string;
+    /**
+     * What stood in for what when it was planned
+     */
+    substitutions: Array<Substitution> | null;
+    threshold: Estimate;
+    to: string | null;
+    /**
+     * How long it took, discovery included
+     */
+    took_ms: number;
+};
+
+export type ServiceRun = {
+    /**
+     * Application domain; may be left out when the service is there for one alone
+     */
+    domain?: string;
+    /**
+     * Of what; by default as the service has it
+     */
+    from?: string;
+    /**
+     * Another major version of microservices, by their identifiers
+     */
+    majors?: {
+        [key: string]: number;
+    };
+    /**
+     * What else the service is told: see docs/services.md
+     */
+    parameters?: unknown;
+    /**
+     * Lower than the service's own, if that is enough
+     */
+    priority?: number;
+    /**
+     * How long it is thought to take: the sum of all thresholds, or the longest way through what depends on one another; default sum
+     */
+    rule?: 'sum' | 'critical-path';
+    /**
+     * Below what it is to look: a group, a sensor, or a space as space/hall; absent: everything
+     */
+    subject?: string;
+    /**
+     * Shorter than the service's own, ms
+     */
+    threshold_ms?: number;
+    /**
+     * First moment that is not part of it; default now
+     */
+    to?: string;
+};
+
+export type ServiceStep = {
+    /**
+     * The service cannot do without it
+     */
+    critical?: boolean;
+    /**
+     * Its major version; others are never taken
+     */
+    major: number;
+    /**
+     * Which one
+     */
+    microservice: string;
+    /**
+     * How long its own work may take; absent: as its template says
+     */
+    threshold?: string;
+    /**
+     * In the mean availability; absent: 1
+     */
+    weight?: number;
+};
+
+export type ServiceSubject = {
+    exec: 'full' | 'partial' | 'none';
+    mean: number;
+    /**
+     * What is missing, the first 10
+     */
+    missing: Array<Missing> | null;
+    /**
+     * How much more is missing
+     */
+    more: number;
+    name?: string;
+    quality: number;
+    /**
+     * Why it cannot run it now
+     */
+    reason?: string;
+    strict: number;
+    subject: string;
 };
 
 export type SharedWork = {
@@ -5964,6 +7225,18 @@ export type Silence = {
 
 export type SilencesOutBody = {
     silences: Array<Silence> | null;
+};
+
+export type SimulateAvailabilityResponse = {
+    curve: Array<AvailabilityOutcome> | null;
+    /**
+     * Moments for each; fewer than asked for where there are many objects
+     */
+    draws: number;
+    /**
+     * Below the service
+     */
+    objects: number;
 };
 
 export type SinksOutBody = {
@@ -6173,6 +7446,63 @@ export type Step = {
     to: string;
 };
 
+export type StepGroup = {
+    /**
+     * Which steps
+     */
+    microservices: Array<string> | null;
+    /**
+     * Name
+     */
+    name: string;
+    /**
+     * How many of them are needed; absent: some
+     */
+    restriction?: Restriction;
+};
+
+export type StoredBill = {
+    /**
+     * What was asked for
+     */
+    asked: Asked;
+    /**
+     * How much of the service could be carried out
+     */
+    exec: 'full' | 'partial';
+    from: string;
+    id: string;
+    made: string;
+    madeBy: string;
+    missing: Array<Missing> | null;
+    name?: string;
+    /**
+     * What is different from the revision before; absent: it is the first
+     */
+    note?: string;
+    quality: number;
+    /**
+     * On what it stands: each series that was read, and what of it is measured, substituted or missing
+     */
+    rests: Array<Rested> | null;
+    /**
+     * Bills, lines and differences, in the words of the service
+     */
+    result: unknown;
+    /**
+     * From 1
+     */
+    revision: number;
+    /**
+     * All of them, the newest first
+     */
+    revisions: Array<BillItem> | null;
+    service: string;
+    subject?: string;
+    substitutions: Array<Substitution> | null;
+    to: string;
+};
+
 export type StoredDefinition = {
     changed: string;
     changedBy: string;
@@ -6232,6 +7562,37 @@ export type Subject = {
      * A sensor
      */
     sensor?: string;
+};
+
+export type Substitution = {
+    /**
+     * Which object
+     */
+    by?: string;
+    /**
+     * In which composite
+     */
+    cvo: string;
+    /**
+     * For which microservice
+     */
+    ms: string;
+    /**
+     * What it is worth
+     */
+    share: number;
+    /**
+     * Since when, ms since 1970
+     */
+    since?: number;
+    /**
+     * Another object, or earlier values
+     */
+    source: 'substituted' | 'virtual';
+    /**
+     * For which object
+     */
+    vo: string;
 };
 
 export type Summary = {
@@ -7142,6 +8503,73 @@ export type TariffVersion = {
     to?: string;
 };
 
+export type Template = {
+    /**
+     * 10: the model it computes with
+     */
+    analysis?: Analysis;
+    /**
+     * 01: the composites it looks at
+     */
+    composites: Array<Requirement> | null;
+    /**
+     * Application domain; services of another domain do not see it
+     */
+    domain: string;
+    /**
+     * Composed when it is needed, after those that are always loaded
+     */
+    dynamic?: boolean;
+    /**
+     * Identifier, the same for all versions
+     */
+    id: string;
+    /**
+     * 06: values it needs; what its composites do not give comes from other microservices
+     */
+    inputs?: Array<Property> | null;
+    /**
+     * 08: how many instances there are, and how they are. Not written by people
+     */
+    readonly instances?: InstanceCounts;
+    /**
+     * 09: where the instances are. Not written by people
+     */
+    readonly locations?: Array<Location> | null;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * 07: values it gives
+     */
+    outputs?: Array<Property> | null;
+    /**
+     * 03: which version this is
+     */
+    release: Release;
+    /**
+     * How many of its composites it needs
+     */
+    restriction: Restriction;
+    /**
+     * 04 and 05: what it runs in, and its code
+     */
+    runtime: Runtime;
+    /**
+     * Services it may work for, by their sid; * is all
+     */
+    services: Array<string> | null;
+    /**
+     * 02: what data it takes, and what is done to them first
+     */
+    source?: DataSource;
+    /**
+     * How long its own work takes at most
+     */
+    threshold: string;
+};
+
 export type TestManifestRequest = {
     manifest: Manifest;
     samples: Array<PipelineSample> | null;
@@ -7357,6 +8785,44 @@ export type VersionsOutputBody = {
     versions: Array<PipelineVersion> | null;
 };
 
+export type WaitingWork = {
+    asked: string;
+    from: string;
+    service: string;
+    subject?: string;
+    to: string;
+    who: string;
+};
+
+export type Wanted = {
+    /**
+     * Application domain; may be left out when the service is there for one alone
+     */
+    domain?: string;
+    /**
+     * Another major version of microservices, by their identifiers
+     */
+    majors?: {
+        [key: string]: number;
+    };
+    /**
+     * Lower than the service's own, if that is enough
+     */
+    priority?: number;
+    /**
+     * How long it is thought to take: the sum of all thresholds, or the longest way through what depends on one another; default sum
+     */
+    rule?: 'sum' | 'critical-path';
+    /**
+     * Below what it is to look: a group, a sensor, or a space as space/hall; absent: everything
+     */
+    subject?: string;
+    /**
+     * Shorter than the service's own, ms
+     */
+    threshold_ms?: number;
+};
+
 export type WindowsBody = {
     /**
      * Energy, volume or the like; null when nothing is known. Of a group the sum of its members
@@ -7448,6 +8914,68 @@ export type AckWritable = {
     why?: string;
 };
 
+export type CutWritable = {
+    /**
+     * Tag of the composite
+     */
+    composite: string;
+    /**
+     * From this microservice to the composite; absent: from all. Not looked at when there is an object
+     */
+    ms?: string;
+    /**
+     * From the composite to this object
+     */
+    object?: string;
+    /**
+     * In this service; absent: in all
+     */
+    sid?: string;
+    /**
+     * Why
+     */
+    why?: string;
+};
+
+export type CutLinkWritable = {
+    at: string | null;
+    /**
+     * Tag of the composite
+     */
+    composite: string;
+    id: string;
+    /**
+     * From this microservice to the composite; absent: from all. Not looked at when there is an object
+     */
+    ms?: string;
+    /**
+     * From the composite to this object
+     */
+    object?: string;
+    /**
+     * In this service; absent: in all
+     */
+    sid?: string;
+    who: string;
+    /**
+     * Why
+     */
+    why?: string;
+};
+
+export type GetMicroserviceResponseWritable = {
+    /**
+     * Rises with every change of templates and instances, at the process that answers
+     */
+    epoch: number;
+    id: string;
+    instances: Array<MicroserviceInstance> | null;
+    /**
+     * The highest first
+     */
+    versions: Array<MicroserviceItemWritable> | null;
+};
+
 export type IncidentWritable = {
     /**
      * Who has seen it
@@ -7501,6 +9029,83 @@ export type IncidentsOutBodyWritable = {
     alerts: Array<IncidentWritable> | null;
 };
 
+export type ListLinksResponseWritable = {
+    links: Array<CutLinkWritable> | null;
+};
+
+export type ListMicroservicesResponseWritable = {
+    microservices: Array<MicroserviceItemWritable> | null;
+};
+
+export type MicroserviceItemWritable = {
+    /**
+     * 10: the model it computes with
+     */
+    analysis?: Analysis;
+    /**
+     * It is part of this program
+     */
+    builtIn: boolean;
+    changed?: string;
+    changedBy?: string;
+    /**
+     * 01: the composites it looks at
+     */
+    composites: Array<Requirement> | null;
+    /**
+     * Application domain; services of another domain do not see it
+     */
+    domain: string;
+    /**
+     * Composed when it is needed, after those that are always loaded
+     */
+    dynamic?: boolean;
+    /**
+     * Identifier, the same for all versions
+     */
+    id: string;
+    /**
+     * 06: values it needs; what its composites do not give comes from other microservices
+     */
+    inputs?: Array<Property> | null;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * 07: values it gives
+     */
+    outputs?: Array<Property> | null;
+    /**
+     * 03: which version this is
+     */
+    release: Release;
+    /**
+     * How many of its composites it needs
+     */
+    restriction: Restriction;
+    /**
+     * 04 and 05: what it runs in, and its code
+     */
+    runtime: Runtime;
+    /**
+     * Services it may work for, by their sid; * is all
+     */
+    services: Array<string> | null;
+    /**
+     * 02: what data it takes, and what is done to them first
+     */
+    source?: DataSource;
+    /**
+     * How long its own work takes at most
+     */
+    threshold: string;
+    /**
+     * Counts the changes of what people wrote; 0: it is built in
+     */
+    version: number;
+};
+
 export type SilenceWritable = {
     /**
      * Or of this group; absent both: of all
@@ -7523,6 +9128,65 @@ export type SilenceWritable = {
 
 export type SilencesOutBodyWritable = {
     silences: Array<SilenceWritable> | null;
+};
+
+export type TemplateWritable = {
+    /**
+     * 10: the model it computes with
+     */
+    analysis?: Analysis;
+    /**
+     * 01: the composites it looks at
+     */
+    composites: Array<Requirement> | null;
+    /**
+     * Application domain; services of another domain do not see it
+     */
+    domain: string;
+    /**
+     * Composed when it is needed, after those that are always loaded
+     */
+    dynamic?: boolean;
+    /**
+     * Identifier, the same for all versions
+     */
+    id: string;
+    /**
+     * 06: values it needs; what its composites do not give comes from other microservices
+     */
+    inputs?: Array<Property> | null;
+    /**
+     * As people call it
+     */
+    name?: string;
+    /**
+     * 07: values it gives
+     */
+    outputs?: Array<Property> | null;
+    /**
+     * 03: which version this is
+     */
+    release: Release;
+    /**
+     * How many of its composites it needs
+     */
+    restriction: Restriction;
+    /**
+     * 04 and 05: what it runs in, and its code
+     */
+    runtime: Runtime;
+    /**
+     * Services it may work for, by their sid; * is all
+     */
+    services: Array<string> | null;
+    /**
+     * 02: what data it takes, and what is done to them first
+     */
+    source?: DataSource;
+    /**
+     * How long its own work takes at most
+     */
+    threshold: string;
 };
 
 export type AggregationStatusData = {
@@ -8098,6 +9762,183 @@ export type AssignResponses = {
 
 export type AssignResponse = AssignResponses[keyof AssignResponses];
 
+export type GetAvailabilityData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only this service
+         */
+        sid?: string;
+        /**
+         * Only services of this domain
+         */
+        domain?: string;
+        /**
+         * Below what: group/hall1, space/hall; default everything
+         */
+        subject?: string;
+        /**
+         * Without microservices, composites and objects
+         */
+        short?: boolean;
+    };
+    url: '/api/v1/availability';
+};
+
+export type GetAvailabilityErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetAvailabilityError = GetAvailabilityErrors[keyof GetAvailabilityErrors];
+
+export type GetAvailabilityResponses = {
+    /**
+     * OK
+     */
+    200: GetAvailabilityResponse;
+};
+
+export type GetAvailabilityResponse2 = GetAvailabilityResponses[keyof GetAvailabilityResponses];
+
+export type GetAvailabilityHistoryData = {
+    body?: never;
+    path?: never;
+    query: {
+        from: string;
+        /**
+         * Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/availability/history';
+};
+
+export type GetAvailabilityHistoryErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetAvailabilityHistoryError = GetAvailabilityHistoryErrors[keyof GetAvailabilityHistoryErrors];
+
+export type GetAvailabilityHistoryResponses = {
+    /**
+     * OK
+     */
+    200: AvailabilityPast;
+};
+
+export type GetAvailabilityHistoryResponse = GetAvailabilityHistoryResponses[keyof GetAvailabilityHistoryResponses];
+
+export type GetImportanceData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * As if every object were there now, not as things are
+         */
+        all?: boolean;
+        limit?: number;
+    };
+    url: '/api/v1/availability/importance';
+};
+
+export type GetImportanceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetImportanceError = GetImportanceErrors[keyof GetImportanceErrors];
+
+export type GetImportanceResponses = {
+    /**
+     * OK
+     */
+    200: GetImportanceResponse;
+};
+
+export type GetImportanceResponse2 = GetImportanceResponses[keyof GetImportanceResponses];
+
+export type SimulateAvailabilityData = {
+    body: AvailabilityTrial;
+    path?: never;
+    query?: never;
+    url: '/api/v1/availability/simulate';
+};
+
+export type SimulateAvailabilityErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type SimulateAvailabilityError = SimulateAvailabilityErrors[keyof SimulateAvailabilityErrors];
+
+export type SimulateAvailabilityResponses = {
+    /**
+     * OK
+     */
+    200: SimulateAvailabilityResponse;
+};
+
+export type SimulateAvailabilityResponse2 = SimulateAvailabilityResponses[keyof SimulateAvailabilityResponses];
+
 export type BackupData = {
     body?: never;
     path?: never;
@@ -8120,6 +9961,220 @@ export type BackupResponses = {
      */
     200: unknown;
 };
+
+export type ListBillsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only those of this service
+         */
+        service?: string;
+        /**
+         * Only those of this subject
+         */
+        subject?: string;
+        limit?: number;
+    };
+    url: '/api/v1/bills';
+};
+
+export type ListBillsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListBillsError = ListBillsErrors[keyof ListBillsErrors];
+
+export type ListBillsResponses = {
+    /**
+     * OK
+     */
+    200: ListBillsResponse;
+};
+
+export type ListBillsResponse2 = ListBillsResponses[keyof ListBillsResponses];
+
+export type PostBillData = {
+    body: Asked;
+    path?: never;
+    query?: never;
+    url: '/api/v1/bills';
+};
+
+export type PostBillErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PostBillError = PostBillErrors[keyof PostBillErrors];
+
+export type PostBillResponses = {
+    /**
+     * OK
+     */
+    200: StoredBill;
+};
+
+export type PostBillResponse = PostBillResponses[keyof PostBillResponses];
+
+export type GetBillData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/bills/{id}';
+};
+
+export type GetBillErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetBillError = GetBillErrors[keyof GetBillErrors];
+
+export type GetBillResponses = {
+    /**
+     * OK
+     */
+    200: StoredBill;
+};
+
+export type GetBillResponse = GetBillResponses[keyof GetBillResponses];
+
+export type GetBillRevisionData = {
+    body?: never;
+    path: {
+        id: string;
+        revision: number;
+    };
+    query?: never;
+    url: '/api/v1/bills/{id}/revisions/{revision}';
+};
+
+export type GetBillRevisionErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetBillRevisionError = GetBillRevisionErrors[keyof GetBillRevisionErrors];
+
+export type GetBillRevisionResponses = {
+    /**
+     * OK
+     */
+    200: StoredBill;
+};
+
+export type GetBillRevisionResponse = GetBillRevisionResponses[keyof GetBillRevisionResponses];
+
+export type RunBillData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/bills/{id}/run';
+};
+
+export type RunBillErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type RunBillError = RunBillErrors[keyof RunBillErrors];
+
+export type RunBillResponses = {
+    /**
+     * OK
+     */
+    200: StoredBill;
+};
+
+export type RunBillResponse = RunBillResponses[keyof RunBillResponses];
 
 export type CirDeleteCategoriesData = {
     body: CirDeleteCategoriesRequest;
@@ -11161,6 +13216,257 @@ export type LatestResponses = {
 
 export type LatestResponse = LatestResponses[keyof LatestResponses];
 
+export type ListLeasesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/leases';
+};
+
+export type ListLeasesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListLeasesError = ListLeasesErrors[keyof ListLeasesErrors];
+
+export type ListLeasesResponses = {
+    /**
+     * OK
+     */
+    200: ListLeasesResponse;
+};
+
+export type ListLeasesResponse2 = ListLeasesResponses[keyof ListLeasesResponses];
+
+export type PostLeaseData = {
+    body: LeaseWanted;
+    path?: never;
+    query?: never;
+    url: '/api/v1/leases';
+};
+
+export type PostLeaseErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PostLeaseError = PostLeaseErrors[keyof PostLeaseErrors];
+
+export type PostLeaseResponses = {
+    /**
+     * Created
+     */
+    201: LeaseItem;
+};
+
+export type PostLeaseResponse = PostLeaseResponses[keyof PostLeaseResponses];
+
+export type CheckLeaseData = {
+    body: CheckLeaseRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/leases/check';
+};
+
+export type CheckLeaseErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CheckLeaseError = CheckLeaseErrors[keyof CheckLeaseErrors];
+
+export type CheckLeaseResponses = {
+    /**
+     * OK
+     */
+    200: CheckLeaseResponse;
+};
+
+export type CheckLeaseResponse2 = CheckLeaseResponses[keyof CheckLeaseResponses];
+
+export type DeleteLeaseData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/leases/{id}';
+};
+
+export type DeleteLeaseErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Gone
+     */
+    410: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteLeaseError = DeleteLeaseErrors[keyof DeleteLeaseErrors];
+
+export type DeleteLeaseResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteLeaseResponse = DeleteLeaseResponses[keyof DeleteLeaseResponses];
+
+export type ListLinksData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/links';
+};
+
+export type ListLinksErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListLinksError = ListLinksErrors[keyof ListLinksErrors];
+
+export type ListLinksResponses = {
+    /**
+     * OK
+     */
+    200: ListLinksResponse;
+};
+
+export type ListLinksResponse2 = ListLinksResponses[keyof ListLinksResponses];
+
+export type CutLinkData = {
+    body: CutWritable;
+    path?: never;
+    query?: never;
+    url: '/api/v1/links';
+};
+
+export type CutLinkErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CutLinkError = CutLinkErrors[keyof CutLinkErrors];
+
+export type CutLinkResponses = {
+    /**
+     * Created
+     */
+    201: CutLink;
+};
+
+export type CutLinkResponse = CutLinkResponses[keyof CutLinkResponses];
+
+export type MendLinkData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/links/{id}';
+};
+
+export type MendLinkErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type MendLinkError = MendLinkErrors[keyof MendLinkErrors];
+
+export type MendLinkResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type MendLinkResponse = MendLinkResponses[keyof MendLinkResponses];
+
 export type LoginData = {
     body: LoginInBody;
     path?: never;
@@ -12118,6 +14424,183 @@ export type ChangePasswordResponses = {
 };
 
 export type ChangePasswordResponse = ChangePasswordResponses[keyof ChangePasswordResponses];
+
+export type ListMicroservicesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/microservices';
+};
+
+export type ListMicroservicesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListMicroservicesError = ListMicroservicesErrors[keyof ListMicroservicesErrors];
+
+export type ListMicroservicesResponses = {
+    /**
+     * OK
+     */
+    200: ListMicroservicesResponse;
+};
+
+export type ListMicroservicesResponse2 = ListMicroservicesResponses[keyof ListMicroservicesResponses];
+
+export type PostMicroserviceData = {
+    body: TemplateWritable;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/api/v1/microservices';
+};
+
+export type PostMicroserviceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PostMicroserviceError = PostMicroserviceErrors[keyof PostMicroserviceErrors];
+
+export type PostMicroserviceResponses = {
+    /**
+     * Created
+     */
+    201: MicroserviceItem;
+};
+
+export type PostMicroserviceResponse = PostMicroserviceResponses[keyof PostMicroserviceResponses];
+
+export type DeleteMicroserviceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        id: string;
+    };
+    query: {
+        /**
+         * Which version
+         */
+        version: string;
+    };
+    url: '/api/v1/microservices/{id}';
+};
+
+export type DeleteMicroserviceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteMicroserviceError = DeleteMicroserviceErrors[keyof DeleteMicroserviceErrors];
+
+export type DeleteMicroserviceResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteMicroserviceResponse = DeleteMicroserviceResponses[keyof DeleteMicroserviceResponses];
+
+export type GetMicroserviceData = {
+    body?: never;
+    path: {
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/microservices/{id}';
+};
+
+export type GetMicroserviceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetMicroserviceError = GetMicroserviceErrors[keyof GetMicroserviceErrors];
+
+export type GetMicroserviceResponses = {
+    /**
+     * OK
+     */
+    200: GetMicroserviceResponse;
+};
+
+export type GetMicroserviceResponse2 = GetMicroserviceResponses[keyof GetMicroserviceResponses];
 
 export type GetModelData = {
     body?: never;
@@ -18490,6 +20973,391 @@ export type SensorTrendResponses = {
 };
 
 export type SensorTrendResponse = SensorTrendResponses[keyof SensorTrendResponses];
+
+export type ListServicesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/services';
+};
+
+export type ListServicesErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListServicesError = ListServicesErrors[keyof ListServicesErrors];
+
+export type ListServicesResponses = {
+    /**
+     * OK
+     */
+    200: ListServicesResponse;
+};
+
+export type ListServicesResponse2 = ListServicesResponses[keyof ListServicesResponses];
+
+export type ListWaitingData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+    };
+    url: '/api/v1/services/waiting';
+};
+
+export type ListWaitingErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListWaitingError = ListWaitingErrors[keyof ListWaitingErrors];
+
+export type ListWaitingResponses = {
+    /**
+     * OK
+     */
+    200: ListWaitingResponse;
+};
+
+export type ListWaitingResponse2 = ListWaitingResponses[keyof ListWaitingResponses];
+
+export type DeleteServiceData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        sid: string;
+    };
+    query?: {
+        /**
+         * Application domain; may be left out when the service is there for one alone
+         */
+        domain?: string;
+    };
+    url: '/api/v1/services/{sid}';
+};
+
+export type DeleteServiceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteServiceError = DeleteServiceErrors[keyof DeleteServiceErrors];
+
+export type DeleteServiceResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteServiceResponse = DeleteServiceResponses[keyof DeleteServiceResponses];
+
+export type GetServiceData = {
+    body?: never;
+    path: {
+        sid: string;
+    };
+    query?: {
+        /**
+         * Application domain; may be left out when the service is there for one alone
+         */
+        domain?: string;
+    };
+    url: '/api/v1/services/{sid}';
+};
+
+export type GetServiceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetServiceError = GetServiceErrors[keyof GetServiceErrors];
+
+export type GetServiceResponses = {
+    /**
+     * OK
+     */
+    200: ServiceItem;
+};
+
+export type GetServiceResponse = GetServiceResponses[keyof GetServiceResponses];
+
+export type PutServiceData = {
+    body: Service;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        sid: string;
+    };
+    query?: never;
+    url: '/api/v1/services/{sid}';
+};
+
+export type PutServiceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutServiceError = PutServiceErrors[keyof PutServiceErrors];
+
+export type PutServiceResponses = {
+    /**
+     * OK
+     */
+    200: ServiceItem;
+};
+
+export type PutServiceResponse = PutServiceResponses[keyof PutServiceResponses];
+
+export type DiscoverServiceData = {
+    body: Wanted;
+    path: {
+        sid: string;
+    };
+    query?: never;
+    url: '/api/v1/services/{sid}/discover';
+};
+
+export type DiscoverServiceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DiscoverServiceError = DiscoverServiceErrors[keyof DiscoverServiceErrors];
+
+export type DiscoverServiceResponses = {
+    /**
+     * OK
+     */
+    200: Plan;
+};
+
+export type DiscoverServiceResponse = DiscoverServiceResponses[keyof DiscoverServiceResponses];
+
+export type ExecuteServiceData = {
+    body: ServiceRun;
+    path: {
+        sid: string;
+    };
+    query?: never;
+    url: '/api/v1/services/{sid}/execute';
+};
+
+export type ExecuteServiceErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ExecuteServiceError = ExecuteServiceErrors[keyof ExecuteServiceErrors];
+
+export type ExecuteServiceResponses = {
+    /**
+     * OK
+     */
+    200: ServiceResult;
+};
+
+export type ExecuteServiceResponse = ExecuteServiceResponses[keyof ExecuteServiceResponses];
+
+export type GetServiceResultData = {
+    body?: never;
+    path: {
+        sid: string;
+    };
+    query: {
+        subject?: string;
+        /**
+         * Begin of the span that was asked for
+         */
+        from: string;
+    };
+    url: '/api/v1/services/{sid}/result';
+};
+
+export type GetServiceResultErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetServiceResultError = GetServiceResultErrors[keyof GetServiceResultErrors];
+
+export type GetServiceResultResponses = {
+    /**
+     * OK
+     */
+    200: unknown;
+};
+
+export type ListServiceSubjectsData = {
+    body?: never;
+    path: {
+        sid: string;
+    };
+    query?: {
+        /**
+         * Application domain; may be left out when the service is there for one alone
+         */
+        domain?: string;
+        limit?: number;
+        /**
+         * The next of the page before
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/services/{sid}/subjects';
+};
+
+export type ListServiceSubjectsErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListServiceSubjectsError = ListServiceSubjectsErrors[keyof ListServiceSubjectsErrors];
+
+export type ListServiceSubjectsResponses = {
+    /**
+     * OK
+     */
+    200: ListServiceSubjectsResponse;
+};
+
+export type ListServiceSubjectsResponse2 = ListServiceSubjectsResponses[keyof ListServiceSubjectsResponses];
 
 export type SettleAgainData = {
     body: AgainBody;
