@@ -392,16 +392,15 @@ func past(a asked, x *plan.Examined, from, to record.Millis, standing, events []
 			c.Objects[i], known[i] = x.Condition.Objects[i], since > 0
 		}
 	}
-	set := func(e *book.Event) bool {
+	set := func(e *book.Event) {
 		i, ok := index[object.ID(e.Object)]
 		if !ok {
-			return false
+			return
 		}
 		c.Objects[i], known[i] = availability.Missed(e.At), true
 		if object.State(e.Is).Usable() {
 			c.Objects[i] = availability.Measured(e.At)
 		}
-		return true
 	}
 	for i := range standing {
 		set(&standing[i])
