@@ -101,6 +101,7 @@ func (c *BenchForecastCmd) Run(ctx context.Context, sys IO) error {
 		{"bounds", "Bounds for 80 % of the values", []string{"series", "within_percent", "width_to_mean", "model_days"}},
 		{"gaps", "Gaps: hours wrong by % of what they are / energy of the gap wrong by %", []string{"series", "hours", "line", "day_before", "without_counter", "counter", "counter_evenly"}},
 		{"anomalies", "Events found, %", []string{"series", "spike", "stuck", "zero", "night", "false_alarms_per_week"}},
+		{"base", "Base load raised by half of it for two weeks", []string{"series", "found_percent", "days_until", "alarms_per_year"}},
 		{"costs", "CPU, on a year of hours", []string{"model", "fit_ms", "day_us"}},
 	} {
 		rows, _ := out.Value(t.key).([]map[string]any)
@@ -348,6 +349,60 @@ func (c *BenchForecastCmd) findEvents(out *bench.Figures, offices, homes []repla
 		rows = append(rows, row)
 	}
 	out.Add("anomalies", "", rows)
+	return raiseBases(out, append(append([]replay.Series(nil), offices...), homes...))
+}
+
+// raiseBases looks for a base load that is half as much again for two weeks.
+func raiseBases(out *bench.Figures, all []replay.Series) error {
+	const length = 14
+	var rows []map[string]any
+	for _, s := range all {
+		days := func(values []float64) ([]anomaly.Day, error) {
+			b, err := anomaly.NewBase(anomaly.Options{Calendar: window.In(s.Zone), Step: s.Step})
+			if err != nil {
+				return nil, err
+			}
+			var days []anomaly.Day
+			for i, v := range values {
+				if d, over := b.Add(s.At(i), v); over {
+					days = append(days, d)
+				}
+			}
+			return days, nil
+		}
+		clean, err := days(s.Floats())
+		if err != nil {
+			return err
+		}
+		alarms, put, found, until := 0.0, 0.0, 0.0, 0.0
+		for i, d := range clean {
+			if d.Drift != 0 && clean[i-1].Drift == 0 {
+				alarms++
+			}
+		}
+		for day := 60; day+20 < len(clean); day += 23 {
+			values := s.Floats()
+			anomaly.Raise(values, day*24, length*24, clean[day].Usual/2)
+			raised, err := days(values[:(day+length)*24])
+			if err != nil {
+				return err
+			}
+			put++
+			for _, d := range raised {
+				if d.Drift == 1 && d.Day.From >= s.At(day*24) {
+					found++
+					until += float64(d.Day.To-s.At(day*24)) / (24 * 3_600_000)
+					break
+				}
+			}
+		}
+		row := map[string]any{"series": s.Name, "found_percent": 100 * found / put, "alarms_per_year": alarms / float64(len(clean)) * 365}
+		if found > 0 {
+			row["days_until"] = until / found
+		}
+		rows = append(rows, row)
+	}
+	out.Add("base", "", rows)
 	return nil
 }
 

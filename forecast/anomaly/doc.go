@@ -12,8 +12,11 @@
 // likes). [Meter] sees counters that go backwards, and [Parts] parts that are more than their
 // whole.
 //
-// In homes the statistics find next to nothing, as a single hour may be anything; the
-// limit is higher there, and the rules remain.
+// A [Base] follows what the quietest quarter of each day takes, and adds up by how much
+// that is off (CUSUM): what is a little too much for days.
+//
+// In homes the statistics of single hours find next to nothing, as an hour may be
+// anything; the limit is higher there, and the rules and the base remain.
 //
 // Guarantees: pure values, no I/O, no goroutines, no clock. A verdict depends on the values
 // before it alone. Values are given in the order of time; null (NaN) is not zero, and not

@@ -49,3 +49,10 @@ func Inject(r *rand.Rand, c window.Calendar, start record.Millis, values []float
 	}
 	return out
 }
+
+// Raise adds to all values from one on, for that many, a constant.
+func Raise(values []float64, from, n int, by float64) {
+	for i := from; i < from+n; i++ {
+		values[i] += by
+	}
+}
