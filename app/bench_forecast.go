@@ -388,8 +388,8 @@ func raiseBases(out *bench.Figures, all []replay.Series) error {
 				return err
 			}
 			put++
-			for _, d := range raised {
-				if d.Drift == 1 && d.Day.From >= s.At(day*24) {
+			for i, d := range raised {
+				if d.Drift == 1 && d.Day.From >= s.At(day*24) && raised[i-1].Drift != 1 { // not one that was on before
 					found++
 					until += float64(d.Day.To-s.At(day*24)) / (24 * 3_600_000)
 					break
