@@ -10,8 +10,11 @@ import (
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/object"
+	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service"
 	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
 // ServiceConfig is what is kept of objects and of services on them.
@@ -48,19 +51,38 @@ func startService(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	data, err := p.energyFeed(ctx)
+	o := service.Options{
+		Bus: p.bus, Catalog: p.catalog, Store: store, Keep: p.config.Service.Keep.Std(), Members: p.servants,
+		Share: p.fleet.Share, Actor: actor, Log: p.logger("service"), Registerer: p.metrics,
+	}
+	q, err := p.questions(ctx)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
-	s, err := service.New(service.Options{
-		Bus: p.bus, Catalog: p.catalog, Store: store, Keep: p.config.Service.Keep.Std(), Feed: data, Members: p.servants,
-		Share: p.fleet.Share, Actor: actor, Log: p.logger("service"), Registerer: p.metrics,
-	})
+	if q != nil { // an interface that holds nil is not nil
+		o.History = settledMeans{q}
+	}
+	if o.Feed, err = p.energyFeed(ctx); err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	s, err := service.New(o)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
 	p.service = s
 	return running{run: s.Run, stop: func(context.Context) error { return store.Close() }}, nil
+}
+
+// settledMeans is what objects measured, as windows are settled.
+type settledMeans struct{ *questions }
+
+// Means gives the mean of each quarter of an hour.
+func (s settledMeans) Means(ctx context.Context, id object.ID, from, to record.Millis) ([]float64, error) {
+	ids, err := s.Store.IDs(ctx, []ledger.Point{settledPoint(s.Catalog.State().Model, id)}, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.Store.Averages(ctx, ids[0], from, to)
 }
 
 func faceService(p *process, f face) { p.service.Register(f.api) }

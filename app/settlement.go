@@ -50,7 +50,7 @@ func (c *Config) settles() bool {
 
 // readsSettled tells whether this process opens the database of settled windows.
 func (c *Config) readsSettled() bool {
-	return c.settles() || c.has("alert") && (c.SQL.URL != "" || c.SQL.URLFile != "")
+	return c.settles() || (c.has("alert") || c.has("service")) && (c.SQL.URL != "" || c.SQL.URLFile != "")
 }
 
 // openSettled opens the database of settled windows.

@@ -40,7 +40,7 @@ type deployment struct {
 var apart = []struct{ name, modules string }{
 	{"registry", "registry"},
 	{"history", "history,settlement"}, // which reads those blocks
-	{"alert", "alert,pipeline,cir"},
+	{"alert", "alert,pipeline,cir,service"},
 	{"aggregate-1", "aggregate"},
 	{"aggregate-2", "aggregate"},
 	{"bridge-1", "bridge"},

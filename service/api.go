@@ -63,6 +63,7 @@ func (s *Service) Register(api huma.API) {
 	s.registerSpaces(api)
 	s.exec.Register(api)
 	s.bills.Register(api)
+	s.registerStanding(api)
 }
 
 // Precondition is the If-Match of a change of an object or a service.

@@ -30,6 +30,7 @@ type papers struct {
 	enrichments map[object.ID]book.Document
 	faults      []object.Fault
 	definitions []book.Document // services, microservices and cut links
+	stands      int64           // what began and ended to stand in
 }
 
 // Where what was seen is kept between two starts.
@@ -151,15 +152,24 @@ func (s *Service) steps(ctx context.Context, board *watch.Board, behind map[int]
 // are others.
 func (s *Service) reload(ctx context.Context, board *watch.Board) (bool, error) {
 	state, was := s.opts.Catalog.State(), s.papers.Load()
-	changes, err := s.opts.Store.Changes(ctx)
+	changes, stands, err := s.opts.Store.Changes(ctx)
 	if err != nil {
 		if was == nil || was.model == state.Revision {
 			return false, err
 		}
-		changes = was.changes // the database is away, and the model goes on
+		changes, stands = was.changes, was.stands // the database is away, and the model goes on
 	}
 	if was != nil && was.changes == changes && was.model == state.Revision {
-		return false, err
+		if was.stands == stands {
+			return false, err
+		}
+		next := *was
+		next.stands = stands
+		if err := s.readStands(ctx, board.Now().World); err != nil {
+			return false, err
+		}
+		s.papers.Store(&next)
+		return true, nil
 	}
 	next := &papers{changes: changes, model: state.Revision, enrichments: make(map[object.ID]book.Document)}
 	if was != nil && was.changes == changes {
@@ -188,9 +198,14 @@ func (s *Service) reload(ctx context.Context, board *watch.Board) (bool, error) 
 		}
 	}
 	s.groups.Set(groups)
-	s.mu.Lock()
-	s.standIns = nil // they go by the index of the world before
-	s.mu.Unlock()
+	next.stands = stands
+	if e := s.readStands(ctx, world); e != nil {
+		next.stands = -1 // to be read again
+		s.mu.Lock()
+		s.standIns = nil // they go by the index of the world before
+		s.mu.Unlock()
+		err = errors.Join(err, e)
+	}
 	s.papers.Store(next)
 	if was == nil || was.changes != changes {
 		if err := s.exec.Define(next.definitions); err != nil {

@@ -11,12 +11,14 @@ import (
 type meter struct {
 	objects *prometheus.GaugeVec
 	flips   *prometheus.CounterVec
+	waiting prometheus.Gauge
 }
 
 func newMeter() *meter {
 	m := &meter{
 		objects: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "wattwerk_service_objects", Help: "Sensors and groups by how they are: live, late, stale, substituted, virtual, down."}, []string{"kind", "state"}),
 		flips:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wattwerk_service_flips_total", Help: "Changes of objects to a state, at the process that writes them down."}, []string{"state"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "wattwerk_service_unfitted", Help: "Objects that are away and for which nothing was looked for yet."}),
 	}
 	for _, s := range object.States() {
 		m.flips.WithLabelValues(string(s))
@@ -36,7 +38,9 @@ func (m *meter) show(at *watch.Moment) {
 	}
 }
 
-func (m *meter) all() []prometheus.Collector { return []prometheus.Collector{m.objects, m.flips} }
+func (m *meter) all() []prometheus.Collector {
+	return []prometheus.Collector{m.objects, m.flips, m.waiting}
+}
 
 // Describe describes all metrics.
 func (m *meter) Describe(ch chan<- *prometheus.Desc) {

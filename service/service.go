@@ -15,11 +15,13 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/bills"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/execution"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/stand"
 	"github.com/wattwerk/wattwerk/service/watch"
 )
 
@@ -28,6 +30,7 @@ type Options struct {
 	Bus     *bus.Bus
 	Catalog *catalog.Catalog
 	Store   *book.Store
+	History stand.History             // nil: there is none, and nothing stands in for anything
 	Keep    time.Duration             // how long events and what stood in for what are kept; default DefaultKeep
 	Share   run.Share                 // nil: this process is alone
 	Feed    *feed.Feed                // what services are carried out with; nil: they are not
@@ -61,9 +64,13 @@ type Service struct {
 	groups *watch.Watch // of groups, by their names
 	moment atomic.Pointer[watch.Moment]
 	papers atomic.Pointer[papers]
+	view   *stand.View   // nil: there is no history
 	ready  chan struct{} // closed when what was stored at the start has been read
 	exec   *execution.Execution
 	bills  *bills.Bills
+
+	fitting  chan struct{} // held by who fits, and looks at rankings
+	rankings map[object.ID]ranking
 
 	mu        sync.Mutex
 	positions map[int]uint64 // read so far, by partition
@@ -88,8 +95,14 @@ func New(o Options) (*Service, error) {
 		o.Actor = func(context.Context) string { return "unknown" }
 	}
 	s := &Service{
-		opts: o, log: o.Log, meter: newMeter(), poke: make(chan struct{}, 1), watch: watch.New(), groups: watch.New(),
+		opts: o, log: o.Log, meter: newMeter(), poke: make(chan struct{}, 1), fitting: make(chan struct{}, 1), watch: watch.New(), groups: watch.New(),
 		ready: make(chan struct{}), positions: make(map[int]uint64),
+	}
+	if o.History != nil {
+		s.view = stand.NewView(o.History, s.live)
+		if o.Feed != nil && o.Feed.StandIns == nil {
+			o.Feed.StandIns = stoodIn{s}
+		}
 	}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(s.meter); err != nil {

@@ -2,11 +2,13 @@ package service
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/service/stand"
 	"github.com/wattwerk/wattwerk/service/watch"
 )
 
@@ -16,6 +18,10 @@ type worker struct {
 	epoch int64
 	noted map[object.ID]object.State // as events say
 	last  *watch.Moment
+
+	desk   *stand.Desk // nil: there is no history
+	scored time.Time
+	fits   sync.WaitGroup
 }
 
 // work writes down what happens until ctx ends, or it has to begin anew.
@@ -32,11 +38,18 @@ func (s *Service) work(ctx context.Context) error {
 	for _, e := range standing {
 		w.noted[object.ID(e.Object)] = object.State(e.Is)
 	}
+	if err := w.sit(ctx); err != nil {
+		return err
+	}
+	defer w.fits.Wait()
 	tick := time.NewTicker(noteEvery)
 	defer tick.Stop()
 	saved, trimmed := time.Now(), time.Time{}
 	for {
 		if err := w.note(ctx); err != nil {
+			return err
+		}
+		if err := w.stands(ctx); err != nil {
 			return err
 		}
 		if time.Since(saved) >= saveEvery {

@@ -422,7 +422,7 @@ var composeRules = []rule[stack]{
 
 // allModules are those that an installation needs; 'wattwerk modules' lists
 // them as running by default.
-var allModules = []string{"registry", "history", "settlement", "aggregate", "alert", "cir", "bridge", "gateway"}
+var allModules = []string{"registry", "history", "settlement", "aggregate", "alert", "cir", "service", "bridge", "gateway"}
 
 func modulesOf(values map[string]string) []string {
 	m := strings.Trim(values["modules"], "[]")

@@ -39,7 +39,7 @@ func onBoth(t *testing.T, f func(t *testing.T, s *Store)) {
 func TestDocuments(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *Store) {
 		ctx := t.Context()
-		before, err := s.Changes(ctx)
+		before, _, err := s.Changes(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestDocuments(t *testing.T) {
 		if err != nil || len(past) != 3 || past[0].Who != "kim" || past[0].Doc != "" {
 			t.Error(past, err)
 		}
-		if after, err := s.Changes(ctx); err != nil || after != before+2 {
+		if after, _, err := s.Changes(ctx); err != nil || after != before+2 {
 			t.Error(before, after, err)
 		}
 	})

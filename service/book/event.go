@@ -129,8 +129,16 @@ func (s *Store) Substitute(ctx context.Context, epoch int64, all []Substitution)
 				return err
 			}
 		}
-		return nil
+		_, err := tx.NewUpdate().Model((*workRow)(nil)).Set("stands = stands + 1").Where("id = 1").Exec(ctx)
+		return err
 	})
+}
+
+// Unscored gives substitutions that ended after a time and are not compared yet.
+func (s *Store) Unscored(ctx context.Context, after record.Millis, limit int) ([]Substitution, error) {
+	var rows []Substitution
+	err := s.db.NewSelect().Model(&rows).Where("ended > ? AND compared = 0", after).Order("ended", "id").Limit(int64(limit)).Scan(ctx)
+	return rows, err
 }
 
 // Substitutions gives those that lasted at some time of a span, the newest first:

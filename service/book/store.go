@@ -54,6 +54,7 @@ type workRow struct {
 	ID      int64 `bun:"id,pk"`
 	Epoch   int64 `bun:"epoch"`
 	Changes int64 `bun:"changes"`
+	Stands  int64 `bun:"stands"`
 }
 
 // Document is what people say of one thing.
@@ -136,10 +137,11 @@ func ours(ctx context.Context, tx bun.Tx, epoch int64) error {
 	return err
 }
 
-// Changes counts what people changed.
-func (s *Store) Changes(ctx context.Context) (n int64, err error) {
-	err = s.db.NewSelect().Model((*workRow)(nil)).Column("changes").Where("id = 1").Scan(ctx, &n)
-	return n, err
+// Changes counts what people changed, and what began and ended to stand in.
+func (s *Store) Changes(ctx context.Context) (people, stands int64, err error) {
+	var row workRow
+	err = s.db.NewSelect().Model(&row).Where("id = 1").Scan(ctx)
+	return row.Changes, row.Stands, err
 }
 
 // change runs a transaction of people, after which everybody looks again.

@@ -851,6 +851,58 @@ export type CancelledBody = {
     marks: number;
 };
 
+export type CandidateFit = {
+    expected: ExpectedError;
+    /**
+     * 0: of any age
+     */
+    upToSeconds: number;
+};
+
+export type CandidateItem = {
+    /**
+     * By how long ago the sensor was known, rising
+     */
+    fits: Array<CandidateFit> | null;
+    from: Array<string> | null;
+    method: string;
+    place: 'replica' | 'together' | 'room' | 'floor' | 'building' | 'external';
+    /**
+     * Those it stands on measure now
+     */
+    usable: boolean;
+    /**
+     * It stands on nobody
+     */
+    virtual: boolean;
+};
+
+export type CandidateList = {
+    candidates: Array<CandidateItem> | null;
+    /**
+     * What it was fitted on: from here
+     */
+    from: string | null;
+    object: string;
+    refused: Array<CandidateRefusal> | null;
+    /**
+     * Mean size of the values
+     */
+    size: number;
+    stepSeconds: number;
+    unit: string;
+    /**
+     * to here
+     */
+    until: string | null;
+};
+
+export type CandidateRefusal = {
+    method?: string;
+    object?: string;
+    reason: string;
+};
+
 export type CategoryFilter = {
     id?: string;
     sourceId?: string;
@@ -2146,6 +2198,33 @@ export type Estimate = {
      * Sum of all thresholds, or longest way
      */
     rule: 'sum' | 'path';
+};
+
+export type ExpectedError = {
+    /**
+     * Mean of what was put in less what was measured
+     */
+    bias: number;
+    /**
+     * How many values it was tried on
+     */
+    cells: number;
+    /**
+     * Part of the values for which it had one
+     */
+    coverage: number;
+    /**
+     * Of the absolute differences, in the unit of the object
+     */
+    mean: number;
+    /**
+     * Mean by the mean size of the values: 0.1 is 10 %
+     */
+    relative: number;
+    /**
+     * Mean in the worst of the windows it was tried on
+     */
+    worst: number;
 };
 
 export type FaultIdentifier = {
@@ -3695,6 +3774,14 @@ export type ListServicesResponse = {
     services: Array<ServiceItem> | null;
 };
 
+export type ListSubstitutionsResponse = {
+    /**
+     * False: there are no settled windows here, and nothing is looked for
+     */
+    able: boolean;
+    substitutions: Array<SubstitutionItem> | null;
+};
+
 export type ListWaitingResponse = {
     waiting: Array<WaitingWork> | null;
 };
@@ -4931,6 +5018,43 @@ export type ObjectStandIn = {
      * In the unit of the object; null: there is none at this moment
      */
     value: number | null;
+};
+
+export type ObjectValue = {
+    /**
+     * live: measured; substituted, virtual: put in. Absent: there is no value
+     */
+    source?: 'live' | 'substituted' | 'virtual';
+    /**
+     * Of values that were put in
+     */
+    substitution?: string;
+    /**
+     * When the cell begins
+     */
+    time: string;
+    /**
+     * Its mean; null: not known
+     */
+    value: number | null;
+};
+
+export type ObjectValues = {
+    object: string;
+    /**
+     * How many values were put in
+     */
+    put: number;
+    stepSeconds: number;
+    /**
+     * What they were put in by
+     */
+    substitutions: Array<SubstitutionItem> | null;
+    /**
+     * Of a counter: of how fast it rose
+     */
+    unit: string;
+    values: Array<ObjectValue> | null;
 };
 
 export type Outcome = {
@@ -7593,6 +7717,102 @@ export type Substitution = {
      * For which object
      */
     vo: string;
+};
+
+export type SubstitutionAddend = {
+    /**
+     * Factors by the hour in UTC, in the place of factor
+     */
+    byHour?: Array<number> | null;
+    factor: number;
+    /**
+     * What of it is taken: now, last, day, mean7, median7, median14, weeks4, level, like, issued
+     */
+    of: string;
+    /**
+     * Index of the source
+     */
+    source: number;
+};
+
+export type SubstitutionItem = {
+    began: string;
+    /**
+     * How many values that is of
+     */
+    compared: number;
+    /**
+     * Null: it stands in
+     */
+    ended: string | null;
+    /**
+     * The error that is expected, measured on values it was not fitted on
+     */
+    expected: ExpectedError;
+    /**
+     * End of the history it was fitted on
+     */
+    fitted: string;
+    /**
+     * Who has to measure for it; empty: nobody
+     */
+    from: Array<string> | null;
+    id: string;
+    /**
+     * The last cell of the object that was known: nothing later of its own is used
+     */
+    known: string;
+    /**
+     * With which every value can be computed again; in the answer about one object
+     */
+    mapping?: SubstitutionTerm;
+    /**
+     * How values are made: of others (identity, offset, ratio, hourly_ratio, ridge, balance, balance_rest, blend) or of its own earlier ones (last, day_before, mean7, weekly_profile, past, forecast)
+     */
+    method: string;
+    /**
+     * For which something stands in
+     */
+    object: string;
+    /**
+     * Where the farthest of them is
+     */
+    place: 'replica' | 'together' | 'room' | 'floor' | 'building' | 'external';
+    /**
+     * Mean error since, where the object's own values came late; null: not known
+     */
+    seen: number | null;
+    state: 'substituted' | 'virtual';
+    /**
+     * Of the cells that values are of
+     */
+    stepSeconds: number;
+    unit: string;
+    /**
+     * No value of this time or later is given
+     */
+    until: string;
+    /**
+     * Why this and nothing else
+     */
+    why: string;
+};
+
+export type SubstitutionSource = {
+    object: string;
+    /**
+     * By which its values are in the unit of the object that is stood in for
+     */
+    scale: number;
+    shift: number;
+};
+
+export type SubstitutionTerm = {
+    constant: number;
+    max: number;
+    min: number;
+    sources: Array<SubstitutionSource> | null;
+    terms: Array<SubstitutionAddend> | null;
 };
 
 export type Summary = {
@@ -18843,6 +19063,46 @@ export type GetObjectResponses = {
 
 export type GetObjectResponse = GetObjectResponses[keyof GetObjectResponses];
 
+export type ListObjectCandidatesData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/objects/{kind}/{id}/candidates';
+};
+
+export type ListObjectCandidatesErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListObjectCandidatesError = ListObjectCandidatesErrors[keyof ListObjectCandidatesErrors];
+
+export type ListObjectCandidatesResponses = {
+    /**
+     * OK
+     */
+    200: CandidateList;
+};
+
+export type ListObjectCandidatesResponse = ListObjectCandidatesResponses[keyof ListObjectCandidatesResponses];
+
 export type DeleteObjectEnrichmentData = {
     body?: never;
     headers?: {
@@ -18950,6 +19210,53 @@ export type PutObjectEnrichmentResponses = {
 };
 
 export type PutObjectEnrichmentResponse = PutObjectEnrichmentResponses[keyof PutObjectEnrichmentResponses];
+
+export type GetObjectValuesData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query: {
+        from: string;
+        /**
+         * Default: now
+         */
+        to?: string;
+        step?: '15m' | '1h';
+    };
+    url: '/api/v1/objects/{kind}/{id}/values';
+};
+
+export type GetObjectValuesErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetObjectValuesError = GetObjectValuesErrors[keyof GetObjectValuesErrors];
+
+export type GetObjectValuesResponses = {
+    /**
+     * OK
+     */
+    200: ObjectValues;
+};
+
+export type GetObjectValuesResponse = GetObjectValuesResponses[keyof GetObjectValuesResponses];
 
 export type ListPriceSeriesData = {
     body?: never;
@@ -22739,6 +23046,57 @@ export type StreamResponses = {
 };
 
 export type StreamResponse = StreamResponses[keyof StreamResponses];
+
+export type ListSubstitutionsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only what stands in now
+         */
+        active?: boolean;
+        /**
+         * Only for this one, as sensor/boiler; with the mapping
+         */
+        object?: string;
+        /**
+         * Only what lasted after this; default: a week ago
+         */
+        from?: string;
+        /**
+         * Only what began before this; default: now
+         */
+        to?: string;
+        limit?: number;
+    };
+    url: '/api/v1/substitutions';
+};
+
+export type ListSubstitutionsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListSubstitutionsError = ListSubstitutionsErrors[keyof ListSubstitutionsErrors];
+
+export type ListSubstitutionsResponses = {
+    /**
+     * OK
+     */
+    200: ListSubstitutionsResponse;
+};
+
+export type ListSubstitutionsResponse2 = ListSubstitutionsResponses[keyof ListSubstitutionsResponses];
 
 export type SurveyReadConsentTextData = {
     body?: never;
