@@ -33,7 +33,7 @@ type ServiceStep struct {
 type StepGroup struct {
 	Name          string             `json:"name" yaml:"name" doc:"Name" maxLength:"200"`
 	Microservices []string           `json:"microservices" yaml:"microservices" doc:"Which steps" maxItems:"100"`
-	Restriction   object.Restriction `json:"restriction,omitempty" yaml:"restriction,omitempty" doc:"How many of them are needed; absent: some"`
+	Restriction   object.Restriction `json:"restriction,omitzero" yaml:"restriction,omitempty" doc:"How many of them are needed; absent: some"`
 }
 
 // Emergency is the priority from which on a service is an emergency: nobody who

@@ -95,8 +95,8 @@ type AvailabilityService struct {
 	Why           string                     `json:"why,omitempty" doc:"Why nothing can be said of it"`
 }
 
-// ofService is which service is asked about.
-type ofService struct {
+// OfService is which service is asked about.
+type OfService struct {
 	SID     string `query:"sid" required:"true" doc:"Which service" maxLength:"200" example:"S1"`
 	Domain  string `query:"domain" doc:"Application domain; may be left out when the service is there for one alone" maxLength:"200"`
 	Subject string `query:"subject" doc:"Below what: group/hall1, space/hall; default everything" maxLength:"210"`
@@ -250,7 +250,7 @@ type ObjectImportance struct {
 }
 
 func (e *Execution) getImportance(_ context.Context, in *struct {
-	ofService
+	OfService
 	All   bool `query:"all" doc:"As if every object were there now, not as things are"`
 	Limit int  `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 },
@@ -338,7 +338,7 @@ const (
 )
 
 func (e *Execution) getHistory(ctx context.Context, in *struct {
-	ofService
+	OfService
 	From time.Time `query:"from" required:"true"`
 	To   time.Time `query:"to" doc:"Default: now"`
 },

@@ -1,0 +1,357 @@
+package execution_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/microservice"
+	"github.com/wattwerk/wattwerk/microservice/builtin"
+	"github.com/wattwerk/wattwerk/microservice/plan"
+	"github.com/wattwerk/wattwerk/object"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/service/execution"
+)
+
+// of gives the one service of an answer of /availability.
+func (h *house) of(sid, query string) m {
+	h.t.Helper()
+	all := h.must(200, "GET", "/availability?sid="+sid+query, nil)["services"].([]any)
+	if len(all) != 1 {
+		h.t.Fatal(all)
+	}
+	return all[0].(m)
+}
+
+func (h *house) figures(strict, mean, coupled, series float64) {
+	h.t.Helper()
+	x := h.of("P", "")
+	if !near(x["strict"], strict) || !near(x["mean"], mean) || !near(x["coupled"], coupled) || !near(x["series"], series) {
+		h.t.Errorf("strict %v, mean %v, coupled %v, series %v; not %v, %v, %v, %v", x["strict"], x["mean"], x["coupled"], x["series"], strict, mean, coupled, series)
+	}
+}
+
+// TestScenarioA2OverHTTP: the paper's cases through the API. All up; the link from
+// composite i cut, and mended; a and d dead for everybody.
+func TestScenarioA2OverHTTP(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.figures(1, 1, 1, 1)
+		link := h.must(201, "POST", "/links", m{"sid": "P", "ms": "paper-1", "composite": "i", "why": "a cable"})
+		h.figures(.8, .933333333333, .72, 0)
+		x := h.of("P", "")
+		if x["exec"] != "partial" || x["linkFailures"] != 1.0 || x["objectFailures"] != 0.0 {
+			h.t.Errorf("%v", x)
+		}
+		p := h.must(200, "POST", "/services/P/discover", m{})
+		if fmt.Sprint(p["queue"]) != "[paper-1]" || len(p["missing"].([]any)) == 0 {
+			h.t.Errorf("%v", p)
+		}
+		links := h.must(200, "GET", "/links", nil)["links"].([]any)
+		if len(links) != 1 || links[0].(m)["who"] != "eva" || links[0].(m)["at"] == nil {
+			h.t.Error(links)
+		}
+		h.must(204, "DELETE", "/links/"+link["id"].(string), nil)
+		h.must(404, "DELETE", "/links/"+link["id"].(string), nil)
+		h.figures(1, 1, 1, 1)
+		h.die("paper-a", "paper-d")
+		h.figures(.2, .666666666667, .12, 0)
+		h.must(422, "POST", "/links", m{"composite": "nothing"})
+	})
+}
+
+// TestScenarioA7OverHTTP: five microservices are needed, and four are usable.
+func TestScenarioA7OverHTTP(t *testing.T) {
+	h := build(t, sqlite(t))
+	s := builtin.Paper().Services[0]
+	s.Restriction = object.Restriction{Kind: object.Min, K: 5}
+	h.must(200, "PUT", "/services/P", s)
+	h.die("paper-i", "paper-c") // the fifth has o alone, and needs two
+	code, x := h.ask("POST", "/services/P/discover", m{})
+	if code != 503 || x["type"] != "urn:woo:service-not-available" || x["reason"] != "restriction" || x["usable"] != 4.0 ||
+		x["required"].(m)["microservices"] != "min 5" || x["sid"] != "P" || x["threshold"].(m)["limit_ms"] == nil || x["queued"] != false ||
+		x["retryAfter_s"] == nil || x["alternatives"] == nil || x["domain"] != "demo" || x["availability"] == nil || x["priority"] == nil {
+		t.Errorf("%d %v", code, x)
+	}
+	miss := x["missing"].([]any)[0].(m)
+	if miss["ms"] == nil || miss["cvo"] == nil || miss["vo"] == nil || miss["cause"] != "object" {
+		t.Errorf("%v", miss)
+	}
+	// What somebody said is taken back.
+	h.must(204, "DELETE", "/services/P", nil)
+	h.must(200, "POST", "/services/P/discover", m{})
+}
+
+// TestImportanceOverHTTP: b and f are worth a replica first (scenario A8).
+func TestImportanceOverHTTP(t *testing.T) {
+	h := build(t, sqlite(t))
+	all := h.must(200, "GET", "/availability/importance?sid=P", nil)["objects"].([]any)
+	if len(all) != 9 || all[0].(m)["object"] != "sensor/paper-b" || all[1].(m)["object"] != "sensor/paper-f" || !near(all[0].(m)["strict"], .8) {
+		t.Error(all)
+	}
+	// Scenario A10, with fewer draws.
+	x := h.must(200, "POST", "/availability/simulate", m{"sid": "P", "outages": []float64{.1}, "draws": 100_000, "seed": 1})
+	c := x["curve"].([]any)[0].(m)
+	if got := c["monolith"].(m)["mean"].(float64); math.Abs(got-.387) > .01 {
+		t.Error(c)
+	}
+	h.must(422, "POST", "/availability/simulate", m{"sid": "P", "outages": []float64{2}})
+	h.must(404, "POST", "/availability/simulate", m{"sid": "X", "outages": []float64{.1}})
+}
+
+// TestScenarioA9OverHTTP: an object is up for 23 hours and down for one.
+func TestScenarioA9OverHTTP(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.source.err = nil
+		s := load("estimation")
+		h.must(200, "PUT", "/services/S1", s)
+		epoch, err := h.store.Take(h.t.Context())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		event := func(at record.Millis, was, is object.State) book.Event {
+			return book.Event{At: at, Object: "sensor/power", Was: string(was), Is: string(is)}
+		}
+		day := begin + 24*60*minute
+		if err := h.store.Note(h.t.Context(), epoch, []book.Event{event(begin-minute, "", object.Live), event(begin+60*minute, object.Live, object.Down), event(begin+120*minute, object.Down, object.Live)}); err != nil {
+			h.t.Fatal(err)
+		}
+		h.pass(24 * 60 * minute)
+		x := h.must(200, "GET", "/availability/history?sid=S1&subject=sensor/power&from="+begin.Time().Format(time.RFC3339)+"&to="+day.Time().Format(time.RFC3339), nil)
+		if !near(x["strict"].(m)["share"], 23./24) || x["events"] != 2.0 || x["whole"] != true || len(x["points"].([]any)) != 3 {
+			h.t.Errorf("%v", x)
+		}
+	})
+}
+
+// TestScenarioD3 at the level of HTTP: an unknown service is 404, and nothing is read.
+// That 401 comes before, the tests of app show.
+func TestScenarioD3(t *testing.T) {
+	h := build(t, sqlite(t))
+	h.must(404, "POST", "/services/nothing/discover", m{})
+	h.must(404, "POST", "/services/nothing/execute", m{})
+	h.must(404, "GET", "/services/nothing", nil)
+	h.must(404, "POST", "/services/S1/discover", m{"subject": "group/nothing"})
+	h.must(422, "POST", "/services/S1/discover", m{"priority": 900})
+	if h.source.asked != 0 {
+		t.Error("data were read")
+	}
+}
+
+// TestScenarioD4 over HTTP: a minor version that people wrote is taken, another major one
+// is not; when its process is away the next request goes elsewhere.
+func TestScenarioD4(t *testing.T) {
+	onBoth(t, func(h *house) {
+		d := builtin.Services()
+		i := slices.IndexFunc(d.Microservices, func(t microservice.Template) bool { return t.ID == "load-estimation" })
+		x := d.Microservices[i]
+		for _, v := range []string{"1.4.2", "2.0.0"} {
+			if err := x.Release.Version.UnmarshalText([]byte(v)); err != nil {
+				h.t.Fatal(err)
+			}
+			h.must(201, "POST", "/microservices", x)
+			h.must(412, "POST", "/microservices", x)
+		}
+		h.must(200, "PUT", "/services/S1", load("estimation"))
+		version := func() any {
+			return h.must(200, "POST", "/services/S1/discover", m{"subject": "sensor/power"})["steps"].([]any)[0].(m)["version"]
+		}
+		if v := version(); v != "1.4.2" {
+			h.t.Error(v)
+		}
+		h.must(204, "DELETE", "/microservices/load-estimation?version=1.4.2", nil)
+		if v := version(); v != "1.0.0" {
+			h.t.Error(v)
+		}
+		h.must(409, "POST", "/microservices", d.Microservices[i])
+		// Two processes, one of which goes: three checks, and nothing goes there.
+		h.members = append(h.members, execution.Member{ID: "two"})
+		h.e.Checked()
+		h.members = h.members[1:]
+		for range 3 {
+			h.pass(1000)
+			h.e.Checked()
+		}
+		for range 4 {
+			p := h.must(200, "POST", "/services/S1/discover", m{"subject": "sensor/power"})
+			if got := p["steps"].([]any)[0].(m)["instance"]; got != "load-estimation@1.0.0@two" {
+				h.t.Error(got)
+			}
+		}
+		states := make(map[any]any)
+		for _, x := range h.must(200, "GET", "/microservices/load-estimation", nil)["instances"].([]any) {
+			if x.(m)["version"] == "1.0.0" {
+				states[x.(m)["process"]] = x.(m)["state"]
+			}
+		}
+		if states["one"] != "down" || states["two"] != "up" {
+			h.t.Error(states)
+		}
+	})
+}
+
+// TestScenarioD6: what flips is in the next plan.
+func TestScenarioD6(t *testing.T) {
+	h := build(t, sqlite(t))
+	r := plan.Request{SID: "P"}
+	before, err := h.e.Discover(r, plan.BySum)
+	if err != nil || before.Strict != 1 {
+		t.Fatal(before, err)
+	}
+	h.die("paper-b")
+	after, err := h.e.Discover(r, plan.BySum)
+	if err != nil || after.Strict >= 1 || after.States <= before.States {
+		t.Errorf("%+v %v", after, err)
+	}
+}
+
+// TestScenarioP1 and P2 over HTTP: a fire wants what a thermostat has.
+func TestScenarioP1(t *testing.T) {
+	onBoth(t, func(h *house) {
+		want := func(service string, priority int) m {
+			return m{"object": "sensor/valve", "service": service, "priority": priority, "for_s": 60}
+		}
+		fire := h.must(201, "POST", "/leases", want("fire", 100))
+		no := h.must(409, "POST", "/leases", want("thermostat", 10))
+		if no["reason"] != "conflict" || no["priority"] != 100.0 || no["until"] == nil || no["holder"] != "fire" {
+			h.t.Error(no)
+		}
+		h.must(204, "DELETE", "/leases/"+fire["id"].(string), nil)
+		h.must(410, "DELETE", "/leases/"+fire["id"].(string), nil)
+		cold := h.must(201, "POST", "/leases", want("thermostat", 10))
+		h.must(409, "POST", "/leases", want("blind", 10)) // P3: an equal priority takes nothing away
+		// P2: the fire takes it away, and the token of before is refused.
+		again := h.must(201, "POST", "/leases", want("fire", 100))
+		if again["token"].(float64) <= cold["token"].(float64) {
+			h.t.Error("a token does not rise")
+		}
+		valid := func(token any) any {
+			return h.must(200, "POST", "/leases/check", m{"object": "sensor/valve", "token": token})["valid"]
+		}
+		if valid(cold["token"]) != false || valid(again["token"]) != true {
+			h.t.Error("who was put out may write still, or who is in may not")
+		}
+		if all := h.must(200, "GET", "/leases", nil)["leases"].([]any); len(all) != 1 {
+			h.t.Error(all)
+		}
+		h.now += 61_000
+		if valid(again["token"]) != false {
+			h.t.Error("a lease that is over is valid")
+		}
+		h.must(422, "POST", "/leases", m{"object": "sensor/power", "service": "x", "priority": 1, "for_s": 60})
+	})
+}
+
+// TestScenarioR1 through execution: a source that fails is left alone.
+func TestScenarioR1(t *testing.T) {
+	h := build(t, sqlite(t))
+	h.must(200, "PUT", "/services/S1", load("estimation"))
+	h.source.err = errAway
+	run := m{"subject": "sensor/power"}
+	for range 5 {
+		h.must(503, "POST", "/services/S1/execute", run)
+	}
+	asked := h.source.asked
+	x := h.must(503, "POST", "/services/S1/execute", run)
+	if h.source.asked != asked || x["reason"] != "no-microservice" {
+		t.Errorf("it was asked again: %v", x)
+	}
+	h.source.err = nil
+	h.pass(10_000)
+	h.must(200, "POST", "/services/S1/execute", run)
+}
+
+// TestScenarioR3 through the API: work waits until its data return, and is done once.
+func TestScenarioR3(t *testing.T) {
+	onBoth(t, func(h *house) {
+		h.must(200, "PUT", "/services/S1", load("estimation"))
+		h.die("power")
+		to := h.now - h.now%(15*minute)
+		run := func(n record.Millis) m {
+			return m{"subject": "sensor/power", "from": (to - n*24*60*minute).Time(), "to": to.Time()}
+		}
+		if x := h.must(503, "POST", "/services/S1/execute", run(30)); x["queued"] != true || x["reason"] != "restriction" {
+			h.t.Fatal(x)
+		}
+		h.must(503, "POST", "/services/S1/execute", run(31))
+		h.must(503, "POST", "/services/S1/execute", run(30))
+		waiting := func() []any { return h.must(200, "GET", "/services/waiting", nil)["waiting"].([]any) }
+		if len(waiting()) != 2 {
+			h.t.Fatal(waiting())
+		}
+		if err := h.e.TakeUp(h.t.Context()); err != nil || len(waiting()) != 2 || h.source.asked != 0 {
+			h.t.Fatal(err, waiting())
+		}
+		h.live["power"] = true
+		h.pass(120 * minute)
+		for range 2 {
+			if err := h.e.TakeUp(h.t.Context()); err != nil {
+				h.t.Fatal(err)
+			}
+		}
+		if len(waiting()) != 0 || h.source.asked != 2 {
+			h.t.Error(waiting(), h.source.asked)
+		}
+		at := (to - 30*24*60*minute).Time().Format(time.RFC3339)
+		if x := h.must(200, "GET", "/services/S1/result?subject=sensor/power&from="+at, nil); x["result"] == nil {
+			h.t.Error(x)
+		}
+		h.must(404, "GET", "/services/S1/result?subject=sensor/power&from=2020-01-01T00:00:00Z", nil)
+		// What was done does not wait again.
+		h.die("power")
+		if x := h.must(503, "POST", "/services/S1/execute", run(30)); x["queued"] != false {
+			h.t.Error(x)
+		}
+	})
+}
+
+// TestSubstituted: what stood in is in the result, marked.
+func TestSubstituted(t *testing.T) {
+	h := build(t, sqlite(t))
+	h.must(200, "PUT", "/services/S1", load("estimation"))
+	gap := func(at record.Millis) bool { return at >= begin-24*60*minute && at < begin-20*60*minute }
+	h.source.watts = func(_ object.ID, at record.Millis) (float64, energy.Quality) {
+		if gap(at) {
+			return 0, energy.None
+		}
+		return 400, energy.Measured
+	}
+	h.source.stood = func(_ object.ID, at record.Millis) float64 {
+		if at < begin-22*60*minute {
+			return 500
+		}
+		return math.NaN()
+	}
+	x := h.must(200, "POST", "/services/S1/execute", m{"subject": "sensor/power"})
+	q := x["rests"].([]any)[0].(m)["quality"].(m)
+	if q["substituted"] != 8.0 || q["missing"] != 8.0 {
+		t.Error(q)
+	}
+	if x["exec"] != "full" || x["result"].(m)["intervals"] == nil {
+		t.Error(x)
+	}
+	h.must(422, "POST", "/services/S1/execute", m{"subject": "sensor/power", "parameters": m{"nothing": 1}})
+	h.must(422, "POST", "/services/S1/execute", m{"subject": "sensor/power", "parameters": m{"load": "sensor/nothing"}})
+}
+
+// TestSubjects: which groups can run a service, and what is missing to the others.
+func TestSubjects(t *testing.T) {
+	h := build(t, sqlite(t))
+	h.must(200, "PUT", "/services/S1", load("estimation"))
+	h.die("meter")
+	exec := make(map[any]any)
+	next := ""
+	for range 3 {
+		x := h.must(200, "GET", "/services/S1/subjects?limit=1&cursor="+next, nil)
+		for _, s := range x["subjects"].([]any) {
+			exec[s.(m)["subject"]] = s.(m)["exec"]
+		}
+		next, _ = x["next"].(string)
+	}
+	if next != "" || exec["group/home"] != "full" || exec["group/flat"] != "full" || exec["group/shop"] != "none" {
+		t.Error(exec, next)
+	}
+}
