@@ -64,6 +64,8 @@ func (s *Service) Register(api huma.API) {
 	s.exec.Register(api)
 	s.bills.Register(api)
 	s.registerStanding(api)
+	s.registerMeaning(api)
+	s.registerForecasts(api)
 }
 
 // Precondition is the If-Match of a change of an object or a service.

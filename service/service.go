@@ -16,6 +16,7 @@ import (
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/object"
+	"github.com/wattwerk/wattwerk/object/graph"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/bills"
 	"github.com/wattwerk/wattwerk/service/book"
@@ -64,8 +65,10 @@ type Service struct {
 	groups *watch.Watch // of groups, by their names
 	moment atomic.Pointer[watch.Moment]
 	papers atomic.Pointer[papers]
-	view   *stand.View   // nil: there is no history
-	ready  chan struct{} // closed when what was stored at the start has been read
+	graph  atomic.Pointer[graph.Graph] // of the newest world that was asked about
+	asking chan struct{}               // held by who asks in SPARQL
+	view   *stand.View                 // nil: there is no history
+	ready  chan struct{}               // closed when what was stored at the start has been read
 	exec   *execution.Execution
 	bills  *bills.Bills
 
@@ -95,7 +98,7 @@ func New(o Options) (*Service, error) {
 		o.Actor = func(context.Context) string { return "unknown" }
 	}
 	s := &Service{
-		opts: o, log: o.Log, meter: newMeter(), poke: make(chan struct{}, 1), fitting: make(chan struct{}, 1), watch: watch.New(), groups: watch.New(),
+		opts: o, log: o.Log, meter: newMeter(), poke: make(chan struct{}, 1), fitting: make(chan struct{}, 1), asking: make(chan struct{}, mostAsking), watch: watch.New(), groups: watch.New(),
 		ready: make(chan struct{}), positions: make(map[int]uint64),
 	}
 	if o.History != nil {

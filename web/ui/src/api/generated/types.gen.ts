@@ -130,6 +130,48 @@ export type AnnotationBody = {
     time: number;
 };
 
+export type Answer = {
+    /**
+     * What was asked for
+     */
+    head: AnswerHead;
+    /**
+     * The answer
+     */
+    results: AnswerRows;
+};
+
+export type AnswerHead = {
+    /**
+     * Names of the variables
+     */
+    vars: Array<string>;
+};
+
+export type AnswerRows = {
+    /**
+     * A row each: values by variable; what has no value is absent
+     */
+    bindings: Array<{
+        [key: string]: AnswerValue;
+    }>;
+};
+
+export type AnswerValue = {
+    /**
+     * IRI of the datatype; absent: a text
+     */
+    datatype?: string;
+    /**
+     * uri or literal
+     */
+    type: 'uri' | 'literal';
+    /**
+     * The IRI, or the text of the literal
+     */
+    value: string;
+};
+
 export type AppliedOutputBody = {
     /**
      * What was, or would be, done to each
@@ -2309,6 +2351,35 @@ export type Finding = {
     why: string;
 };
 
+export type ForecastScore = {
+    /**
+     * In the unit of the values
+     */
+    mae: number;
+    /**
+     * As a share of how much a value differs from the one a day before
+     */
+    mase: number;
+    model: string;
+    /**
+     * As a share of the values
+     */
+    wape: number;
+};
+
+export type ForecastValue = {
+    /**
+     * Four of five values are expected between lower and upper; null: too little was forecast to say
+     */
+    lower: number | null;
+    time: string;
+    upper: number | null;
+    /**
+     * Null: nothing can be said
+     */
+    value: number | null;
+};
+
 export type FoundThings = {
     /**
      * Ask again with it as after for what follows; absent: that is all. A page may be short, or empty, and more follow: one looks at a bounded number of entries
@@ -3750,12 +3821,22 @@ export type ListMicroservicesResponse = {
     microservices: Array<MicroserviceItem> | null;
 };
 
+export type ListObjectAnomaliesResponse = {
+    anomalies: Array<ObjectAnomaly> | null;
+    unit: string;
+};
+
 export type ListObjectChangesResponse = {
     changes: Array<ServiceChange> | null;
 };
 
 export type ListObjectEventsResponse = {
     events: Array<ObjectEvent> | null;
+};
+
+export type ListObjectFindingsResponse = {
+    findings: Array<ObjectFinding> | null;
+    total: number;
 };
 
 export type ListServiceSubjectsResponse = {
@@ -4759,6 +4840,25 @@ export type Note = {
     time: string;
 };
 
+export type ObjectAnomaly = {
+    from: string;
+    kind: string;
+    object: string;
+    to: string;
+    /**
+     * It cannot be right; else it is not usual
+     */
+    untrue: boolean;
+    /**
+     * The one that is farthest from what was expected
+     */
+    value: number | null;
+    /**
+     * How many
+     */
+    values: number;
+};
+
 export type ObjectDetail = {
     /**
      * It is written to, by one service at a time
@@ -4895,6 +4995,55 @@ export type ObjectEvent = {
      * Absent: nobody had looked
      */
     was?: string;
+};
+
+export type ObjectFinding = {
+    /**
+     * What to do
+     */
+    advice: string;
+    /**
+     * What found it
+     */
+    check: string;
+    object?: string;
+    severity: 'wrong' | 'suspect' | 'hint';
+    space?: string;
+    /**
+     * What is wrong
+     */
+    text: string;
+};
+
+export type ObjectForecast = {
+    /**
+     * How many days ahead
+     */
+    ahead: number;
+    /**
+     * The day that is forecast, by the clock of the object's site
+     */
+    day: string;
+    /**
+     * Nothing later had an influence
+     */
+    known: string;
+    /**
+     * Which was least wrong on the last weeks
+     */
+    model: string;
+    object: string;
+    /**
+     * How wrong each model was on the last weeks, each day forecast from what was known before it
+     */
+    scores: Array<ForecastScore> | null;
+    stepSeconds: number;
+    /**
+     * Of a counter: of how fast it rises
+     */
+    unit: string;
+    values: Array<ForecastValue> | null;
+    zone: string;
 };
 
 export type ObjectImportance = {
@@ -5055,6 +5204,31 @@ export type ObjectValues = {
      */
     unit: string;
     values: Array<ObjectValue> | null;
+};
+
+export type ObjectsImported = {
+    /**
+     * False: it is only what would be done
+     */
+    applied: boolean;
+    /**
+     * Objects it says something of; it takes the place of what was said
+     */
+    enrichments: number;
+    /**
+     * What it says wrongly, and left out therefore; at most 100
+     */
+    faults: Array<string> | null;
+    /**
+     * Statements that say nothing of spaces and objects
+     */
+    ignored: number;
+    moreFaults: number;
+    /**
+     * Spaces it says something of; they take the place of those with the same identifiers
+     */
+    spaces: number;
+    statements: number;
 };
 
 export type Outcome = {
@@ -6204,6 +6378,10 @@ export type QualityCount = {
      * Taken from elsewhere
      */
     substituted: number;
+};
+
+export type QueryObjectsRequest = {
+    query: string;
 };
 
 export type Quiet = {
@@ -8808,6 +8986,53 @@ export type ThingChanged = {
     was: string;
 };
 
+export type ThingDescription = {
+    /**
+     * Words it is written with
+     */
+    '@context': Array<unknown> | null;
+    /**
+     * Classes
+     */
+    '@type': Array<string> | null;
+    /**
+     * Address that others are relative to
+     */
+    base: string;
+    /**
+     * IRI of the thing
+     */
+    id: string;
+    /**
+     * Things it belongs to, and that belong to it; the first 1,000
+     */
+    links?: Array<ThingLink> | null;
+    /**
+     * What can be read
+     */
+    properties: {
+        [key: string]: ThingProperty;
+    };
+    /**
+     * IRI of the space it is in
+     */
+    'rec:locatedIn'?: string;
+    /**
+     * Which of these is needed
+     */
+    security: Array<string> | null;
+    /**
+     * What is needed to be let in
+     */
+    securityDefinitions: {
+        [key: string]: ThingSecurity;
+    };
+    /**
+     * As people call it
+     */
+    title: string;
+};
+
 export type ThingFilter = {
     category?: CategoryFilter;
     entry?: EntryFilter;
@@ -8816,6 +9041,56 @@ export type ThingFilter = {
      */
     property?: PropertyFilter;
     registry?: RegistryFilter;
+};
+
+export type ThingForm = {
+    contentType: string;
+    href: string;
+    'htv:methodName': string;
+    op: Array<string> | null;
+};
+
+export type ThingLink = {
+    href: string;
+    rel: 'item' | 'collection';
+    type: string;
+};
+
+export type ThingProperty = {
+    /**
+     * How it is read
+     */
+    forms: Array<ThingForm> | null;
+    /**
+     * Parts of what is read
+     */
+    properties: {
+        [key: string]: ThingSchema;
+    };
+    readOnly: boolean;
+    /**
+     * Parts that are always there
+     */
+    required: Array<string> | null;
+    title?: string;
+    type: 'object';
+};
+
+export type ThingSchema = {
+    enum?: Array<string> | null;
+    format?: string;
+    oneOf?: Array<ThingSchema> | null;
+    'qudt:hasQuantityKind'?: string;
+    title?: string;
+    type?: string;
+    unit?: string;
+};
+
+export type ThingSecurity = {
+    description: string;
+    in: 'header';
+    name: string;
+    scheme: 'bearer';
 };
 
 export type TokenView = {
@@ -9926,6 +10201,53 @@ export type TestSinkResponses = {
 };
 
 export type TestSinkResponse = TestSinkResponses[keyof TestSinkResponses];
+
+export type ListObjectAnomaliesData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * As sensor/boiler
+         */
+        object: string;
+        from: string;
+        /**
+         * Default: now
+         */
+        to?: string;
+    };
+    url: '/api/v1/anomalies';
+};
+
+export type ListObjectAnomaliesErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListObjectAnomaliesError = ListObjectAnomaliesErrors[keyof ListObjectAnomaliesErrors];
+
+export type ListObjectAnomaliesResponses = {
+    /**
+     * OK
+     */
+    200: ListObjectAnomaliesResponse;
+};
+
+export type ListObjectAnomaliesResponse2 = ListObjectAnomaliesResponses[keyof ListObjectAnomaliesResponses];
 
 export type AssignData = {
     body: AssignRequest;
@@ -11888,6 +12210,51 @@ export type ListFactorRevisionsResponses = {
 };
 
 export type ListFactorRevisionsResponse = ListFactorRevisionsResponses[keyof ListFactorRevisionsResponses];
+
+export type GetObjectForecastData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: {
+        /**
+         * Which day, by the clock of the object's site; default: tomorrow
+         */
+        day?: string;
+    };
+    url: '/api/v1/forecasts/{kind}/{id}';
+};
+
+export type GetObjectForecastErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetObjectForecastError = GetObjectForecastErrors[keyof GetObjectForecastErrors];
+
+export type GetObjectForecastResponses = {
+    /**
+     * OK
+     */
+    200: ObjectForecast;
+};
+
+export type GetObjectForecastResponse = GetObjectForecastResponses[keyof GetObjectForecastResponses];
 
 export type ListGatewayStatusesData = {
     body?: never;
@@ -18940,6 +19307,82 @@ export type ListObjectsResponses = {
 
 export type ListObjectsResponse = ListObjectsResponses[keyof ListObjectsResponses];
 
+export type ExportObjectsJsonldData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The classes of the vocabulary too, with what contains them
+         */
+        classes?: boolean;
+    };
+    url: '/api/v1/objects.jsonld';
+};
+
+export type ExportObjectsJsonldErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ExportObjectsJsonldError = ExportObjectsJsonldErrors[keyof ExportObjectsJsonldErrors];
+
+export type ExportObjectsJsonldResponses = {
+    /**
+     * A document
+     */
+    200: string;
+};
+
+export type ExportObjectsJsonldResponse = ExportObjectsJsonldResponses[keyof ExportObjectsJsonldResponses];
+
+export type ExportObjectsTurtleData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The classes of the vocabulary too, with what contains them
+         */
+        classes?: boolean;
+    };
+    url: '/api/v1/objects.ttl';
+};
+
+export type ExportObjectsTurtleErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ExportObjectsTurtleError = ExportObjectsTurtleErrors[keyof ExportObjectsTurtleErrors];
+
+export type ExportObjectsTurtleResponses = {
+    /**
+     * A document
+     */
+    200: string;
+};
+
+export type ExportObjectsTurtleResponse = ExportObjectsTurtleResponses[keyof ExportObjectsTurtleResponses];
+
 export type ListObjectChangesData = {
     body?: never;
     path?: never;
@@ -19022,6 +19465,118 @@ export type ListObjectEventsResponses = {
 };
 
 export type ListObjectEventsResponse2 = ListObjectEventsResponses[keyof ListObjectEventsResponses];
+
+export type ListObjectFindingsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        limit?: number;
+    };
+    url: '/api/v1/objects/findings';
+};
+
+export type ListObjectFindingsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListObjectFindingsError = ListObjectFindingsErrors[keyof ListObjectFindingsErrors];
+
+export type ListObjectFindingsResponses = {
+    /**
+     * OK
+     */
+    200: ListObjectFindingsResponse;
+};
+
+export type ListObjectFindingsResponse2 = ListObjectFindingsResponses[keyof ListObjectFindingsResponses];
+
+export type ImportObjectsData = {
+    body: {
+        [key: string]: unknown;
+    };
+    path?: never;
+    query?: {
+        /**
+         * Do it; else it is only said what would be done
+         */
+        apply?: boolean;
+    };
+    url: '/api/v1/objects/import';
+};
+
+export type ImportObjectsErrors = {
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ImportObjectsError = ImportObjectsErrors[keyof ImportObjectsErrors];
+
+export type ImportObjectsResponses = {
+    /**
+     * OK
+     */
+    200: ObjectsImported;
+};
+
+export type ImportObjectsResponse = ImportObjectsResponses[keyof ImportObjectsResponses];
+
+export type QueryObjectsData = {
+    body: QueryObjectsRequest;
+    path?: never;
+    query?: never;
+    url: '/api/v1/objects/query';
+};
+
+export type QueryObjectsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type QueryObjectsError = QueryObjectsErrors[keyof QueryObjectsErrors];
+
+export type QueryObjectsResponses = {
+    /**
+     * OK
+     */
+    200: Answer;
+};
+
+export type QueryObjectsResponse = QueryObjectsResponses[keyof QueryObjectsResponses];
 
 export type GetObjectData = {
     body?: never;
@@ -24297,6 +24852,82 @@ export type ListTariffRevisionsResponses = {
 };
 
 export type ListTariffRevisionsResponse = ListTariffRevisionsResponses[keyof ListTariffRevisionsResponses];
+
+export type ListThingsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        offset?: number;
+        limit?: number;
+    };
+    url: '/api/v1/things';
+};
+
+export type ListThingsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListThingsError = ListThingsErrors[keyof ListThingsErrors];
+
+export type ListThingsResponses = {
+    /**
+     * OK
+     */
+    200: Array<ThingDescription> | null;
+};
+
+export type ListThingsResponse = ListThingsResponses[keyof ListThingsResponses];
+
+export type GetThingData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group' | 'device';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/things/{kind}/{id}';
+};
+
+export type GetThingErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetThingError = GetThingErrors[keyof GetThingErrors];
+
+export type GetThingResponses = {
+    /**
+     * OK
+     */
+    200: ThingDescription;
+};
+
+export type GetThingResponse = GetThingResponses[keyof GetThingResponses];
 
 export type ListTokensData = {
     body?: never;
