@@ -20,6 +20,7 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/execution"
 	"github.com/wattwerk/wattwerk/window"
 )
 
@@ -71,10 +72,33 @@ func (p *process) diagnose(ctx context.Context) (found []doctor.Finding, owners 
 			f.Messages = append(f.Messages, doctor.Messages(w))
 		}
 	}
+	if p.service != nil {
+		f.Services = servicesBroken(p.service.Broken())
+	}
 	if _, err := p.users.Users(ctx); err != nil {
 		f.Unanswered = append(f.Unanswered, doctor.Unanswered{What: "the database of users", Error: err.Error()})
 	}
 	return doctor.Examine(f), doctor.Owners(f)
+}
+
+// mostNamed is how many objects of a service are named.
+const mostNamed = 3
+
+func servicesBroken(all []execution.BrokenService) (out []doctor.Service) {
+	for _, x := range all {
+		d := doctor.Service{Name: "service " + x.SID, Why: x.Why, More: x.More + max(0, len(x.Missing)-mostNamed)}
+		if x.Name != "" {
+			d.Name += " (" + x.Name + ")"
+		}
+		for _, id := range x.Missing[:min(mostNamed, len(x.Missing))] {
+			d.Missing = append(d.Missing, string(id))
+		}
+		if x.Since > 0 {
+			d.Since = x.Since.Time()
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 func (p *process) settledFacts(ctx context.Context, f *doctor.Facts) {

@@ -70,6 +70,9 @@ var cases = []struct {
 	{"unanswered", func(f *Facts) {
 		f.Unanswered = []Unanswered{{What: "the store of the history", Error: "dial tcp: connection refused"}}
 	}},
+	{"service-unavailable", func(f *Facts) {
+		f.Services = []Service{{Name: "service S1 (Generation and load estimation)", Why: "it needs some of 5 microservices, and 0 are usable", Missing: []string{"sensor/main", "sensor/pv"}, More: 3, Since: now.Add(-2 * time.Hour)}}
+	}},
 	{"nobody-reads", func(f *Facts) { f.Members = f.Members[:1] }},
 	{"pieces-unowned", func(f *Facts) { f.Shares[0].Owners["c"] = []int{6} }},
 	{"pieces-unowned", func(f *Facts) { f.Shares[1].Owners = nil }},

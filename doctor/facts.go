@@ -23,6 +23,7 @@ type Facts struct {
 	Settled     *Settled
 	Messages    []Messages
 	Unanswered  []Unanswered
+	Services    []Service
 	Files       []File
 	Format      *Format
 }
@@ -147,6 +148,16 @@ type Settled struct {
 	Until time.Time     // up to when
 	Usual time.Duration // how far behind the clock they are when all is well
 	Marks int           // ranges that have to be settled again
+}
+
+// Service is an energy service that cannot be carried out, because something that it
+// has does not work.
+type Service struct {
+	Name    string
+	Why     string    // in a sentence
+	Missing []string  // what does not work, the first few
+	More    int       // how much more does not
+	Since   time.Time // since when; zero: not known
 }
 
 // Messages are those about alerts that wait for a sink.

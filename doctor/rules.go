@@ -42,7 +42,7 @@ const (
 
 // rules in the order in which findings are told: causes before what follows.
 var rules = []func(*Facts) []Finding{
-	settings, format, files, disk, limits, busAway, streams, replicas, unsynced, clocks, unanswered,
+	settings, format, files, disk, limits, busAway, streams, replicas, unsynced, clocks, unanswered, services,
 	withoutModule, unowned, uneven, backlogs, lags, ticks, late, deadLetters, settled, messages, sensors, versions,
 }
 
@@ -308,6 +308,31 @@ func unanswered(f *Facts) (out []Finding) {
 		})
 	}
 	return out
+}
+
+func services(f *Facts) (out []Finding) {
+	for _, s := range f.Services {
+		what := fmt.Sprintf("%s cannot be carried out: %s", upper(s.Name), sentence(s.Why))
+		x := Finding{
+			Rule: "service-unavailable", Severity: Trouble, What: what,
+			Why: "Whoever asks for it gets no answer; work for a time that was named waits until its data are back.",
+			Do:  "Repair what is missing first: " + list(s.Missing, s.More) + ". The page of availability ranks objects by what hangs on them.",
+		}
+		if !s.Since.IsZero() {
+			x.Since = &s.Since
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// list names some things, and says how many more there are.
+func list(names []string, more int) string {
+	text := strings.Join(names, ", ")
+	if more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func withoutModule(f *Facts) (out []Finding) {

@@ -32,3 +32,7 @@ func (s *Service) alone(ctx context.Context) error {
 	g.Go(func() error { s.repeat(ctx, "looking at bills again begins anew", s.bills.Work); return nil })
 	return g.Wait()
 }
+
+// Broken gives the services that cannot be carried out because something that they
+// have does not work.
+func (s *Service) Broken() []execution.BrokenService { return s.exec.Broken() }
