@@ -3,7 +3,7 @@
 import { useLingui } from '@lingui/react/macro'
 import { NavLink } from '@mantine/core'
 import {
-  IconApi, IconBellRinging, IconBinaryTree, IconChartLine, IconCoins, IconDatabaseImport, IconGauge, IconHomeStats, IconLayoutDashboard, IconRoute, IconServerCog, IconSitemap,
+  IconApi, IconBellRinging, IconBinaryTree, IconChartLine, IconCoins, IconDatabaseImport, IconGauge, IconHomeStats, IconLayoutDashboard, IconRoute, IconShieldBolt, IconTopologyStar3, IconTools, IconServerCog, IconSitemap,
 } from '@tabler/icons-react'
 import { Link, useRouterState, useSearch } from '@tanstack/react-router'
 import { useMe } from './session'
@@ -23,6 +23,9 @@ export function Navigation({ onGo }: { onGo: () => void }) {
     { to: '/costs', name: t`Energy and costs`, icon: IconCoins },
     { to: '/alerts', name: t`Alerts`, icon: IconBellRinging },
     { to: '/model', name: t`Model`, icon: IconSitemap },
+    { to: '/objects', name: t`Objects`, icon: IconTopologyStar3 },
+    { to: '/availability', name: t`Availability`, icon: IconShieldBolt },
+    { to: '/services', name: t`Services`, icon: IconTools },
     { to: '/manifests', name: t`Manifests`, icon: IconBinaryTree },
     { to: '/data', name: t`Import`, icon: IconDatabaseImport },
     // For those who look after a survey alone.

@@ -27,6 +27,14 @@ export interface Place extends SpanSearch {
   m?: string | undefined
   /** A type of models. */
   kind?: string | undefined
+  /** An object: "sensor/boiler", "group/hall1". */
+  o?: string | undefined
+  /** Of objects: their class, their space, their states with commas between. */
+  cls?: string | undefined
+  sp?: string | undefined
+  st?: string | undefined
+  /** An energy service. */
+  sid?: string | undefined
   /** Levels of the tree that are shown. */
   depth?: string | undefined
 }
@@ -36,7 +44,7 @@ const text = (v: unknown): string | undefined => (typeof v === 'string' && v !==
 
 export function readPlace(s: Record<string, unknown>): Place {
   const out: Place = spanSearch(s)
-  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth', 'home', 'm', 'kind'] as const) {
+  for (const key of ['h', 'g', 's', 'c', 'tab', 'q', 'size', 'with', 'depth', 'home', 'm', 'kind', 'o', 'cls', 'sp', 'st', 'sid'] as const) {
     const v = text(s[key])
     if (v !== undefined) out[key] = v
   }

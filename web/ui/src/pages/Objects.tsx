@@ -1,0 +1,32 @@
+// Objects: every sensor and group with its meaning, its place and its state.
+
+import { useLingui } from '@lingui/react/macro'
+import { useSearch } from '@tanstack/react-router'
+import { useModel } from '../data/model'
+import { knownZone } from '../lib/zone'
+import { Detail } from '../objects/Detail'
+import { List } from '../objects/List'
+import { Spaces } from '../objects/Spaces'
+import { Page } from '../part/Page'
+import { Sections } from '../part/Sections'
+import { useMe } from '../shell/session'
+
+export function Objects() {
+  const { t } = useLingui()
+  const { index } = useModel()
+  const may = useMe().data?.scopes?.includes('operate') ?? false
+  const { o } = useSearch({ from: '/app' })
+  const zone = knownZone(index?.model.sites[0]?.zone)
+  if (o !== undefined) return <Detail key={o} id={o} zone={zone} may={may} />
+  return (
+    <Page title={t`Objects`} note={zone}>
+      <Sections
+        label={t`Parts of the objects`}
+        sections={[
+          { id: 'list', name: t`All objects`, content: () => <List links={[]} /> },
+          { id: 'spaces', name: t`Spaces`, content: () => <Spaces may={may} /> },
+        ]}
+      />
+    </Page>
+  )
+}
