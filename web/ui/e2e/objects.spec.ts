@@ -70,10 +70,10 @@ test('one object: how it is, what it is, what is said of it', async ({ page, fre
   await expect(page.getByRole('region', { name: 'What it belongs to' }).getByRole('link', { name: 'hall' })).toBeVisible()
 
   const said = page.getByRole('region', { name: 'What is said of it' })
-  await said.getByRole('textbox', { name: 'Class' }).fill('brick:Nothing')
+  await said.getByRole('combobox', { name: 'Class' }).fill('brick:Nothing')
   await said.getByRole('button', { name: 'Save' }).click()
   await expect(said.getByRole('alert')).toContainText('Nothing')
-  await said.getByRole('textbox', { name: 'Class' }).fill('brick:Thermal_Power_Sensor')
+  await said.getByRole('combobox', { name: 'Class' }).fill('brick:Thermal_Power_Sensor')
   await said.getByRole('combobox', { name: 'Space' }).click()
   await page.getByRole('option', { name: 'Kitchen' }).click()
   await said.getByRole('button', { name: 'Save' }).click()

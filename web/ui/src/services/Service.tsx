@@ -55,7 +55,7 @@ export function Service({ service: s, zone, may }: { service: Known; zone: strin
                   {more > 0 && <span> {t`and ${count(more)} more`}</span>}
                 </td>
                 <td>
-                  <Button size="compact-xs" variant={o === x.subject ? 'filled' : 'default'} aria-label={t`Run for ${x.name ?? x.subject}`} aria-pressed={o === x.subject} onClick={() => choose(x.subject)}>
+                  <Button size="compact-xs" variant={o === x.subject ? 'filled' : 'default'} aria-label={t`Choose ${x.name ?? x.subject}`} aria-pressed={o === x.subject} onClick={() => choose(x.subject)}>
                     {t`Choose`}
                   </Button>
                 </td>
