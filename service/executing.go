@@ -2,11 +2,13 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/microservice/builtin"
 	"github.com/wattwerk/wattwerk/service/bills"
+	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/execution"
 )
 
@@ -15,7 +17,7 @@ func (s *Service) open() (err error) {
 	built := builtin.Services()
 	s.exec, err = execution.New(execution.Options{
 		Moment: s.moment.Load, Store: s.opts.Store, Feed: s.opts.Feed, Templates: built.Microservices, Services: built.Services,
-		Members: s.opts.Members, Changed: s.changed, Actor: s.opts.Actor, Log: s.log, Registerer: s.opts.Registerer,
+		Members: s.opts.Members, Changed: s.redefined, Actor: s.opts.Actor, Log: s.log, Registerer: s.opts.Registerer,
 	})
 	if err != nil {
 		return err
@@ -36,3 +38,21 @@ func (s *Service) alone(ctx context.Context) error {
 // Broken gives the services that cannot be carried out because something that they
 // have does not work.
 func (s *Service) Broken() []execution.BrokenService { return s.exec.Broken() }
+
+// redefined has what somebody wrote here be in the next answer of this process; others
+// see it within a second.
+func (s *Service) redefined() {
+	defer s.changed()
+	ctx, cancel := context.WithTimeout(context.Background(), redefineWithin)
+	defer cancel()
+	all, err := s.opts.Store.Documents(ctx, book.Service, book.Microservice, book.Cut)
+	if err == nil {
+		err = s.exec.Define(all)
+	}
+	if err != nil {
+		s.log.Warn("what was written down is not in use yet", "because", err)
+	}
+}
+
+// redefineWithin bounds how long who wrote something waits until it is in use.
+const redefineWithin = 5 * time.Second
