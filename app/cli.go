@@ -62,6 +62,7 @@ type CLI struct {
 	User     UserCmd     `cmd:"" help:"List users, set passwords, make sign-in links."`
 	Doctor   DoctorCmd   `cmd:"" help:"Say in sentences what is wrong, and what to do."`
 	Version  VersionCmd  `cmd:"" help:"Show the version, and the licences of what is inside."`
+	Object   ObjectCmd   `cmd:"" help:"List objects with their states, ask about them, write them down."`
 	Service  ServiceCmd  `cmd:"" help:"List energy services, find out what is missing to them, carry them out, and make bills."`
 	CIR      CIRCmd      `cmd:"" name:"cir" help:"Look into the registry of identifiers; write and read its entries as CSV."`
 }
