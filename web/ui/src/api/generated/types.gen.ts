@@ -10362,6 +10362,18 @@ export type GetAvailabilityHistoryData = {
     body?: never;
     path?: never;
     query: {
+        /**
+         * Which service
+         */
+        sid: string;
+        /**
+         * Application domain; may be left out when the service is there for one alone
+         */
+        domain?: string;
+        /**
+         * Below what: group/hall1, space/hall; default everything
+         */
+        subject?: string;
         from: string;
         /**
          * Default: now
@@ -10404,7 +10416,19 @@ export type GetAvailabilityHistoryResponse = GetAvailabilityHistoryResponses[key
 export type GetImportanceData = {
     body?: never;
     path?: never;
-    query?: {
+    query: {
+        /**
+         * Which service
+         */
+        sid: string;
+        /**
+         * Application domain; may be left out when the service is there for one alone
+         */
+        domain?: string;
+        /**
+         * Below what: group/hall1, space/hall; default everything
+         */
+        subject?: string;
         /**
          * As if every object were there now, not as things are
          */
