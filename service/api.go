@@ -10,7 +10,9 @@ import (
 	"github.com/wattwerk/wattwerk/internal/etag"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/bills"
 	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/service/execution"
 )
 
 var (
@@ -61,8 +63,14 @@ func op(id, method, path, summary, description string, may []map[string][]string
 func (s *Service) Register(api huma.API) {
 	s.registerObjects(api)
 	s.registerSpaces(api)
-	s.exec.Register(api)
-	s.bills.Register(api)
+	// Whoever only has to know the routes, to lead to another process, has no service.
+	var exec *execution.Execution
+	var all *bills.Bills
+	if s != nil {
+		exec, all = s.exec, s.bills
+	}
+	exec.Register(api)
+	all.Register(api)
 	s.registerStanding(api)
 	s.registerMeaning(api)
 	s.registerForecasts(api)
