@@ -30,7 +30,7 @@ export function First({ of }: { of: Of }) {
       title={t`Repair this first`} note={asked.data && t`${count(list.length)} of ${count(asked.data.of)} objects`} height={240} asked={asked} empty={list.length === 0 ? t`No object is below this service.` : undefined}
       actions={<Switch size="xs" label={t`as if all were there`} checked={all} onChange={(e) => setAll(e.currentTarget.checked)} />}
     >
-      <p>{t`How much availability hangs on each object: with it there, less without it. The first is worth a spare most.`}</p>
+      <p>{t`How much availability hangs on each object: with it there, less without it. The first is worth a spare most.`} {list.every((o) => o.mean === 0 && o.strict === 0) && t`Now none is needed alone: others would do for any of them.`}</p>
       <Table label={t`Repair this first`} columns={[{ name: t`Rank`, number: true }, { name: t`Object` }, { name: t`State` }, { name: t`Mean`, number: true }, { name: t`Strict`, number: true }, { name: t`By quality`, number: true }]}>
         {list.map((o, i) => (
           <tr key={o.object}>

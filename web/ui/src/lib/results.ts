@@ -74,7 +74,7 @@ export function dayOf(result: unknown): Day | undefined {
 /** "savedKWh" as words: "saved kWh". */
 export function words(key: string): string {
   return key
-    .replace(/KWh|kWh/g, ' kWh').replace(/(?<=[a-z])([A-Z])(?![A-Z])/g, (m) => ` ${m.toLowerCase()}`).replace(/_/g, ' ').trim()
+    .replace(/KWh|kWh/g, ' %').replace(/(?<=[a-z])([A-Z])(?![A-Z])/g, (m) => ` ${m.toLowerCase()}`).replace('%', 'kWh').replace(/_/g, ' ').trim()
 }
 
 /** Moments are told as such: numbers that lie between 2000 and 2100 as ms, of names that speak of time. */

@@ -13,6 +13,8 @@ import { time } from '../lib/time'
 import { count } from '../lib/units'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
+import { Seen } from '../part/Seen'
+import { Candidates, Values } from '../substitutes/Substitutes'
 import { Enrich } from './Enrich'
 import { Strip } from './Strip'
 import { ObjectLink, StateMark, useMeanings } from './words'
@@ -56,6 +58,12 @@ export function Detail({ id, zone, may }: { id: string; zone: string; may: boole
         <Facts object={o} />
       </div>
       <Past object={o} zone={zone} />
+      {!o.composite && <Values key={`values ${o.id}`} id={o.id} label={o.name ?? o.id} zone={zone} />}
+      {!o.composite && (
+        <Seen height={160}>
+          <Candidates id={o.id} />
+        </Seen>
+      )}
       <Relations object={o} />
       <Enrich key={`${o.id} ${o.enrichment?.version ?? 0}`} object={o} etag={asked.data?.etag} zone={zone} may={may} />
     </Page>
@@ -98,7 +106,15 @@ function Now({ object: o, zone, at, warning }: { object: Known; zone: string; at
       )}
       <Link className={classes.link} to="/sensors" search={kind === 'group' ? { g: id } : { s: id }}>
         {kind === 'group' ? t`Look at the group over time` : t`Look at the sensor over time`}
-      </Link>
+      </Link>{' '}
+      ·{' '}
+      <Link className={classes.link} to="/forecasts" search={(old) => ({ h: old.h, g: old.g, s: old.s, o: o.id })}>
+        {t`Forecast`}
+      </Link>{' '}
+      ·{' '}
+      <a className={classes.link} href={`api/v1/things/${kind}/${encodeURIComponent(id)}`}>
+        {t`Thing Description`}
+      </a>
     </Panel>
   )
 }

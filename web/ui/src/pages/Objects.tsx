@@ -4,6 +4,7 @@ import { useLingui } from '@lingui/react/macro'
 import { useSearch } from '@tanstack/react-router'
 import { useModel } from '../data/model'
 import { knownZone } from '../lib/zone'
+import { Ask, Findings } from '../objects/Ask'
 import { Detail } from '../objects/Detail'
 import { List } from '../objects/List'
 import { Spaces } from '../objects/Spaces'
@@ -23,8 +24,10 @@ export function Objects() {
       <Sections
         label={t`Parts of the objects`}
         sections={[
-          { id: 'list', name: t`All objects`, content: () => <List links={[]} /> },
+          { id: 'list', name: t`All objects`, content: () => <List links={[{ label: t`JSON-LD`, href: 'api/v1/objects.jsonld', end: 'jsonld' }, { label: t`Turtle`, href: 'api/v1/objects.ttl', end: 'ttl' }]} /> },
           { id: 'spaces', name: t`Spaces`, content: () => <Spaces may={may} /> },
+          { id: 'findings', name: t`Findings`, content: () => <Findings /> },
+          { id: 'ask', name: t`Ask`, content: () => <Ask /> },
         ]}
       />
     </Page>

@@ -3,7 +3,7 @@
 import { useLingui } from '@lingui/react/macro'
 import { NavLink } from '@mantine/core'
 import {
-  IconApi, IconBellRinging, IconBinaryTree, IconChartLine, IconCoins, IconDatabaseImport, IconGauge, IconHomeStats, IconLayoutDashboard, IconRoute, IconShieldBolt, IconTopologyStar3, IconTools, IconServerCog, IconSitemap,
+  IconApi, IconBellRinging, IconBinaryTree, IconChartLine, IconCoins, IconDatabaseImport, IconGauge, IconHomeStats, IconLayoutDashboard, IconRoute, IconReplace, IconShieldBolt, IconTimeline, IconTopologyStar3, IconTools, IconServerCog, IconSitemap,
 } from '@tabler/icons-react'
 import { Link, useRouterState, useSearch } from '@tanstack/react-router'
 import { useMe } from './session'
@@ -25,6 +25,8 @@ export function Navigation({ onGo }: { onGo: () => void }) {
     { to: '/model', name: t`Model`, icon: IconSitemap },
     { to: '/objects', name: t`Objects`, icon: IconTopologyStar3 },
     { to: '/availability', name: t`Availability`, icon: IconShieldBolt },
+    { to: '/substitutes', name: t`Substitutes`, icon: IconReplace },
+    { to: '/forecasts', name: t`Forecasts`, icon: IconTimeline },
     { to: '/services', name: t`Services`, icon: IconTools },
     { to: '/manifests', name: t`Manifests`, icon: IconBinaryTree },
     { to: '/data', name: t`Import`, icon: IconDatabaseImport },
