@@ -1,6 +1,10 @@
 package execution
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wattwerk/wattwerk/service/feed"
+)
 
 // meter measures services.
 type meter struct {
@@ -23,6 +27,12 @@ func newMeter() *meter {
 	}
 	for _, o := range []string{"full", "partial", "unavailable", "refused"} {
 		m.discovered.WithLabelValues(o)
+	}
+	for _, c := range feed.Computations() {
+		m.took.WithLabelValues(c)
+		for _, o := range []string{"done", "refused", "failed"} {
+			m.executed.WithLabelValues(c, o)
+		}
 	}
 	return m
 }
