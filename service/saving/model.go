@@ -92,16 +92,16 @@ func fit(s shape, days []*day) (f fitted, ok bool) {
 		return f, false
 	}
 	f.Linear = l
-	for _, d := range days {
-		if v := f.at(d); v == v {
-			f.sse += (d.kwh - v) * (d.kwh - v)
-			f.n++
-		}
-	}
 	for i, w := range l.Weights {
 		// A building that needs less the colder it is has another reason.
 		if i < s.points() && w <= 0 {
 			return f, false
+		}
+	}
+	for _, d := range days {
+		if v := f.at(d); v == v {
+			f.sse += (d.kwh - v) * (d.kwh - v)
+			f.n++
 		}
 	}
 	return f, true
