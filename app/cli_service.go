@@ -98,7 +98,7 @@ func (c *ServiceDiscoverCmd) Run(ctx context.Context, sys IO) error {
 	}
 	for i := range all.Services {
 		s := &all.Services[i]
-		fmt.Fprintf(sys.Out, "%s in the domain %s: %s, %d of %d microservices usable, %s needed\n", s.SID, s.Domain, s.Exec, s.Usable, s.Of, s.Required)
+		fmt.Fprintf(sys.Out, "%s in the domain %s: %s, %d of %d microservices usable, %s needed\n", s.SID, s.Domain, s.Exec, s.Usable, s.Of, s.Required) //nolint:errcheck // nobody listens, then
 		t := newColumns(sys.Out, "MICROSERVICE", "COMPOSITE", "OBJECT", "WHAT", "SINCE")
 		for _, m := range s.Missing {
 			since := ""
