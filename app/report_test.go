@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -45,6 +46,10 @@ func tryAsk(t *testing.T, in datadir.Instance, method, path, body string, out an
 		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if resp.StatusCode/100 != 2 {
+		body, err := io.ReadAll(io.LimitReader(resp.Body, 2000))
+		t.Logf("%s %s: %s %s %v", method, path, resp.Status, body, err)
 	}
 	return resp
 }

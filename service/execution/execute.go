@@ -41,7 +41,7 @@ var ErrNothing = errors.New("nothing of this service is carried out here: it nam
 
 // leastPatience is what a service may take in any case: its threshold is a promise to
 // whoever asks, and a slow disk is no reason to answer nothing at all.
-const leastPatience = 2 * time.Second
+const leastPatience = 10 * time.Second
 
 // Execute discovers a service and carries it out. The error is that of
 // [Execution.Discover], or wraps [feed.ErrAsked]; a [*plan.NotAvailable] too when data
