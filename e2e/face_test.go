@@ -126,7 +126,7 @@ func operations(t *testing.T) []request {
 			}
 			if op.RequestBody != nil {
 				media := ""
-				for _, m := range []string{"application/json", "text/csv", "text/plain", "application/x-protobuf"} {
+				for _, m := range []string{"application/json", "application/ld+json", "text/csv", "text/plain", "application/x-protobuf"} {
 					if _, ok := op.RequestBody.Content[m]; ok && media == "" {
 						media = m
 					}
