@@ -10,7 +10,7 @@ import (
 // Bounds of structures.
 const (
 	MaxPlaces   = 1 << 22 // members of composites, composites of microservices and so on, together
-	MaxSlots    = 1 << 40 // objects below a service, each as often as it is reached
+	MaxSlots    = 1 << 29 // objects below a service, each as often as it is reached
 	maxSentence = 200     // bytes of a name in a sentence
 )
 
