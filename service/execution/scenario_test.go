@@ -282,6 +282,9 @@ func TestScenarioR3(t *testing.T) {
 		if len(waiting()) != 2 {
 			h.t.Fatal(waiting())
 		}
+		if first, want := waiting()[0].(m)["from"], run(30)["from"].(time.Time).Format(time.RFC3339); first != want {
+			h.t.Errorf("the first that waits is of %v, asked first was %v", first, want)
+		}
 		if err := h.e.TakeUp(h.t.Context()); err != nil || len(waiting()) != 2 || h.source.asked != 0 {
 			h.t.Fatal(err, waiting())
 		}
