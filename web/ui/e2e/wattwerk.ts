@@ -140,8 +140,9 @@ export async function signIn(page: Page, p: Program, name = 'admin'): Promise<vo
   await expect(page.getByTestId('connection')).toHaveText('Live')
 }
 
-/** No finding of axe that hinders anybody. */
+/** No finding of axe that hinders anybody, once all has come into view: what is half faded in has the contrast of half. */
 export async function accessible(page: Page): Promise<void> {
+  await page.waitForFunction(() => document.getAnimations().every((a) => a.playState !== 'running' || a.effect?.getComputedTiming().endTime === Infinity))
   const { violations } = await new AxeBuilder({ page }).analyze()
   const bad = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
   expect(bad.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).join(', ')}`)).toEqual([])
