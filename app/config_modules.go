@@ -122,7 +122,8 @@ func (c *OIDCConfig) provider() (*gateway.OIDC, error) {
 
 // BridgeConfig is what takes readings in.
 type BridgeConfig struct {
-	MappingsFile string `koanf:"mappings_file" doc:"File (YAML) that says what messages mean where they do not say so themselves: JSON mappings, MQTT topics and brokers, names for InfluxDB and remote write. docs/bridges.md explains it; empty: built-in rules."`
+	Meters       []string `koanf:"meters" doc:"Meters that are read, each 'KIND ADDRESS name=NAME', as 'sml /dev/ttyUSB0 name=house' or 'sunspec tcp://inverter:502 name=pv every=5s': identifiers of their sensors begin with the name. every= says how often it is asked, or how much time at least lies between two telegrams that are taken; unit=N is of Modbus, per_kwh=N of pulses, community_file=FILE of SNMP. docs/meters.md explains kinds and addresses."`
+	MappingsFile string   `koanf:"mappings_file" doc:"File (YAML) that says what messages mean where they do not say so themselves: JSON mappings, MQTT topics and brokers, names for InfluxDB and remote write. docs/bridges.md explains it; empty: built-in rules."`
 }
 
 // DefaultBridgeConfig has the built-in bridges only.
@@ -131,7 +132,8 @@ func DefaultBridgeConfig() BridgeConfig { return BridgeConfig{} }
 // Validate gives what cannot work.
 func (c *BridgeConfig) Validate() error {
 	_, err := c.mappings()
-	return err
+	_, wrong := c.meters()
+	return errors.Join(err, wrong)
 }
 
 // mappings is what the file holds.

@@ -72,6 +72,7 @@ func (p *process) diagnose(ctx context.Context) (found []doctor.Finding, owners 
 			f.Messages = append(f.Messages, doctor.Messages(w))
 		}
 	}
+	f.Meters = p.brokenMeters()
 	if p.service != nil {
 		f.Services = servicesBroken(p.service.Broken())
 	}

@@ -82,6 +82,7 @@ var lively = []string{
 func TestMetricsPage(t *testing.T) {
 	c := DefaultConfig()
 	c.Data, c.Addr, c.Bus.MQTT, c.Bus.Partitions = t.TempDir(), "127.0.0.1:0", "off", 1
+	c.Bridge.Meters = []string{"sml tcp://127.0.0.1:1 name=house"}
 	in := runProcess(t, c)
 	call := func(method, path, body string) {
 		t.Helper()

@@ -23,6 +23,7 @@ import (
 	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/bridge/meters"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/cir"
@@ -94,6 +95,7 @@ type process struct {
 	figures    *figure.Service
 	aggregate  *aggregate.Service
 	bridge     *bridge.Service
+	meters     *meters.Service
 	alert      *alert.Service
 	pipeline   *pipeline.Service
 	models     *repository.Store // of manifests

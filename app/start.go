@@ -323,9 +323,7 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 	}
 	m, err := mqtt.New(mqtt.Options{
 		Bridge: s, Bus: p.bus, Listen: p.mqtt != "", Config: what.MQTT, Log: p.logger("bridge"),
-		Exclusive: func(ctx context.Context, name string, work func(context.Context) error) error {
-			return p.fleet.Share(ctx, name, 1, func(ctx context.Context, _ int) error { return work(ctx) })
-		},
+		Exclusive: p.exclusive,
 	})
 	if err != nil {
 		return running{}, err
@@ -336,10 +334,14 @@ func startBridge(ctx context.Context, p *process) (running, error) {
 		}
 	}
 	p.bridge = s
+	if p.meters, err = p.newMeters(); err != nil {
+		return running{}, err
+	}
 	return running{run: func(ctx context.Context) error {
 		g, ctx := errgroup.WithContext(ctx)
 		g.Go(func() error { return s.Run(ctx) })
 		g.Go(func() error { return m.Run(ctx) })
+		g.Go(func() error { return p.meters.Run(ctx) })
 		return g.Wait()
 	}}, nil
 }

@@ -116,3 +116,16 @@ func each[T any](m *Message, t *tally, seq iter.Seq2[T, error], next func(T) boo
 	}
 	return true
 }
+
+// Try runs one message through the flow and stores nothing: give gets each value, or the
+// error for which a part is refused. It says how many values were filtered. It is how
+// drivers are tested.
+func (f Flow[T]) Try(m *Message, give func(v T, err error)) (filtered int) {
+	t := &tally{refuse: func(_ *Message, err error) bool {
+		var none T
+		give(none, err)
+		return true
+	}}
+	f.run(m, t, func(v T) bool { give(v, nil); return true })
+	return t.filtered
+}

@@ -70,6 +70,9 @@ var cases = []struct {
 	{"unanswered", func(f *Facts) {
 		f.Unanswered = []Unanswered{{What: "the store of the history", Error: "dial tcp: connection refused"}}
 	}},
+	{"meter-unreadable", func(f *Facts) {
+		f.Meters = []Meter{{Name: "house", Address: "/dev/ttyUSB0", Why: "open /dev/ttyUSB0: no such file or directory", Since: now.Add(-time.Hour)}}
+	}},
 	{"service-unavailable", func(f *Facts) {
 		f.Services = []Service{{Name: "service S1 (Generation and load estimation)", Why: "it needs some of 5 microservices, and 0 are usable", Missing: []string{"sensor/main", "sensor/pv"}, More: 3, Since: now.Add(-2 * time.Hour)}}
 	}},

@@ -24,6 +24,7 @@ type Facts struct {
 	Messages    []Messages
 	Unanswered  []Unanswered
 	Services    []Service
+	Meters      []Meter
 	Files       []File
 	Format      *Format
 }
@@ -158,6 +159,13 @@ type Service struct {
 	Missing []string  // what does not work, the first few
 	More    int       // how much more does not
 	Since   time.Time // since when; zero: not known
+}
+
+// Meter is one that cannot be read.
+type Meter struct {
+	Name, Address string
+	Why           string // in a sentence
+	Since         time.Time
 }
 
 // Messages are those about alerts that wait for a sink.

@@ -42,7 +42,7 @@ const (
 
 // rules in the order in which findings are told: causes before what follows.
 var rules = []func(*Facts) []Finding{
-	settings, format, files, disk, limits, busAway, streams, replicas, unsynced, clocks, unanswered, services,
+	settings, format, files, disk, limits, busAway, streams, replicas, unsynced, clocks, unanswered, meters, services,
 	withoutModule, unowned, uneven, backlogs, lags, ticks, late, deadLetters, settled, messages, sensors, versions,
 }
 
@@ -305,6 +305,18 @@ func unanswered(f *Facts) (out []Finding) {
 		out = append(out, Finding{
 			Rule: "unanswered", Severity: Trouble, What: fmt.Sprintf("%s does not answer: %s", upper(u.What), sentence(u.Error)),
 			Why: "What needs it fails or waits until it is back; the bus keeps what cannot be stored.", Do: "Look whether it runs and can be reached from here.",
+		})
+	}
+	return out
+}
+
+func meters(f *Facts) (out []Finding) {
+	for _, m := range f.Meters {
+		out = append(out, Finding{
+			Rule: "meter-unreadable", Severity: Trouble, Since: &m.Since,
+			What: fmt.Sprintf("Meter %s at %s cannot be read: %s", m.Name, m.Address, sentence(m.Why)),
+			Why:  "Its sensors are silent. Counters bridge the gap in energy once they are read again; power does not.",
+			Do:   "Look at the cable, the optical head and the address; 'wattwerk meter read' tries it by hand once this process does not use the port. It is tried again at least once a minute.",
 		})
 	}
 	return out
