@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service"
 	"github.com/wattwerk/wattwerk/service/book"
+	"github.com/wattwerk/wattwerk/service/vigil"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
@@ -65,12 +67,38 @@ func startService(ctx context.Context, p *process) (running, error) {
 	if o.Feed, err = p.energyFeed(ctx); err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
-	s, err := service.New(o)
+	one := where
+	one.Conns = 1
+	alerts, err := alert.Open(ctx, one)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
+	stop := func(context.Context) error { return errors.Join(store.Close(), alerts.Close()) }
+	o.Tell = func(ctx context.Context, lasting []book.Anomaly) error {
+		return alerts.Find(ctx, found(lasting), record.MillisOf(time.Now()))
+	}
+	s, err := service.New(o)
+	if err != nil {
+		return running{}, errors.Join(err, stop(ctx))
+	}
 	p.service = s
-	return running{run: s.Run, stop: func(context.Context) error { return store.Close() }}, nil
+	return running{run: s.Run, stop: stop}, nil
+}
+
+// found is what lasts in the words of alerts.
+func found(lasting []book.Anomaly) []alert.Found {
+	out := make([]alert.Found, 0, len(lasting))
+	for i := range lasting {
+		a := &lasting[i]
+		f := alert.Found{Text: vigil.Sentence(a)}
+		if sensor, ok := object.ID(a.Object).Sensor(); ok {
+			f.Subject.Sensor = sensor
+		} else if g, ok := object.ID(a.Object).Group(); ok {
+			f.Subject.Group = string(g)
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // settledMeans is what objects measured, as windows are settled.

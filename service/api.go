@@ -13,6 +13,8 @@ import (
 	"github.com/wattwerk/wattwerk/service/bills"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/execution"
+	"github.com/wattwerk/wattwerk/service/foresight"
+	"github.com/wattwerk/wattwerk/service/vigil"
 )
 
 var (
@@ -66,14 +68,17 @@ func (s *Service) Register(api huma.API) {
 	// Whoever only has to know the routes, to lead to another process, has no service.
 	var exec *execution.Execution
 	var all *bills.Bills
+	var ahead *foresight.Keeper
+	var odd *vigil.Watcher
 	if s != nil {
-		exec, all = s.exec, s.bills
+		exec, all, ahead, odd = s.exec, s.bills, s.ahead, s.vigil
 	}
 	exec.Register(api)
 	all.Register(api)
 	s.registerStanding(api)
 	s.registerMeaning(api)
-	s.registerForecasts(api)
+	ahead.Register(api)
+	odd.Register(api)
 }
 
 // Precondition is the If-Match of a change of an object or a service.

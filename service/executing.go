@@ -7,9 +7,13 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/microservice/builtin"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/service/bills"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/execution"
+	"github.com/wattwerk/wattwerk/service/foresight"
+	"github.com/wattwerk/wattwerk/service/vigil"
 )
 
 // open makes what carries services out.
@@ -22,8 +26,48 @@ func (s *Service) open() (err error) {
 	if err != nil {
 		return err
 	}
-	s.bills, err = bills.New(bills.Options{Store: s.opts.Store, Executor: s.exec, Actor: s.opts.Actor, Log: s.log})
+	if s.bills, err = bills.New(bills.Options{Store: s.opts.Store, Executor: s.exec, Actor: s.opts.Actor, Log: s.log}); err != nil {
+		return err
+	}
+	s.ahead, err = foresight.New(foresight.Options{
+		Store: s.opts.Store, History: s.opts.History, World: s.world, Model: s.model, Actor: s.opts.Actor, Log: s.log, Registerer: s.opts.Registerer,
+	})
+	if err != nil {
+		return err
+	}
+	if s.opts.Feed != nil && s.opts.Feed.Forecasts == nil && s.opts.History != nil {
+		s.opts.Feed.Forecasts = s.ahead
+	}
+	s.vigil, err = vigil.New(vigil.Options{
+		Store: s.opts.Store, History: s.opts.History, World: s.world, Model: s.model, First: s.ahead.Named, Counters: s.counters,
+		Tell: s.opts.Tell, Changed: s.changed, Log: s.log, Registerer: s.opts.Registerer,
+	})
 	return err
+}
+
+// world is the newest one; nil while nobody knows.
+func (s *Service) world() *object.World {
+	if m := s.moment.Load(); m != nil {
+		return m.World
+	}
+	return nil
+}
+
+func (s *Service) model() *model.Model { return s.opts.Catalog.State().Model }
+
+// counters gives the newest readings of counters.
+func (s *Service) counters(yield func(vigil.Reading)) {
+	w := s.world()
+	if w == nil {
+		return
+	}
+	for i := range w.Len() {
+		o := w.At(i)
+		if sensor, ok := o.ID.Sensor(); ok && o.Kind == "counter" && !o.Virtual {
+			sight, _ := s.watch.Of(sensor)
+			yield(vigil.Reading{Object: o.ID, Time: sight.Time, Value: sight.Value})
+		}
+	}
 }
 
 // alone is the work of one process at a time, until ctx ends.
@@ -32,6 +76,8 @@ func (s *Service) alone(ctx context.Context) error {
 	g.Go(func() error { s.repeat(ctx, "noting what objects do begins again", s.work); return nil })
 	g.Go(func() error { s.repeat(ctx, "taking up what waits begins again", s.exec.Work); return nil })
 	g.Go(func() error { s.repeat(ctx, "looking at bills again begins anew", s.bills.Work); return nil })
+	g.Go(func() error { s.repeat(ctx, "forecasting by itself begins again", s.ahead.Work); return nil })
+	g.Go(func() error { s.repeat(ctx, "watching for anomalies begins again", s.vigil.Work); return nil })
 	return g.Wait()
 }
 

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/service/foresight"
 	"github.com/wattwerk/wattwerk/service/stand"
+	"github.com/wattwerk/wattwerk/service/vigil"
 )
 
 // TestMeaning writes objects in the words of others, asks about them, and takes
@@ -74,7 +76,7 @@ func TestForecast(t *testing.T) {
 	p.more = func(o *Options) { o.History = h }
 	defer p.work()()
 	until(p, "/api/v1/objects", func(x ObjectPage) bool { return x.Total == 4 })
-	f := until(p, "/api/v1/forecasts/sensor/a", func(ObjectForecast) bool { return true })
+	f := until(p, "/api/v1/forecasts/sensor/a", func(foresight.ObjectForecast) bool { return true })
 	if len(f.Values) < 23 || f.Values[0].Value == nil || math.IsNaN(*f.Values[0].Value) || f.Zone != "Europe/Berlin" || f.Unit != "W" {
 		t.Errorf("%+v", f)
 	}
@@ -82,6 +84,6 @@ func TestForecast(t *testing.T) {
 	p.want(404, "GET", "/api/v1/forecasts/sensor/x", "", "", nil)
 	p.want(422, "GET", "/api/v1/forecasts/sensor/a?day=today", "", "", nil)
 	from := url.QueryEscape(time.Now().Add(-5 * 24 * time.Hour).UTC().Format(time.RFC3339))
-	until(p, "/api/v1/anomalies?object=sensor/a&from="+from, func(x struct{ Anomalies []ObjectAnomaly }) bool { return x.Anomalies != nil })
+	until(p, "/api/v1/anomalies?object=sensor/a&from="+from, func(x struct{ Anomalies []vigil.ObjectAnomaly }) bool { return x.Anomalies != nil })
 	p.want(404, "GET", "/api/v1/anomalies?object=sensor/x&from="+from, "", "", nil)
 }

@@ -22,7 +22,9 @@ import (
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/execution"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/foresight"
 	"github.com/wattwerk/wattwerk/service/stand"
+	"github.com/wattwerk/wattwerk/service/vigil"
 	"github.com/wattwerk/wattwerk/service/watch"
 )
 
@@ -31,11 +33,12 @@ type Options struct {
 	Bus     *bus.Bus
 	Catalog *catalog.Catalog
 	Store   *book.Store
-	History stand.History             // nil: there is none, and nothing stands in for anything
-	Keep    time.Duration             // how long events and what stood in for what are kept; default DefaultKeep
-	Share   run.Share                 // nil: this process is alone
-	Feed    *feed.Feed                // what services are carried out with; nil: they are not
-	Members func() []execution.Member // processes that run this module; nil: this one alone
+	History stand.History                                           // nil: there is none, and nothing stands in for anything
+	Keep    time.Duration                                           // how long events and what stood in for what are kept; default DefaultKeep
+	Share   run.Share                                               // nil: this process is alone
+	Feed    *feed.Feed                                              // what services are carried out with; nil: they are not
+	Members func() []execution.Member                               // processes that run this module; nil: this one alone
+	Tell    func(ctx context.Context, lasting []book.Anomaly) error // told of anomalies that last; may be nil
 	Actor   func(context.Context) string
 	Log     *slog.Logger
 
@@ -71,6 +74,8 @@ type Service struct {
 	ready  chan struct{}               // closed when what was stored at the start has been read
 	exec   *execution.Execution
 	bills  *bills.Bills
+	ahead  *foresight.Keeper // what is going to be
+	vigil  *vigil.Watcher    // what cannot be right
 
 	fitting  chan struct{} // held by who fits, and looks at rankings
 	rankings map[object.ID]ranking
@@ -121,6 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 	began := make(chan struct{})
 	g.Go(func() error { return s.follow(ctx, began) })
 	g.Go(func() error { return s.exec.Run(ctx) })
+	g.Go(func() error { return s.ahead.Run(ctx) })
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():

@@ -55,6 +55,7 @@ const (
 	Magnitude   Measure = "magnitude"   // the same without its sign
 	Meter       Measure = "meter"       // the group's own meter
 	Unaccounted Measure = "unaccounted" // meter less sum
+	Anomaly     Measure = "anomaly"     // what the installation itself finds cannot be right, or is not usual
 	Cost        Measure = "cost"        // of a budget: money instead of energy
 )
 
@@ -69,7 +70,7 @@ type Subject struct {
 // Condition is when a rule holds.
 type Condition struct {
 	Kind      Kind            `json:"kind" enum:"above,below,missing,coverage,power_factor,demand,budget,deviation,external" doc:"What is looked at"`
-	Of        Measure         `json:"of,omitempty" enum:"value,magnitude,meter,unaccounted,cost" doc:"Which value of the subject; default value, of a group the sum. cost: money, of a budget"`
+	Of        Measure         `json:"of,omitempty" enum:"value,magnitude,meter,unaccounted,cost,anomaly" doc:"Which value of the subject; default value, of a group the sum. cost: money, of a budget. anomaly: of a rule from outside, that the module service finds one of its subject, or of anything"`
 	Limit     float64         `json:"limit,omitempty" doc:"In the coherent unit of the quantity (W, not kW), or of money; for coverage and the power factor between 0 and 1; for a deviation how many times the usual spread, default 6"`
 	Clear     *float64        `json:"clear,omitempty" doc:"The value must come back to here before the alert ends; default: the limit"`
 	Intervals float64         `json:"intervals,omitempty" minimum:"0" maximum:"100000" doc:"missing: silent for so many expected intervals; default 3"`
@@ -183,8 +184,9 @@ func (r *Rule) Validate() error {
 	bad(c.Kind == External && s.Below != "", "a rule from outside is about one sensor or group, or nothing")
 	bad(math.IsNaN(c.Limit) || math.IsInf(c.Limit, 0) || math.Abs(c.Limit) > record.MaxValue, "condition.limit is not a number that can be measured")
 	onGroup := s.Group != ""
+	bad(c.Of == Anomaly && c.Kind != External, "an anomaly is found outside of the rules: condition.kind is to be external")
 	bad((c.Of == Meter || c.Of == Unaccounted) && !onGroup, "only a group has %s", c.Of)
-	bad(c.Of != "" && (c.Of == Cost) != (c.Kind == Budget) || c.Of != "" && c.Kind != Above && c.Kind != Below && c.Kind != Demand && c.Kind != Budget, "condition.of says nothing for %s", c.Kind)
+	bad(c.Of != "" && (c.Of == Cost) != (c.Kind == Budget) || c.Of != "" && c.Kind != Above && c.Kind != Below && c.Kind != Demand && c.Kind != Budget && !(c.Kind == External && c.Of == Anomaly), "condition.of says nothing for %s", c.Kind)
 	bad(c.With != "" && (c.Kind != PowerFactor || s.Sensor == ""), "condition.with goes with the power factor of one sensor")
 	switch c.Kind {
 	case Coverage, PowerFactor:

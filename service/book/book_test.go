@@ -246,3 +246,90 @@ func TestResults(t *testing.T) {
 		}
 	})
 }
+
+// TestForesight keeps forecasts, what was named, and anomalies.
+func TestForesight(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *Store) {
+		ctx := t.Context()
+		check := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := Forecast{Object: "sensor/a", Day: 1000, Ends: 2000, Zone: "UTC", Made: 900, Known: 800, Ahead: 2, Model: "mean-7", Because: "root", Doc: "{}"}
+		later, sooner := f, f
+		later.Known, later.Model, later.Expected = 1000, "ridge", new(3.5)
+		sooner.Known, sooner.Model = 700, "last-week"
+		check(s.Foresee(ctx, f, Forecast{Object: "sensor/b", Day: 1000, Ends: 2000, Zone: "UTC", Doc: "{}"}))
+		check(s.Foresee(ctx, later))
+		check(s.Foresee(ctx, sooner)) // knows less
+		got, err := s.Forecast(ctx, "sensor/a", 1000)
+		check(err)
+		if diff := cmp.Diff(got, later, cmpopts.IgnoreTypes(bun.BaseModel{})); diff != "" {
+			t.Error(diff)
+		}
+		if _, err := s.Forecast(ctx, "sensor/a", 1001); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
+		}
+		due, err := s.Uncompared(ctx, 2000, 1)
+		check(err)
+		if len(due) != 1 || due[0].Object != "sensor/a" {
+			t.Errorf("%+v", due)
+		}
+		due[0].Checked, due[0].Compared, due[0].Seen = 2100, 24, new(4.5)
+		check(s.Compare(ctx, due...))
+		later.Known, later.Model = 1001, "blend"
+		check(s.Foresee(ctx, later)) // is over, and was compared
+		if got, err = s.Forecast(ctx, "sensor/a", 1000); err != nil || got.Model != "ridge" || *got.Seen != 4.5 {
+			t.Errorf("%+v %v", got, err)
+		}
+		if rows, err := s.Forecasts(ctx, "", 0, 5000, 1000, "sensor/a", 10); err != nil || len(rows) != 1 || rows[0].Object != "sensor/b" {
+			t.Errorf("%+v %v", rows, err)
+		}
+		if rows, err := s.Foreknown(ctx, 2000); err != nil || len(rows) != 0 {
+			t.Errorf("%+v %v", rows, err)
+		}
+		check(s.Name(ctx, Named{Object: "sensor/a", Why: "asked", At: 5}, Named{Object: "sensor/b", Why: "asked", At: 6}))
+		check(s.Name(ctx, Named{Object: "sensor/a", Why: "asked", At: 7}))
+		if rows, err := s.Names(ctx, 5); err != nil || len(rows) != 2 || rows[0].Object != "sensor/a" || rows[0].At != 7 {
+			t.Errorf("%+v %v", rows, err)
+		}
+
+		_, stands, err := s.Changes(ctx)
+		check(err)
+		odd := Anomaly{Object: "sensor/a", Kind: "unusual", Began: 10, Ended: 20, Found: 30, Lasts: 1, Values: 1, Value: new(1.5)}
+		check(s.Find(ctx, []Anomaly{odd}, nil, []Watched{{Object: "sensor/a", Looked: 20}}, false))
+		stuck := odd
+		stuck.Kind, stuck.Ended, stuck.Found, stuck.Values = "stuck", 60, 70, 6
+		check(s.Find(ctx, []Anomaly{stuck}, []Anomaly{odd}, []Watched{{Object: "sensor/a", Looked: 60}}, true))
+		if rows, err := s.Lasting(ctx, 10, "stuck"); err != nil || len(rows) != 1 || rows[0].Ended != 60 {
+			t.Errorf("%+v %v", rows, err)
+		}
+		if _, now, err := s.Changes(ctx); err != nil || now != stands+1 {
+			t.Error("nobody looks again:", stands, now, err)
+		}
+		stuck.Lasts = 0
+		check(s.Find(ctx, []Anomaly{stuck, {Object: "sensor/b", Kind: "zero", Began: 10, Ended: 11}}, nil, nil, false))
+		rows, err := s.Anomalies(ctx, AnomalyQuery{From: 0, To: 100, Limit: 1})
+		check(err)
+		if len(rows) != 1 || rows[0].Object != "sensor/a" || rows[0].Found != 30+40 {
+			t.Errorf("%+v", rows)
+		}
+		if rows, err = s.Anomalies(ctx, AnomalyQuery{From: 0, To: 100, Limit: 9, After: &rows[0]}); err != nil || len(rows) != 1 || rows[0].Object != "sensor/b" {
+			t.Errorf("%+v %v", rows, err)
+		}
+		if looked, err := s.Looked(ctx); err != nil || looked["sensor/a"] != 60 {
+			t.Error(looked, err)
+		}
+		epoch, err := s.Take(ctx)
+		check(err)
+		check(s.Trim(ctx, epoch, 100))
+		if rows, err := s.Anomalies(ctx, AnomalyQuery{From: 0, To: 100, Limit: 9}); err != nil || len(rows) != 0 {
+			t.Errorf("%+v %v", rows, err)
+		}
+		if rows, err := s.Names(ctx, 0); err != nil || len(rows) != 0 {
+			t.Errorf("%+v %v", rows, err)
+		}
+	})
+}

@@ -94,8 +94,10 @@ func (s *Store) Trim(ctx context.Context, epoch int64, before record.Millis) err
 		if _, err := tx.NewDelete().Model((*Result)(nil)).Where("day < ?", before).Exec(ctx); err != nil {
 			return err
 		}
-		_, err := tx.NewDelete().Model((*Waiting)(nil)).Where("done < ?", before).Exec(ctx)
-		return err
+		if _, err := tx.NewDelete().Model((*Waiting)(nil)).Where("done < ?", before).Exec(ctx); err != nil {
+			return err
+		}
+		return s.trimForesight(ctx, tx, before)
 	})
 }
 

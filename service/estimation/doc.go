@@ -13,9 +13,10 @@
 //	blend       the mean of mean and profile
 //
 // Each is tried on up to 14 days before, with nothing but what was known before each of
-// them; the one with the smallest sum of absolute errors says the day. "Nothing
-// beats the mean of seven days by much for homes" (BuildingsBench, NREL 2023), so there
-// is no larger model here; whoever has one hands its forecast over, and it is used instead.
+// them; the one with the smallest sum of absolute errors says the day. Whoever has a
+// larger model hands its forecast over, and it is used instead: package service/feed does,
+// where package forecast/dayahead has forecast the day. Of a forecast by hours each step
+// takes the share of its hour that the model here gives it.
 //
 // # Generation
 //

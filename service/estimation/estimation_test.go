@@ -188,3 +188,39 @@ func TestForecastOfDayahead(t *testing.T) {
 		}
 	}
 }
+
+// TestFinerForecast hands a forecast by hours over to a load by quarters: each hour is the
+// forecast's, and its quarters are as large to one another as the own model has them.
+func TestFinerForecast(t *testing.T) {
+	const days = 30
+	in := EstimationInput{Subject: "home", Now: record.Millis(days * series.Day), Load: series.EnergySeries{Step: series.Quarter}}
+	for i := range days * 96 {
+		a, _ := energy.Of(float64(10 * (1 + i%4)))
+		in.Load.Values = append(in.Load.Values, series.Measured(a, series.Quarter))
+	}
+	day, err := Day(&in)
+	if err != nil || day.From != in.Now+record.Millis(series.Day) {
+		t.Fatal(day, err)
+	}
+	f := &EstimationForecast{Method: "ridge", Start: day.From, Step: series.Hour, Wrong: new(0.07), Days: 56}
+	for range 24 {
+		f.Values = append(f.Values, EstimationBand{100, 200, 400})
+	}
+	in.LoadForecast = f
+	out, err := Run(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Intervals) != 96 || out.Load.Mean != 24*200 || out.LoadModel.Name != "ridge" || *out.LoadModel.Wrong != 0.07 {
+		t.Errorf("%+v", out)
+	}
+	for i, x := range out.Intervals {
+		if want := 20 * float64(1+i%4); math.Abs(x.Load.Mean-want) > 1e-9 || math.Abs(x.Load.High-2*want) > 1e-9 || math.Abs(x.Load.Low-want/2) > 1e-9 {
+			t.Fatalf("%d: %+v, not %v", i, x.Load, want)
+		}
+	}
+	in.LoadForecast.Step = 7
+	if _, err := Run(in); err == nil {
+		t.Error("a step of 7 ms is taken")
+	}
+}

@@ -50,6 +50,9 @@ func Check(in *EstimationInput) error {
 		if f == nil {
 			continue
 		}
+		if f.Step != 0 && (f.Step < in.Load.Step || f.Step > series.Hour || f.Step%in.Load.Step != 0) {
+			return fmt.Errorf("estimation: the step of the forecast %q, %d ms, is none of up to an hour that the step of the load divides", f.Method, f.Step)
+		}
 		for i, b := range f.Values {
 			if !(b.Low >= 0 && b.Low <= b.Mean && b.Mean <= b.High && b.High <= 1e12) {
 				return fmt.Errorf("estimation: value %d of the forecast %q is no band: %g, %g, %g", i+1, f.Method, b.Low, b.Mean, b.High)
@@ -70,23 +73,37 @@ type run struct {
 	generates  bool
 }
 
+// which gives today, and the day that is to be estimated.
+func which(in *EstimationInput) (c window.Calendar, today, day window.Span, err error) {
+	if c, err = window.Load(in.Zone); err != nil {
+		return c, today, day, fmt.Errorf("estimation: %w", err)
+	}
+	today = c.Span(window.Day, in.Now)
+	day = c.Next(window.Day, today)
+	if in.Day != "" {
+		at, err := c.Moment(in.Day)
+		if err != nil {
+			return c, today, day, fmt.Errorf("estimation: day %w", err)
+		}
+		day = c.Span(window.Day, at)
+	}
+	return c, today, day, nil
+}
+
+// Day is the day that is to be estimated.
+func Day(in *EstimationInput) (window.Span, error) {
+	_, _, day, err := which(in)
+	return day, err
+}
+
 // Run estimates a day.
 func Run(in EstimationInput) (EstimationOutput, error) {
 	if err := Check(&in); err != nil {
 		return EstimationOutput{}, err
 	}
-	c, err := window.Load(in.Zone)
+	c, today, day, err := which(&in)
 	if err != nil {
-		return EstimationOutput{}, fmt.Errorf("estimation: %w", err)
-	}
-	today := c.Span(window.Day, in.Now)
-	day := c.Next(window.Day, today)
-	if in.Day != "" {
-		at, err := c.Moment(in.Day)
-		if err != nil {
-			return EstimationOutput{}, fmt.Errorf("estimation: day %w", err)
-		}
-		day = c.Span(window.Day, at)
+		return EstimationOutput{}, err
 	}
 	if day.From > in.Now+record.Millis(2*series.Day) {
 		return EstimationOutput{}, fmt.Errorf("estimation: the day that begins at %v is more than two days ahead", day.From)
@@ -138,7 +155,11 @@ func (r *run) day(day window.Span) error {
 		r.say("the load of the past rests on %s", q)
 	}
 	r.sun(day, until)
+	loads, mades := in.LoadForecast, in.GenerationForecast
+	in.LoadForecast = loads.finer(r.loads, r.load.values)
+	in.GenerationForecast = mades.finer(r.loads, r.made.values)
 	r.intervals(day)
+	in.LoadForecast, in.GenerationForecast = loads, mades
 	return nil
 }
 
@@ -282,7 +303,7 @@ func (r *run) intervals(day window.Span) {
 	in, o := r.in, &r.out
 	o.LoadModel = r.load.of
 	if in.LoadForecast != nil {
-		o.LoadModel = EstimationModel{Name: in.LoadForecast.Method}
+		o.LoadModel = EstimationModel{Name: in.LoadForecast.Method, Days: in.LoadForecast.Days, Wrong: in.LoadForecast.Wrong}
 		r.say("the load is that of the forecast %q", in.LoadForecast.Method)
 	} else {
 		wrong := "could not be tried on days before"
@@ -294,7 +315,7 @@ func (r *run) intervals(day window.Span) {
 	if r.generates {
 		o.MadeModel = new(r.made.of)
 		if in.GenerationForecast != nil {
-			*o.MadeModel = EstimationModel{Name: in.GenerationForecast.Method}
+			*o.MadeModel = EstimationModel{Name: in.GenerationForecast.Method, Days: in.GenerationForecast.Days, Wrong: in.GenerationForecast.Wrong}
 			r.say("the generation is that of the forecast %q", in.GenerationForecast.Method)
 		}
 	}
@@ -331,7 +352,10 @@ func (r *run) intervals(day window.Span) {
 		r.say("the forecast of the load does not say %d of %d intervals; the %s does", len(o.Intervals)-foreign, len(o.Intervals), r.load.of.Name)
 	}
 	o.Load = around(o.Load.Mean, loadErrors, r.part)
-	if in.LoadForecast != nil {
+	switch {
+	case in.LoadForecast != nil && len(r.load.found) >= short && r.load.of.Wrong != nil && *r.load.of.Wrong > 0.01:
+		r.say("the band of the day is that of the errors that the %s made on days before, around the forecast", r.load.of.Name)
+	case in.LoadForecast != nil:
 		o.Load = EstimationBand{}
 		for _, x := range o.Intervals {
 			o.Load = o.Load.plus(x.Load)
@@ -360,6 +384,34 @@ func add(sums []float64, s *said, slot int) {
 			sums[i] += e
 		}
 	}
+}
+
+// finer divides a forecast of longer intervals into the steps of the load, each by what
+// the own models say of it there.
+func (f *EstimationForecast) finer(d *days, own []float64) *EstimationForecast {
+	if f == nil || f.Step == 0 || f.Step == d.step {
+		return f
+	}
+	out := &EstimationForecast{Method: f.Method, Start: f.Start, Days: f.Days, Wrong: f.Wrong}
+	n := int(f.Step / d.step)
+	for i, b := range f.Values {
+		from, sum := f.Start+record.Millis(int64(i)*f.Step), 0.0
+		part := make([]float64, n)
+		for k := range part {
+			if own != nil {
+				part[k] = own[d.slot(from+record.Millis(int64(k)*d.step))]
+			}
+			sum += part[k]
+		}
+		for _, v := range part {
+			share := 1 / float64(n)
+			if sum > 0 {
+				share = v / sum
+			}
+			out.Values = append(out.Values, EstimationBand{b.Low * share, b.Mean * share, b.High * share})
+		}
+	}
+	return out
 }
 
 // at is the band of a forecast from elsewhere.

@@ -21,10 +21,14 @@ type EstimationInput struct {
 	GenerationForecast *EstimationForecast `json:"generationForecast,omitempty" doc:"Made elsewhere, and used instead of the models here"`
 }
 
-// EstimationForecast is a forecast from elsewhere, with the step of the load.
+// EstimationForecast is a forecast from elsewhere. What is of longer intervals than the
+// load is divided by what the models here say of each step.
 type EstimationForecast struct {
 	Method string           `json:"method" doc:"Who made it, and how" maxLength:"200"`
 	Start  record.Millis    `json:"start"`
+	Step   int64            `json:"step,omitempty" doc:"Length of an interval in ms, an hour at most; default that of the load"`
+	Days   int              `json:"days,omitempty" doc:"On how many days before it was tried"`
+	Wrong  *float64         `json:"wape,omitempty" doc:"How wrong it was on them: Σ|error| / Σ amount"`
 	Values []EstimationBand `json:"values" doc:"One for each interval, in Wh" maxItems:"2000"`
 }
 

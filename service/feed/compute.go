@@ -14,6 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/service/estimation"
 	"github.com/wattwerk/wattwerk/service/series"
 	"github.com/wattwerk/wattwerk/service/sharing"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // Roles that the templates of the six services name.
@@ -116,12 +117,35 @@ func (g *gather) estimation(ctx context.Context) error {
 		}
 		in.Irradiance = &levels
 	}
+	if day, err := estimation.Day(&in); err == nil && g.Forecasts != nil {
+		in.LoadForecast = g.ahead(ctx, load, day, to)
+		if len(makers) == 1 && in.Irradiance == nil {
+			in.GenerationForecast = g.ahead(ctx, makers[0], day, to)
+		}
+	}
 	out, err := estimation.Run(in)
 	if err != nil {
 		return asked("%v", err)
 	}
 	g.out.Result = out
 	return nil
+}
+
+// ahead is what is forecast of an object by itself; nil: nothing is, and the service does
+// with its own models. A forecast of less than nothing is none of a load.
+func (g *gather) ahead(ctx context.Context, id object.ID, day window.Span, known record.Millis) *estimation.EstimationForecast {
+	f, wrong, ok := g.Forecasts.DayAhead(ctx, id, day, known)
+	if !ok || f.Step != series.Hour {
+		return nil
+	}
+	for i, v := range f.Values {
+		if !(v >= 0) || f.Lower != nil && !(f.Lower[i] >= 0 && f.Upper[i] >= v) {
+			return nil
+		}
+	}
+	out := estimation.Of(f) // W over an hour are as many Wh
+	out.Wrong = wrong
+	return out
 }
 
 // ChargingParameters of S3.

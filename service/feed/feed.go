@@ -9,12 +9,14 @@ import (
 	"slices"
 
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/forecast/dayahead"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/bill"
 	"github.com/wattwerk/wattwerk/service/series"
 	"github.com/wattwerk/wattwerk/tariff"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 // Sample is one reading; NaN is null.
@@ -56,6 +58,14 @@ type StandIns interface {
 	StoodIn(ctx context.Context, id object.ID, from, to record.Millis) ([]float64, error)
 }
 
+// Forecasts is what somebody else says of a day that is to come. It may be nil.
+type Forecasts interface {
+	// DayAhead gives what is forecast of a day of an object, in the unit of its mean power,
+	// on which nothing that was known after a time had an influence, and as which share of
+	// the values its model was wrong on days before (nil: not known); false: nothing is.
+	DayAhead(ctx context.Context, id object.ID, day window.Span, known record.Millis) (dayahead.Forecast, *float64, bool)
+}
+
 // ErrAsked is wrapped by errors that whoever asks can mend: something is missing, or
 // cannot be.
 var ErrAsked = errors.New("the request cannot be")
@@ -72,8 +82,9 @@ const (
 
 // Feed gathers.
 type Feed struct {
-	Source   Source
-	StandIns StandIns // may be nil
+	Source    Source
+	StandIns  StandIns  // may be nil
+	Forecasts Forecasts // may be nil
 }
 
 // Request is what is to be computed, for whom.

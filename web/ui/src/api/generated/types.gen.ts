@@ -130,6 +130,42 @@ export type AnnotationBody = {
     time: number;
 };
 
+export type AnomalyPage = {
+    anomalies: Array<ObjectAnomaly> | null;
+    /**
+     * Cursor of the next page; absent: there is none
+     */
+    next?: string;
+    /**
+     * Of the one object that was asked for
+     */
+    unit: string;
+    watch: AnomalyWatch;
+};
+
+export type AnomalyWatch = {
+    /**
+     * False: there are no settled windows here, and counters alone are watched
+     */
+    able: boolean;
+    /**
+     * All of them were looked at up to here; null: none was
+     */
+    from: string | null;
+    /**
+     * How many at most; what is forecast by itself comes first, then groups, then sensors
+     */
+    most: number;
+    /**
+     * How many are watched
+     */
+    objects: number;
+    /**
+     * The first up to here
+     */
+    to: string | null;
+};
+
 export type Answer = {
     /**
      * What was asked for
@@ -1171,9 +1207,9 @@ export type Condition = {
      */
     limit?: number;
     /**
-     * Which value of the subject; default value, of a group the sum. cost: money, of a budget
+     * Which value of the subject; default value, of a group the sum. cost: money, of a budget. anomaly: of a rule from outside, that the module service finds one of its subject, or of anything
      */
-    of?: 'value' | 'magnitude' | 'meter' | 'unaccounted' | 'cost';
+    of?: 'value' | 'magnitude' | 'meter' | 'unaccounted' | 'cost' | 'anomaly';
     /**
      * budget: of which time the amount is
      */
@@ -2351,6 +2387,91 @@ export type Finding = {
     why: string;
 };
 
+export type ForecastItem = {
+    /**
+     * How many days ahead
+     */
+    ahead: number;
+    /**
+     * Why it is forecast by itself: somebody set it so, an energy service needs it, somebody asked, or it is the root of a hierarchy
+     */
+    because: 'setting' | 'service' | 'asked' | 'root';
+    /**
+     * By the clock of the object's site
+     */
+    day: string;
+    /**
+     * Mean absolute error of the model on the last weeks; null: it could not be tried
+     */
+    expected: number | null;
+    /**
+     * The same as a share of the values
+     */
+    expectedShare: number | null;
+    from: string;
+    /**
+     * Nothing later had an influence
+     */
+    known: string;
+    made: string;
+    /**
+     * Mean of what is forecast; null: nothing can be said
+     */
+    mean: number | null;
+    /**
+     * Which was least wrong on the last weeks
+     */
+    model: string;
+    name: string;
+    object: string;
+    /**
+     * What came of it; null: the day is not over and settled, or nothing was measured
+     */
+    seen: ForecastSeen;
+    to: string;
+    /**
+     * Of a counter: of how fast it rises
+     */
+    unit: string;
+    zone: string;
+};
+
+export type ForecastPage = {
+    /**
+     * False: there are no settled windows here, and nothing is forecast
+     */
+    able: boolean;
+    forecasts: Array<ForecastItem> | null;
+    /**
+     * Cursor of the next page; absent: there is none
+     */
+    next?: string;
+    progress: ForecastProgress;
+};
+
+export type ForecastProgress = {
+    /**
+     * Named beyond the bound, and not forecast
+     */
+    left: number;
+    /**
+     * Of them those whose day is forecast; the others wait until the day before is settled, or have not enough history
+     */
+    made: number;
+    /**
+     * The bound
+     */
+    most: number;
+    /**
+     * Objects that are forecast by themselves
+     */
+    named: number;
+    /**
+     * Objects whose day before is settled
+     */
+    settled: number;
+};
+
 export type ForecastScore = {
     /**
      * In the unit of the values
@@ -2365,6 +2486,25 @@ export type ForecastScore = {
      * As a share of the values
      */
     wape: number;
+};
+
+export type ForecastSeen = {
+    /**
+     * Share of the values that lay within the bands
+     */
+    inside: number;
+    /**
+     * Mean absolute error, in the unit of the values
+     */
+    mae: number;
+    /**
+     * Intervals that this is of
+     */
+    of: number;
+    /**
+     * The same as a share of what was measured; null: that was nothing
+     */
+    wape: number | null;
 };
 
 export type ForecastValue = {
@@ -3821,11 +3961,6 @@ export type ListMicroservicesResponse = {
     microservices: Array<MicroserviceItem> | null;
 };
 
-export type ListObjectAnomaliesResponse = {
-    anomalies: Array<ObjectAnomaly> | null;
-    unit: string;
-};
-
 export type ListObjectChangesResponse = {
     changes: Array<ServiceChange> | null;
 };
@@ -4841,16 +4976,36 @@ export type Note = {
 };
 
 export type ObjectAnomaly = {
+    /**
+     * What was expected in its place; null: nothing was
+     */
+    expected: number | null;
+    /**
+     * Null: it was found for this answer
+     */
+    found: string | null;
     from: string;
-    kind: string;
+    /**
+     * rating: more than can be; backwards: a counter shows less than before; parts: the members of a group are more than its meter; zero: nothing, or less than half of the least; stuck: one value for too long; unusual: far from what is usual
+     */
+    kind: 'rating' | 'backwards' | 'parts' | 'zero' | 'stuck' | 'unusual';
+    /**
+     * It may go on
+     */
+    lasts: boolean;
+    name: string;
     object: string;
     to: string;
+    /**
+     * Of the values; of a counter that of how fast it rises, and of one that went backwards its own
+     */
+    unit: string;
     /**
      * It cannot be right; else it is not usual
      */
     untrue: boolean;
     /**
-     * The one that is farthest from what was expected
+     * The one that is farthest from what was expected; of parts their sum
      */
     value: number | null;
     /**
@@ -5025,9 +5180,22 @@ export type ObjectForecast = {
      */
     day: string;
     /**
+     * Begin of the history it was made from
+     */
+    from: string;
+    /**
+     * Hours of it that were known
+     */
+    hours: number;
+    /**
+     * It was made before and kept; else it was computed for this answer
+     */
+    kept: boolean;
+    /**
      * Nothing later had an influence
      */
     known: string;
+    made: string;
     /**
      * Which was least wrong on the last weeks
      */
@@ -5037,6 +5205,10 @@ export type ObjectForecast = {
      * How wrong each model was on the last weeks, each day forecast from what was known before it
      */
     scores: Array<ForecastScore> | null;
+    /**
+     * What came of it; null: the day is not over and settled, or nothing was measured
+     */
+    seen: ForecastSeen;
     stepSeconds: number;
     /**
      * Of a counter: of how fast it rises
@@ -10205,16 +10377,32 @@ export type TestSinkResponse = TestSinkResponses[keyof TestSinkResponses];
 export type ListObjectAnomaliesData = {
     body?: never;
     path?: never;
-    query: {
+    query?: {
         /**
-         * As sensor/boiler
+         * Only of this one, as sensor/boiler
          */
-        object: string;
-        from: string;
+        object?: string;
         /**
-         * Default: now
+         * Only those of this kind
+         */
+        kind?: 'rating' | 'backwards' | 'parts' | 'zero' | 'stuck' | 'unusual';
+        /**
+         * Only those that may go on
+         */
+        lasts?: boolean;
+        /**
+         * Only what lasted after this; default: a week ago
+         */
+        from?: string;
+        /**
+         * Only what began before this; default: now
          */
         to?: string;
+        limit?: number;
+        /**
+         * The next of the page before
+         */
+        cursor?: string;
     };
     url: '/api/v1/anomalies';
 };
@@ -10244,10 +10432,10 @@ export type ListObjectAnomaliesResponses = {
     /**
      * OK
      */
-    200: ListObjectAnomaliesResponse;
+    200: AnomalyPage;
 };
 
-export type ListObjectAnomaliesResponse2 = ListObjectAnomaliesResponses[keyof ListObjectAnomaliesResponses];
+export type ListObjectAnomaliesResponse = ListObjectAnomaliesResponses[keyof ListObjectAnomaliesResponses];
 
 export type AssignData = {
     body: AssignRequest;
@@ -12235,6 +12423,57 @@ export type ListFactorRevisionsResponses = {
 
 export type ListFactorRevisionsResponse = ListFactorRevisionsResponses[keyof ListFactorRevisionsResponses];
 
+export type ListForecastsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * Only of this one, as sensor/boiler
+         */
+        object?: string;
+        /**
+         * Only days that begin then or later; default: those that are not over
+         */
+        from?: string;
+        /**
+         * Only days that begin before
+         */
+        to?: string;
+        limit?: number;
+        /**
+         * The next of the page before
+         */
+        cursor?: string;
+    };
+    url: '/api/v1/forecasts';
+};
+
+export type ListForecastsErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListForecastsError = ListForecastsErrors[keyof ListForecastsErrors];
+
+export type ListForecastsResponses = {
+    /**
+     * OK
+     */
+    200: ForecastPage;
+};
+
+export type ListForecastsResponse = ListForecastsResponses[keyof ListForecastsResponses];
+
 export type GetObjectForecastData = {
     body?: never;
     path: {
@@ -12279,6 +12518,90 @@ export type GetObjectForecastResponses = {
 };
 
 export type GetObjectForecastResponse = GetObjectForecastResponses[keyof GetObjectForecastResponses];
+
+export type DeleteForecastDailyData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/forecasts/{kind}/{id}/daily';
+};
+
+export type DeleteForecastDailyErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteForecastDailyError = DeleteForecastDailyErrors[keyof DeleteForecastDailyErrors];
+
+export type DeleteForecastDailyResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteForecastDailyResponse = DeleteForecastDailyResponses[keyof DeleteForecastDailyResponses];
+
+export type PutForecastDailyData = {
+    body?: never;
+    path: {
+        kind: 'sensor' | 'group';
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/forecasts/{kind}/{id}/daily';
+};
+
+export type PutForecastDailyErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Conflict
+     */
+    409: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutForecastDailyError = PutForecastDailyErrors[keyof PutForecastDailyErrors];
+
+export type PutForecastDailyResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type PutForecastDailyResponse = PutForecastDailyResponses[keyof PutForecastDailyResponses];
 
 export type ListGatewayStatusesData = {
     body?: never;
