@@ -72,6 +72,7 @@ type Format struct {
 	items            []string // path
 	clock            clock
 	flat             bool // value, time and key are members of an item itself
+	ids              bool // results say their identifiers
 	keys             map[string]observation.Key
 
 	// Of the message that is read.

@@ -22,6 +22,10 @@ func ID(w *connect.Written) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
+// Identify has each result that is written say its identifier, see [ID], in id:
+// those of DataSet and Observation always do, those of Text never.
+func (f *Format) Identify() { f.ids = true }
+
 // Single tells whether a message of the format holds one result only.
 func (f *Format) Single() bool { return f.name == Text }
 
@@ -38,7 +42,11 @@ func (f *Format) Write(dst []byte, results []connect.Written, refused *connect.R
 		}
 		return dst
 	case CSV:
-		dst = append(dst, "time,key,value,marks,manifest,processor\n"...)
+		dst = append(dst, "time,key,value,marks,manifest,processor"...)
+		if f.ids {
+			dst = append(dst, ",id"...)
+		}
+		dst = append(dst, '\n')
 		for i := range results {
 			w := &results[i]
 			dst = append(append(dst, w.Time.String()...), ',')
@@ -46,13 +54,17 @@ func (f *Format) Write(dst []byte, results []connect.Written, refused *connect.R
 			dst = append(value(dst, w), ',')
 			dst = append(cell(dst, Marks(w.Marks)), ',')
 			dst = append(cell(dst, w.Manifest), ',')
-			dst = append(cell(dst, w.Processor), '\n')
+			dst = cell(dst, w.Processor)
+			if f.ids {
+				dst = append(append(dst, ','), ID(w)...)
+			}
+			dst = append(dst, '\n')
 		}
 		return dst
 	}
 	if f.name == JSON {
 		if len(results) == 1 {
-			return plain(dst, &results[0])
+			return f.plain(dst, &results[0])
 		}
 		for i := range results {
 			if i == 0 {
@@ -60,7 +72,7 @@ func (f *Format) Write(dst []byte, results []connect.Written, refused *connect.R
 			} else {
 				dst = append(dst, ',')
 			}
-			dst = plain(dst, &results[i])
+			dst = f.plain(dst, &results[i])
 		}
 		if len(results) > 0 {
 			dst = append(dst, ']')
@@ -106,8 +118,12 @@ func (f *Format) Write(dst []byte, results []connect.Written, refused *connect.R
 
 // plain writes a result as an object that [JSON] reads again: manifest,
 // processor, key, time, value and marks, of which key and marks may be missing.
-func plain(dst []byte, w *connect.Written) []byte {
-	dst = quote(append(dst, `{"manifest":`...), w.Manifest)
+func (f *Format) plain(dst []byte, w *connect.Written) []byte {
+	dst = append(dst, '{')
+	if f.ids {
+		dst = append(append(append(dst, `"id":"`...), ID(w)...), `",`...)
+	}
+	dst = quote(append(dst, `"manifest":`...), w.Manifest)
 	dst = quote(append(dst, `,"processor":`...), w.Processor)
 	if w.Key != "" {
 		dst = quote(append(dst, `,"key":`...), w.Key)
@@ -167,6 +183,7 @@ type senmlRecord struct {
 	Unit  string      `json:"u,omitempty"`
 	Time  json.Number `json:"t"`
 	Value float64     `json:"v"`
+	ID    string      `json:"id,omitempty"` // a label of our own, section 4.4
 }
 
 // senmlName tells whether a name may stand in a pack, RFC 8428 section 4.5.1.
@@ -199,7 +216,11 @@ func (f *Format) senmlOf(w *connect.Written) (any, string) {
 	if ms := w.Time % 1000; ms != 0 {
 		t += fmt.Sprintf(".%03d", ms)
 	}
-	return senmlRecord{name, f.end.Kind.Unit, json.Number(t), w.Value}, ""
+	r := senmlRecord{Name: name, Unit: f.end.Kind.Unit, Time: json.Number(t), Value: w.Value}
+	if f.ids {
+		r.ID = ID(w)
+	}
+	return r, ""
 }
 
 // text is a value as the FAR-EDGE data bus has it, which is text.

@@ -30,7 +30,8 @@ func Protocol() connect.Protocol {
 	return connect.Protocol{
 		Name:    "webhook",
 		Summary: "Results are posted to another program.",
-		Details: "The body is a list of results in the format of the kind; 2xx says that they are stored. The header `Idempotency-Key` is the same when the same results are posted again. " +
+		Details: "The body is a list of results in the format of the kind; 2xx says that they are stored. The header `Idempotency-Key` is the same when the same results are posted again. After a restart they may be posted in other batches: " +
+			"so each result has an `id` (in plain text the header is all there is), which is the same whenever it is posted, and a receiver that keeps one of each `id` has everything once. " +
 			"With a secret `Wattwerk-Signature` is `t=SECONDS,v1=HEX`: the HMAC-SHA256 of SECONDS, a dot and the body. What the receiver answers 400, 413, 415 or 422 to becomes a dead letter; " +
 			"everything else is tried again. Redirects are not followed.",
 		Example: `interfaces:
@@ -96,6 +97,7 @@ func newWriter(_ context.Context, e connect.End) (connect.Writer, error) {
 		return nil, fmt.Errorf("open sink %s: %w", e.Name, err)
 	}
 	w.client = connect.Client(e.House, c, patience)
+	w.format.Identify()
 	if w.format.Single() {
 		w.batch = 1
 	}

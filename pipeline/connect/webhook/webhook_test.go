@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -190,6 +191,41 @@ func TestGivesUpForNow(t *testing.T) {
 	for _, values := range [][]string{{"url", "ftp://h"}, {"url", "http://u:p@h"}, {"url", "http://h", "secret", "none"}} {
 		if _, err := newWriter(t.Context(), connecttest.End(t, Protocol(), connecttest.House(), manifest.Kind{}, values...)); err == nil {
 			t.Errorf("%s is right", values)
+		}
+	}
+}
+
+// TestOtherBatches posts the same results again after a restart that cut them in
+// another way: by their identifiers the receiver has each once, in all formats that
+// say more than a value.
+func TestOtherBatches(t *testing.T) {
+	for _, name := range []string{"json", "csv", "senml", "dataset", "observation"} {
+		seen := make(map[string]int)
+		id := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
+		r := &receiver{refuse: func(_ int, body []byte) int {
+			here := make(map[string]bool) // a data set says it twice
+			for _, x := range id.FindAllString(string(body), -1) {
+				here[x] = true
+			}
+			for x := range here {
+				seen[x]++
+			}
+			return http.StatusNoContent
+		}}
+		w := open(t, r, manifest.Kind{Format: name}, connecttest.House(), "batch", "30")
+		all := results(100)
+		for _, from := range []int{0, 17, 0} {
+			if err := w.Write(t.Context(), all[from:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(seen) != 100 {
+			t.Errorf("%s: %d identifiers of 100 results", name, len(seen))
+		}
+		for x, n := range seen {
+			if n != 2 && n != 3 {
+				t.Errorf("%s: %s came %d times", name, x, n)
+			}
 		}
 	}
 }
