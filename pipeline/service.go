@@ -90,7 +90,7 @@ func New(o Options) (*Service, error) {
 		return nil, err
 	}
 	s.runner, err = runner.New(runner.Options{
-		Bus: o.Bus, Checkpoints: o.Checkpoints, Find: processor.Find, Open: s.writer, Every: o.Every, Process: o.Process, Also: s.told,
+		Bus: o.Bus, Checkpoints: o.Checkpoints, Find: processor.Find, Open: s.writer, Every: o.Every, Process: o.Process, Also: s.told, Reached: s.reached,
 		Log: o.Log, Registerer: o.Registerer,
 	})
 	return s, err
@@ -112,6 +112,12 @@ func Offer(protocols []connect.Protocol) manifest.Offer {
 			return p, ok
 		},
 	}
+}
+
+// reached tells how a source is that is read here.
+func (s *Service) reached(id string) (runner.Reach, bool) {
+	name, st, ok := s.router.Source(id)
+	return runner.Reach{Name: name, Connected: st.Connected, Error: st.Error}, ok
 }
 
 // end is what a driver is told of a source or sink.

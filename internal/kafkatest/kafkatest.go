@@ -39,7 +39,7 @@ const (
 // goroutine.
 type Broker struct {
 	Addr   string // HOST:PORT; it lets in everybody
-	Secure string // HOST:PORT; with TLS, and a login by SASL
+	Secure string // HOST:PORT; with TLS, and a login by SASL, plain or SCRAM
 	CA     string // file of the authority that signed its certificate
 	dir    string
 	cmd    *exec.Cmd
@@ -173,7 +173,9 @@ listeners=PLAINTEXT://%[1]s,SASL_SSL://%[2]s,CONTROLLER://%[3]s
 advertised.listeners=PLAINTEXT://%[1]s,SASL_SSL://%[2]s
 controller.listener.names=CONTROLLER
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
-sasl.enabled.mechanisms=PLAIN
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%[4]s="%[5]s";
 listener.name.sasl_ssl.ssl.keystore.type=PEM
 listener.name.sasl_ssl.ssl.keystore.location=%[6]s
@@ -191,7 +193,8 @@ message.max.bytes=1048588
 	if err := os.WriteFile(b.config(), []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	cmd, err := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", b.config())
+	cmd, err := b.java("kafka.tools.StorageTool", "format", "-t", "MkU3OEVBNTcwNTJENDM2Qk", "-c", b.config(),
+		"--add-scram", fmt.Sprintf(`SCRAM-SHA-256=[name=%s,password=%q]`, User, Password), "--add-scram", fmt.Sprintf(`SCRAM-SHA-512=[name=%s,password=%q]`, User, Password))
 	if err != nil {
 		return nil, err
 	}

@@ -10,9 +10,11 @@ package pgtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -46,15 +48,73 @@ type Server struct {
 	cmd      *exec.Cmd
 	ended    chan struct{}
 	made     atomic.Int64 // databases
+	port     string       // of its socket; empty: the usual one
+	tls      []string     // more arguments of the server, which then answers by TLS, too
+}
+
+// Certificate makes a certificate for 127.0.0.1 in a directory, and names the files
+// in PEM of the authority, the certificate and its key.
+type Certificate func(dir string) (ca, cert, key string, err error)
+
+// StartSecure is [Start] of a server that answers at 127.0.0.1, too: with TLS, to
+// those who log in by SCRAM. It gives the port and the file of the authority that
+// signed its certificate.
+func StartSecure(t testing.TB, issue Certificate) (s *Server, port, ca string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ = net.SplitHostPort(l.Addr().String())
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = start(t, func(s *Server) error {
+		var cert, key string
+		var err error
+		if ca, cert, key, err = issue(t.TempDir()); err != nil {
+			return err
+		}
+		s.tls = []string{"-c", "listen_addresses=127.0.0.1", "-c", "port=" + port, "-c", "ssl=on"}
+		for setting, file := range map[string]string{"ssl_cert_file": cert, "ssl_key_file": key} {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			// It takes only a key that is its own.
+			own := filepath.Join(s.dir, setting)
+			if err := os.WriteFile(own, text, 0o600); err != nil {
+				return err
+			}
+			if s.as != nil {
+				if err := os.Chown(own, int(s.as.Uid), int(s.as.Gid)); err != nil {
+					return err
+				}
+			}
+			s.tls = append(s.tls, "-c", setting+"="+own)
+		}
+		s.port = port
+		hba := filepath.Join(s.data(), "pg_hba.conf")
+		return os.WriteFile(hba, []byte("local all all scram-sha-256\nhostssl all all 127.0.0.1/32 scram-sha-256\n"), 0o600)
+	})
+	return s, port, ca
 }
 
 // Start runs a server of the test's own and returns when it is ready. It ends
 // with the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	return start(t, func(*Server) error { return nil })
+}
+
+func start(t testing.TB, prepare func(*Server) error) *Server {
+	t.Helper()
 	s, err := create()
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := prepare(s); err != nil {
+		t.Fatal(errors.Join(err, s.remove()))
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -131,7 +191,7 @@ func (s *Server) Database(t testing.TB) string {
 func (s *Server) url(database string) string {
 	return (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(owner, password), Path: "/" + database,
-		RawQuery: url.Values{"host": {s.dir}}.Encode(),
+		RawQuery: url.Values{"host": {s.dir}, "port": {cmp.Or(s.port, "5432")}}.Encode(),
 	}).String()
 }
 
@@ -222,8 +282,8 @@ func (s *Server) run() error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB")
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), append([]string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB"}, s.tls...)...)
 	s.prepare(s.cmd)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {

@@ -51,6 +51,8 @@ type Router struct {
 
 	mu      sync.Mutex
 	sources map[string]*source
+
+	seen sync.Map // what is in sources, for those who must not wait until others have ended
 }
 
 type source struct {
@@ -116,6 +118,7 @@ func (r *Router) Set(ctx context.Context, group string, ends []*manifest.End, pr
 			s.stop()
 			over = append(over, s)
 			delete(r.sources, id)
+			r.seen.Delete(id)
 		}
 	}
 	for _, s := range over {
@@ -123,7 +126,9 @@ func (r *Router) Set(ctx context.Context, group string, ends []*manifest.End, pr
 	}
 	for _, e := range ends {
 		if s := r.sources[e.Source.ID]; s == nil || slices.Contains(over, s) {
-			r.sources[e.Source.ID] = r.begin(ctx, e, print(e), group)
+			s := r.begin(ctx, e, print(e), group)
+			r.sources[e.Source.ID] = s
+			r.seen.Store(e.Source.ID, s)
 		}
 	}
 }
@@ -326,4 +331,17 @@ func (r *Router) Statuses() map[string]SourceStatus {
 		out[id] = st
 	}
 	return out
+}
+
+// Source tells how one source is, and its name, without waiting; false: it is not
+// read here.
+func (r *Router) Source(id string) (name string, st connect.Status, ok bool) {
+	v, ok := r.seen.Load(id)
+	if !ok {
+		return "", st, false
+	}
+	s := v.(*source)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.end.Source.Name, s.status, true
 }

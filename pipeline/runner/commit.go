@@ -182,6 +182,9 @@ func (r *Runner) Statuses() map[string]ManifestStatus {
 	out := make(map[string]ManifestStatus)
 	r.mu.Lock()
 	for id, s := range r.states {
+		if l := r.leaving[id]; l != nil {
+			s.Waiting = l.job.status(now).Waiting
+		}
 		out[id] = s
 	}
 	r.mu.Unlock()

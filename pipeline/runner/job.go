@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -72,6 +73,10 @@ type job struct {
 	tail    *tail
 	rates   rates
 	over    bool // nothing is fed any more
+	began   time.Time
+	fresh   bool // it has no state to go on from
+	opening bool // where it began is not stored yet
+	up      bool // all its sources were connected once
 	state   manifest.Observed
 	since   time.Time // in this state
 }
@@ -265,6 +270,7 @@ func (j *job) status(now time.Time) ManifestStatus {
 		}
 		s.Sinks = append(s.Sinks, st)
 	}
+	j.sources(&s, now)
 	if n := j.inst.Refused(); n > 0 {
 		s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("%d items had too many different keys and were refused", n)
 	}
@@ -274,11 +280,38 @@ func (j *job) status(now time.Time) ManifestStatus {
 	if j.failed != "" {
 		s.State, s.Reason = manifest.IsFailed, j.failed
 	}
+	if j.opening && j.failed == "" {
+		s.State, s.Reason = manifest.IsStarting, "where it begins is being stored"
+	}
 	if s.State != j.state {
 		j.state, j.since = s.State, now.UTC()
 	}
 	s.Since = j.since
 	return s
+}
+
+// sources tells in a status of those that are not connected: at first it is
+// starting, then something is wrong.
+func (j *job) sources(s *ManifestStatus, now time.Time) {
+	if j.runner.reached == nil {
+		return
+	}
+	for _, id := range j.inst.Sources() {
+		at, ok := j.runner.reached(id)
+		if !ok || at.Connected {
+			continue
+		}
+		why := cmp.Or(at.Error, "it is not connected")
+		if waited := now.Sub(j.began); !j.up && waited < j.runner.startMost {
+			s.State, s.Reason = manifest.IsStarting, fmt.Sprintf("source %q is being connected: %s", at.Name, why)
+		} else if !j.up {
+			s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("source %q was not reached within %v, and is tried again: %s", at.Name, j.runner.startMost, why)
+		} else {
+			s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("source %q: %s", at.Name, why)
+		}
+		return
+	}
+	j.up = true
 }
 
 func (j *job) isOver() bool {

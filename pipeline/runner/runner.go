@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,8 @@ const (
 	drainWait  = 50 * time.Millisecond // how long a pause waits for results that are being written
 	commitWait = 200 * time.Millisecond
 	statusWait = 2 * time.Second
+	startMost  = 30 * time.Second // how long a manifest may be starting
+	stopMost   = 10 * time.Second // how long one that is stopped may write what it gave
 )
 
 var (
@@ -49,6 +52,13 @@ type Options struct {
 	// comes; zero: 2 s.
 	Clock   time.Duration
 	Process string // who runs it, for people
+	// Reached tells how a source is that is read here; ok is false for others.
+	// nil: there are no others.
+	Reached func(id string) (s Reach, ok bool)
+	// StartMost is how long a manifest may be starting before that is said to be
+	// wrong; zero: 30 s. StopMost is how long one that is stopped may write what it
+	// gave before; zero: 10 s.
+	StartMost, StopMost time.Duration
 	// Also gives statuses to tell beside those of manifests, by other names.
 	Also       func() map[string]any
 	Log        *slog.Logger
@@ -65,6 +75,9 @@ type Runner struct {
 	every       time.Duration
 	clock       time.Duration
 	process     string
+	reached     func(string) (Reach, bool)
+	startMost   time.Duration
+	stopMost    time.Duration
 	also        func() map[string]any
 	log         *slog.Logger
 	metrics
@@ -82,14 +95,25 @@ type Runner struct {
 	queues  map[string]*queue
 	cancels map[*job]context.CancelFunc // of those that are fed alone
 	forget  []string
-	told    map[string]telling // statuses as they were told
+	told    map[string]telling   // statuses as they were told
+	leaving map[string]*leaving  // of those that write their last results
+	wake    chan struct{}        // one of leaving has left
+	tried   map[string]time.Time // since when one cannot be started for a reason that may pass
+}
+
+// Reach is how a source is reached.
+type Reach struct {
+	Name      string
+	Connected bool
+	Error     string // why it is not
 }
 
 // New makes a runner.
 func New(o Options) (*Runner, error) {
 	r := &Runner{
 		bus: o.Bus, checkpoints: o.Checkpoints, find: o.Find, open: o.Open, every: o.Every, clock: o.Clock, process: o.Process, also: o.Also, log: o.Log,
-		metrics: newMetrics(),
+		reached: o.Reached, startMost: cmp.Or(o.StartMost, startMost), stopMost: cmp.Or(o.StopMost, stopMost),
+		metrics: newMetrics(), wake: make(chan struct{}, 1),
 	}
 	if r.every <= 0 {
 		r.every = 5 * time.Second
@@ -178,7 +202,7 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) (Wants, e
 	r.group.Go(func() { r.tell(ctx) })
 	r.group.Go(func() { r.letters.run(ctx) })
 	r.group.Go(func() { r.tails.run(ctx, r) })
-	for {
+	for left := false; ; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -187,6 +211,8 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) (Wants, e
 				return nil
 			}
 			return err
+		case <-r.wake:
+			left = true
 		case <-changed:
 		case <-time.After(statusWait): // another process may have changed something
 		}
@@ -198,8 +224,8 @@ func (r *Runner) Run(ctx context.Context, wanted func(context.Context) (Wants, e
 			r.log.Warn("what manifests shall do cannot be read", "error", err)
 			continue
 		}
-		if now.Revision != want.Revision || r.unsettled() {
-			want = now
+		if now.Revision != want.Revision || left || r.unsettled() {
+			want, left = now, false
 			r.reconcile(ctx, want.All)
 		}
 	}
@@ -232,6 +258,7 @@ func (r *Runner) begin(ctx context.Context, epoch int64, known map[string]checkp
 	r.ctx, r.epoch, r.known = ctx, epoch, known
 	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]ManifestStatus), make(map[string]*queue)
 	r.cancels, r.told, r.workers = make(map[*job]context.CancelFunc), make(map[string]telling), nil
+	r.leaving, r.tried = make(map[string]*leaving), make(map[string]time.Time)
 	for range runtime.GOMAXPROCS(0) {
 		r.workers = append(r.workers, newWorker())
 	}
@@ -255,6 +282,11 @@ func (r *Runner) end(cancel context.CancelFunc) {
 	if err := r.store(ctx); err != nil && !errors.Is(err, checkpoint.ErrOutrun) {
 		r.log.Warn("the last states are not stored", "error", err)
 	}
+	r.mu.Lock()
+	for _, l := range r.leaving {
+		r.giveUp(l.job, "before the process ended")
+	}
+	r.mu.Unlock()
 	cancel()
 	r.group.Wait()
 	r.mu.Lock()
@@ -263,7 +295,7 @@ func (r *Runner) end(cancel context.CancelFunc) {
 		q.stop()
 		<-q.done
 	}
-	r.ctx, r.jobs = nil, make(map[string]*job)
+	r.ctx, r.jobs, r.leaving = nil, make(map[string]*job), make(map[string]*leaving)
 }
 
 // first is where reading begins: behind the oldest state of what shall run.
@@ -296,8 +328,31 @@ func (r *Runner) worker(j *job) *worker {
 	return r.workers[h.Sum32()%uint32(len(r.workers))]
 }
 
-// reconcile has manifests do what they shall.
+// reconcile has manifests do what they shall. It is for the goroutine of Run
+// alone; those that begin are seen to be starting meanwhile.
 func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
+	begun := make([]*job, 0)
+	for _, w := range r.settle(want) {
+		if j := r.prepared(ctx, w); j != nil {
+			r.install(j)
+			begun = append(begun, j)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	// Where a manifest began is stored before anybody sees that it has begun.
+	if err := r.storeLocked(ctx); err != nil && ctx.Err() == nil {
+		r.log.Warn("states are not stored", "error", err)
+	}
+	for _, j := range begun {
+		j.mu.Lock()
+		j.opening = false
+		j.mu.Unlock()
+	}
+}
+
+// settle ends and changes what is to be, and gives those that are to begin.
+func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	there := make(map[string]bool, len(want))
@@ -307,35 +362,43 @@ func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 		j := r.jobs[w.ID]
 		switch {
 		case j != nil && w.State == manifest.Paused:
-			leave = append(leave, leaving{j, true})
+			leave = append(leave, leaving{job: j, keep: true})
 		case j != nil && w.State != manifest.Running:
-			leave = append(leave, leaving{j, false})
+			leave = append(leave, leaving{job: j})
 		case j != nil && w.Plan != nil && j.broken() && j.printed() != Print(w.Plan):
-			leave = append(leave, leaving{j, true}) // a change may mend it: it begins from its last good state
+			leave = append(leave, leaving{job: j, keep: true}) // a change may mend it: it begins from its last good state
 		}
 	}
 	for id, j := range r.jobs {
 		if !there[id] {
-			leave = append(leave, leaving{j, false})
+			leave = append(leave, leaving{job: j})
 		}
 	}
 	r.detach(leave)
 	for _, w := range want {
-		j := r.jobs[w.ID]
+		j, last := r.jobs[w.ID], r.leaving[w.ID]
+		if w.State != manifest.Running {
+			delete(r.tried, w.ID)
+		}
 		switch {
+		case last != nil:
+			// It is stopping; what comes next comes when it has stopped.
 		case w.State == manifest.Running && w.Plan == nil && j != nil:
 			j.note(fmt.Sprintf("it goes on as it was before a change: %v", w.Error))
 		case w.State == manifest.Running && w.Plan == nil:
 			r.say(w.ID, manifest.IsFailed, fmt.Sprint(w.Error))
 		case w.State == manifest.Running && j == nil:
-			r.start(ctx, w)
+			if _, again := r.tried[w.ID]; !again {
+				r.say(w.ID, manifest.IsStarting, "its state is being restored")
+			}
+			begin = append(begin, w)
 		case w.State == manifest.Running:
 			r.update(j, w)
 		case w.State == manifest.Paused:
 			r.say(w.ID, manifest.IsPaused, "")
 		case r.states[w.ID].State == "" && r.known[w.ID].Manifest == "":
 			r.say(w.ID, manifest.IsCreated, "")
-		case r.states[w.ID].State != manifest.IsCreated:
+		case r.states[w.ID].State != manifest.IsCreated && r.states[w.ID].State != manifest.IsStopped:
 			r.say(w.ID, manifest.IsStopped, "")
 		}
 		if w.State != manifest.Running && w.State != manifest.Paused {
@@ -348,14 +411,12 @@ func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 		}
 	}
 	for id := range r.states {
-		if !there[id] {
+		if !there[id] && r.leaving[id] == nil {
 			delete(r.states, id)
+			delete(r.tried, id)
 		}
 	}
-	// Where a manifest began is stored before anybody sees that it has begun.
-	if err := r.storeLocked(ctx); err != nil && ctx.Err() == nil {
-		r.log.Warn("states are not stored", "error", err)
-	}
+	return begin
 }
 
 // unsettled tells whether a manifest could not be started for a reason that
@@ -363,12 +424,7 @@ func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 func (r *Runner) unsettled() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.states {
-		if s.State == manifest.IsStarting {
-			return true
-		}
-	}
-	return false
+	return len(r.tried) > 0
 }
 
 // drop forgets the state of a manifest.
@@ -394,19 +450,25 @@ func (r *Runner) say(id string, s manifest.Observed, why string) {
 	r.states[id] = was
 }
 
-// start begins or resumes a manifest. The mutex is held.
-func (r *Runner) start(ctx context.Context, w Wanted) {
-	j := &job{runner: r, id: w.ID, name: w.Name, plan: w.Plan, print: Print(w.Plan)}
+// prepared makes the job of a manifest that begins or resumes; nil: it cannot,
+// and that is said.
+func (r *Runner) prepared(ctx context.Context, w Wanted) *job {
+	j := &job{runner: r, id: w.ID, name: w.Name, plan: w.Plan, print: Print(w.Plan), opening: true, began: time.Now()}
+	r.mu.Lock()
 	at, resumed := r.known[w.ID]
+	r.mu.Unlock()
 	var err error
 	if j.inst, j.anew, err = engine.Open(w.Plan, r.find, at.State); err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.tried, w.ID)
 		r.say(w.ID, manifest.IsFailed, err.Error())
-		return
+		return nil
 	}
 	x, err := r.bus.ObservationsExtent(ctx)
 	if err != nil {
-		r.say(w.ID, manifest.IsStarting, err.Error())
-		return
+		r.later(w.ID, err)
+		return nil
 	}
 	if resumed {
 		j.seq, j.saved, j.savedAt = at.Seq, at.Seq, at.Saved
@@ -421,17 +483,43 @@ func (r *Runner) start(ctx context.Context, w Wanted) {
 			r.lost.Add(float64(j.lost))
 		}
 		if j.skip, err = r.stored(ctx, w.Plan, w.ID, j.seq, x.Last); err != nil {
-			r.say(w.ID, manifest.IsStarting, err.Error())
-			return
+			r.later(w.ID, err)
+			return nil
 		}
 	} else {
 		j.seq, j.savedAt = x.Last, time.Now()
 	}
-	j.links = r.link(w.Plan)
-	r.jobs[w.ID] = j
-	delete(r.states, w.ID)
+	j.fresh = !resumed
+	return j
+}
+
+// later says that a manifest cannot be started now, and will be tried again. What
+// takes too long has failed until it comes right.
+func (r *Runner) later(id string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, again := r.tried[id]
+	if !again {
+		since = time.Now()
+		r.tried[id] = since
+	}
+	if time.Since(since) < r.startMost {
+		r.say(id, manifest.IsStarting, err.Error())
+		return
+	}
+	r.say(id, manifest.IsFailed, fmt.Sprintf("it could not be started within %v, and is tried again: %v", r.startMost, err))
+}
+
+// install has a job fed.
+func (r *Runner) install(j *job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	j.links = r.link(j.plan)
+	r.jobs[j.id] = j
+	delete(r.states, j.id)
+	delete(r.tried, j.id)
 	r.starts.Inc()
-	j.snapshot(time.Now(), !resumed) // so that a crash does not move where it began
+	j.snapshot(time.Now(), j.fresh) // so that a crash does not move where it began
 	if !r.worker(j).join(j) {
 		r.apart(j)
 	}
@@ -494,12 +582,14 @@ func (r *Runner) update(j *job, w Wanted) {
 
 // leaving is a job that is not to be fed any more; keep: it will go on.
 type leaving struct {
-	job  *job
-	keep bool
+	job   *job
+	keep  bool
+	since time.Time
 }
 
-// detach ends the feeding of jobs. What they gave and is not written soon is
-// called off, and made again when they go on. The mutex is held.
+// detach ends the feeding of jobs. Those that are stopped go on writing what they
+// gave, see [Runner.part]. What others gave and is not written soon is called off,
+// and made again when they go on. The mutex is held.
 func (r *Runner) detach(all []leaving) {
 	if len(all) == 0 {
 		return
@@ -519,7 +609,7 @@ func (r *Runner) detach(all []leaving) {
 	defer until.Stop()
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	for late := false; !late && slices.ContainsFunc(all, func(l leaving) bool { return l.keep && !l.job.drained() }); {
+	for late := false; !late && slices.ContainsFunc(all, func(l leaving) bool { return !l.job.drained() }); {
 		select {
 		case <-until.C:
 			late = true
@@ -539,17 +629,74 @@ func (r *Runner) detach(all []leaving) {
 		s := j.status(time.Now())
 		s.Position = s.Saved
 		r.states[j.id] = s
-		j.epoch.Add(1)
-		j.mu.Lock()
-		for _, l := range j.links {
-			if l != nil {
-				l.queue.poke()
-			}
-		}
-		r.unlink(j.links)
-		j.mu.Unlock()
 		delete(r.jobs, j.id)
+		if !l.keep && !j.drained() && r.ctx.Err() == nil {
+			l.since = time.Now()
+			r.leaving[j.id] = &l
+			r.say(j.id, manifest.IsStopping, "its last results are being written")
+			r.group.Go(func() { r.part(r.ctx, &l) })
+			continue
+		}
+		r.release(j)
 	}
+}
+
+// part waits until a manifest that is stopped has written what it gave, as long
+// as it may. What is not written then becomes a dead letter that counts it.
+func (r *Runner) part(ctx context.Context, l *leaving) {
+	look := time.NewTicker(5 * time.Millisecond)
+	defer look.Stop()
+	for !l.job.drained() && time.Since(l.since) < r.stopMost {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil || ctx.Err() != nil {
+		return
+	}
+	why := r.giveUp(l.job, fmt.Sprintf("within %v of its stop", r.stopMost))
+	r.release(l.job)
+	delete(r.leaving, l.job.id)
+	r.say(l.job.id, manifest.IsStopped, why)
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// giveUp makes a dead letter of what a manifest that is stopped has not written,
+// and says so; empty: there is nothing.
+func (r *Runner) giveUp(j *job, when string) (why string) {
+	s := j.status(time.Now())
+	if s.Waiting == 0 {
+		return ""
+	}
+	why = fmt.Sprintf("%d results were not written %s, and are given up", s.Waiting, when)
+	if s.Reason != "" {
+		why += ": " + s.Reason
+	}
+	r.dead.Add(float64(s.Waiting))
+	r.letters.add(letterOf{j.id, "", why}, func() bus.DeadLetter {
+		return bus.DeadLetter{Source: "manifest", Reason: fmt.Sprintf("manifest %q: %s", j.name, why), At: record.MillisOf(time.Now())}
+	}, 1)
+	return why
+}
+
+// release calls off what a job gave and is not written. The mutex is held.
+func (r *Runner) release(j *job) {
+	j.epoch.Add(1)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, l := range j.links {
+		if l != nil {
+			l.queue.poke()
+		}
+	}
+	r.unlink(j.links)
 }
 
 // link gives the queues of a plan's sinks, made where they are not there. The
@@ -602,10 +749,13 @@ func (r *Runner) unlink(links []*link) {
 // Status tells how a manifest is, as far as this runner knows.
 func (r *Runner) Status(id string) (ManifestStatus, bool) {
 	r.mu.Lock()
-	j, s := r.jobs[id], r.states[id]
+	j, s, l := r.jobs[id], r.states[id], r.leaving[id]
 	r.mu.Unlock()
-	if j != nil {
+	switch {
+	case j != nil:
 		return j.status(time.Now()), true
+	case l != nil:
+		s.Waiting = l.job.status(time.Now()).Waiting
 	}
 	return s, s.State != ""
 }

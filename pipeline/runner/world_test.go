@@ -111,6 +111,8 @@ type world struct {
 	every    time.Duration
 	extra    map[string]processor.Entry
 	revision int64
+	most     time.Duration     // of starting and of stopping
+	away     map[string]string // sources that are not reached, and why
 }
 
 func newWorld(t *testing.T) *world {
@@ -195,9 +197,15 @@ func (w *world) begin() {
 		w.t.Fatal(err)
 	}
 	w.metrics = prometheus.NewRegistry()
+	reached := func(id string) (runner.Reach, bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		why, away := w.away[id]
+		return runner.Reach{Name: id, Connected: !away, Error: why}, true
+	}
 	w.runner, err = runner.New(runner.Options{
-		Registerer: w.metrics,
-		Bus:        w.bus, Checkpoints: w.store, Find: w.find, Every: w.every, Clock: 50 * time.Millisecond, Process: "test", Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
+		Registerer: w.metrics, Reached: reached, StartMost: w.most, StopMost: w.most,
+		Bus: w.bus, Checkpoints: w.store, Find: w.find, Every: w.every, Clock: 50 * time.Millisecond, Process: "test", Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
 		Open: func(ctx context.Context, e *manifest.End) (connect.Writer, error) {
 			if b := w.boxes[e.Source.Name]; b != nil {
 				return b, nil
@@ -255,6 +263,16 @@ func (w *world) put(m manifest.Manifest) {
 	select {
 	case w.changed <- struct{}{}:
 	default:
+	}
+}
+
+// reach says which sources are not reached, as pairs of an id and why.
+func (w *world) reach(away ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away = make(map[string]string)
+	for i := 0; i < len(away); i += 2 {
+		w.away[away[i]] = away[i+1]
 	}
 }
 

@@ -305,3 +305,46 @@ func TestSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestLogins has a source and a sink log in by each mechanism of SASL over TLS, with
+// the right password and a wrong one. What is said of the wrong one names the cause,
+// and no password.
+func TestLogins(t *testing.T) {
+	b := kafkatest.Start(t)
+	house := connecttest.House()
+	house.Secrets = t.TempDir()
+	ca, err := os.ReadFile(b.CA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secret := range map[string]string{"ca": string(ca), "good": kafkatest.Password, "wrong": "battery staple"} {
+		if err := os.WriteFile(filepath.Join(house.Secrets, name), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, how := range []string{"plain", "scram-sha-256", "scram-sha-512"} {
+		topic := b.Topic()
+		client(t, b, topic, 1)
+		values := []string{"brokers", b.Secure, "topic", topic, "tls", "true", "ca", "ca", "sasl", how, "user", kafkatest.User}
+		with := func(password string) connect.End {
+			return connecttest.End(t, Protocol(), house, manifest.Kind{}, append(values[:len(values):len(values)], "password", password)...)
+		}
+		var s, wrong connecttest.Store
+		stop := connecttest.Run(t, Protocol(), with("good"), &s)
+		w := connecttest.Write(t, Protocol(), with("good"))
+		if err := w.Write(t.Context(), []connect.Written{{Key: how, Time: 1_772_000_000_000, Value: 7}}); err != nil {
+			t.Errorf("%s: %v", how, err)
+		}
+		if got := s.Pieces(t, 1); got[0] != how+" 7" {
+			t.Errorf("%s: %s", how, got)
+		}
+		stop()
+		stop = connecttest.Run(t, Protocol(), with("wrong"), &wrong)
+		wrong.Broken(t, 0, "SASL")
+		stop()
+		err := connecttest.Write(t, Protocol(), with("wrong")).Write(t.Context(), []connect.Written{{Value: 7}})
+		if err == nil || !strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "battery") {
+			t.Errorf("%s: %v", how, err)
+		}
+	}
+}

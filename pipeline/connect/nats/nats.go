@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -52,6 +53,7 @@ sources:
 			{Name: "password", Type: manifest.Secret, Description: "File of the password."},
 			{Name: "token", Type: manifest.Secret, Description: "File of a token to log in with."},
 			{Name: "credentials", Type: manifest.Secret, Description: "File of credentials (JWT and seed)."},
+			{Name: "nkey", Type: manifest.Secret, Description: "File of the seed of an NKey to log in with."},
 			{Name: "ca", Type: manifest.Secret, Description: "File of the certificates that the servers' must be signed by. Absent: those of the system."},
 			{Name: "cert", Type: manifest.Secret, Description: "File of our certificate, if the servers want one."},
 			{Name: "certKey", Type: manifest.Secret, Description: "File of its key."},
@@ -72,6 +74,7 @@ type servers struct {
 	urls    []string
 	opts    []nats.Option
 	subject string
+	nkey    []byte // seed; nil: none
 }
 
 func open(e *connect.End, wildcards bool) (*servers, error) {
@@ -122,7 +125,11 @@ func open(e *connect.End, wildcards bool) (*servers, error) {
 		secret("password", func(p string) { s.opts = append(s.opts, nats.UserInfo(e.Text("user"), p)) }),
 		secret("token", func(t string) { s.opts = append(s.opts, nats.Token(t)) }),
 		secret("credentials", func(c string) { s.opts = append(s.opts, nats.UserCredentialBytes([]byte(c))) }),
+		secret("nkey", func(seed string) { s.nkey = []byte(seed) }),
 	)
+	if err == nil && s.nkey != nil {
+		err = s.signed()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +142,20 @@ func open(e *connect.End, wildcards bool) (*servers, error) {
 		s.opts = append(s.opts, nats.Secure(c))
 	}
 	return s, nil
+}
+
+// signed has the end log in by its NKey.
+func (s *servers) signed() error {
+	pair, err := nkeys.FromSeed(s.nkey)
+	if err != nil {
+		return errors.New("read nkey: it is no seed of an NKey")
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		return errors.New("read nkey: it is no seed of an NKey")
+	}
+	s.opts = append(s.opts, nats.Nkey(public, pair.Sign))
+	return nil
 }
 
 // link is one connection.

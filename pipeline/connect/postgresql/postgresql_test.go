@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
@@ -250,6 +252,71 @@ func TestSaysWhatIsWrong(t *testing.T) {
 		err := w.Write(t.Context(), []connect.Written{{Value: 1}})
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "battery") {
 			t.Errorf("%s: %v", c.want, err)
+		}
+	}
+}
+
+// TestSecured writes to a server that takes TLS and SCRAM only: its certificate is
+// held against the name that is asked for, and what is wrong is told without the
+// password.
+func TestSecured(t *testing.T) {
+	house := connecttest.House()
+	house.Secrets = t.TempDir()
+	server, port, ca := pgtest.StartSecure(t, func(dir string) (ca, cert, key string, err error) {
+		if _, err := certs.Create(dir); err != nil {
+			return "", "", "", err
+		}
+		a, err := certs.Open(dir)
+		if err != nil {
+			return "", "", "", err
+		}
+		own, err := a.Server(dir, []string{"127.0.0.1"})
+		return certs.Of(dir, "ca").Cert, own.Cert, own.Key, err
+	})
+	foreign, err := certs.Create(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(server.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	password, _ := u.User.Password()
+	for name, from := range map[string]string{"ca": ca, "foreign": foreign.Cert} {
+		text, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(house.Secrets, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, text := range map[string]string{"password": password, "wrong": "battery staple"} {
+		if err := os.WriteFile(filepath.Join(house.Secrets, name), []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	values := []string{"host", "127.0.0.1", "port", port, "database", strings.TrimPrefix(u.Path, "/"), "user", u.User.Username(), "password", "password", "tls", "true", "ca", "ca"}
+	for _, c := range []struct {
+		want string // empty: it is written
+		more []string
+	}{
+		{"", nil},
+		{"password authentication failed", []string{"password", "wrong"}},
+		{"certificate signed by unknown authority", []string{"ca", "foreign"}},
+		{"wanted to match localhost", []string{"host", "localhost"}},
+		{"no encryption", []string{"tls", "false"}},
+	} {
+		all := slices.Concat(values, c.more)
+		w := connecttest.Write(t, Protocol(), connecttest.End(t, Protocol(), house, manifest.Kind{}, all...))
+		err := w.Write(t.Context(), []connect.Written{{Manifest: "m", Processor: "p", Time: 1, Value: 3}})
+		switch {
+		case c.want == "" && err != nil:
+			t.Error(err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v", c.want, err)
+		case err != nil && (strings.Contains(err.Error(), "battery") || strings.Contains(err.Error(), password)):
+			t.Errorf("a password is told: %v", err)
 		}
 	}
 }
