@@ -20,6 +20,7 @@ type writer struct {
 	end    connect.End
 	client *kgo.Client
 	format *format.Format
+	up     bool // the last write went well
 }
 
 func newWriter(_ context.Context, e connect.End) (connect.Writer, error) {
@@ -60,6 +61,12 @@ func (w *writer) Write(ctx context.Context, results []connect.Written) error {
 	var first error
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
+	if !w.up && len(records) > 0 {
+		// Producing would only say that it took too long, not that nobody let us in.
+		if err := w.client.Ping(ctx); err != nil {
+			return fmt.Errorf("write to sink %s: the brokers are not reached: %w", w.end.Name, err)
+		}
+	}
 	for _, p := range w.client.ProduceSync(ctx, records...) {
 		switch {
 		case p.Err == nil:
@@ -71,7 +78,7 @@ func (w *writer) Write(ctx context.Context, results []connect.Written) error {
 			first = p.Err
 		}
 	}
-	if first != nil {
+	if w.up = first == nil; !w.up {
 		return fmt.Errorf("write to sink %s: %w", w.end.Name, first)
 	}
 	return refused.Err()
