@@ -60,9 +60,11 @@ func startCIR(ctx context.Context, p *process) (running, error) {
 	if store.Shared() {
 		o.Share = p.fleet.Share // what is in a file is registered by the process that has it
 	}
+	list := p.thingsElsewhere
 	if p.models != nil {
-		o.Feeds = append(o.Feeds, cir.Listed(modelsEvery, p.thingsOfModels, item.SourceCategory, item.GatewayCategory))
+		list = p.thingsOfModels
 	}
+	o.Feeds = append(o.Feeds, cir.Listed(modelsEvery, list, item.SourceCategory, item.GatewayCategory))
 	s, err := cir.New(o)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/config"
@@ -208,7 +210,12 @@ func startPipeline(ctx context.Context, p *process) (running, error) {
 	if p.faredge, err = p.farEdge(models); err != nil {
 		return running{}, errors.Join(err, closeAll(ctx))
 	}
-	return running{run: p.pipeline.Run, stop: closeAll}, nil
+	return running{run: func(ctx context.Context) error {
+		g, ctx := errgroup.WithContext(ctx)
+		g.Go(func() error { return p.pipeline.Run(ctx) })
+		g.Go(func() error { return tellOfThings(ctx, p.bus, p.pipeline.Runs, p.thingsOfModels, log) })
+		return g.Wait()
+	}, stop: closeAll}, nil
 }
 
 func facePipeline(p *process, f face) {

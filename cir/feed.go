@@ -2,6 +2,7 @@ package cir
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -133,6 +134,10 @@ func sensorThing(s *model.Sensor) item.Thing {
 
 func unitOf(q record.Quantity) string { return q.Unit().Symbol }
 
+// ErrAbsent says that nobody can tell of some things now, and that this is in order.
+// What is known of them stays.
+var ErrAbsent = errors.New("nobody tells of them")
+
 // listed is a feed of what is listed.
 type listed struct {
 	categories []string
@@ -141,7 +146,7 @@ type listed struct {
 }
 
 // Listed tells of things that are few enough to be listed again and again. An
-// error of list is said, and tried again.
+// error of list is said, and tried again, but for [ErrAbsent].
 func Listed(every time.Duration, list func(context.Context) ([]item.Thing, error), categories ...string) Feed {
 	return &listed{categories, every, list}
 }
@@ -155,11 +160,13 @@ func (l *listed) Follow(ctx context.Context, f func(item.Batch) error) error {
 	defer tick.Stop()
 	for {
 		all, err := l.list(ctx)
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrAbsent) {
 			return fmt.Errorf("list things: %w", err)
 		}
-		if err := f(item.Batch{All: true, Put: each(all)}); err != nil {
-			return err
+		if err == nil {
+			if err := f(item.Batch{All: true, Put: each(all)}); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -298,6 +298,13 @@ func (s *Service) work(ctx context.Context) error {
 	return err
 }
 
+// Runs tells whether this process runs the manifests now.
+func (s *Service) Runs() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.runs
+}
+
 const trimEvery = time.Minute
 
 // trim removes observations that no manifest needs to go on, and that are older
