@@ -36,12 +36,15 @@ import (
 
 // BenchManifestCmd is "wattwerk bench manifest".
 type BenchManifestCmd struct {
-	benchFlags `embed:""`
-	Records    int `default:"3000000" help:"Records that are pushed as JSON."`
-	Post       int `default:"1000" help:"Records in one push."`
-	Clients    int `default:"4" help:"Who push at the same time."`
-	Typed      int `default:"50000000" help:"Items that a filter judges in memory."`
-	Manifests  int `default:"10000" help:"Manifests that run at the same time; 0: leave it out."`
+	benchFlags  `embed:""`
+	Records     int `default:"3000000" help:"Records that are pushed as JSON."`
+	Post        int `default:"1000" help:"Records in one push."`
+	Clients     int `default:"4" help:"Who push at the same time."`
+	Typed       int `default:"50000000" help:"Items that a filter judges in memory."`
+	Rules       int `default:"300" help:"Rules on one source, as eKuiper publishes; 0: leave it out."`
+	RuleRate    int `default:"500" help:"Messages a second for them."`
+	RuleSeconds int `default:"10" help:"For how long."`
+	Manifests   int `default:"10000" help:"Manifests that run at the same time; 0: leave it out."`
 }
 
 // Help is shown by --help.
@@ -49,7 +52,8 @@ func (*BenchManifestCmd) Help() string {
 	return `Records come as JSON, as by HTTP but without a network, are stored on the bus (on the disk, with sync),
 go through a filter, and are written as JSON lines by a sink that counts them. While that runs the
 manifest is changed, and paused and resumed, several times: everything must be there once in the end.
-Then a filter is measured in memory, and what many running manifests need.
+Then a filter is measured in memory, what share of two cores 300 rules take that get 500 messages a second, and
+what many running manifests need.
 
 Example:
   wattwerk bench manifest --json`
@@ -63,12 +67,14 @@ type counting struct {
 	mu    sync.Mutex
 	once  map[record.Millis]struct{} // times that were seen; nil: they are not looked at
 	twice atomic.Int64
+	total atomic.Int64 // of all that was written
 	buf   []byte
 }
 
 func (c *counting) Write(_ context.Context, results []connect.Written) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.total.Add(int64(len(results)))
 	for _, w := range results {
 		c.buf = append(append(c.buf[:0], `{"key":"`...), w.Key...)
 		c.buf = strconv.AppendInt(append(c.buf, `","time":`...), int64(w.Time), 10)
@@ -133,7 +139,7 @@ func newManifestBench(ctx context.Context, dir string) (*manifestBench, error) {
 		SourceDefinitions: []manifest.SourceDefinition{
 			{Common: named("in"), Interface: "pushed", Kinds: []string{"power"}}, {Common: named("out"), Interface: "counted", Kinds: []string{"power"}},
 		},
-		Sources:   []manifest.Source{{Common: named("source"), Definition: "in"}, {Common: named("quiet"), Definition: "in"}, {Common: named("sink"), Definition: "out"}},
+		Sources:   []manifest.Source{{Common: named("source"), Definition: "in"}, {Common: named("quiet"), Definition: "in"}, {Common: named("shared"), Definition: "in"}, {Common: named("sink"), Definition: "out"}},
 		Manifests: []manifest.Manifest{m.rule(0)},
 	}
 	if _, err := m.models.Apply(ctx, bundle, false, "bench"); err != nil {
@@ -225,8 +231,8 @@ func (m *manifestBench) push(ctx context.Context, c *BenchManifestCmd) error {
 
 // Run measures.
 func (c *BenchManifestCmd) Run(ctx context.Context, sys IO) error {
-	if c.Records < 1 || c.Post < 1 || c.Clients < 1 || c.Typed < 0 || c.Manifests < 0 {
-		return usageError{errors.New("records, post and clients must be positive")}
+	if c.Records < 1 || c.Post < 1 || c.Clients < 1 || c.Typed < 0 || c.Manifests < 0 || c.Rules < 0 || c.RuleRate < 1 || c.RuleSeconds < 1 {
+		return usageError{errors.New("records, post, clients, rule-rate and rule-seconds must be positive")}
 	}
 	dir, remove, err := c.workDir()
 	if err != nil {
@@ -284,6 +290,12 @@ func (c *BenchManifestCmd) measure(ctx context.Context, sys IO, m *manifestBench
 		return err
 	}
 	out.Add("typed_filters_per_second", "items a second through a filter in memory, on all cores", int(each))
+	if c.Rules > 0 {
+		tell("many rules on one source …")
+		if err := m.rules(ctx, c, out); err != nil {
+			return err
+		}
+	}
 	if c.Manifests == 0 {
 		return nil
 	}
@@ -441,7 +453,7 @@ func (m *manifestBench) many(ctx context.Context, c *BenchManifestCmd, out *benc
 			return ctx.Err()
 		case <-time.After(200 * time.Millisecond):
 		}
-		running = -1 // the rule runs, too
+		running = -1 - c.Rules // the rule runs, too, and those of before
 		if err := m.count(ctx, &running); err != nil {
 			return err
 		}

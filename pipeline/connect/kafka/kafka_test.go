@@ -340,11 +340,11 @@ func TestLogins(t *testing.T) {
 		}
 		stop()
 		stop = connecttest.Run(t, Protocol(), with("wrong"), &wrong)
-		wrong.Broken(t, 0, "SASL")
-		stop()
 		err := connecttest.Write(t, Protocol(), with("wrong")).Write(t.Context(), []connect.Written{{Value: 7}})
 		if err == nil || !strings.Contains(err.Error(), "SASL") || strings.Contains(err.Error(), "battery") {
 			t.Errorf("%s: %v", how, err)
 		}
+		wrong.Broken(t, 0, "SASL")
+		stop()
 	}
 }
