@@ -86,6 +86,7 @@ func (s *Store) Register(api huma.API) {
 		"Those with an id by it, the others by their names (a channel by its source and consumer). Others stay as they are. What is as it was makes no version.", 409, 413, 422)
 	apply.MaxBodyBytes = maxBundle
 	huma.Register(api, apply, s.postApply)
+	s.registerDrafts(api)
 	huma.Register(api, op("list-model-changes", http.MethodGet, "/api/v1/models/changes", "Who changed what and when", "The newest first."), s.getChanges)
 }
 

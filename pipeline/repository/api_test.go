@@ -185,3 +185,44 @@ func TestNamed(t *testing.T) {
 		t.Error(m, err)
 	}
 }
+
+// An unfinished manifest is kept, taken up again and given up; it is no model.
+func TestKeptDrafts(t *testing.T) {
+	s, do := serve(t)
+	const path = "/api/v1/manifest-drafts"
+	code, header, text := do("POST", path, `{"name":"half","document":{"manifest":{"name":"","processors":[{"name":"f"}]},"loose":[]}}`)
+	var d KeptDraft
+	if err := json.Unmarshal([]byte(text), &d); err != nil || code != 201 || header.Get("ETag") != `"1"` || d.ChangedBy != "eva" || d.Version != 1 {
+		t.Fatal(code, header, text, err)
+	}
+	at := path + "/" + d.ID
+	for _, x := range []struct {
+		method, path, body, match, want string
+		code                            int
+	}{
+		{"GET", at, "", "", `"processors":[{"name":"f"}]`, 200},
+		{"PUT", at, `{"name":"more","document":{"a":1}}`, `"1"`, `"version":2`, 200},
+		{"PUT", at, `{"name":"other","document":{"a":2}}`, `"1"`, "changed meanwhile", 412},
+		{"PUT", at, `{"name":"x","document":[1]}`, "", "no object", 422},
+		{"PUT", at, `{"name":"x","document":{},"manifest":"x"}`, "", "no id", 422},
+		{"PUT", path + "/none", `{"name":"x","document":{}}`, "", "no draft", 404},
+		{"POST", path, `{"name":"x","document":{"a":"` + strings.Repeat("x", s.opts.Largest) + `"}}`, "", "at most", 422},
+		{"GET", path, "", "", `"document":null`, 200},
+		{"GET", path, "", "", `"name":"more"`, 200},
+		{"GET", "/api/v1/manifests", "", "", `"total":0`, 200},
+		{"GET", "/api/v1/models/bundle", "", "", `{`, 200},
+		{"DELETE", at, "", `"1"`, "changed meanwhile", 412},
+		{"DELETE", at, "", `"2"`, "", 204},
+		{"DELETE", at, "", "", "no draft", 404},
+		{"GET", at, "", "", "no draft", 404},
+		{"GET", path, "", "", `"drafts":[]`, 200},
+	} {
+		code, _, text := do(x.method, x.path, x.body, "If-Match", x.match)
+		if code != x.code || !strings.Contains(text, x.want) {
+			t.Errorf("%s %s %s: %d %.300s, want %d %s", x.method, x.path, x.match, code, text, x.code, x.want)
+		}
+		if strings.HasSuffix(x.path, "bundle") && strings.Contains(text, "more") {
+			t.Error("a draft is a model")
+		}
+	}
+}

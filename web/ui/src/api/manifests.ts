@@ -114,3 +114,26 @@ export const sourceStatuses = async (signal?: AbortSignal): Promise<SourceStatus
 /** The newest values of a source. */
 export const sourceValues = async (id: string, signal?: AbortSignal): Promise<Result[]> =>
   (await get<GetSourceDataData, GetSourceDataResponse>({ url: '/api/v1/models/sources/{id}/data', path: { id }, query: { limit: 200 } }, signal)).data ?? []
+
+/** An unfinished manifest that somebody keeps: it never runs. */
+export interface KeptDraft {
+  id: string
+  name: string
+  /** Of the manifest that it would change. */
+  manifest?: string
+  /** Version of that when the draft began. */
+  base?: number
+  /** What the editor had; of a list it is null. */
+  document: unknown
+  version: number
+  changed: string
+  changedBy: string
+}
+
+const draftBase = '/api/v1/manifest-drafts'
+export const keptDrafts = async (signal?: AbortSignal): Promise<KeptDraft[]> => (await get<Asked, { drafts: KeptDraft[] | null }>({ url: draftBase }, signal)).drafts ?? []
+export const keptDraft = (id: string, signal?: AbortSignal) => get<Asked, KeptDraft>({ url: `${draftBase}/{id}`, path: { id } }, signal)
+/** Keeps a draft; without one that is kept already, as a new one. */
+export const keepDraft = (d: Pick<KeptDraft, 'name' | 'manifest' | 'base' | 'document'>, was: { id: string; version: number } | undefined) =>
+  was === undefined ? post<Asked, KeptDraft>({ url: draftBase, body: d }) : put<Asked, KeptDraft>({ url: `${draftBase}/{id}`, path: { id: was.id }, body: d, ifMatch: `"${was.version}"` })
+export const dropDraft = (id: string, version: number) => del<Asked, undefined>({ url: `${draftBase}/{id}`, path: { id }, ifMatch: `"${version}"` })

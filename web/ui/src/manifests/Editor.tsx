@@ -4,13 +4,14 @@
 import { useLingui } from '@lingui/react/macro'
 import { Button, Group, MultiSelect, Select, TextInput, Textarea, type ComboboxData } from '@mantine/core'
 import { useDebouncedValue } from '@mantine/hooks'
-import { IconAlertTriangle, IconArrowBackUp, IconCheck, IconHistory, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconPlus, IconTrash } from '@tabler/icons-react'
+import { IconAlertTriangle, IconArrowBackUp, IconCheck, IconDeviceFloppy, IconHistory, IconPlayerPause, IconPlayerPlay, IconPlayerStop, IconPlus, IconTrash } from '@tabler/icons-react'
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { ApiError } from '../api/client'
-import { blank, change, create, one, remove, run, validate, type Finding, type Manifest, type Processor, type Status, type Stored } from '../api/manifests'
+import { blank, change, create, dropDraft, keepDraft, keptDraft, one, remove, run, validate, type Finding, type KeptDraft, type Manifest, type Processor, type Status, type Stored } from '../api/manifests'
 import { decimal } from '../lib/costs'
+import { draftOf, taken } from '../lib/draft'
 import { same } from '../lib/edit'
 import { added, changed, connected, disconnected, freeName, graphOf, nothingLoose, parameterIn, processorKey, renamed, sinkKey, sourceKey, unused, type GraphEdge, type GraphNode, type Loose } from '../lib/manifest'
 import { time } from '../lib/time'
@@ -39,21 +40,27 @@ const empty: Manifest = { name: '', processors: [] }
 
 export function Editor({ id, catalogue, zone, may }: { id: string; catalogue: Catalogue; zone: string; may: May }) {
   const { t } = useLingui()
-  const fresh = id === 'new'
-  const asked = useQuery({ queryKey: ['manifests', 'one', id], queryFn: ({ signal }) => one('manifests', id, signal), enabled: !fresh, retry: 1, refetchOnWindowFocus: false })
-  if (fresh) return <Open key="new" stored={undefined} catalogue={catalogue} zone={zone} may={may} />
-  if (!asked.data) {
-    const gone = asked.error instanceof ApiError && asked.error.status === 404
+  const draft = draftOf(id)
+  // As it was when it was taken up: what is kept from here does not come back to it.
+  const kept = useQuery({ queryKey: ['manifest-drafts', 'one', id], queryFn: ({ signal }) => keptDraft(draft ?? '', signal), enabled: draft !== undefined, retry: 1, refetchOnWindowFocus: false, staleTime: Infinity, gcTime: 0 })
+  const of = draft === undefined ? id : (kept.data?.manifest ?? 'new')
+  const waits = draft !== undefined && !kept.data
+  const fresh = of === 'new'
+  const asked = useQuery({ queryKey: ['manifests', 'one', of], queryFn: ({ signal }) => one('manifests', of, signal), enabled: !fresh && !waits, retry: 1, refetchOnWindowFocus: false })
+  const isGone = (e: unknown) => e instanceof ApiError && e.status === 404
+  if (!waits && (fresh || (draft !== undefined && isGone(asked.error)))) return <Open key={id} stored={undefined} kept={kept.data} catalogue={catalogue} zone={zone} may={may} />
+  if (waits || !asked.data) {
+    const gone = isGone(asked.error) || isGone(kept.error)
     return (
       <Page title={t`Manifest`} note={<Back />}>
-        <Panel title={t`Graph`} height={300} asked={gone ? [] : asked} empty={gone ? t`There is no such manifest (any more).` : undefined}>
+        <Panel title={t`Graph`} height={300} asked={gone ? [] : waits ? kept : asked} empty={gone ? (waits ? t`There is no such draft (any more).` : t`There is no such manifest (any more).`) : undefined}>
           {null}
         </Panel>
       </Page>
     )
   }
   const stored = asked.data.value
-  return <Open key={`${id} ${stored.version}`} stored={stored} catalogue={catalogue} zone={zone} may={may} />
+  return <Open key={`${id} ${stored.version}`} stored={stored} kept={kept.data} catalogue={catalogue} zone={zone} may={may} />
 }
 
 function Back() {
@@ -79,12 +86,14 @@ interface Draft {
   typed?: boolean
 }
 
-function Open({ stored, catalogue, zone, may }: { stored: Stored<Manifest> | undefined; catalogue: Catalogue; zone: string; may: May }) {
+function Open({ stored, kept, catalogue, zone, may }: { stored: Stored<Manifest> | undefined; kept: KeptDraft | undefined; catalogue: Catalogue; zone: string; may: May }) {
   const { t } = useLingui()
   const client = useQueryClient()
   const navigate = useNavigate()
   const first = useMemo((): Draft => ({ manifest: stored ? body(stored.model) : empty, loose: nothingLoose }), [stored])
-  const [steps, setSteps] = useState<readonly Draft[]>([first])
+  const [steps, setSteps] = useState<readonly Draft[]>(() => (kept ? [first, taken(kept.document)] : [first]))
+  /** The draft that is kept of this, as it was kept last. */
+  const [own, setOwn] = useState(() => kept && { id: kept.id, version: kept.version, step: steps.at(-1) })
   const [chosen, setChosen] = useState<string>()
   const [dialog, setDialog] = useState<'versions'>()
   const [question, setQuestion] = useState<Question>()
@@ -155,10 +164,40 @@ function Open({ stored, catalogue, zone, may }: { stored: Stored<Manifest> | und
     },
     onSuccess: async (s) => {
       tell({ message: t`Saved: version ${s.version}.` })
+      // What is saved needs no draft; one that somebody has changed meanwhile stays.
+      if (own) await giveUp().catch(() => undefined)
       await client.invalidateQueries({ queryKey: ['manifests'] })
-      if (stored === undefined) void navigate({ to: '.', search: (old) => ({ ...old, m: s.model.id }), replace: true })
+      if (stored === undefined || kept) void navigate({ to: '.', search: (old) => ({ ...old, m: s.model.id }), replace: true })
     },
     onError: (e) => tell({ bad: true, title: t`Not saved`, message: e.message }),
+  })
+  const keepIt = useMutation({
+    mutationFn: async () => {
+      const d = { name: m.name, document: { manifest: m, loose }, ...(id !== undefined && stored ? { manifest: id, base: kept?.manifest === id ? (kept.base ?? stored.version) : stored.version } : {}) }
+      try {
+        return { draft: await keepDraft(d, own), step: draft }
+      } catch (e) {
+        if (e instanceof ApiError && e.status === 412) throw new Error(t`Somebody has kept another draft in its place meanwhile. Look at it again.`, { cause: e })
+        throw e
+      }
+    },
+    onSuccess: async ({ draft: d, step }) => {
+      setOwn({ id: d.id, version: d.version, step })
+      tell({ message: t`Kept as a draft. It does not run.` })
+      await client.invalidateQueries({ queryKey: ['manifest-drafts', 'list'] })
+    },
+    onError: (e) => tell({ bad: true, title: t`Not kept`, message: e.message }),
+  })
+  const giveUp = async () => {
+    if (!own) return
+    await dropDraft(own.id, own.version)
+    setOwn(undefined)
+    await client.invalidateQueries({ queryKey: ['manifest-drafts', 'list'] })
+  }
+  const discard = useMutation({
+    mutationFn: giveUp,
+    onSuccess: () => navigate({ to: '.', search: (old) => ({ ...old, m: undefined }), replace: true }),
+    onError: (e) => tell({ bad: true, title: t`Not given up`, message: e.message }),
   })
   const act = useMutation({
     mutationFn: (what: 'start' | 'pause' | 'resume' | 'stop') => run(id ?? '', what),
@@ -228,6 +267,19 @@ function Open({ stored, catalogue, zone, may }: { stored: Stored<Manifest> | und
               {t`Undo`}
             </Button>
           )}
+          {may.manage && own && (
+            <Button
+              size="xs" variant="default"
+              onClick={() => setQuestion({ title: t`Give the draft up?`, action: t`Give up`, danger: true, text: t`The draft is lost. What runs stays as it is.`, onAnswer: () => discard.mutate() })}
+            >
+              {t`Give the draft up`}
+            </Button>
+          )}
+          {may.manage && (
+            <Button size="xs" variant="default" leftSection={<IconDeviceFloppy size={15} aria-hidden="true" />} disabled={own ? own.step === draft : draft === first} loading={keepIt.isPending} onClick={() => keepIt.mutate()}>
+              {t`Keep as a draft`}
+            </Button>
+          )}
           {may.manage && (
             <Button size="xs" disabled={!touched || m.name.trim() === '' || (m.processors ?? []).length === 0} loading={save.isPending} onClick={() => save.mutate()}>
               {t`Save`}
@@ -239,6 +291,13 @@ function Open({ stored, catalogue, zone, may }: { stored: Stored<Manifest> | und
       {status?.reason !== undefined && status.reason !== '' && (
         <p className={classes.reason} role="alert">
           <IconAlertTriangle size={17} aria-hidden="true" /> {status.reason}
+        </p>
+      )}
+      {kept && own && (
+        <p className={classes.hint} role="note">
+          {t`This is a draft, kept ${time(Date.parse(kept.changed), zone)} by ${kept.changedBy}. It does not run; Save makes a version of it.`}
+          {kept.manifest !== undefined && !stored && ` ${t`The manifest that it was of is gone: Save makes a new one.`}`}
+          {stored && kept.base !== undefined && kept.base !== stored.version && ` ${t`The manifest was changed since: it was version ${kept.base}, and is ${stored.version}.`}`}
         </p>
       )}
       <Panel
@@ -335,6 +394,7 @@ function Controls({ state, busy, onAct }: { state: string; busy: boolean; onAct:
   const { t } = useLingui()
   const stands = ['STOPPED', 'CREATED', 'stopped'].includes(state)
   const rests = ['PAUSED', 'paused'].includes(state)
+  if (state === 'STOPPING') return null
   return (
     <Group gap={6} wrap="nowrap" role="group" aria-label={t`Run`}>
       {stands ? (

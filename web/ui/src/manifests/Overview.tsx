@@ -6,7 +6,8 @@ import { IconAlertTriangle, IconPlus, IconSearch } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
-import { statuses, type Manifest, type ModelKind, type Observed, type Status } from '../api/manifests'
+import { keptDrafts, statuses, type Manifest, type ModelKind, type Observed, type Status } from '../api/manifests'
+import { draftRef } from '../lib/draft'
 import { DASH } from '../lib/format'
 import { time } from '../lib/time'
 import { count } from '../lib/units'
@@ -30,6 +31,7 @@ export function Overview({ catalogue, zone, may }: { catalogue: Catalogue; zone:
   const words = text.trim().toLowerCase()
   const found = useMemo(() => all.filter((m) => words === '' || `${m.name}\n${m.description ?? ''}\n${m.id ?? ''}`.toLowerCase().includes(words)), [all, words])
   const asked = useQuery({ queryKey: ['manifests', 'statuses'], queryFn: ({ signal }) => statuses(signal), refetchInterval: 5_000, retry: 1 })
+  const drafts = useQuery({ queryKey: ['manifest-drafts', 'list'], queryFn: ({ signal }) => keptDrafts(signal), enabled: may.manage, retry: 1 }).data ?? []
   const known = useMemo(() => new Map((asked.data ?? []).map((s) => [s.id, s])), [asked.data])
   const stateOf = (m: Manifest): Known => known.get(m.id ?? '')?.state ?? m.state ?? 'stopped'
   const states = new Map<Known, number>()
@@ -78,6 +80,21 @@ export function Overview({ catalogue, zone, may }: { catalogue: Catalogue; zone:
                 </Link>
                 <StateMark state={s.state} />
                 <span>{s.reason ?? ''}</span>
+              </li>
+            ))}
+          </ul>
+        </Panel>
+      )}
+      {drafts.length > 0 && (
+        <Panel title={t`Drafts`} height={60}>
+          <ul className={classes.needs}>
+            {drafts.map((d) => (
+              <li key={d.id}>
+                <Link className={classes.link} to="." search={(old) => ({ ...old, m: draftRef(d.id) })}>
+                  {d.name === '' ? t`without a name` : d.name}
+                </Link>
+                <span>{t`kept ${time(Date.parse(d.changed), zone)} by ${d.changedBy}`}</span>
+                {d.manifest !== undefined && <span>{t`of ${catalogue.manifests.name(d.manifest)}`}</span>}
               </li>
             ))}
           </ul>

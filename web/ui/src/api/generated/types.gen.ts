@@ -1910,6 +1910,13 @@ export type DocumentRevisionsBody = {
     items: Array<DocumentRevisionBody> | null;
 };
 
+export type DraftsOutputBody = {
+    /**
+     * The last changed first; their documents are null here
+     */
+    drafts: Array<PipelineKeptDraft> | null;
+};
+
 export type DurationBody = {
     /**
      * For each level that was asked for, how long the demand was above it
@@ -5711,6 +5718,30 @@ export type PipelineGraphNode = {
     type: string;
 };
 
+export type PipelineKeptDraft = {
+    /**
+     * Version of that manifest when the draft began
+     */
+    base?: number;
+    changed: string;
+    changedBy: string;
+    created: string;
+    /**
+     * What the editor has: an object, which need not be a manifest that could run
+     */
+    document: unknown;
+    id: string;
+    /**
+     * Id of the manifest that it would change; absent: a new one
+     */
+    manifest?: string;
+    /**
+     * For people
+     */
+    name: string;
+    version: number;
+};
+
 export type PipelineListChannel = {
     items: Array<PipelineStoredChannel> | null;
     /**
@@ -5853,6 +5884,25 @@ export type PipelineListSourceDefinition = {
      * How many match, on all pages
      */
     total: number;
+};
+
+export type PipelineManifestDraft = {
+    /**
+     * Version of that manifest when the draft began
+     */
+    base?: number;
+    /**
+     * What the editor has: an object, which need not be a manifest that could run
+     */
+    document: unknown;
+    /**
+     * Id of the manifest that it would change; absent: a new one
+     */
+    manifest?: string;
+    /**
+     * For people
+     */
+    name: string;
 };
 
 export type PipelineManifestStatus = {
@@ -14466,6 +14516,222 @@ export type LogoutResponses = {
 };
 
 export type LogoutResponse = LogoutResponses[keyof LogoutResponses];
+
+export type ListManifestDraftsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/api/v1/manifest-drafts';
+};
+
+export type ListManifestDraftsErrors = {
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ListManifestDraftsError = ListManifestDraftsErrors[keyof ListManifestDraftsErrors];
+
+export type ListManifestDraftsResponses = {
+    /**
+     * OK
+     */
+    200: DraftsOutputBody;
+};
+
+export type ListManifestDraftsResponse = ListManifestDraftsResponses[keyof ListManifestDraftsResponses];
+
+export type CreateManifestDraftData = {
+    body: PipelineManifestDraft;
+    path?: never;
+    query?: never;
+    url: '/api/v1/manifest-drafts';
+};
+
+export type CreateManifestDraftErrors = {
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type CreateManifestDraftError = CreateManifestDraftErrors[keyof CreateManifestDraftErrors];
+
+export type CreateManifestDraftResponses = {
+    /**
+     * Created
+     */
+    201: PipelineKeptDraft;
+};
+
+export type CreateManifestDraftResponse = CreateManifestDraftResponses[keyof CreateManifestDraftResponses];
+
+export type DeleteManifestDraftData = {
+    body?: never;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifest-drafts/{id}';
+};
+
+export type DeleteManifestDraftErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type DeleteManifestDraftError = DeleteManifestDraftErrors[keyof DeleteManifestDraftErrors];
+
+export type DeleteManifestDraftResponses = {
+    /**
+     * No Content
+     */
+    204: void;
+};
+
+export type DeleteManifestDraftResponse = DeleteManifestDraftResponses[keyof DeleteManifestDraftResponses];
+
+export type GetManifestDraftData = {
+    body?: never;
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifest-drafts/{id}';
+};
+
+export type GetManifestDraftErrors = {
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type GetManifestDraftError = GetManifestDraftErrors[keyof GetManifestDraftErrors];
+
+export type GetManifestDraftResponses = {
+    /**
+     * OK
+     */
+    200: PipelineKeptDraft;
+};
+
+export type GetManifestDraftResponse = GetManifestDraftResponses[keyof GetManifestDraftResponses];
+
+export type PutManifestDraftData = {
+    body: PipelineManifestDraft;
+    headers?: {
+        /**
+         * The version the change was made for, in quotes, as the ETag; "0": there must be none yet. 412 when it is another
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Its id or name, percent-encoded
+         */
+        id: string;
+    };
+    query?: never;
+    url: '/api/v1/manifest-drafts/{id}';
+};
+
+export type PutManifestDraftErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Not Found
+     */
+    404: ErrorModel;
+    /**
+     * Precondition Failed
+     */
+    412: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type PutManifestDraftError = PutManifestDraftErrors[keyof PutManifestDraftErrors];
+
+export type PutManifestDraftResponses = {
+    /**
+     * OK
+     */
+    200: PipelineKeptDraft;
+};
+
+export type PutManifestDraftResponse = PutManifestDraftResponses[keyof PutManifestDraftResponses];
 
 export type ListManifestStatusesData = {
     body?: never;
