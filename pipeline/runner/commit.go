@@ -61,6 +61,7 @@ func (r *Runner) storeLocked(ctx context.Context) error {
 	var save []checkpoint.Checkpoint
 	for _, j := range r.jobs {
 		j.mu.Lock()
+		j.written()
 		if j.pending != nil && j.pending.ready() {
 			ready, save = append(ready, j), append(save, j.pending.Checkpoint)
 		}

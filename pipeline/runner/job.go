@@ -59,6 +59,7 @@ type job struct {
 	print   string // of the plan, to see whether it has changed
 	inst    *engine.Instance
 	links   []*link // by node; nil: no sink
+	former  []*link // of plans before, with results that are not written yet
 	seq     uint64  // newest message it took
 	saved   uint64  // as of its newest checkpoint
 	savedAt time.Time
@@ -177,7 +178,7 @@ func (j *job) snapshot(now time.Time, force bool) {
 		return
 	}
 	p := &pending{Checkpoint: checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, State: j.inst.Save(nil), Saved: now}}
-	for _, l := range j.links {
+	for _, l := range slices.Concat(j.links, j.former) {
 		if l != nil && l.acked.Load() < l.sent {
 			p.needs = append(p.needs, need{l, l.sent})
 		}
@@ -198,6 +199,9 @@ func (j *job) waiting() (n int64) {
 			n += int64(l.sent - l.acked.Load())
 		}
 	}
+	for _, l := range j.former {
+		n += int64(l.sent - l.acked.Load())
+	}
 	return n
 }
 
@@ -210,11 +214,28 @@ func (j *job) swap(p *manifest.Plan, print string, links func(*manifest.Plan) []
 	if err != nil {
 		return err
 	}
-	was := j.links
+	// What it gave by the plan before is still to be written.
+	for i, l := range j.links {
+		if l != nil && !slices.Contains(j.links[:i], l) {
+			j.former = append(j.former, l)
+		}
+	}
 	j.plan, j.print, j.inst, j.anew, j.links = p, print, inst, anew, links(p)
-	j.runner.unlink(was)
+	j.written()
 	j.notice, j.dirty = "", true
 	return nil
+}
+
+// written lets former sinks go whose results are written. The mutexes are held,
+// that of the runner, too.
+func (j *job) written() {
+	j.former = slices.DeleteFunc(j.former, func(l *link) bool {
+		if l.acked.Load() < l.sent {
+			return false
+		}
+		j.runner.unlink([]*link{l})
+		return true
+	})
 }
 
 // rates are how much a second each node did lately.

@@ -691,12 +691,14 @@ func (r *Runner) release(j *job) {
 	j.epoch.Add(1)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for _, l := range j.links {
+	all := slices.Concat(j.links, j.former)
+	for _, l := range all {
 		if l != nil {
 			l.queue.poke()
 		}
 	}
-	r.unlink(j.links)
+	r.unlink(all)
+	j.former = nil
 }
 
 // link gives the queues of a plan's sinks, made where they are not there. The

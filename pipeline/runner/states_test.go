@@ -97,3 +97,63 @@ func TestStopping(t *testing.T) {
 		t.Errorf("%d results", n)
 	}
 }
+
+// What a manifest gave before a change is written after it, too, wherever it is
+// paused or killed meanwhile: to the sink that it had then.
+func TestChangedWhileResultsWait(t *testing.T) {
+	for _, to := range []string{"x", "y"} {
+		for _, end := range []string{"pause", "crash", "nothing"} {
+			t.Run(to+" "+end, func(t *testing.T) {
+				w := newWorld(t)
+				m := manifest.Manifest{Common: manifest.Common{Name: "m"}, State: manifest.Running, Processors: []manifest.Processor{filter("f", "a", "x", "0")}}
+				w.put(m)
+				w.begin()
+				w.is("m", manifest.IsRunning)
+				w.boxes["x"].set(errStuck)
+				w.tell("a", at(1, 5), at(2, 6))
+				for w.is("m", manifest.IsDegraded).Waiting != 2 {
+					if t.Context().Err() != nil {
+						t.Fatal("nothing waits")
+					}
+				}
+				m.Processors = []manifest.Processor{filter("f", "a", to, "-1"), filter("g", "b", to, "0")}
+				w.put(m)
+				until := time.After(within)
+				for s, _ := w.runner.Status("m"); len(s.Nodes) != 2; s, _ = w.runner.Status("m") {
+					select {
+					case <-until:
+						t.Fatalf("it is not changed: %+v", s)
+					case <-time.After(time.Millisecond):
+					}
+				}
+				w.tell("b", at(3, 7))
+				switch end {
+				case "pause":
+					m.State = manifest.Paused
+					w.put(m)
+					w.is("m", manifest.IsPaused)
+					w.boxes["x"].set(nil)
+					m.State = manifest.Running
+					w.put(m)
+				case "crash":
+					w.crash()
+					w.boxes["x"].set(nil)
+					w.begin()
+				default:
+					w.boxes["x"].set(nil)
+				}
+				want := map[string]int{"x": 3, "y": 0}
+				if to == "y" {
+					want = map[string]int{"x": 2, "y": 1}
+					if end != "nothing" {
+						// They are made again, by what it is now.
+						want = map[string]int{"x": 0, "y": 3}
+					}
+				}
+				for b, n := range want {
+					w.boxes[b].wait(t, n)
+				}
+			})
+		}
+	}
+}
