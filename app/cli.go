@@ -192,7 +192,7 @@ func (f settingsFlags) load(sys IO, more map[string]any) (Config, error) {
 type RunCmd struct {
 	settingsFlags
 	Addr         string `placeholder:"HOST:PORT" help:"Where the page and all HTTP interfaces are (default: 127.0.0.1:8080)."`
-	Demo         bool   `help:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
+	Demo         bool   `help:"Run the demo plants: a simulated data centre, a real household, a real steel works, an energy community."`
 	Modules      string `placeholder:"A,B" help:"Run these modules only (default: all); see 'wattwerk modules'."`
 	NATS         string `name:"nats" placeholder:"URL" help:"Use this NATS with JetStream instead of the embedded one."`
 	MQTT         string `name:"mqtt" placeholder:"HOST:PORT" help:"Where sensors publish by MQTT, or 'off' (default: 127.0.0.1:1883 if free)."`

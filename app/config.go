@@ -27,7 +27,7 @@ type Config struct {
 	Addr    string   `koanf:"addr" doc:"Host and port of the web page and of all HTTP interfaces. An address that others can reach is refused unless sign-in is on."`
 	Modules []string `koanf:"modules" doc:"The modules to run; empty: all. 'wattwerk modules' explains them."`
 	Name    string   `koanf:"name" doc:"What this process is called among the others of its installation; empty: the name of the machine."`
-	Demo    bool     `koanf:"demo" doc:"Run the demo plants: a simulated data centre, a real household, a real steel works."`
+	Demo    bool     `koanf:"demo" doc:"Run the demo plants: a simulated data centre, a real household, a real steel works, an energy community."`
 
 	Log        LogConfig        `koanf:"log" doc:"What the process writes to standard error."`
 	Bus        BusConfig        `koanf:"bus" doc:"The backbone between the modules: NATS JetStream, embedded or somewhere else."`

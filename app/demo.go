@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -41,10 +42,17 @@ const (
 // demoPlants are the plants that send.
 type demoPlants struct {
 	bridge *bridge.Service
-	store  history.Store // nil: not in this process
+	store  history.Store                                                               // nil: not in this process
+	filled func(ctx context.Context, id record.SensorID, from, to record.Millis) error // tells who settles of what was stored
 	units  *sim.PDUs
 	files  []demoFile
 	log    *slog.Logger
+
+	community *community
+	fresh     bool // the plants were put into the model just now
+	base      string
+	secret    string
+	client    *http.Client
 }
 
 type demoFile struct {
@@ -54,10 +62,11 @@ type demoFile struct {
 
 // startDemo puts the demo plants into an empty model and makes them send: the
 // data centre over HTTP, as real units do, the others from files that are
-// shifted to now.
+// shifted to now, and the energy community as it is made up.
 func startDemo(ctx context.Context, p *process) (running, error) {
 	log := p.logger("demo")
-	if err := p.loadDemoModel(ctx); err != nil {
+	fresh, err := p.loadDemoModel(ctx)
+	if err != nil {
 		return running{}, err
 	}
 	base := p.localURL()
@@ -67,13 +76,17 @@ func startDemo(ctx context.Context, p *process) (running, error) {
 	}
 	d := &demoPlants{bridge: p.bridge, store: p.store, units: units, log: log, files: []demoFile{
 		{replay.Household(), demo.Household}, {replay.Steel(), demo.SteelWorks},
-	}}
+	}, fresh: fresh, base: base, secret: p.secret, client: localHTTP(base)}
+	if p.history != nil {
+		d.filled = p.history.Filled
+	}
 	return running{run: d.run}, nil
 }
 
 // run gives the plants their past and then lets them send.
 func (d *demoPlants) run(ctx context.Context) error {
 	now := record.MillisOf(time.Now())
+	d.community = newCommunity(now)
 	for _, give := range []func(context.Context, record.Millis) error{d.history, d.past} {
 		if err := give(ctx, now); err != nil {
 			if ctx.Err() != nil {
@@ -84,6 +97,8 @@ func (d *demoPlants) run(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.units.Run(ctx) })
+	g.Go(func() error { return d.tell(ctx, now) })
+	g.Go(func() error { return d.live(ctx, now) })
 	for _, f := range d.files {
 		g.Go(func() error {
 			_, err := replay.Run(ctx, replay.Options{
@@ -124,6 +139,8 @@ func (d *demoPlants) past(ctx context.Context, now record.Millis) error {
 	if err != nil {
 		return err
 	}
+	all = append(all, d.community.readings(now-record.Millis(demoPast.Milliseconds()), now)...)
+	slices.SortStableFunc(all, func(a, b bridge.Reading) int { return cmp.Compare(a.Time, b.Time) })
 	for chunk := range slices.Chunk(all, demoChunk) {
 		if _, err := d.bridge.TakeReadings(ctx, "demo", each(chunk)); err != nil {
 			return err
@@ -163,8 +180,24 @@ func (d *demoPlants) history(ctx context.Context, now record.Millis) error {
 			return err
 		}
 	}
-	_, err = b.Commit()
-	return err
+	spans := make(map[record.SensorID][2]record.Millis)
+	err = d.community.before(now, now-record.Millis(demoPast.Milliseconds()), func(id record.SensorID, times []record.Millis, values []float64) error {
+		spans[id] = [2]record.Millis{times[0], times[len(times)-1]}
+		return b.Add(history.RecordsOf(id), times, values)
+	})
+	if err != nil {
+		return err
+	}
+	if _, err = b.Commit(); err != nil || d.filled == nil {
+		return err
+	}
+	// Services, forecasts and what stands in rest on settled windows.
+	for id, x := range spans {
+		if err := d.filled(ctx, id, x[0], x[1]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func each(rs []bridge.Reading) iter.Seq2[bridge.Reading, error] {
@@ -214,25 +247,26 @@ func (f demoFile) shifted(from, to record.Millis) ([]bridge.Reading, error) {
 	return out, nil
 }
 
-func (p *process) loadDemoModel(ctx context.Context) error {
+// loadDemoModel puts the plants into the model, and tells whether it did.
+func (p *process) loadDemoModel(ctx context.Context) (bool, error) {
 	now := p.catalog.State()
 	if !isEmpty(now.Model) {
 		if _, ours := now.Model.Hierarchy("place"); !ours {
 			p.logger("demo").Warn("the model is not empty, so the demo plants are not put into it; their sensors are listed as unassigned")
 		}
-		return nil
+		return false, nil
 	}
 	d, err := demo.Model()
 	if err != nil {
-		return err
+		return false, err
 	}
 	_, err = p.catalog.Commit(ctx, catalog.Change{
 		Base: now.Revision, Patch: model.Diff(model.Document{}, d), Who: "wattwerk", Note: "put the demo plants in",
 	})
 	if errors.Is(err, catalog.ErrConflict) { // somebody else was faster, so it is not empty
-		return nil
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 func isEmpty(m *model.Model) bool {

@@ -56,7 +56,7 @@ var modules = []module{
 	{name: surveyModule, when: "with survey.listen", does: "takes in what measurement devices of households send, keeps consents and anonymises", needs: []string{"catalog", "registry"}, start: startSurvey, face: faceSurvey, absent: noSurvey},
 	{name: edgeModule, when: "with edge.url", does: "reads the meters of a household and sends what they say to the data service of a survey; alone it needs no bus", start: startEdge},
 	{name: "gateway", does: "serves the web page and live events, signs people in, leads to modules in other processes", needs: []string{"bus"}, start: startGateway, face: faceGateway},
-	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works", needs: []string{"bridge"}, start: startDemo},
+	{name: "demo", when: "--demo", does: "runs the demo plants: a simulated data centre, a real household, a real steel works, an energy community", needs: []string{"bridge"}, start: startDemo},
 	{
 		name: "http", when: "always", does: "answers on one address: sign-in, health, metrics, the interfaces of the modules here",
 		needs: []string{"fleet", "registry", "history", importsModule, "settlement", "aggregate", "alert", "pipeline", "cir", "service", "bridge", surveyModule, "gateway", "demo"}, start: startHTTP,

@@ -120,7 +120,7 @@ func TestScenarioD9Mechanics(t *testing.T) {
 	wait("windows are settled", func() bool {
 		var x execution.ServiceResult
 		return tryAsk(t, in, "POST", "/api/v1/services/S6/execute", `{"subject":"space/kiel","parameters":{"energy":"sensor/home1","temperature":"sensor/outside","maxCvrmse":9,"maxNmbe":9}}`, &x).StatusCode == http.StatusOK &&
-			x.Rests[0].Quality.Measured > 60*96
+			x.Rests[0].Quality.Measured > 60*96 && x.Rests[1].Quality.Measured > 60*96
 	})
 
 	month := end.Truncate(24*time.Hour).AddDate(0, 0, -30)

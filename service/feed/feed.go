@@ -377,8 +377,9 @@ func (g *gather) levels(ctx context.Context, role string, id object.ID, from, to
 	out := series.GaugeSeries{Start: from, Step: series.Quarter, Values: make([]series.GaugeValue, len(values))}
 	holes := false
 	for i, v := range values {
-		if v.Known && !math.IsNaN(v.Average) {
-			out.Values[i] = series.GaugeValue{Value: v.Average, Quality: v.Quality}
+		// What does not add up, as a temperature, has no amount and is known all the same.
+		if v.Covered > 0 && !math.IsNaN(v.Average) {
+			out.Values[i] = series.GaugeValue{Value: v.Average, Quality: max(v.Quality, energy.Measured)}
 		} else {
 			holes = true
 		}
