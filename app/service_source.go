@@ -76,6 +76,7 @@ func (s *serviceSource) Quarters(ctx context.Context, id object.ID, from, to rec
 	if err != nil {
 		return nil, err
 	}
+	_, group := id.Group()
 	for _, r := range rows {
 		if r.Start < from || r.Start >= to {
 			continue
@@ -84,7 +85,7 @@ func (s *serviceSource) Quarters(ctx context.Context, id object.ID, from, to rec
 		switch {
 		case r.Metered:
 			v.Known, v.Amount = true, r.Meter
-		case r.Members < r.Total: // a part is no whole
+		case group && r.Members < r.Total: // a part is no whole; a sensor without an amount, as of temperature, may have a mean
 			v = energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}
 		}
 		if r.Total > 1 {
