@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/forecast/dayahead"
@@ -407,6 +408,15 @@ func (g *gather) levels(ctx context.Context, role string, id object.ID, from, to
 func (g *gather) zone(given string) string {
 	if given != "" || g.Subject == "" {
 		return given
+	}
+	// A space has the zone of what is in it.
+	if space, ok := strings.CutPrefix(string(g.Subject), "space/"); ok {
+		for _, o := range g.World.Within(space) {
+			if zone := g.Source.Zone(o.ID); zone != "" {
+				return zone
+			}
+		}
+		return ""
 	}
 	return g.Source.Zone(g.Subject)
 }
