@@ -163,6 +163,9 @@ func (db *DB) Ping(ctx context.Context) error {
 // applied already, so each owner of tables has its own. A table that is found
 // by its key alone may end with "/*SQLite: WITHOUT ROWID*/": there it is kept
 // once instead of twice, in the order of the key.
+//
+// Tables of a newer program are refused with [*NewerError]; nothing is changed
+// then.
 func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) (err error) {
 	dialect := goose.DialectSQLite3
 	if db.Shared() {
@@ -180,6 +183,15 @@ func (db *DB) Migrate(ctx context.Context, table string, files fs.FS) (err error
 	p, err := goose.NewProvider(dialect, db.DB.DB, files, goose.WithTableName(table))
 	if err != nil {
 		return err
+	}
+	// goose itself goes on where more has been applied than it knows of.
+	at, err := p.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the version of the tables: %w", err)
+	}
+	all := p.ListSources()
+	if knows := all[len(all)-1].Version; at > knows {
+		return &NewerError{Where: db.Name(), Table: table, Version: at, Knows: knows}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring the tables up to date: %w", err)

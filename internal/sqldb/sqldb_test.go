@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -66,6 +67,44 @@ func TestStartTogether(t *testing.T) {
 		if n := count(t, dbs[0]); n != 0 {
 			t.Error(n)
 		}
+	}
+}
+
+// TestNewer lets an older program, which lacks the last migration, open what a
+// newer one has.
+func TestNewer(t *testing.T) {
+	older := fstest.MapFS{"00001_first.sql": files["00001_first.sql"]}
+	for name, o := range map[string]sqldb.Options{
+		"sqlite":   {File: filepath.Join(t.TempDir(), "x.db")},
+		"postgres": {URL: pgtest.Database(t)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, o)
+			for _, f := range []fstest.MapFS{older, older, files, files} {
+				if err := db.Migrate(t.Context(), "migrations", f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := db.Migrate(t.Context(), "migrations", older)
+			var newer *sqldb.NewerError
+			if !errors.As(err, &newer) || newer.Version != 2 || newer.Knows != 1 || sqldb.Down(err) {
+				t.Fatalf("got %v", err)
+			}
+			if want := "the tables in " + db.Name() + " are of version 2 by migrations, and this program knows them up to version 1; nothing was changed; " +
+				"run the newer wattwerk that wrote them, or restore a backup that was made before the upgrade"; err.Error() != want {
+				t.Errorf("it says %v", err)
+			}
+			var versions []int64
+			if err := db.NewSelect().Table("migrations").Column("version_id").Order("version_id").Scan(t.Context(), &versions); err != nil || !slices.Equal(versions, []int64{0, 1, 2}) {
+				t.Errorf("it is now of the versions %v, %v", versions, err)
+			}
+			if n := count(t, db); n != 0 {
+				t.Error(n)
+			}
+			if err := db.Migrate(t.Context(), "migrations", files); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 
