@@ -244,7 +244,7 @@ func (p *process) ownerFacts(ctx context.Context, f *doctor.Facts) {
 		names := memberNames(members)
 		f.Members = nil
 		for _, m := range members {
-			f.Members = append(f.Members, doctor.Member{Name: names[m.ID], Version: m.Version, Modules: m.Modules})
+			f.Members = append(f.Members, doctor.Member{Name: names[m.ID], Version: m.Version, Modules: m.Modules, Since: m.Since})
 		}
 		_, f.Shares = p.shares(names)
 		wrong := slices.ContainsFunc(f.Shares, func(s doctor.Share) bool { return len(s.Unowned())+len(s.Overloaded()) > 0 })

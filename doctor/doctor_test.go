@@ -206,3 +206,27 @@ func TestOwners(t *testing.T) {
 		t.Errorf("one process says %q", got)
 	}
 }
+
+// TestStoppedMeanwhile: what was noted last before all was stopped is old when
+// it starts again, and says nothing of who reads now.
+func TestStoppedMeanwhile(t *testing.T) {
+	for _, x := range []struct {
+		since []time.Duration // before now that those who read began; 0: not known
+		found bool
+	}{
+		{nil, true}, {[]time.Duration{time.Minute}, false}, {[]time.Duration{time.Minute, 5 * time.Hour}, true}, {[]time.Duration{0}, true},
+	} {
+		f := &Facts{At: now, Backlogs: []Backlog{{Reader: "history", Messages: 1, Oldest: now.Add(-9 * time.Hour), Usual: 4 * time.Hour}}}
+		f.Members = []Member{{Modules: []string{"gateway"}}}
+		for _, d := range x.since {
+			m := Member{Modules: []string{"history"}, Since: now.Add(-d)}
+			if d == 0 {
+				m.Since = time.Time{}
+			}
+			f.Members = append(f.Members, m)
+		}
+		if got := len(backlogs(f)) > 0; got != x.found {
+			t.Errorf("begun %v ago: %v", x.since, got)
+		}
+	}
+}

@@ -99,6 +99,7 @@ type Lag struct {
 type Member struct {
 	Name, Version string
 	Modules       []string
+	Since         time.Time // when it began; zero: not known
 }
 
 // Tick is how old the newest sums of a hierarchy are. Silent: none of its

@@ -376,10 +376,25 @@ func module(reader string) string {
 	return name
 }
 
+// began tells whether all who read have begun so lately that they cannot have
+// noted anything: what is old is from before that.
+func began(f *Facts, b Backlog) bool {
+	reads := false
+	for _, m := range f.Members {
+		if !slices.Contains(m.Modules, module(b.Reader)) {
+			continue
+		}
+		if reads = true; m.Since.IsZero() || f.At.Sub(m.Since) > b.Usual {
+			return false
+		}
+	}
+	return reads
+}
+
 func backlogs(f *Facts) (out []Finding) {
 	stopped := make(map[string][]Backlog)
 	for _, b := range f.Backlogs {
-		if b.Messages > 0 && !b.Oldest.IsZero() && f.At.Sub(b.Oldest) > b.Usual {
+		if b.Messages > 0 && !b.Oldest.IsZero() && f.At.Sub(b.Oldest) > b.Usual && !began(f, b) {
 			stopped[b.Reader] = append(stopped[b.Reader], b)
 		}
 	}
