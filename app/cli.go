@@ -33,6 +33,8 @@ type IO struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Environ  []string
+
+	pace pace // of a measurement device; the zero value outside of tests
 }
 
 // CLI is the command line. Each field is a command; kong reads the tags.
@@ -185,6 +187,7 @@ func (f settingsFlags) load(sys IO, more map[string]any) (Config, error) {
 	if err != nil {
 		return c, usageError{err}
 	}
+	c.pace = sys.pace
 	return c, nil
 }
 

@@ -46,7 +46,7 @@ func (c *EdgeLaunchCmd) Run(ctx context.Context, sys IO) error {
 		args = append(args, "--data", c.Data)
 	}
 	l := &bank.Launcher{
-		Store: store, Args: args, Within: cfg.Edge.judgedWithin() + launchedMore, Pause: 5 * time.Second, Now: time.Now, Log: log, Exec: syscall.Exec, Version: Version(),
+		Store: store, Args: args, Within: cfg.Edge.judgedWithin() + launchedMore, Pause: 5 * time.Second, Now: cfg.pace.clock(), Log: log, Exec: syscall.Exec, Version: Version(),
 		Path: func(n bank.Name) string {
 			path, err := cfg.programPath(n)
 			if err != nil { // the working directory is gone; starting it says so
@@ -54,6 +54,9 @@ func (c *EdgeLaunchCmd) Run(ctx context.Context, sys IO) error {
 			}
 			return path
 		},
+	}
+	if cfg.pace.restarts > 0 {
+		l.Pause = cfg.pace.restarts
 	}
 	return l.Run(ctx)
 }

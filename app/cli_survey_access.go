@@ -47,12 +47,13 @@ Examples:
 // SurveyAccessGrantCmd is "wattwerk survey access grant".
 type SurveyAccessGrantCmd struct {
 	settingsFlags
-	Device string `arg:"" help:"The device, as 'wattwerk survey household list' shows it."`
-	For    string `default:"1h" placeholder:"TIME" help:"How long it is good for, 24h at most."`
-	In     string `default:"0s" placeholder:"TIME" help:"How long until it is good."`
-	Reason string `required:"" placeholder:"TEXT" help:"Why; the household sees it."`
-	Key    string `required:"" placeholder:"FILE" help:"The SSH key that may come in: its public half." type:"existingfile"`
-	Who    string `placeholder:"NAME" help:"Who allows it; the household sees it (default: the name of this user)."`
+	Device string   `arg:"" help:"The device, as 'wattwerk survey household list' shows it."`
+	For    string   `default:"1h" placeholder:"TIME" help:"How long it is good for, 24h at most."`
+	In     string   `default:"0s" placeholder:"TIME" help:"How long until it is good."`
+	Reason string   `required:"" placeholder:"TEXT" help:"Why; the household sees it."`
+	Key    string   `required:"" placeholder:"FILE" help:"The SSH key that may come in: its public half." type:"existingfile"`
+	May    []string `name:"may" placeholder:"COMMAND" sep:"none" help:"What may be done beyond looking: restart, 'meter read', shell. May be said several times."`
+	Who    string   `placeholder:"NAME" help:"Who allows it; the household sees it (default: the name of this user)."`
 }
 
 // Help is shown by --help.
@@ -89,7 +90,7 @@ func (c *SurveyAccessGrantCmd) Run(ctx context.Context, sys IO) error {
 	}
 	return withSurvey(ctx, c.settingsFlags, sys, func(s *register.Store) error {
 		from := time.Now().UTC().Add(in.Std()).Truncate(time.Second)
-		g := visit.Grant{ID: household.NewID(), Device: c.Device, From: from, Until: from.Add(life.Std()), Who: who, Why: c.Reason, Key: strings.TrimSpace(string(key))}
+		g := visit.Grant{ID: household.NewID(), Device: c.Device, From: from, Until: from.Add(life.Std()), Who: who, Why: c.Reason, Key: strings.TrimSpace(string(key)), May: c.May}
 		signed, err := visit.Sign(g, authority.Sign)
 		if errors.Is(err, visit.ErrInvalid) {
 			return usageError{err}

@@ -48,6 +48,8 @@ type Config struct {
 	Survey     SurveyConfig     `koanf:"survey" doc:"The data service of a field survey of households; docs/survey.md."`
 	Edge       EdgeConfig       `koanf:"edge" doc:"A measurement device of a field survey, in a household; docs/measurement-device.md."`
 	SQL        SQLConfig        `koanf:"sql" doc:"Where users, sessions, tokens, settled windows, alerts and identifiers are kept."`
+
+	pace pace // of a measurement device; no setting
 }
 
 // LogConfig is how the process talks to its operator.

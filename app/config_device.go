@@ -46,7 +46,8 @@ type EdgeConfig struct {
 	Page           string          `koanf:"page" doc:"Host and port of the page for the household; empty: there is none."`
 	PageHosts      []string        `koanf:"page_hosts" doc:"Names by which the page is reached, beside localhost and IP addresses."`
 	PagePassword   string          `koanf:"page_password_file" doc:"File with the password that the page asks for; needed where others can reach it."`
-	Access         string          `koanf:"access" doc:"What those who look after the survey may do from afar, by a grant that is signed and expires: 'off', nothing; 'diagnose', see how the device is and what it logs, and have it send what it has. The household sees when and why."`
+	Access         string          `koanf:"access" doc:"What those who look after the survey may do from afar, by a grant that is signed and expires: 'off', nothing; 'diagnose', see how the device is and what it logs, and have it send what it has. What its grant names, it may also restart the device and read a meter. The household sees when, why and what."`
+	ShellUser      string          `koanf:"shell_user" doc:"User of this machine as whom a shell is run from afar, for a grant that names it; neither root nor the user of this program, which then needs the right to become that user; empty: there is no shell."`
 }
 
 // DefaultEdgeConfig is no device.
@@ -154,6 +155,8 @@ func (c *Config) validateDevice() error {
 		bad(err == nil && !loopback(host) && e.PagePassword == "", "edge.page can be reached from other machines, and whoever reaches it could revoke the consent; set edge.page_password_file")
 	}
 	bad(e.Access != accessOff && e.Access != accessDiagnose, "edge.access %q is neither off nor diagnose", e.Access)
+	bad(e.ShellUser == "root", "edge.shell_user is root; there is no shell for root")
+	bad(e.ShellUser != "" && e.Access == accessOff, "edge.shell_user is set, and edge.access keeps everybody out")
 	without := make(map[string]bool)
 	for _, text := range e.Meters {
 		m, err := parseMeter(text)

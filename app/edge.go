@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -36,6 +37,24 @@ type device struct {
 
 	page    *page.Server      // nil: there is none
 	updater *updating.Updater // nil: no updates are taken
+	restart chan struct{}     // wanted from afar
+}
+
+// pace is by which clock a device lives, and how quickly; the zero value is that of one in a household. Tests set it, settings cannot.
+type pace struct {
+	now      func() time.Time // nil: the clock of the system
+	collect  time.Duration    // for further codes of a slot
+	tick     time.Duration    // between two looks at what is due
+	look     time.Duration    // between two looks at whether something is to be sent
+	updates  time.Duration    // between two times of asking for updates, from the start on
+	restarts time.Duration    // between two starts on trial
+}
+
+func (p *pace) clock() func() time.Time {
+	if p.now != nil {
+		return p.now
+	}
+	return time.Now
 }
 
 // openDevice opens the device of the settings.
@@ -53,8 +72,12 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.pace.collect > 0 {
+		slots.Collect = c.pace.collect
+	}
 	o := edge.Options{
 		Dir: c.deviceDir(), URL: e.URL, Roots: roots, Slots: slots, Every: e.Send.Std(), Version: Version(), Components: components(), Log: log,
+		Now: c.pace.clock(), Tick: c.pace.tick, Look: c.pace.look,
 		Buffer: buffer.Options{MaxBytes: int64(e.BufferSize), MaxAge: e.BufferAge.Std()},
 	}
 	for _, text := range e.Meters {
@@ -77,7 +100,7 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		}
 		o.Meters = append(o.Meters, x)
 	}
-	d := new(device)
+	d := &device{restart: make(chan struct{}, 1)}
 	o.Updates = func() any {
 		if d.updater == nil {
 			return nil
@@ -87,7 +110,7 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 	if e.Access == accessDiagnose {
 		said := new(lastLines)
 		o.Log = slog.New(slog.NewMultiHandler(log.Handler(), slog.NewTextHandler(said, nil)))
-		o.Visit = d.diagnoses(*e, said)
+		o.Visit = append(d.diagnoses(*e, said), d.acts(*e)...)
 	}
 	if d.Service, err = edge.New(o); err != nil {
 		return nil, err
@@ -142,6 +165,15 @@ func (d *device) run(ctx context.Context) error {
 	if d.updater != nil {
 		g.Go(func() error { return d.updater.Run(ctx) })
 	}
+	g.Go(func() error {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.restart:
+			run.Pause(ctx, restartAfter)
+			return errRestarted
+		}
+	})
 	return g.Wait()
 }
 
@@ -161,12 +193,6 @@ func startEdge(_ context.Context, p *process) (running, error) {
 func (c *Config) isDevice() bool {
 	return len(c.Modules) == 1 && c.Modules[0] == edgeModule && !c.Demo
 }
-
-// deviceMemory is what Go may have before it collects more often, in bytes. It is not a bound.
-const deviceMemory = 20 << 20
-
-// giveBackEvery is how often memory that was used in passing is given back.
-const giveBackEvery = time.Minute
 
 // runDevice runs a measurement device and nothing else.
 func runDevice(ctx context.Context, c Config, log *slog.Logger, out io.Writer) error {
@@ -195,23 +221,31 @@ func runDevice(ctx context.Context, c Config, log *slog.Logger, out io.Writer) e
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.run(ctx) })
 	g.Go(func() error {
-		for {
-			debug.FreeOSMemory() // of what the program was started with, or was asked since
-			if err := giveBackCode(); err != nil {
-				log.Warn("more memory is used than needs be", "component", edgeModule, "error", err)
-				return nil
-			}
-			if !run.Pause(ctx, giveBackEvery) {
-				return nil
-			}
+		if err := giveMemoryBack(ctx); err != nil {
+			log.Warn("more memory is used than needs be", "component", edgeModule, "error", err)
 		}
+		return nil
 	})
 	err = g.Wait()
+	if errors.Is(err, errRestarted) {
+		log.Info("this program starts anew, as was wanted from afar", "component", edgeModule)
+		dir.Close()
+		return again()
+	}
 	if errors.Is(err, updating.ErrRestart) { // orderly: what was measured is on the disk
 		log.Info("this program ends, so that another one is started", "component", edgeModule)
 		return nil
 	}
 	return err
+}
+
+// again has this program take its own place, as it was started.
+func again() error {
+	path, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(path, append([]string{path}, os.Args[1:]...), os.Environ())
+	}
+	return fmt.Errorf("start anew: %w", err)
 }
 
 func (d *device) closePage() error {

@@ -62,15 +62,20 @@ func (c *Config) updater(d *edge.Service, log *slog.Logger) (*updating.Updater, 
 	if err != nil {
 		return nil, err
 	}
-	started := time.Now()
-	return updating.New(updating.Options{
+	now := c.pace.clock()
+	started := now()
+	o := updating.Options{
 		Disk: disk, Store: store, Bank: n, Root: root, Source: d, Device: d.Device, Incident: d.UpdateIncident, Check: versionOf,
 		Path: func(n bank.Name) string { return disk.Path(n.Path()) },
 		Health: func() updating.Health {
 			return healthOf(d.Status(), started, e.Interval.Std())
 		},
-		Version: Version(), Platform: platform, Every: e.UpdateEvery.Std(), Within: e.judgedWithin(), Now: time.Now, Log: log,
-	})
+		Version: Version(), Platform: platform, Every: e.UpdateEvery.Std(), Within: e.judgedWithin(), Now: now, Log: log,
+	}
+	if c.pace.updates > 0 {
+		o.Every, o.Tick = c.pace.updates, c.pace.tick
+	}
+	return updating.New(o)
 }
 
 // healthOf says how a device does since it was started.

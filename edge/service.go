@@ -44,6 +44,7 @@ type Options struct {
 	Buffer  buffer.Options // Dir and Interval are filled in
 	Every   time.Duration  // between two times of sending; 0: as usual
 	Tick    time.Duration  // how often it is looked what is due; 0: a second
+	Look    time.Duration  // how often it is looked whether something is to be sent; 0: as usual
 	Version string
 	// Components are what else the device consists of, with their versions.
 	Components []household.Component
@@ -134,7 +135,7 @@ func New(o Options) (*Service, error) {
 		}
 	}
 	s.sender = sender.New(sender.Options{
-		Service: s.client, Buffer: s.buffer, Certificate: s.identity, State: state, Every: o.Every, Version: o.Version, Condition: s.condition, Meter: s.meters[0].ID, Now: o.Now, Log: o.Log,
+		Service: s.client, Buffer: s.buffer, Certificate: s.identity, State: state, Every: o.Every, Look: o.Look, Version: o.Version, Condition: s.condition, Meter: s.meters[0].ID, Now: o.Now, Log: o.Log,
 		Save: func(state sender.State) error { return replaceJSON(filepath.Join(o.Dir, stateFile), state) },
 	})
 	if len(o.Visit) > 0 {

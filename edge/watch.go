@@ -2,7 +2,9 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wattwerk/wattwerk/edge/slot"
@@ -21,6 +23,81 @@ type reading struct {
 	unlock bool // its PIN is to be entered
 	why    string
 	frames household.Frames // of the last hour; none before the first has passed
+	hear   []chan heard     // who waits for what the meter says next
+}
+
+// heard is what a meter said, or why it did not.
+type heard struct {
+	readings []meter.Reading
+	err      error
+}
+
+// answer tells who waits for it; with the mutex.
+func (m *reading) answer(h heard) {
+	for _, to := range m.hear {
+		to <- h // has room for one
+	}
+	m.hear = nil
+}
+
+// ErrNoMeter says that the device has no such meter.
+var ErrNoMeter = errors.New("the device has no such meter; 'status' shows which it has")
+
+// ErrNotMeasuring says that meters are not read, since they may not be.
+var ErrNotMeasuring = errors.New("the device may not measure, and does not read")
+
+// mostHearers are those who may wait for a meter at the same time.
+const mostHearers = 4
+
+// Hear gives what a meter says next, by its identifier or its name, or of the only one: without who the meter is. It is measured as
+// any other reading is.
+func (s *Service) Hear(ctx context.Context, which string) ([]meter.Reading, error) {
+	if !s.sender.May() {
+		return nil, ErrNotMeasuring
+	}
+	came := make(chan heard, 1)
+	s.mu.Lock()
+	i := slices.IndexFunc(s.meters, func(m *reading) bool { return m.ID == which || m.Name == which })
+	if which == "" && len(s.meters) == 1 {
+		i = 0
+	}
+	var err error
+	switch {
+	case i < 0 || !s.enrolled:
+		err = ErrNoMeter
+	case len(s.meters[i].hear) >= mostHearers:
+		err = errors.New("others wait for this meter already")
+	default:
+		s.meters[i].hear = append(s.meters[i].hear, came)
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case h := <-came:
+		return h.readings, h.err
+	case <-ctx.Done():
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		m := s.meters[i]
+		if m.hear = slices.DeleteFunc(m.hear, func(c chan heard) bool { return c == came }); m.why != "" {
+			return nil, errors.New(m.why)
+		}
+		return nil, errors.New("the meter has said nothing")
+	}
+}
+
+// numbers are the readings of a telegram that say no name.
+func numbers(t *meter.Telegram) []meter.Reading {
+	out := make([]meter.Reading, 0, len(t.Readings))
+	for _, r := range t.Readings {
+		if r.Kind == meter.Number {
+			r.Octets = nil
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // Times of reading.
@@ -82,7 +159,7 @@ func (s *Service) watch(ctx context.Context, m *reading) {
 func (s *Service) wants(m *reading) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return m.slots.Wants(s.o.Now())
+	return len(m.hear) > 0 || m.slots.Wants(s.o.Now())
 }
 
 // read reads once.
@@ -104,6 +181,9 @@ func (s *Service) read(ctx context.Context, m *reading, r *meter.Reader) (err er
 		defer s.mu.Unlock()
 		m.last = s.o.Now()
 		m.slots.Take(m.last, t)
+		if len(m.hear) > 0 {
+			m.answer(heard{readings: numbers(t)})
+		}
 	})
 }
 
@@ -113,6 +193,7 @@ func (s *Service) note(m *reading, err error) {
 	changed := (err == nil) != (m.why == "")
 	if m.why = ""; err != nil {
 		m.why = err.Error()
+		m.answer(heard{err: err})
 	}
 	s.mu.Unlock()
 	if changed && err != nil {

@@ -71,6 +71,7 @@ type Options struct {
 	State       State
 	Save        func(State) error           // keeps the state; nil: nobody does
 	Every       time.Duration               // between two times of sending; 0: [DefaultEvery]
+	Look        time.Duration               // at most between two looks at the clock; 0: 15 seconds
 	Version     string                      // of the program
 	Condition   func() *household.Condition // how the device is; nil: it does not say
 	Meter       string                      // for which incidents of the device are reported
@@ -105,6 +106,9 @@ type Sender struct {
 func New(o Options) *Sender {
 	if o.Every == 0 {
 		o.Every = DefaultEvery
+	}
+	if o.Look == 0 {
+		o.Look = wake
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -183,7 +187,7 @@ func (s *Sender) leased() bool {
 func (s *Sender) Run(ctx context.Context) error {
 	for {
 		s.Step(ctx)
-		timer := time.NewTimer(wake)
+		timer := time.NewTimer(s.o.Look)
 		select {
 		case <-ctx.Done():
 			timer.Stop()

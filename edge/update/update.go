@@ -257,7 +257,7 @@ func (u *Updater) jitter(d time.Duration) time.Duration {
 func (u *Updater) Step(ctx context.Context) (time.Duration, error) {
 	device := u.o.Device()
 	if device == "" {
-		return u.jitter(retry), nil
+		return u.jitter(min(retry, u.o.Every)), nil
 	}
 	wanted, err := u.look(ctx, device)
 	if err == nil && wanted != nil {

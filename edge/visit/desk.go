@@ -32,11 +32,15 @@ type Service interface {
 	Tunnel(ctx context.Context, id, hostKey string) (io.ReadWriteCloser, error)
 }
 
-// Command is what may be done.
+// Command is what may be done. Either Run or Talk is needed.
 type Command struct {
-	Name string
-	Help string
-	Run  func(ctx context.Context, args []string, out io.Writer) error
+	Name  string // of one word or two
+	Help  string
+	Named bool // it is done by a grant that names it, and by no other
+	Run   func(ctx context.Context, args []string, out io.Writer) error
+	// Talk is one that goes on for as long as the visit does. next gives what is said to it, line by line, each of which was written
+	// down at both ends before.
+	Talk func(ctx context.Context, next func() (string, error), out io.Writer) error
 }
 
 // Options of a desk. Service, Roots, Device, May and Commands are needed.
@@ -59,6 +63,7 @@ type Visit struct {
 	ID    string    `json:"id"`
 	Who   string    `json:"who"`
 	Why   string    `json:"why"`
+	May   []string  `json:"may,omitempty"` // what the grant names beyond looking
 	Begin time.Time `json:"begin"`
 	Until time.Time `json:"until"`        // it may last
 	End   time.Time `json:"end,omitzero"` // zero: somebody may be here
@@ -127,7 +132,7 @@ func (d *Desk) Visits() []Visit {
 	defer d.mu.Unlock()
 	out := slices.Clone(d.visits)
 	for i := range out {
-		out[i].Done = slices.Clone(out[i].Done)
+		out[i].Done, out[i].May = slices.Clone(out[i].Done), slices.Clone(out[i].May)
 	}
 	slices.Reverse(out)
 	return out
@@ -239,7 +244,7 @@ func (d *Desk) visit(ctx context.Context, g visit.Grant) error {
 	if n := len(d.visits) - mostKept + 1; n > 0 && d.visits[n-1].Until.Before(now) { // none that could be used again
 		d.visits = slices.Clone(d.visits[n:])
 	}
-	d.visits = append(d.visits, Visit{ID: g.ID, Who: g.Who, Why: g.Why, Begin: now, Until: g.Until, Done: []Done{}})
+	d.visits = append(d.visits, Visit{ID: g.ID, Who: g.Who, Why: g.Why, May: g.May, Begin: now, Until: g.Until, Done: []Done{}})
 	err = d.keep()
 	ctx, cancel := context.WithCancelCause(ctx)
 	d.end = func() { cancel(errOver) }
@@ -277,8 +282,8 @@ func (d *Desk) answer(ctx context.Context, cancel context.CancelCauseFunc, g vis
 	if err != nil {
 		return errors.Join(err, session.Close(), conn.Close())
 	}
-	d.o.Log.Info("a tunnel for a visit is open", "grant", g.ID, "who", g.Who, "why", g.Why, "until", g.Until)
-	a := &answering{desk: d, key: key.Marshal(), host: host, reports: bufio.NewReadWriter(bufio.NewReader(s), bufio.NewWriter(s))}
+	d.o.Log.Info("a tunnel for a visit is open", "grant", g.ID, "who", g.Who, "why", g.Why, "may", g.May, "until", g.Until)
+	a := &answering{desk: d, grant: g, key: key.Marshal(), host: host, reports: bufio.NewReadWriter(bufio.NewReader(s), bufio.NewWriter(s))}
 	var all sync.WaitGroup
 	all.Go(func() { cancel(d.watch(ctx, g)) })
 	all.Go(func() { cancel(a.accept(ctx, session)) })
@@ -304,9 +309,10 @@ func (d *Desk) watch(ctx context.Context, g visit.Grant) error {
 
 // answering is a tunnel.
 type answering struct {
-	desk *Desk
-	key  []byte // that may come in
-	host ssh.Signer
+	desk  *Desk
+	grant visit.Grant
+	key   []byte // that may come in
+	host  ssh.Signer
 
 	mu      sync.Mutex
 	reports *bufio.ReadWriter
@@ -430,7 +436,7 @@ func (a *answering) session(ctx context.Context, ch ssh.Channel, requests <-chan
 		var all sync.WaitGroup
 		all.Go(func() { ssh.DiscardRequests(requests) })
 		code := uint32(0)
-		if err := a.desk.do(ctx, a, line, ch); err != nil {
+		if err := a.desk.do(ctx, a, line, ch, ch); err != nil {
 			code = 1
 			fmt.Fprintf(ch.Stderr(), "%v\n", err) //nolint:errcheck // who has hung up is told nothing
 		}

@@ -406,7 +406,13 @@ func (c *Client) raw(ctx context.Context, method, path string, in any, most int6
 		return nil, err
 	}
 	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
+	var data []byte
+	if n := resp.ContentLength; n > 0 && n <= most { // growing by and by needs several times as much memory
+		data = make([]byte, n)
+		_, err = io.ReadFull(resp.Body, data)
+	} else {
+		data, err = io.ReadAll(io.LimitReader(resp.Body, most+1))
+	}
 	switch {
 	case err != nil:
 		return nil, err

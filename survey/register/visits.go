@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -92,12 +93,21 @@ func (v Visits) Add(ctx context.Context, g visit.Grant, signed visit.Signed) err
 		if err := all(ctx, tx, []visitRow{row}); err != nil {
 			return err
 		}
-		return errors.Join(v.note(ctx, tx, g.ID, "granted by "+g.Who+": "+g.Why), v.s.note(ctx, tx, d.Household, g.Who, "visit granted"))
+		return errors.Join(v.note(ctx, tx, g.ID, granted(g)), v.s.note(ctx, tx, d.Household, g.Who, "visit granted"))
 	})
 	if err != nil {
 		return fmt.Errorf("grant visit: %w", err)
 	}
 	return nil
+}
+
+// granted is what is written down of a grant.
+func granted(g visit.Grant) string {
+	text := "granted by " + g.Who + ": " + g.Why
+	if len(g.May) > 0 {
+		text += "; it names " + strings.Join(g.May, ", ")
+	}
+	return text
 }
 
 func (v Visits) note(ctx context.Context, tx bun.IDB, id, what string) error {

@@ -9,6 +9,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +41,17 @@ type Grant struct {
 	Who    string    `json:"who"` // allows it
 	Why    string    `json:"why"`
 	Key    string    `json:"key"` // that may come in, as a line of authorized_keys
+	// May names what may be done beyond looking, as "restart": commands that are refused to a grant that does not name them.
+	May []string `json:"may,omitempty"`
 }
+
+// mostMay is how much a grant may name.
+const mostMay = 8
+
+var commands = regexp.MustCompile(`^[a-z]{1,20}( [a-z]{1,20})?$`)
+
+// Names tells whether the grant names a command.
+func (g *Grant) Names(command string) bool { return slices.Contains(g.May, command) }
 
 // Signed is a grant as it travels.
 type Signed struct {
@@ -58,6 +70,8 @@ func (g *Grant) Validate() error {
 		return bad("who allows it is 1 to 200 bytes")
 	case strings.TrimSpace(g.Why) == "" || len(g.Why) > 500:
 		return bad("the reason, which the household sees, is 1 to 500 bytes")
+	case len(g.May) > mostMay || slices.ContainsFunc(g.May, func(c string) bool { return !commands.MatchString(c) }):
+		return bad(fmt.Sprintf("what may be done is up to %d names of commands, as restart", mostMay))
 	case !g.Until.After(g.From) || g.Until.Sub(g.From) > Longest:
 		return bad(fmt.Sprintf("it is good for longer than nothing, and for %v at most", Longest))
 	}
