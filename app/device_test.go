@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"crypto/ed25519"
+	crand "crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -15,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -25,14 +28,17 @@ import (
 	"time"
 	"unsafe"
 
+	"golang.org/x/crypto/ssh"
 	"golang.org/x/sys/unix"
 
 	"github.com/wattwerk/wattwerk/edge"
 	"github.com/wattwerk/wattwerk/edge/bank"
-	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/internal/datadir"
 	"github.com/wattwerk/wattwerk/internal/smltest"
+	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/survey"
+	surveyclient "github.com/wattwerk/wattwerk/survey/client"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
 	"github.com/wattwerk/wattwerk/survey/identity"
@@ -40,6 +46,7 @@ import (
 	"github.com/wattwerk/wattwerk/survey/release"
 	"github.com/wattwerk/wattwerk/survey/target"
 	repository "github.com/wattwerk/wattwerk/survey/update"
+	"github.com/wattwerk/wattwerk/survey/visit"
 )
 
 // Variables by which this test binary is a wattwerk of a version, whose clock is in a file that the test sets.
@@ -60,7 +67,7 @@ func TestMain(m *testing.M) {
 		os.Exit(ExitFailed)
 	}
 	os.Exit(Main(os.Args[1:], IO{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: os.Environ(), pace: pace{
-		now: ahead.now, collect: time.Millisecond, tick: 10 * time.Millisecond, look: 10 * time.Millisecond, updates: 50 * time.Millisecond, restarts: 10 * time.Millisecond,
+		now: ahead.now, collect: time.Millisecond, tick: 10 * time.Millisecond, look: 10 * time.Millisecond, updates: 50 * time.Millisecond, restarts: 10 * time.Millisecond, visits: 50 * time.Millisecond,
 	}}))
 }
 
@@ -88,11 +95,15 @@ func (c mapped) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Lo
 
 // site is a data service, a meter, and a device that is a process of its own, which is started again whenever it ends, as by systemd.
 type site struct {
-	t       *testing.T
-	clock   mapped
-	dir     string
-	store   *register.Store
-	home    household.Household
+	t     *testing.T
+	clock mapped
+	dir   string
+	store *register.Store
+	home  household.Household
+
+	authority *identity.Authority
+	url       string
+
 	env     []string
 	killing atomic.Bool  // the device is killed when the service takes its batch, before that is stored
 	killed  atomic.Int64 // so often it was
@@ -151,11 +162,15 @@ func openSite(t *testing.T) *site {
 	if _, err := repository.Init(filepath.Join(s.dir, "stick"), filepath.Join(s.dir, "updates"), nil); err != nil {
 		t.Fatal(err)
 	}
-	service, err := survey.New(ctx, survey.Options{Store: s.store, Authority: a, Writer: s, Listen: "127.0.0.1:0", Updates: surveyUpdates{filepath.Join(s.dir, "updates")}, Now: s.clock.now})
+	service, err := survey.New(ctx, survey.Options{Store: s.store, Authority: a, Writer: s, Listen: "127.0.0.1:0", Updates: surveyUpdates{filepath.Join(s.dir, "updates")}, Now: s.clock.now,
+		Staff: func(context.Context, string) (string, []string, error) {
+			return "anna", []string{survey.Account, survey.Household}, nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.background(service.Run)
+	s.authority, s.url = a, "https://"+service.Addr()
 	if s.home, err = s.store.Register(ctx, household.Registration{Meters: []household.Meter{{Model: "MT175"}}}, "test"); err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +418,6 @@ func (s *site) publish(version, script string) {
 // and is killed at any moment, while it writes and while it sends. What the meter showed in each quarter of an hour is at the
 // service in the end, once.
 func TestDeviceLife(t *testing.T) {
-	start := time.Now()
 	s := openSite(t)
 	if out, err := s.command("edge", "enrol", "--token-file", filepath.Join(s.dir, "token")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -414,7 +428,6 @@ func TestDeviceLife(t *testing.T) {
 	first := s.clock.now().Unix() / 900
 	s.arrives(first)
 
-	t.Log("begun", time.Since(start))
 	// An update proves itself: it has reached the service and measured.
 	s.publish("1.1.0", fmt.Sprintf("%s=1.1.0 exec '%s' \"$@\"", asVersion, os.Args[0]))
 	s.until("the trial", func() bool { st, ok := s.status(); return ok && st.Version == "1.1.0" })
@@ -423,13 +436,15 @@ func TestDeviceLife(t *testing.T) {
 	}
 	s.arrives(s.next())
 	s.until("the proof", func() bool { return s.banks().Current == bank.A })
-	s.until("the restart", func() bool { st, ok := s.status(); return ok && st.Version == "1.1.0" && s.banks().Trial == bank.Installed })
+	s.until("the restart", func() bool {
+		st, ok := s.status()
+		return ok && st.Version == "1.1.0" && s.banks().Trial == bank.Installed
+	})
 	s.arrives(s.next())
 	if h := s.health(); h.Device.Version != "1.1.0" || len(h.Incidents) != 0 {
 		t.Errorf("the service knows of %q, %v", h.Device.Version, h.Incidents)
 	}
 
-	t.Log("updated", time.Since(start))
 	// Another one says its version and then ends, three times.
 	s.publish("1.2.0", "case $1 in version) echo wattwerk 1.2.0 "+platform+" go;; *) exit 1;; esac")
 	s.until("the failure", func() bool {
@@ -443,14 +458,13 @@ func TestDeviceLife(t *testing.T) {
 		t.Errorf("the service knows of %q; %+v", h.Device.Version, s.banks().Failures)
 	}
 
-	t.Log("rolled back", time.Since(start))
 	// It is killed at random, from before it has measured until after the service has it.
 	r := rand.New(rand.NewPCG(6, uint64(time.Now().UnixNano())))
 	began := time.Now()
 	s.arrives(s.next())
 	usual := time.Since(began)
 	early := 0
-	const kills = 6
+	const kills = 4
 	for i := range kills {
 		s.until("the device", func() bool { _, ok := s.status(); return ok })
 		if i%2 == 0 { // while it sends
@@ -469,7 +483,7 @@ func TestDeviceLife(t *testing.T) {
 		}
 		s.arrives(quarter)
 	}
-	t.Logf("%v for killing; killed %d times while the service took what it sent; %d of %d other times before the service had it; a quarter took %v", time.Since(began), s.killed.Load(), early, kills-s.killed.Load(), usual)
+	t.Logf("killed %d times while the service took what it sent; %d of %d other times before the service had it; a quarter took %v", s.killed.Load(), early, kills-s.killed.Load(), usual)
 	last := s.clock.now().Unix() / 900
 	have := s.stored()
 	for q := first; q <= last; q++ {
@@ -505,4 +519,172 @@ func (s *site) banks() bank.State {
 		return state
 	}
 	return store.State()
+}
+
+// TestDeviceFromAfar: by a grant that names it a meter is read and the device is restarted; what the grant does not name is refused, also
+// where the device allows it.
+func TestDeviceFromAfar(t *testing.T) {
+	s := openSite(t)
+	s.clock.ahead.Store(0) // a grant is good from when the issuer is
+	if out, err := s.command("edge", "enrol", "--token-file", filepath.Join(s.dir, "token")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	s.run()
+	s.until("the device", func() bool { st, ok := s.status(); return ok && st.Enrolled })
+	s.consent()
+	s.arrives(s.clock.now().Unix() / 900)
+	staff, err := surveyclient.New(surveyclient.Options{URL: s.url, Roots: s.authority.Roots(), Token: "anna's"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, private, err := ed25519.GenerateKey(crand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := s.clock.now().UTC()
+	g := visit.Grant{
+		ID: household.NewID(), Device: s.home.Devices[0].ID, From: now.Add(-time.Minute), Until: now.Add(time.Hour), Who: "anna", Why: "a try", Key: string(ssh.MarshalAuthorizedKey(key.PublicKey())),
+		May: []string{"meter read", "restart"},
+	}
+	signed, err := visit.Sign(g, s.authority.Sign)
+	if err == nil {
+		err = s.store.Visits().Add(t.Context(), g, signed)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var conn io.ReadWriteCloser
+	s.until("the tunnel", func() bool {
+		conn, err = staff.Enter(t.Context(), g.ID)
+		return err == nil
+	})
+	v, err := s.store.Visits().Read(t.Context(), g.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(v.HostKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	joined := make(chan struct{})
+	go func() { defer close(joined); visit.Join(context.WithoutCancel(t.Context()), conn, theirs) }()
+	c, channels, requests, err := ssh.NewClientConn(ours, "", &ssh.ClientConfig{User: "device", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.FixedHostKey(host)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := ssh.NewClient(c, channels, requests)
+	say := func(line string) (string, error) {
+		session, err := client.NewSession()
+		if err != nil {
+			return "", err
+		}
+		defer session.Close()
+		out, err := session.CombinedOutput(line)
+		return string(out), err
+	}
+	if out, err := say("meter read"); err != nil || !strings.Contains(out, `"obis":"0100010800ff"`) || strings.Contains(out, `"meter":`) {
+		t.Errorf("%v, %s", err, out)
+	}
+	if out, err := say("meter read another"); err == nil || !strings.Contains(out, "no such meter") {
+		t.Errorf("%v, %s", err, out)
+	}
+	if out, err := say("shell"); err == nil || !strings.Contains(out, "no command") {
+		t.Errorf("%v, %s", err, out)
+	}
+	s.mu.Lock()
+	pid := s.device.Process.Pid
+	s.mu.Unlock()
+	in, err := datadir.Running(filepath.Join(s.dir, "device"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := say("restart"); err != nil || !strings.Contains(out, "it restarts") {
+		t.Errorf("%v, %s", err, out)
+	}
+	s.until("the end of the visit", func() bool {
+		select {
+		case <-joined:
+			return true
+		default:
+			return false
+		}
+	})
+	s.until("the restart", func() bool {
+		again, err := datadir.Running(filepath.Join(s.dir, "device"))
+		return err == nil && again.PID == pid && again.Started.After(in.Started)
+	})
+	s.arrives(s.next())
+	all, err := s.store.Visits().List(t.Context(), "")
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	text := fmt.Sprint(all[0].Events)
+	for _, what := range []string{"it names meter read, restart", "meter read", `refused: "shell"`, "restart"} {
+		if !strings.Contains(text, what) {
+			t.Errorf("%s is not in the books: %s", what, text)
+		}
+	}
+}
+
+// TestShell: it is never root's, nor of who the device runs as, and each user may what that user may.
+func TestShell(t *testing.T) {
+	said := func(lines ...string) func() (string, error) {
+		return func() (string, error) {
+			if len(lines) == 0 {
+				return "", io.EOF
+			}
+			line := lines[0]
+			lines = lines[1:]
+			return line, nil
+		}
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"root", me.Username, "nobody-knows-them"} {
+		if err := shell(t.Context(), name, said("id"), io.Discard); err == nil {
+			t.Errorf("%s has a shell", name)
+		}
+	}
+	secret := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	err = shell(t.Context(), "nobody", said("id -un", "echo $HOME $SECRET", "cat "+secret, "sleep 1000 &", "exit 3"), &out)
+	if os.Getuid() != 0 { // becoming another user needs a right
+		if err == nil {
+			t.Error("it became another user")
+		}
+		return
+	}
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.HasPrefix(out.String(), "nobody\n/\n") || strings.Contains(out.String(), "secret\n") {
+		t.Errorf("%v, %s", err, out.String())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	began := make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		first := true
+		done <- shell(ctx, "nobody", func() (string, error) {
+			if first {
+				first = false
+				return "sleep 1000", nil
+			}
+			close(began)
+			<-ctx.Done()
+			return "", ctx.Err()
+		}, io.Discard)
+	}()
+	<-began
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("a shell whose visit is over ended well")
+	}
 }

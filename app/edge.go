@@ -48,6 +48,7 @@ type pace struct {
 	look     time.Duration    // between two looks at whether something is to be sent
 	updates  time.Duration    // between two times of asking for updates, from the start on
 	restarts time.Duration    // between two starts on trial
+	visits   time.Duration    // between two times of asking for grants
 }
 
 func (p *pace) clock() func() time.Time {
@@ -77,7 +78,7 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 	}
 	o := edge.Options{
 		Dir: c.deviceDir(), URL: e.URL, Roots: roots, Slots: slots, Every: e.Send.Std(), Version: Version(), Components: components(), Log: log,
-		Now: c.pace.clock(), Tick: c.pace.tick, Look: c.pace.look,
+		Now: c.pace.clock(), Tick: c.pace.tick, Look: c.pace.look, Visits: c.pace.visits,
 		Buffer: buffer.Options{MaxBytes: int64(e.BufferSize), MaxAge: e.BufferAge.Std()},
 	}
 	for _, text := range e.Meters {

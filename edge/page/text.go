@@ -141,10 +141,11 @@ var texts = map[string][2]string{
 	"wrong_data":     {"Something is wrong? Tell those who look after the survey.", "Etwas stimmt nicht? Sagen Sie es denen, die die Erhebung betreuen."},
 
 	"visits":       {"Looked at from afar", "Aus der Ferne angesehen"},
-	"visits_about": {"Those who look after the survey can look at this device when something is wrong, for a while and with a reason: what state it is in and what it logs, by a fixed list of commands. They see no other device of your home. Each time is shown here, and you can end it.", "Wer die Erhebung betreut, kann dieses Gerät ansehen, wenn etwas nicht stimmt, eine Weile lang und mit Begründung: seinen Zustand und was es aufzeichnet, mit einer festen Liste von Befehlen. Andere Geräte in Ihrem Haushalt sind nicht zu sehen. Jedes Mal steht hier, und Sie können es beenden."},
+	"visits_about": {"Those who look after the survey can look at this device when something is wrong, for a while and with a reason: what state it is in and what it logs, by a fixed list of commands; what may be done beyond that, as a restart, is shown here. They see no other device of your home. Each time is shown here, and you can end it.", "Wer die Erhebung betreut, kann dieses Gerät ansehen, wenn etwas nicht stimmt, eine Weile lang und mit Begründung: seinen Zustand und was es aufzeichnet, mit einer festen Liste von Befehlen; was darüber hinaus erlaubt ist, etwa ein Neustart, steht hier. Andere Geräte in Ihrem Haushalt sind nicht zu sehen. Jedes Mal steht hier, und Sie können es beenden."},
 	"visits_off":   {"Nobody can look at this device from afar.", "Niemand kann dieses Gerät aus der Ferne ansehen."},
 	"visit_who":    {"Who allowed it", "Wer es erlaubt hat"},
 	"visit_why":    {"Why", "Warum"},
+	"visit_may":    {"Allowed beyond looking", "Erlaubt über das Ansehen hinaus"},
 	"visit_when":   {"When", "Wann"},
 	"visit_now":    {"now, at most until", "jetzt, höchstens bis"},
 	"visit_done":   {"What was done", "Was getan wurde"},

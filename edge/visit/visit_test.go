@@ -158,6 +158,28 @@ func (w *world) open(log *slog.Logger) (stop func()) {
 					}
 				}
 			}},
+			{Name: "restart", Help: "again", Named: true, Run: func(_ context.Context, _ []string, out io.Writer) error {
+				_, err := io.WriteString(out, "it restarts")
+				return err
+			}},
+			{Name: "meter read", Help: "what it says", Named: true, Run: func(_ context.Context, args []string, out io.Writer) error {
+				_, err := fmt.Fprintln(out, "meter", args)
+				return err
+			}},
+			{Name: "talk", Help: "what was said", Named: true, Talk: func(_ context.Context, next func() (string, error), out io.Writer) error {
+				for {
+					line, err := next()
+					if errors.Is(err, io.EOF) {
+						return nil
+					}
+					if err == nil {
+						_, err = fmt.Fprintln(out, "heard", line)
+					}
+					if err != nil {
+						return err
+					}
+				}
+			}},
 			{Name: "wait", Help: "until the end", Run: func(ctx context.Context, _ []string, _ io.Writer) error { <-ctx.Done(); return ctx.Err() }},
 		},
 	})
@@ -349,6 +371,88 @@ func TestVisit(t *testing.T) {
 	}
 }
 
+// TestNamed: what a grant does not name is refused, hidden and written down at both ends; what it names is done.
+func TestNamed(t *testing.T) {
+	for name, x := range map[string]struct {
+		may           []string
+		done, refused []string
+	}{
+		"nothing":     {nil, nil, []string{"restart", "meter read", "meter read house", "talk"}},
+		"a restart":   {[]string{"restart"}, []string{"restart"}, []string{"meter read", "talk"}},
+		"a meter":     {[]string{"meter read"}, []string{"meter read house"}, []string{"restart", "talk"}},
+		"a part":      {[]string{"meter"}, nil, []string{"meter read", "restart"}},
+		"all of them": {[]string{"restart", "meter read", "talk"}, []string{"restart", "meter read", "talk"}, []string{"shell", "meter"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			w.offer(w.authority, w.grant("g1", func(g *visit.Grant) { g.May = x.may }), nil)
+			c, err := w.connect(w.guest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			help, err := run(t, c, "help")
+			if err != nil {
+				t.Error(err)
+			}
+			for _, line := range x.done {
+				if out, err := run(t, c, line); err != nil || !strings.Contains(help, strings.TrimSuffix(line, " house")) {
+					t.Errorf("%s: %q, %v; help is %s", line, out, err, help)
+				}
+			}
+			for _, line := range x.refused {
+				out, err := run(t, c, line)
+				if err == nil || !strings.Contains(out, "does not name") && !strings.Contains(out, "no command") {
+					t.Errorf("%s: %q, %v", line, out, err)
+				}
+				w.until("the note", func() bool {
+					return slices.ContainsFunc(w.notes, func(n string) bool { return strings.HasPrefix(n, fmt.Sprintf("refused: %q", line)) })
+				})
+				if d := w.desk.Visits()[0]; !slices.Equal(d.May, x.may) || !slices.ContainsFunc(d.Done, func(d edgevisit.Done) bool { return strings.HasPrefix(d.What, fmt.Sprintf("refused: %q", line)) }) {
+					t.Errorf("the household does not see that %s was refused: %+v", line, d)
+				}
+			}
+		})
+	}
+}
+
+// TestTalk: each line that is said to a command is written down at both ends before the command has it.
+func TestTalk(t *testing.T) {
+	w := start(t)
+	w.offer(w.authority, w.grant("g1", func(g *visit.Grant) { g.May = []string{"talk"} }), nil)
+	c, err := w.connect(w.guest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Stdin = strings.NewReader("one\ntwo \x1b[2J\nthree")
+	out, err := s.Output("talk")
+	if err != nil || string(out) != "heard one\nheard two \x1b[2J\nheard three\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	for _, what := range []string{"talk", `talk: "one"`, `talk: "two \x1b[2J"`, `talk: "three"`} {
+		w.mu.Lock()
+		if !slices.Contains(w.notes, what) {
+			t.Errorf("%s is not in the books: %v", what, w.notes)
+		}
+		w.mu.Unlock()
+		if d := w.desk.Visits()[0].Done; !slices.ContainsFunc(d, func(d edgevisit.Done) bool { return d.What == what }) {
+			t.Errorf("the household does not see %s: %+v", what, d)
+		}
+	}
+	if s, err = c.NewSession(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.Stdin = strings.NewReader(strings.Repeat("x", 5000) + "\n")
+	if out, err := s.CombinedOutput("talk"); err == nil || !strings.Contains(string(out), "longer than it may be") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
 // TestGrantsThatAreNotGood open nothing.
 func TestGrantsThatAreNotGood(t *testing.T) {
 	w := start(t)
@@ -382,6 +486,9 @@ func TestGrantsThatAreNotGood(t *testing.T) {
 		func(g *visit.Grant) { g.Key = "ssh-ed25519 AAAA" },
 		func(g *visit.Grant) { g.Key = `command="sh" ` + g.Key },
 		func(g *visit.Grant) { g.Key += g.Key },
+		func(g *visit.Grant) { g.May = []string{"meter read; id"} },
+		func(g *visit.Grant) { g.May = []string{""} },
+		func(g *visit.Grant) { g.May = make([]string, 9) },
 	} {
 		if _, err := visit.Sign(w.grant("x", spoil), w.authority.Sign); !errors.Is(err, visit.ErrInvalid) {
 			t.Error(err)
