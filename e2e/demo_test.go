@@ -267,15 +267,19 @@ func checkTick(at map[string]point, ms int64, house, steel *plant) error {
 	}
 	var errs []error
 	if main, known := house.held("household.main", ms); known && ms%house.interval >= settled {
-		sum := new(big.Rat)
+		sum, whole := new(big.Rat), true
 		for _, s := range []string{"household.kitchen", "household.laundry", "household.heating"} {
 			if v, ok := house.held(s, ms); ok {
 				sum.Add(sum, v)
+			} else {
+				whole = false
 			}
 		}
 		h := at["household"]
-		errs = append(errs, same("household", h.sum, float(sum)), same("the household's meter", h.meter, float(main)),
-			same("unaccounted in the household", h.unaccounted, float(new(big.Rat).Sub(main, sum))))
+		errs = append(errs, same("household", h.sum, float(sum)), same("the household's meter", h.meter, float(main)))
+		if whole {
+			errs = append(errs, same("unaccounted in the household", h.unaccounted, float(new(big.Rat).Sub(main, sum))))
+		}
 	}
 	if ms%steel.interval >= settled {
 		v, _ := steel.held("steel-works.main", ms)

@@ -35,7 +35,7 @@ type Tick struct {
 	Count       []uint32  // leaves that had a value
 	Total       []uint32  // leaves known; coverage is Count/Total
 	Meter       []float64 // the group's own meter; null without meter or value
-	Unaccounted []float64 // Meter less Sum; null unless both are there
+	Unaccounted []float64 // Meter less Sum; null unless the meter has a value, and every leaf that was ever heard
 
 	Values []float64 // of the virtual sensors; null when not known
 	Heard  bool      // with virtual sensors: some reading was known, be it of none of the groups

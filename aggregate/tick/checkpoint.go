@@ -30,6 +30,7 @@ type courseHistory struct {
 	Alive bool          `json:"alive"`
 	Entry record.Millis `json:"entry"`
 	Begin record.Millis `json:"begin"`
+	Heard record.Millis `json:"heard"` // 0, of an older version: nobody knows, so that it counts as heard
 }
 
 // checkpointBatch bounds the batches inside a checkpoint.
@@ -43,7 +44,7 @@ func (e *Engine) Checkpoint(seq uint64) ([]byte, error) {
 		Courses: make(map[model.HierarchyID]courseHistory),
 	}
 	for _, c := range e.courses {
-		h.Courses[c.id] = courseHistory{Next: c.next, Floor: c.floor, Alive: c.alive, Entry: c.entry, Begin: c.begin}
+		h.Courses[c.id] = courseHistory{Next: c.next, Floor: c.floor, Alive: c.alive, Entry: c.entry, Begin: c.begin, Heard: c.heard}
 	}
 	head, err := json.Marshal(h)
 	if err != nil {
@@ -179,7 +180,7 @@ func (e *Engine) Restore(data []byte) (seq uint64, err error) {
 	}
 	for id, ch := range h.Courses {
 		c := e.course(id)
-		c.next, c.floor, c.alive, c.entry, c.begin = ch.Next, ch.Floor, ch.Alive, ch.Entry, ch.Begin
+		c.next, c.floor, c.alive, c.entry, c.begin, c.heard = ch.Next, ch.Floor, ch.Alive, ch.Entry, ch.Begin, ch.Heard
 		if c.floor == always { // of a version that forgot a hierarchy whose end it had passed
 			c.floor = e.closed + 1
 		}

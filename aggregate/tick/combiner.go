@@ -42,6 +42,7 @@ type combining struct {
 	since   record.Millis   // when emitted was emitted, by the clock of the bus; 0: not known
 	full    bool            // emitted had a value
 	begin   []record.Millis // per partition; always: it has not told of the hierarchy yet
+	heard   []record.Millis // per partition: at ticks before, none of its leaves had ever been heard
 	ticks   map[record.Millis]*sums
 	keys    []record.Millis // of ticks, ascending
 	spare   []*sums
@@ -52,6 +53,31 @@ type expected struct {
 	Plan
 	from []bool
 	tick int64
+
+	leaves map[int][]unheardIn // of partitions, where they were asked for
+}
+
+// unheardIn is a group that a leaf stands in, or that it is the meter of.
+type unheardIn struct {
+	group int32
+	meter bool
+}
+
+// of lists where the leaves of a partition stand.
+func (p *expected) of(partition int) []unheardIn {
+	all, ok := p.leaves[partition]
+	if !ok {
+		for i := range p.Layout.Leaves {
+			if l := &p.Layout.Leaves[i]; record.Partition(l.Sensor, len(p.from)) == partition {
+				all = append(all, unheardIn{l.Group, l.Meter})
+			}
+		}
+		if p.leaves == nil {
+			p.leaves = make(map[int][]unheardIn)
+		}
+		p.leaves[partition] = all
+	}
+	return all
 }
 
 // sums is a tick under way.
@@ -70,7 +96,14 @@ type groupSum struct {
 	count    uint32
 	metered  bool
 	meter    float64
+
+	unheard uint32 // leaves that were never heard
+	mute    bool   // nor was the meter
 }
+
+// complete tells whether, of so many leaves, every one that was ever heard has a
+// value, and there is one.
+func (g *groupSum) complete(total uint32) bool { return g.count > 0 && g.count+g.unheard >= total }
 
 // NewCombiner makes a combiner for so many partitions. It hands every finished
 // tick to emit, in order of time within a hierarchy.
@@ -172,7 +205,7 @@ func (c *Combiner) course(id model.HierarchyID) *combining {
 			return x
 		}
 	}
-	x := &combining{id: id, emitted: never, ticks: make(map[record.Millis]*sums), begin: make([]record.Millis, c.partitions)}
+	x := &combining{id: id, emitted: never, ticks: make(map[record.Millis]*sums), begin: make([]record.Millis, c.partitions), heard: make([]record.Millis, c.partitions)}
 	for i := range x.begin {
 		x.begin[i] = always
 	}
@@ -248,6 +281,7 @@ func (c *Combiner) Add(r *Report, now record.Millis, position uint64) error {
 		if x := c.course(p.Hierarchy); x.begin[r.Partition] == always {
 			x.begin[r.Partition] = p.Begin
 		}
+		c.course(p.Hierarchy).heard[r.Partition] = p.Heard
 		if !c.fresh(p) {
 			c.dropped += uint64(len(p.Ticks))
 			continue
@@ -317,7 +351,30 @@ func (s *sums) add(t *PartialTick) error {
 		}
 		s.group[g].metered, s.group[g].meter = true, t.Meter[i]
 	}
+	for i, g := range t.UnheardGroup {
+		if int(g) >= len(s.group) {
+			return fmt.Errorf("combine: group %d of %d", g, len(s.group))
+		}
+		s.group[g].unheard += t.Unheard[i]
+	}
+	for _, g := range t.UnheardMeter {
+		if int(g) >= len(s.group) {
+			return fmt.Errorf("combine: group %d of %d", g, len(s.group))
+		}
+		s.group[g].mute = true
+	}
 	return nil
+}
+
+// unheard takes it that no leaf of a partition was ever heard.
+func (s *sums) unheard(plan *expected, partition int) {
+	for _, at := range plan.of(partition) {
+		if at.meter {
+			s.group[at.group].mute = true
+		} else {
+			s.group[at.group].unheard++
+		}
+	}
 }
 
 func (x *combining) open(t record.Millis, plan *expected, now record.Millis) *sums {
@@ -461,7 +518,13 @@ func (c *Combiner) ready(x *combining, t, first record.Millis) bool {
 
 // emitTick rolls the groups up and hands the tick on.
 func (c *Combiner) emitTick(x *combining, t record.Millis, s *sums) {
-	c.emit(s.rollUp(x.at(t), t))
+	plan := x.at(t)
+	for p, needed := range plan.from {
+		if _, told := s.seen[uint64(p)<<32]; needed && !told && t < x.heard[p] {
+			s.unheard(plan, p)
+		}
+	}
+	c.emit(s.rollUp(plan, t))
 }
 
 // rollUp adds every group to its parent and makes a tick of them all. It works
@@ -500,7 +563,7 @@ func (s *sums) rollUp(plan *expected, t record.Millis) *record.Ticks {
 		}
 		if o.metered {
 			k.Meter[i] = o.meter
-			if o.count > 0 {
+			if o.complete(g.Total) {
 				var rest exact.Sum
 				rest.Add(o.meter)
 				rest.AddSum(o.sum, -1)
@@ -510,7 +573,7 @@ func (s *sums) rollUp(plan *expected, t record.Millis) *record.Ticks {
 		if g.Parent >= 0 && v == nil {
 			up := &group[g.Parent]
 			if g.Meter >= 0 {
-				up.leaf(o.meter, o.metered, g.Sign)
+				up.whole(o, g.Sign)
 			} else {
 				up.child(o, g.Sign)
 			}
@@ -520,7 +583,15 @@ func (s *sums) rollUp(plan *expected, t record.Millis) *record.Ticks {
 	return &out
 }
 
-// leaf adds the meter of a child group.
+// whole adds a child group that counts by its meter.
+func (g *groupSum) whole(o *groupSum, sign int8) {
+	g.leaf(o.meter, o.metered, sign)
+	if o.mute && !o.metered {
+		g.unheard++
+	}
+}
+
+// leaf adds a leaf.
 func (g *groupSum) leaf(v float64, there bool, sign int8) {
 	if !there {
 		return
@@ -535,6 +606,7 @@ func (g *groupSum) leaf(v float64, there bool, sign int8) {
 
 // child adds a child group without meter.
 func (g *groupSum) child(o *groupSum, sign int8) {
+	g.unheard += o.unheard
 	if o.count == 0 {
 		return
 	}

@@ -90,6 +90,7 @@ type course struct {
 	alive bool          // there may be a leaf with a value at next
 	entry record.Millis // the newest tick that had a value
 	begin record.Millis // ticks before were closed before the hierarchy was known
+	heard record.Millis // the first tick by which a leaf had been heard; always: none yet
 	part  int           // position+1 in the report under way
 }
 
@@ -204,7 +205,7 @@ func (e *Engine) course(id model.HierarchyID) *course {
 			return c
 		}
 	}
-	c := &course{id: id, next: never, floor: never, entry: never, begin: never}
+	c := &course{id: id, next: never, floor: never, entry: never, begin: never, heard: always}
 	if e.closed != never {
 		c.begin = e.closed + 1
 	}
@@ -457,7 +458,7 @@ func (e *Engine) close(limit record.Millis, byEvent bool) {
 func (e *Engine) flush() {
 	for _, c := range e.courses {
 		if c.part == 0 && len(c.plans) > 0 {
-			e.report.Partials = append(e.report.Partials, Partial{Hierarchy: c.id, Begin: c.begin})
+			e.report.Partials = append(e.report.Partials, Partial{Hierarchy: c.id, Begin: c.begin, Heard: c.heard})
 		}
 	}
 	e.report.Partition, e.report.From, e.report.Closed, e.report.Stored = e.partition, e.told, e.closed, e.stored
@@ -563,6 +564,9 @@ func (c *course) at(t record.Millis) *plan {
 func (e *Engine) evaluate(c *course) {
 	t := c.next
 	p := c.at(t)
+	if c.heard == always && slices.ContainsFunc(p.slot, func(s uint32) bool { return e.last[s].at != never }) {
+		c.heard = t
+	}
 	had := p.sum(e.last, e.before, t, func(tick PartialTick, more bool) {
 		e.put(c, p, tick)
 		if more {
@@ -590,13 +594,18 @@ func (e *Engine) evaluate(c *course) {
 func (p *plan) sum(last, before []reading, t record.Millis, put func(tick PartialTick, more bool)) bool {
 	tick := PartialTick{Time: t}
 	had := false
+	var unheard unheard
 	for _, r := range p.runs {
 		var sum exact.Sum
 		low, high := math.Inf(1), math.Inf(-1)
-		n := uint32(0)
+		n, silent := uint32(0), uint32(0) // silent: never heard
 		for i := r.from; i < r.to; i++ {
 			l := &last[p.slot[i]]
-			if l.at == never || int64(t-l.at) > p.maxAge[i] {
+			if l.at == never {
+				silent++
+				continue
+			}
+			if int64(t-l.at) > p.maxAge[i] {
 				continue
 			}
 			v := l.value
@@ -612,6 +621,9 @@ func (p *plan) sum(last, before []reading, t record.Millis, put func(tick Partia
 			sum.Add(v)
 			low, high = min(low, v), max(high, v)
 			n++
+		}
+		if silent > 0 {
+			unheard.note(r, silent)
 		}
 		if n == 0 {
 			continue
@@ -636,19 +648,45 @@ func (p *plan) sum(last, before []reading, t record.Millis, put func(tick Partia
 		tick.Count = append(tick.Count, n)
 	}
 	if had {
+		for unheard.move(&tick) {
+			put(tick, true)
+			tick = PartialTick{Time: t, Part: tick.Part + 1}
+		}
 		put(tick, false)
 	}
 	return had
+}
+
+// unheard are leaves that were never heard. There are few, but while a plant is
+// being set up.
+type unheard struct{ groups, counts, meters []uint32 }
+
+func (u *unheard) note(r run, n uint32) {
+	if r.meter {
+		u.meters = append(u.meters, r.group)
+		return
+	}
+	u.groups, u.counts = append(u.groups, r.group), append(u.counts, n)
+}
+
+// move puts into a tick what there is room for, and tells whether something is left.
+func (u *unheard) move(tick *PartialTick) bool {
+	n := min(len(u.groups), max(maxEntries-tick.size(), 0))
+	tick.UnheardGroup, tick.Unheard = u.groups[:n], u.counts[:n]
+	u.groups, u.counts = u.groups[n:], u.counts[n:]
+	n = min(len(u.meters), max(maxEntries-tick.size(), 0))
+	tick.UnheardMeter, u.meters = u.meters[:n], u.meters[n:]
+	return len(u.groups)+len(u.meters) > 0
 }
 
 // put adds a tick to the report under way.
 func (e *Engine) put(c *course, p *plan, tick PartialTick) {
 	ps := e.report.Partials
 	if c.part == 0 || ps[c.part-1].Revision != p.Revision {
-		ps = append(ps, Partial{Hierarchy: c.id, Revision: p.Revision, Begin: c.begin})
+		ps = append(ps, Partial{Hierarchy: c.id, Revision: p.Revision, Begin: c.begin, Heard: c.heard})
 		c.part = len(ps)
 		e.report.Partials = ps
 	}
 	ps[c.part-1].Ticks = append(ps[c.part-1].Ticks, tick)
-	e.entries += tick.entries()
+	e.entries += tick.size()
 }

@@ -30,6 +30,89 @@ type oracle struct {
 	known   map[evaluated]float64
 	plans   map[*model.Model]*Plans
 	rates   *oracle // the same, with rates of counters as values; itself, if it is that
+	base    *oracle // it, or that whose values have these as rates
+	parts   int     // partitions
+
+	within model.HierarchyID // that is being evaluated
+	first  map[hearing]record.Millis
+	told   map[hearing]bool
+}
+
+// hearing is what a partition has heard of a hierarchy up to a tick.
+type hearing struct {
+	h         model.HierarchyID
+	partition int
+	t         record.Millis
+}
+
+// evalIn has hierarchy h evaluated.
+func (o *oracle) evalIn(h model.HierarchyID) { o.within, o.rates.within = h, h }
+
+// was tells whether a sensor had ever been heard by tick t.
+func (o *oracle) was(id record.SensorID, t record.Millis) bool {
+	return slices.ContainsFunc(o.records[id], func(r record.Record) bool { return r.Time <= t })
+}
+
+// layout is that of the hierarchy being evaluated, with what formulas need.
+func (o *oracle) layout(t record.Millis) Plan {
+	m := o.base.modelAt(o.within, t)
+	if m == nil {
+		return Plan{}
+	}
+	return o.plansOf(m).Plan(o.within, 1, 0)
+}
+
+// unheard tells whether a leaf without a value counts as one that was never heard.
+// That is told by its partition while that has any value in the hierarchy, and
+// before it ever heard of a leaf there.
+func (o *oracle) unheard(id record.SensorID, t record.Millis) bool {
+	if o.was(id, t) {
+		return false
+	}
+	at := hearing{o.within, record.Partition(id, o.parts), t}
+	told, known := o.told[at]
+	if !known {
+		p := o.layout(t)
+		for i := range p.Layout.Leaves {
+			l := p.Layout.Leaves[i].Sensor
+			if record.Partition(l, o.parts) != at.partition {
+				continue
+			}
+			s, _ := o.base.modelAt(o.within, t).Sensor(l)
+			value := o.valueAt
+			if p.rating(int32(i)) != nil {
+				value = o.rateAt
+			}
+			_, has := value(s, t)
+			told = told || has
+		}
+		o.told[at] = told
+	}
+	return told || t < o.heardFirst(at)
+}
+
+// heardFirst is the first tick by which a partition had heard of a leaf of the
+// hierarchy there was then; always when that was not by tick t.
+func (o *oracle) heardFirst(at hearing) record.Millis {
+	if first, ok := o.first[at]; ok {
+		return first
+	}
+	first := always
+	p := o.layout(at.t)
+	if p.Layout == nil {
+		return first
+	}
+	tick := record.Millis(p.Layout.Tick.Milliseconds())
+	if before := at.t - tick; before > 1_700_000_000_000-10_000 {
+		first = o.heardFirst(hearing{at.h, at.partition, before})
+	}
+	if first == always && slices.ContainsFunc(p.Layout.Leaves, func(l model.Leaf) bool {
+		return record.Partition(l.Sensor, o.parts) == at.partition && o.was(l.Sensor, at.t)
+	}) {
+		first = at.t
+	}
+	o.first[at] = first
+	return first
 }
 
 func (o *oracle) add(r record.Record) { o.records[r.Sensor] = append(o.records[r.Sensor], r) }
@@ -78,6 +161,7 @@ type want struct {
 type node struct {
 	leaves []float64 // signed
 	sum    *big.Float
+	silent bool // some leaf that was heard once has no value
 }
 
 // group sums a group up. Its meter is asked for only where it is to be told,
@@ -99,12 +183,20 @@ func (o *oracle) group(m *model.Model, id model.GroupID, t record.Millis, out ma
 			case has && metered:
 				n.leaves = append(n.leaves, sign*v)
 				n.sum.Add(n.sum, onGrid(sign*v))
+			case has:
+				child, _ := m.Group(mem.Group)
+				for _, x := range child.Members {
+					if x.Meter {
+						n.silent = n.silent || o.silent(m, x.Sensor, t)
+					}
+				}
 			case !has:
 				c := o.group(m, mem.Group, t, nil)
 				for _, l := range c.leaves {
 					n.leaves = append(n.leaves, sign*l)
 				}
 				n.sum.Add(n.sum, new(big.Float).Mul(big.NewFloat(sign), c.sum))
+				n.silent = n.silent || c.silent
 			}
 			continue
 		}
@@ -114,6 +206,8 @@ func (o *oracle) group(m *model.Model, id model.GroupID, t record.Millis, out ma
 		if v, ok := o.value(m, mem.Sensor, t); ok {
 			n.leaves = append(n.leaves, sign*v)
 			n.sum.Add(n.sum, onGrid(sign*v))
+		} else {
+			n.silent = n.silent || o.silent(m, mem.Sensor, t)
 		}
 	}
 	if out == nil {
@@ -127,12 +221,24 @@ func (o *oracle) group(m *model.Model, id model.GroupID, t record.Millis, out ma
 	}
 	if meter, ok, _ := o.meter(m, id, t); ok {
 		w.meter = meter + 0
-		if len(n.leaves) > 0 {
+		if len(n.leaves) > 0 && !n.silent {
 			w.unaccounted, _ = new(big.Float).SetPrec(700).Sub(onGrid(meter), n.sum).Float64()
 		}
 	}
 	out[string(id)] = w
 	return n
+}
+
+// silent tells whether a leaf without a value keeps a group from being compared
+// with its meter.
+func (o *oracle) silent(m *model.Model, id record.SensorID, t record.Millis) bool {
+	if s, _ := m.Sensor(id); o == o.rates && s.Kind != model.Counter {
+		return false // it has no rate, and is no leaf
+	}
+	if _, virtual := m.Formula(id); virtual {
+		return true
+	}
+	return !o.unheard(id, t)
 }
 
 // meter is what a group's meter says, whether that is known, and whether it has one.
@@ -161,7 +267,7 @@ func (o *oracle) value(m *model.Model, id record.SensorID, t record.Millis) (flo
 	case !ok:
 		return o.valueAt(s, t)
 	}
-	key := evaluated{m, id, t}
+	key := evaluated{m, id, t, o.within}
 	v, known := o.known[key]
 	if !known {
 		v = f.Eval(func(i int) float64 { return o.operand(m, f.Operands()[i], t) }) + 0
@@ -177,6 +283,7 @@ type evaluated struct {
 	model *model.Model
 	id    record.SensorID
 	t     record.Millis
+	in    model.HierarchyID
 }
 
 func (o *oracle) operand(m *model.Model, x formula.Operand, t record.Millis) float64 {
@@ -208,7 +315,7 @@ func (o *oracle) operand(m *model.Model, x formula.Operand, t record.Millis) flo
 		}
 	}
 	n := o.group(m, id, t, nil)
-	if len(n.leaves) == 0 {
+	if len(n.leaves) == 0 || has && n.silent {
 		return math.NaN()
 	}
 	sum := n.sum
@@ -254,6 +361,7 @@ func (o *oracle) tick(h model.HierarchyID, t record.Millis) *expectation {
 	if m == nil {
 		return nil
 	}
+	o.evalIn(h)
 	out := &expectation{groups: make(map[string]want), values: make(map[record.SensorID]float64), heard: o.heard(m, h, t)}
 	if hier, ok := m.Hierarchy(h); ok {
 		o.group(m, hier.Root, t, out.groups)
@@ -448,7 +556,7 @@ func oracleRun(t *testing.T, seed uint64) {
 	for i := range w.engines {
 		w.engines[i] = w.engine(i)
 	}
-	o := newOracle()
+	o := newOracle(partitions)
 	revision := uint64(0)
 	publish := func(from record.Millis) {
 		m, err := model.New(p.doc)

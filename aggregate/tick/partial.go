@@ -33,6 +33,7 @@ type Partial struct {
 	Hierarchy model.HierarchyID
 	Revision  uint64        // of the plan that numbers the groups; 0 without ticks
 	Begin     record.Millis // the partition can tell nothing about ticks before
+	Heard     record.Millis // at ticks before, none of its leaves in the hierarchy had ever been heard; always: none was yet
 	Ticks     []PartialTick
 }
 
@@ -50,9 +51,17 @@ type PartialTick struct {
 
 	MeterGroup []uint32 // groups whose own meter has a value
 	Meter      []float64
+
+	UnheardGroup []uint32 // groups with leaves in the partition that were never heard
+	Unheard      []uint32 // how many
+	UnheardMeter []uint32 // groups whose own meter never was
 }
 
+// entries is how many values there are.
 func (t *PartialTick) entries() int { return len(t.Group) + len(t.MeterGroup) }
+
+// size is how much there is on the wire.
+func (t *PartialTick) size() int { return t.entries() + len(t.UnheardGroup) + len(t.UnheardMeter) }
 
 // grow makes room for n groups.
 func (t *PartialTick) grow(n int) {
@@ -105,6 +114,7 @@ func (r *Report) Encode(dst []byte) []byte {
 		dst = protowire.AppendString(dst, string(p.Hierarchy))
 		dst = appendInt(dst, 2, int64(p.Revision))
 		dst = appendInt(dst, 4, int64(p.Begin))
+		dst = appendInt(dst, 5, int64(p.Heard))
 		for j := range p.Ticks {
 			dst, tick = beginMessage(dst, 3)
 			dst = p.Ticks[j].encode(dst)
@@ -139,7 +149,10 @@ func (t *PartialTick) encode(dst []byte) []byte {
 	dst = appendColumn(dst, 6, len(t.Max), func(b []byte, i int) []byte { return appendFloat(b, t.Max[i]) })
 	dst = appendColumn(dst, 7, len(t.Count), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.Count[i])) })
 	dst = appendColumn(dst, 8, len(t.MeterGroup), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.MeterGroup[i])) })
-	return appendColumn(dst, 9, len(t.Meter), func(b []byte, i int) []byte { return appendFloat(b, t.Meter[i]) })
+	dst = appendColumn(dst, 9, len(t.Meter), func(b []byte, i int) []byte { return appendFloat(b, t.Meter[i]) })
+	dst = appendColumn(dst, 10, len(t.UnheardGroup), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.UnheardGroup[i])) })
+	dst = appendColumn(dst, 11, len(t.Unheard), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.Unheard[i])) })
+	return appendColumn(dst, 12, len(t.UnheardMeter), func(b []byte, i int) []byte { return protowire.AppendVarint(b, uint64(t.UnheardMeter[i])) })
 }
 
 func appendInt(dst []byte, field protowire.Number, v int64) []byte {
@@ -203,6 +216,8 @@ func (p *Partial) decode(data []byte) error {
 			p.Revision = uint64(v)
 		case 4:
 			p.Begin = record.Millis(v)
+		case 5:
+			p.Heard = record.Millis(v)
 		case 3:
 			var t PartialTick
 			if err := t.decode(b); err != nil {
@@ -241,6 +256,12 @@ func (t *PartialTick) decode(data []byte) error {
 			t.MeterGroup, err = varints(b)
 		case 9:
 			t.Meter, err = floats(b)
+		case 10:
+			t.UnheardGroup, err = varints(b)
+		case 11:
+			t.Unheard, err = varints(b)
+		case 12:
+			t.UnheardMeter, err = varints(b)
 		}
 		return err
 	})
@@ -248,7 +269,7 @@ func (t *PartialTick) decode(data []byte) error {
 		return err
 	}
 	n := len(t.Group)
-	if len(t.Sum) != n || len(t.Min) != n || len(t.Max) != n || len(t.Count) != n || len(t.Meter) != len(t.MeterGroup) {
+	if len(t.Sum) != n || len(t.Min) != n || len(t.Max) != n || len(t.Count) != n || len(t.Meter) != len(t.MeterGroup) || len(t.Unheard) != len(t.UnheardGroup) {
 		return fmt.Errorf("%w: columns of unequal length", record.ErrWire)
 	}
 	return nil

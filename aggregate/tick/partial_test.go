@@ -12,7 +12,7 @@ import (
 func FuzzReport(f *testing.F) {
 	r := Report{Partition: 1, From: 1_699_999_999_000, Closed: 1_700_000_000_000, Stored: -1, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
 		Time: 1_700_000_000_000, Part: 1, Group: []uint32{0, 5}, Sum: []exact.Sum{exact.Load([]byte("123456781234567812345678")), {}}, Min: []float64{1, 2}, Max: []float64{3, 4}, Count: []uint32{1, 9},
-		MeterGroup: []uint32{4}, Meter: []float64{5},
+		MeterGroup: []uint32{4}, Meter: []float64{5}, UnheardGroup: []uint32{0, 9}, Unheard: []uint32{3, 400}, UnheardMeter: []uint32{7},
 	}}}}}
 	f.Add(r.Encode(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -35,9 +35,9 @@ func FuzzReport(f *testing.F) {
 }
 
 func TestReportComesBackAsItWas(t *testing.T) {
-	a := Report{Partition: 3, From: 4, Closed: 5, Stored: 6, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Ticks: []PartialTick{{
+	a := Report{Partition: 3, From: 4, Closed: 5, Stored: 6, IdleAt: 7, Until: 9, Partials: []Partial{{Hierarchy: "h", Revision: 2, Begin: never, Heard: always, Ticks: []PartialTick{{
 		Time: 9, Part: 1, Group: []uint32{0, 500}, Sum: []exact.Sum{exact.Load([]byte("123456781234567812345678")), {}}, Min: []float64{1, 2}, Max: []float64{3, 4}, Count: []uint32{1, 9},
-		MeterGroup: []uint32{4}, Meter: []float64{5},
+		MeterGroup: []uint32{4}, Meter: []float64{5}, UnheardGroup: []uint32{0, 9}, Unheard: []uint32{3, 400}, UnheardMeter: []uint32{7},
 	}}}}}
 	var b Report
 	if err := b.Decode(a.Encode(nil)); err != nil || !reflect.DeepEqual(a, b) {

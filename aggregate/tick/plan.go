@@ -143,6 +143,7 @@ type virtual struct {
 	own     int       // groups of the hierarchy; those behind are helpers
 	metered []bool    // by group: it has a meter of its own
 	below   [][]int32 // by group: its children
+	total   []uint32  // by group: leaves that count for it
 	values  []value
 	rates   map[int32]*rating // by leaf: those that are told as rates; nil: none is
 	steps   []step            // in an order in which each follows from those before
@@ -371,6 +372,21 @@ func (b *builder) order() {
 			} else {
 				members[m.group] = append(members[m.group], int32(i))
 			}
+		}
+	}
+	v.total = make([]uint32, len(b.layout.Groups))
+	for i := range b.layout.Leaves {
+		if l := &b.layout.Leaves[i]; !l.Meter {
+			v.total[l.Group]++
+		}
+	}
+	for i := len(v.total) - 1; i >= 0; i-- { // children before parents
+		v.total[i] += uint32(len(members[i]))
+		switch up := b.layout.Groups[i].Parent; {
+		case up >= 0 && v.metered[i]:
+			v.total[up]++
+		case up >= 0:
+			v.total[up] += v.total[i]
 		}
 	}
 	summed, known := make([]bool, len(b.layout.Groups)), make([]bool, len(v.values))

@@ -32,7 +32,7 @@ func (e *Engine) Preview(t record.Millis) *Report {
 		if p == nil || p.Layout == nil || int64(t)%p.tick != 0 {
 			continue
 		}
-		partial := Partial{Hierarchy: c.id, Revision: p.Revision}
+		partial := Partial{Hierarchy: c.id, Revision: p.Revision, Heard: c.heard}
 		p.sum(e.view.last, e.view.before, t, func(tick PartialTick, _ bool) { partial.Ticks = append(partial.Ticks, tick) })
 		r.Partials = append(r.Partials, partial)
 	}
@@ -62,6 +62,7 @@ type previewing struct {
 	plan *expected
 	sums sums
 	from []bool // partitions that have told
+	none []int  // those of them that have heard nothing ever
 	done bool
 }
 
@@ -102,6 +103,9 @@ func (v *Previewer) Add(r *Report) ([]*record.Ticks, error) {
 				return nil, fmt.Errorf("preview %q: %w", p.Hierarchy, err)
 			}
 		}
+		if len(p.Ticks) == 0 && p.Heard > v.tick {
+			u.none = append(u.none, r.Partition)
+		}
 		if u.complete() {
 			out = append(out, u.finish(v.tick))
 		}
@@ -141,5 +145,8 @@ func (u *previewing) complete() bool {
 
 func (u *previewing) finish(t record.Millis) *record.Ticks {
 	u.done = true
+	for _, p := range u.none {
+		u.sums.unheard(u.plan, p)
+	}
 	return u.sums.rollUp(u.plan, t)
 }

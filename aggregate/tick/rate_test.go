@@ -11,8 +11,9 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-func newOracle() *oracle {
-	o := &oracle{records: make(map[record.SensorID][]record.Record), known: make(map[evaluated]float64), plans: make(map[*model.Model]*Plans)}
+func newOracle(partitions int) *oracle {
+	o := &oracle{records: make(map[record.SensorID][]record.Record), known: make(map[evaluated]float64), plans: make(map[*model.Model]*Plans), parts: partitions, first: make(map[hearing]record.Millis), told: make(map[hearing]bool)}
+	o.base = o
 	rates := *o
 	rates.known, rates.rates = make(map[evaluated]float64), &rates
 	o.rates = &rates

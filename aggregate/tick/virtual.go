@@ -17,7 +17,7 @@ func (v *virtual) roll(signs func(group int32) int8, group []groupSum) []float64
 			up := &group[s.at]
 			for _, c := range v.below[s.at] {
 				if o := &group[c]; v.metered[c] {
-					up.leaf(o.meter, o.metered, signs(c))
+					up.whole(o, signs(c))
 				} else {
 					up.child(o, signs(c))
 				}
@@ -25,7 +25,7 @@ func (v *virtual) roll(signs func(group int32) int8, group []groupSum) []float64
 			continue
 		}
 		x := &v.values[s.at]
-		y := x.formula.Eval(func(i int) float64 { return x.operands[i].find(values, group) })
+		y := x.formula.Eval(func(i int) float64 { return x.operands[i].find(values, group, v.total) })
 		if !(math.Abs(y) <= record.MaxValue) {
 			y = math.NaN()
 		}
@@ -49,7 +49,7 @@ func (v *virtual) roll(signs func(group int32) int8, group []groupSum) []float64
 }
 
 // find gives the value of an operand, NaN when it is not known.
-func (p place) find(values []float64, group []groupSum) float64 {
+func (p place) find(values []float64, group []groupSum, total []uint32) float64 {
 	x := math.NaN()
 	switch {
 	case p.kind == inValue:
@@ -64,7 +64,7 @@ func (p place) find(values []float64, group []groupSum) float64 {
 		return x
 	}
 	o := &group[p.rest]
-	if o.count == 0 {
+	if !o.complete(total[p.rest]) {
 		return math.NaN()
 	}
 	var rest exact.Sum
