@@ -3,28 +3,40 @@ package settlement
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
+	"github.com/wattwerk/wattwerk/settlement/tree"
 )
 
-// comparing is set once all groups that are settled say in how much of a window
-// their meter and their members can be compared, or are marked.
+// comparing says by which rule all groups that are settled, or marked, say in how
+// much of a window their meter and their members can be compared.
 const comparing = "comparing"
 
+// byHeard is the rule by which a member counts from the first quarter on that
+// anything is known of it in; by 1, every member counted.
+const byHeard record.Millis = 2
+
 // compare marks the groups of windows that were settled by a version that did not
-// tell that, from the newest to the oldest.
+// tell that, or by another rule, from the newest to the oldest. Where no group has a
+// meter there is nothing to compare.
 func (s *Service) compare(ctx context.Context) error {
 	done, err := s.opts.Store.Progress(ctx, comparing)
-	if err != nil || done > 0 {
+	if err != nil || done >= byHeard {
 		return err
 	}
 	var marks []ledger.Mark
-	for h := range s.trees {
+	for h, all := range s.trees {
+		if !slices.ContainsFunc(all, func(x *tree.Tree) bool {
+			return slices.ContainsFunc(x.Groups, func(g tree.Node) bool { return g.Meter != "" })
+		}) {
+			continue
+		}
 		marks = append(marks, s.pieces(ledger.Mark{Kind: ledger.HierarchyKind, Name: h, End: record.MaxTime})...)
 	}
 	s.at.marks.Add(int64(len(marks)))
-	return cmp.Or(s.opts.Store.AddMarks(ctx, marks), s.opts.Store.SetProgress(ctx, comparing, 1))
+	return cmp.Or(s.opts.Store.AddMarks(ctx, marks), s.opts.Store.SetProgress(ctx, comparing, byHeard))
 }
 
 // pieces are marks of what a mark of a hierarchy means now, the newest first:

@@ -90,6 +90,7 @@ type oracle struct {
 	from   record.Millis
 	sensor map[record.SensorID]map[record.Millis]ledger.Row
 	known  map[question]answer
+	heard  map[question]bool
 }
 
 type question struct {
@@ -103,7 +104,7 @@ type answer struct {
 }
 
 func (w *world) oracle(from, to record.Millis) *oracle {
-	o := &oracle{w: w, now: w.catalog.State().Model, from: from, sensor: make(map[record.SensorID]map[record.Millis]ledger.Row), known: make(map[question]answer)}
+	o := &oracle{w: w, now: w.catalog.State().Model, from: from, sensor: make(map[record.SensorID]map[record.Millis]ledger.Row), known: make(map[question]answer), heard: make(map[question]bool)}
 	var edges []record.Millis
 	for t := from; t <= to; t += quarter {
 		edges = append(edges, t)
@@ -253,8 +254,11 @@ func (o *oracle) group(p ledger.Point, t record.Millis) (ledger.Row, bool) {
 		return r, false
 	}
 	some, average, whole, estimated := false, false, true, energy.Amount(0)
-	full := func(c ledger.Row, total uint32) bool {
-		return c.Known && c.Members == total && c.Covered == int64(total)*int64(quarter)
+	full := func(c ledger.Row, ok bool, total uint32) bool {
+		if total == 0 {
+			return true
+		}
+		return ok && c.Known && c.Members == total && c.Covered == int64(total)*int64(quarter)
 	}
 	for _, x := range g.Members {
 		at, total, sign := ledger.SensorPoint(x.Sensor), uint32(1), x.Sign
@@ -268,11 +272,17 @@ func (o *oracle) group(p ledger.Point, t record.Millis) (ledger.Row, bool) {
 		some = some || ok
 		if x.Meter {
 			r.Metered, r.Meter = ok && c.Known, energy.Amount(sign)*c.Amount
-			whole, estimated = whole && ok && full(c, 1), max(c.Estimated, -c.Estimated)
+			whole, estimated = whole && full(c, ok, 1), max(c.Estimated, -c.Estimated)
 			continue
 		}
 		r.Total += total
-		if whole = whole && ok && full(c, total); !ok {
+		counts := total
+		if x.Group != "" && at.Hierarchy != "" {
+			counts = o.counting(m, x.Group, t)
+		} else if !o.was(at, t) {
+			counts = 0
+		}
+		if whole = whole && full(c, ok, counts); !ok {
 			continue
 		}
 		if c.Known {
@@ -304,6 +314,42 @@ func (o *oracle) group(p ledger.Point, t record.Millis) (ledger.Row, bool) {
 		r.Rest = ledger.Rest{Time: quarter, Amount: r.Meter - r.Amount, Estimated: r.Estimated + estimated}
 	}
 	return r, some
+}
+
+// was tells whether anything is known of a sensor in a quarter or before it.
+func (o *oracle) was(p ledger.Point, t record.Millis) bool {
+	if t < o.from {
+		return false
+	}
+	q := question{p, t, t}
+	was, known := o.heard[q]
+	if !known {
+		if was = o.was(p, t-quarter); !was {
+			_, was = o.row(p, t, t+quarter)
+		}
+		o.heard[q] = was
+	}
+	return was
+}
+
+// counting gives how many of the leaves of a group without a meter were heard in
+// a quarter or before it.
+func (o *oracle) counting(m *model.Model, id model.GroupID, t record.Millis) (n uint32) {
+	g, _ := m.Group(id)
+	for _, x := range g.Members {
+		switch meter, _ := meterOf(m, x.Group); {
+		case x.Group == "":
+			meter = x.Sensor
+			fallthrough
+		case meter != "":
+			if o.was(ledger.SensorPoint(meter), t) {
+				n++
+			}
+		default:
+			n += o.counting(m, x.Group, t)
+		}
+	}
+	return n
 }
 
 func leaves(m *model.Model, id model.GroupID) (n uint32) {

@@ -60,6 +60,11 @@ type Service struct {
 	// true until there are none.
 	doubt bool
 
+	// First quarters of sensors, as far as they were asked for, and where they
+	// count. Guarded by mu.
+	firsts   map[string]record.Millis
+	counting counting
+
 	atOnce int // windows of one go; fewer in tests
 }
 
@@ -177,6 +182,7 @@ func (s *Service) recall(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.trees = all
 	s.doubt = true
+	s.firsts, s.counting = make(map[string]record.Millis), counting{}
 	s.owned.Store(true)
 	s.view.Store(nil)
 	if err := s.look(ctx); err != nil {

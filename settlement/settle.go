@@ -106,6 +106,7 @@ type job struct {
 	renewed map[record.SensorID]spans // virtual sensors that are to be computed again
 	fresh   map[ledger.Point][]fresh
 	points  map[ledger.Point]spans // whose days may be other ones
+	moved   map[string]spans       // hierarchies whose groups are to be compared with their meters anew, later
 }
 
 // fresh are the rows of a point in a span as they are now, stored or not.
@@ -120,7 +121,7 @@ func (s *Service) newJob(ctx context.Context, within, kept span, limit record.Mi
 	return &job{
 		s: s, model: m, outline: s.outlineOf(m, s.trees), decided: decided, within: within, kept: kept, limit: limit,
 		touched: make(map[record.SensorID]spans), groups: make(map[ledger.Point]spans), stale: make(map[string]spans), renewed: make(map[record.SensorID]spans),
-		fresh: make(map[ledger.Point][]fresh), points: make(map[ledger.Point]spans),
+		fresh: make(map[ledger.Point][]fresh), points: make(map[ledger.Point]spans), moved: make(map[string]spans),
 	}, err
 }
 
@@ -264,6 +265,9 @@ func (j *job) replace(ctx context.Context, p ledger.Point, within span, rows []l
 		}
 		old = append(old, more...)
 	}
+	if err := j.begins(ctx, p, id, within, rows); err != nil {
+		return nil, err
+	}
 	made := rows
 	note := func(c ledger.Change) {
 		c.Point = id
@@ -300,6 +304,9 @@ func (j *job) replace(ctx context.Context, p ledger.Point, within span, rows []l
 
 // flush stores what has changed.
 func (j *job) flush(ctx context.Context) error {
+	if err := j.move(ctx); err != nil {
+		return err
+	}
 	if len(j.changes) == 0 {
 		return nil
 	}
@@ -393,6 +400,11 @@ func (j *job) sum(ctx context.Context, x *tree.Tree, g int, at span) error {
 	if err != nil {
 		return err
 	}
+	if meter != "" {
+		if err := j.know(ctx, x.Leaves(g)); err != nil {
+			return err
+		}
+	}
 	find := func(p ledger.Point) tree.Column {
 		c := known[p]
 		return func(i int) *ledger.Row {
@@ -405,7 +417,8 @@ func (j *job) sum(ctx context.Context, x *tree.Tree, g int, at span) error {
 	sums := x.Evaluate(g, n, func(i int) (record.Millis, record.Millis) {
 		start := at.from + record.Millis(i)*quarter
 		return start, start + quarter
-	}, func(name string) tree.Column { return find(ledger.Point{Name: name}) }, func(k int) tree.Column { return find(ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)) })
+	}, func(name string) record.Millis { return j.s.firsts[name] },
+		func(name string) tree.Column { return find(ledger.Point{Name: name}) }, func(k int) tree.Column { return find(ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)) })
 	rows := make([]ledger.Row, 0, n)
 	for i := range sums {
 		if sums[i].Overflow {

@@ -157,7 +157,7 @@ func build(t *testing.T, store *ledger.Store, from, to record.Millis, since [2]r
 		x := s.past.At("place", at)
 		done := make(map[int]*ledger.Row)
 		for g := len(x.Groups) - 1; g >= 0; g-- {
-			sum := x.Evaluate(g, 1, func(int) (record.Millis, record.Millis) { return at, at + quarter },
+			sum := x.Evaluate(g, 1, func(int) (record.Millis, record.Millis) { return at, at + quarter }, nil,
 				func(name string) tree.Column {
 					return func(int) *ledger.Row {
 						if r, ok := s.values[record.SensorID(name)][at]; ok {

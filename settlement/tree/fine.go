@@ -13,8 +13,9 @@ import (
 
 // Fine computes windows of 5 minutes, in order and without a hole, up to a time
 // that is the end of a quarter hour, by the trees in force. sensor gives the rows
-// of a sensor that has readings.
-func (o *Outline) Fine(p ledger.Point, all []window.Span, until record.Millis, sensor func(record.SensorID, []window.Span) ([]ledger.Row, error)) ([]ledger.Row, error) {
+// of a sensor that has readings, and firsts the begin of the first quarter of an
+// hour that is settled of sensors, of which those are left out that have none.
+func (o *Outline) Fine(p ledger.Point, all []window.Span, until record.Millis, sensor func(record.SensorID, []window.Span) ([]ledger.Row, error), firsts func(sensors []string) (map[string]record.Millis, error)) ([]ledger.Row, error) {
 	// Whole quarters, so that what is rounded in them can be shared out.
 	all = slices.Clone(all)
 	for from := all[0].From; from%quarter != 0; from = all[0].From {
@@ -43,7 +44,7 @@ func (o *Outline) Fine(p ledger.Point, all []window.Span, until record.Millis, s
 				n, _ = slices.BinarySearchFunc(all, edges[k], func(w window.Span, t record.Millis) int { return cmp.Compare(w.From, t) })
 			}
 		}
-		f := &finely{outline: o, all: all[:n], sensor: sensor, done: make(map[ledger.Point][]ledger.Row), epoch: o.Epoch(all[0].From)}
+		f := &finely{outline: o, all: all[:n], sensor: sensor, firsts: firsts, done: make(map[ledger.Point][]ledger.Row), epoch: o.Epoch(all[0].From)}
 		rows, err := f.rows(p)
 		if err != nil {
 			return nil, err
@@ -60,6 +61,7 @@ type finely struct {
 	epoch   *Epoch // nil when there are no virtual sensors
 	all     []window.Span
 	sensor  func(record.SensorID, []window.Span) ([]ledger.Row, error)
+	firsts  func([]string) (map[string]record.Millis, error)
 	done    map[ledger.Point][]ledger.Row
 }
 
@@ -107,7 +109,27 @@ func (f *finely) group(p ledger.Point) ([]ledger.Row, error) {
 		}
 		return func(i int) *ledger.Row { return c[i] }
 	}
-	sums := x.Evaluate(g, len(f.all), func(i int) (record.Millis, record.Millis) { return f.all[i].From, f.all[i].To },
+	var known map[string]record.Millis
+	if x.Groups[g].Meter != "" {
+		if known, failed = f.firsts(x.Leaves(g)); failed != nil {
+			return nil, failed
+		}
+	}
+	first := func(name string) record.Millis {
+		at, ok := known[name]
+		if !ok {
+			at = Never
+		}
+		var rows []ledger.Row
+		if failed == nil {
+			rows, failed = f.rows(ledger.Point{Name: name})
+		}
+		if len(rows) > 0 { // not settled yet
+			at = min(at, rows[0].Start/quarter*quarter)
+		}
+		return at
+	}
+	sums := x.Evaluate(g, len(f.all), func(i int) (record.Millis, record.Millis) { return f.all[i].From, f.all[i].To }, first,
 		func(name string) Column { return column(ledger.Point{Name: name}) },
 		func(k int) Column { return column(ledger.GroupPoint(p.Hierarchy, x.Groups[k].Name)) })
 	if failed != nil {

@@ -24,14 +24,15 @@ func newSum(start, end record.Millis) Sum {
 }
 
 // add adds a member that counts by a row of its own, which is nil when there is
-// none; total is how many members it stands for.
-func (s *Sum) add(r *ledger.Row, sign int8, total uint32) {
+// none; total is how many members it stands for, of which so many were never
+// heard so far: these are not missing.
+func (s *Sum) add(r *ledger.Row, sign int8, total, unheard uint32) {
 	s.row.Total += total
 	if r == nil {
-		s.part = true
+		s.part = s.part || unheard < total
 		return
 	}
-	s.part = s.part || !s.whole(r, total)
+	s.part = s.part || !s.whole(r, total-unheard)
 	s.any = true
 	x := &s.row
 	if r.Known {
@@ -111,35 +112,79 @@ func (s *Sum) Result() (ledger.Row, bool) {
 // there is none.
 type Column func(i int) *ledger.Row
 
+// Never is when a sensor was heard first of which nothing was ever heard.
+const Never = record.MaxTime
+
+// Leaves lists the sensors that count for a group, without its meter.
+func (s *Tree) Leaves(g int) (names []string) {
+	for _, p := range s.Groups[g].Sensors {
+		names = append(names, p.Sensor)
+	}
+	for _, k := range s.Groups[g].Children {
+		if m := s.Groups[k].Meter; m != "" {
+			names = append(names, m)
+		} else {
+			names = append(names, s.Leaves(k)...)
+		}
+	}
+	return names
+}
+
 // Evaluate computes a group for n windows from the columns of its members.
-// sensor and group give that of a sensor or of a child.
-func (s *Tree) Evaluate(g int, n int, span func(i int) (start, end record.Millis), sensor func(name string) Column, group func(child int) Column) []Sum {
+// sensor and group give that of a sensor or of a child. first gives the begin of
+// the first quarter of an hour that anything is known of a sensor in, or [Never]:
+// in windows before it, it is not missing where a group is compared with its
+// meter. It is asked of the leaves of groups with a meter; nil: 0 of all.
+func (s *Tree) Evaluate(g int, n int, span func(i int) (start, end record.Millis), first func(name string) record.Millis, sensor func(name string) Column, group func(child int) Column) []Sum {
 	out := make([]Sum, n)
 	for i := range out {
 		out[i] = newSum(span(i))
 	}
 	at := &s.Groups[g]
+	// later gives how many of some sensors are heard only after a window.
+	later := func(names ...string) func(r *ledger.Row) uint32 {
+		var firsts []record.Millis
+		if at.Meter != "" && first != nil && n > 0 {
+			for _, name := range names {
+				if f := first(name); f > out[0].row.Start {
+					firsts = append(firsts, f)
+				}
+			}
+		}
+		slices.Sort(firsts)
+		return func(r *ledger.Row) uint32 {
+			for len(firsts) > 0 && firsts[0] <= r.Start { // windows are in order
+				firsts = firsts[1:]
+			}
+			return uint32(len(firsts))
+		}
+	}
 	for _, p := range at.Sensors {
-		c := sensor(p.Sensor)
+		c, unheard := sensor(p.Sensor), later(p.Sensor)
 		for i := range out {
-			out[i].add(c(i), p.Sign, 1)
+			out[i].add(c(i), p.Sign, 1, unheard(&out[i].row))
 		}
 	}
 	for _, k := range at.Children {
 		child := &s.Groups[k]
 		if child.Meter == "" {
 			c := group(k)
+			var names []string
+			if at.Meter != "" {
+				names = s.Leaves(k)
+			}
+			unheard := later(names...)
 			for i := range out {
-				out[i].add(c(i), child.Sign, child.Total)
+				out[i].add(c(i), child.Sign, child.Total, unheard(&out[i].row))
 			}
 			continue
 		}
-		c, sign := sensor(child.Meter), child.Sign // it stands for the whole
+		c, sign, unheard := sensor(child.Meter), child.Sign, later(child.Meter) // it stands for the whole
 		if child.Inverse {
 			sign = -sign
 		}
 		for i := range out {
-			out[i].add(c(i), sign, 1)
+			out[i].add(c(i), sign, 1, unheard(&out[i].row))
 		}
 	}
 	if at.Meter != "" {
