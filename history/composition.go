@@ -80,7 +80,7 @@ type groupEnergyOutput struct {
 		Unit        string    `json:"unit" doc:"Unit of the energies" example:"Wh"`
 		Sum         Energy    `json:"sum" doc:"Of the members"`
 		Meter       *Energy   `json:"meter,omitempty" doc:"Of the group's own meter"`
-		Unaccounted *Energy   `json:"unaccounted,omitempty" doc:"Meter less sum, where both are known"`
+		Unaccounted *Energy   `json:"unaccounted,omitempty" doc:"Meter less sum, over the time in which both are known, and every member that was ever heard"`
 	}
 }
 
@@ -144,7 +144,7 @@ type compositionOutput struct {
 		Whole       *float64  `json:"whole" doc:"What shares are of: the group's own meter, or the sum where it has none"`
 		Sum         *float64  `json:"sum" doc:"Signed sum of the members that have a value"`
 		Meter       *float64  `json:"meter"`
-		Unaccounted *float64  `json:"unaccounted" doc:"Meter less sum"`
+		Unaccounted *float64  `json:"unaccounted" doc:"Meter less sum, by the newest tick; null unless the meter has a value, and every sensor below that was ever heard"`
 		UnaccShare  *float64  `json:"unaccountedShare" doc:"Unaccounted over the whole"`
 		Parts       []Part    `json:"parts" doc:"The members, in their order; the meter is not among them"`
 	}
@@ -206,6 +206,8 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 		}
 		b.Parts = append(b.Parts, p)
 	}
+	// Whether members are missing is what ticks know.
+	ask = append(ask, asked{Series{Metric: Unaccounted, Hierarchy: string(h), Name: string(in.ID)}, tick})
 	values, err := s.valuesAt(ctx, ask, at)
 	if err != nil {
 		return nil, err
@@ -231,10 +233,7 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 	}
 	b.Whole = b.Sum
 	if b.Meter != nil {
-		b.Whole = b.Meter
-		if b.Sum != nil {
-			b.Unaccounted = number(*b.Meter - *b.Sum)
-		}
+		b.Whole, b.Unaccounted = b.Meter, number(values[len(g.Members)].Value)
 	}
 	if b.Whole != nil && *b.Whole != 0 {
 		for i := range b.Parts {

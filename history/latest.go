@@ -36,7 +36,7 @@ type GroupLatest struct {
 	Count       uint32            `json:"count" doc:"Members that have a value"`
 	Total       uint32            `json:"total" doc:"Members"`
 	Meter       *float64          `json:"meter" doc:"The group's own meter"`
-	Unaccounted *float64          `json:"unaccounted" doc:"Meter less sum"`
+	Unaccounted *float64          `json:"unaccounted" doc:"Meter less sum; null unless the meter has a value, and every member that was ever heard"`
 	Age         *float64          `json:"age" doc:"Seconds since the tick"`
 	Stale       bool              `json:"stale" doc:"The newest tick is older than three ticks and 5 s, by which ticks may be late"`
 }

@@ -19,7 +19,11 @@ const othersEvery = 2 * time.Second
 
 // away tells whether another process may have the file of an import.
 func (s *Service) away(x *Import) bool {
-	return !x.Here && s.opts.Now().Before(x.Expires) && !slices.ContainsFunc(x.Events, func(e ImportEvent) bool { return e.What == "remove" })
+	return !s.here(x.ID) && s.opts.Now().Before(x.Expires) && !removed(x)
+}
+
+func removed(x *Import) bool {
+	return slices.ContainsFunc(x.Events, func(e ImportEvent) bool { return e.What == "remove" })
 }
 
 type leaveRow struct {

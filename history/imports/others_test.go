@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/imports"
 	"github.com/wattwerk/wattwerk/record"
@@ -61,12 +63,28 @@ func TestTwoProcesses(t *testing.T) {
 		w.service = other // from here on it is asked
 
 		list, err := other.List(t.Context(), 10, 0)
-		if err != nil || len(list) != 1 || list[0].ID != x.ID || list[0].Here || list[0].Who != "one" {
+		if err != nil || len(list) != 1 || list[0].ID != x.ID || !list[0].Here || list[0].Who != "one" {
 			t.Fatalf("the other lists %+v, %v", list, err)
 		}
 		p := plan(imports.ImportColumn{Column: "a", Sensor: "a", As: "gauge"})
-		if _, err := other.Preview(t.Context(), x.ID, p); !errors.Is(err, imports.ErrState) {
-			t.Errorf("a preview of a file that is elsewhere: %v", err)
+		// Who has the file looks at it for the other.
+		far, err := other.Preview(t.Context(), x.ID, p)
+		if near, nearErr := one.Preview(t.Context(), x.ID, p); err != nil || nearErr != nil || near.Series[0].Count != 2 || cmp.Diff(near, far) != "" {
+			t.Errorf("a preview of a file that is elsewhere: %v, %v, %s", err, nearErr, cmp.Diff(near, far))
+		}
+		if _, err := other.Preview(t.Context(), x.ID, plan(imports.ImportColumn{Column: "b", Sensor: "a", As: "gauge"})); !errors.Is(err, imports.ErrPlan) {
+			t.Errorf("by a plan that the file does not fit: %v", err)
+		}
+		if _, err := other.Preview(t.Context(), x.ID, plan()); !errors.Is(err, imports.ErrPlan) {
+			t.Errorf("by no plan: %v", err)
+		}
+		if n, err := w.db.NewSelect().Table("imports_looks").Count(t.Context()); n != 0 || err != nil {
+			t.Errorf("%d questions are left, %v", n, err)
+		}
+		broken, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := other.Preview(broken, x.ID, p); !errors.Is(err, context.Canceled) {
+			t.Errorf("left: %v", err)
 		}
 		// What the one reads, the other leaves.
 		if _, err := other.Start(t.Context(), x.ID, p, false); err != nil {

@@ -311,7 +311,7 @@ func guess(path string) (out ImportGuess, err error) {
 func (s *Service) List(ctx context.Context, limit, offset int) ([]Import, error) {
 	all, err := s.store.list(ctx, limit, offset)
 	for i := range all {
-		all[i].Here = s.here(all[i].ID)
+		all[i].Here = s.here(all[i].ID) || s.away(&all[i])
 		all[i].Guess, all[i].Held = nil, nil
 		if r := all[i].Report; r != nil {
 			r.Examples = []ImportExample{}
@@ -323,24 +323,31 @@ func (s *Service) List(ctx context.Context, limit, offset int) ([]Import, error)
 // Get gives an import.
 func (s *Service) Get(ctx context.Context, id string) (Import, error) {
 	x, err := s.store.get(ctx, id)
-	x.Here = err == nil && s.here(id)
+	x.Here = err == nil && (s.here(id) || s.away(&x))
 	return x, err
 }
 
-// file gives an import whose file is here.
-func (s *Service) file(ctx context.Context, id string) (Import, error) {
-	x, err := s.Get(ctx, id)
-	if err == nil && !x.Here {
-		err = fmt.Errorf("%w: the file has expired, or was brought to another process, which alone can look at it; ask that one, or bring it again", ErrState)
-	}
-	return x, err
-}
-
-// Preview reads a file by a plan and tells what it holds.
+// Preview reads a file by a plan and tells what it holds. Where another process
+// has the file, that one reads it.
 func (s *Service) Preview(ctx context.Context, id string, p ImportPlan) (ImportPreview, error) {
-	if _, err := s.file(ctx, id); err != nil {
+	x, err := s.Get(ctx, id)
+	switch {
+	case err != nil:
+		return ImportPreview{}, err
+	case !x.Here:
+		return ImportPreview{}, fmt.Errorf("%w: the file has expired, or was removed; bring it again", ErrState)
+	}
+	if _, err := p.check(s.opts.Catalog.State().Model); err != nil {
 		return ImportPreview{}, err
 	}
+	if !s.here(id) {
+		return s.elsewhere(ctx, id, p)
+	}
+	return s.look(ctx, id, p)
+}
+
+// look reads a file that is here.
+func (s *Service) look(ctx context.Context, id string, p ImportPlan) (ImportPreview, error) {
 	c, err := p.check(s.opts.Catalog.State().Model)
 	if err != nil {
 		return ImportPreview{}, err
@@ -365,7 +372,7 @@ func (s *Service) Start(ctx context.Context, id string, p ImportPlan, trial bool
 		return Import{}, err
 	}
 	return s.change(ctx, id, func(x *Import) error {
-		if !x.Here && !s.away(x) { // else the process that has it does it
+		if !x.Here { // here, or with another process, which does it then
 			return fmt.Errorf("%w: the file has expired; bring it again", ErrState)
 		}
 		if x.State != Uploaded && x.State != Failed {
@@ -402,7 +409,7 @@ func (s *Service) change(ctx context.Context, id string, f func(*Import) error, 
 		if err != nil {
 			return x, err
 		}
-		x.Here = s.here(id)
+		x.Here = s.here(id) || s.away(&x)
 		if err := f(&x); err != nil {
 			return x, err
 		}
@@ -467,6 +474,9 @@ const lookEvery = 10 * time.Minute
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var g sync.WaitGroup
+	defer g.Wait()
+	g.Go(func() { s.answer(ctx) })
 	others := time.NewTicker(s.opts.Every)
 	defer others.Stop()
 	retry := time.NewTimer(0)
@@ -565,7 +575,7 @@ func (s *Service) left(x *Import, who string) {
 // Cancel leaves what was asked for by Start, as long as nothing is stored of it. What is
 // being read stands as brought a moment later.
 func (s *Service) Cancel(ctx context.Context, id string) (Import, error) {
-	if x, err := s.Get(ctx, id); err == nil && !x.Here && (x.State == Waiting || x.State == Reading) {
+	if x, err := s.Get(ctx, id); err == nil && !s.here(id) && (x.State == Waiting || x.State == Reading) {
 		return x, s.store.leave(ctx, id, s.opts.Actor(ctx)) // whoever has the file leaves it
 	}
 	return s.change(ctx, id, func(x *Import) error {
@@ -606,7 +616,7 @@ func (s *Service) tidy(ctx context.Context, begin bool) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{s.forget(ctx)}
 	for _, f := range files {
 		id := f.Name()
 		if strings.HasSuffix(id, partSuffix) {
@@ -617,11 +627,14 @@ func (s *Service) tidy(ctx context.Context, begin bool) error {
 		}
 		x, err := s.store.get(ctx, id)
 		switch {
-		case errors.Is(err, ErrNotFound) && begin:
-			errs = append(errs, s.drop(id))
+		case errors.Is(err, ErrNotFound):
+			// Removed by another process, unless it is only about to be in the list.
+			if info, err := f.Info(); begin || err == nil && time.Since(info.ModTime()) > lookEvery {
+				errs = append(errs, s.drop(id))
+			}
 		case err != nil:
 			errs = append(errs, err)
-		case s.opts.Now().After(x.Expires) && !slices.Contains(busy, x.State):
+		case (s.opts.Now().After(x.Expires) || removed(&x)) && !slices.Contains(busy, x.State):
 			errs = append(errs, s.drop(id))
 		}
 	}

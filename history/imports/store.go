@@ -46,7 +46,7 @@ type Import struct {
 	At       time.Time        `json:"at" doc:"When"`
 	Expires  time.Time        `json:"expires" doc:"When the file is removed; the list keeps the import"`
 	State    State            `json:"state" enum:"uploaded,waiting,reading,storing,stored,undone,failed"`
-	Here     bool             `json:"here" doc:"The file is there, and can be looked at, tried and imported"`
+	Here     bool             `json:"here" doc:"The file is there, with this process or another one, and can be looked at, tried and imported"`
 	Trial    bool             `json:"trial,omitempty" doc:"What is being done, or was done last, is a trial"`
 	Guess    *ImportGuess     `json:"guess,omitempty" doc:"How it can probably be read"`
 	Plan     *ImportPlan      `json:"plan,omitempty" doc:"How it was read"`

@@ -501,7 +501,7 @@ func (a *promAPI) metadata(r *http.Request) (any, annotations.Annotations, error
 		history.Record: "Readings of a sensor, in the coherent unit of its quantity.",
 		history.Sum:    "Sum of a group's members.", history.Min: "Least value in a group.", history.Max: "Greatest value in a group.",
 		history.Count: "Members of a group that had a value.", history.Total: "Members of a group.",
-		history.Meter: "A group's own meter.", history.Unaccounted: "A group's meter less the sum of its members.",
+		history.Meter: "A group's own meter.", history.Unaccounted: "A group's meter less the sum of its members, while all that were ever heard have a value.",
 	}
 	out := make(map[string][]entry)
 	for m, h := range help {
