@@ -22,7 +22,7 @@ type Aggregates struct {
 	Count       []uint32      `json:"count" doc:"Members with a value"`
 	Total       []uint32      `json:"total" doc:"Members known; coverage is count/total"`
 	Meter       []*float64    `json:"meter" doc:"The group's own meter; null without one"`
-	Unaccounted []*float64    `json:"unaccounted" doc:"Meter less sum; null unless both are there"`
+	Unaccounted []*float64    `json:"unaccounted" doc:"Meter less sum; null unless the meter has a value, and every member that was ever heard"`
 }
 
 // Records is the data of an event "records": what the asked sensors measured,

@@ -35,7 +35,7 @@ type WindowsBody struct {
 	Completeness []float64        `json:"completeness" doc:"Part of the window, and of the members, that readings speak of, 0 to 1"`
 	Quality      column.Qualities `json:"quality" doc:"The worst of what it is made of: none, measured, corrected, substituted or estimated"`
 	Meter        *column.Amounts  `json:"meter,omitempty" doc:"Of a group: what its own meter says"`
-	Unaccounted  *column.Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount, over the quarters of an hour that readings speak of in full, for the meter and for every member; null where there are none"`
+	Unaccounted  *column.Amounts  `json:"unaccounted,omitempty" doc:"Meter less amount, over the quarters of an hour that readings speak of in full, for the meter and for every member that was heard by then; null where there are none"`
 	Compared     *[]float64       `json:"compared,omitempty" doc:"Part of the window that those are, 0 to 1: the rest of it cannot be compared"`
 	Members      *[]uint32        `json:"members,omitempty" doc:"Of a group: members that have an amount"`
 	Total        *[]uint32        `json:"total,omitempty" doc:"Members"`

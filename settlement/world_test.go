@@ -27,13 +27,23 @@ type memory struct {
 	all map[record.SensorID][]record.Record
 }
 
-func (m *memory) add(r record.Record) {
+// add takes records in order of arrival: of several of one time the first stays.
+func (m *memory) add(all ...record.Record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rs := m.all[r.Sensor]
-	i, found := slices.BinarySearchFunc(rs, r.Time, func(r record.Record, t record.Millis) int { return cmp.Compare(r.Time, t) })
-	if !found { // the first one stays
-		m.all[r.Sensor] = slices.Insert(rs, i, r)
+	come := make(map[record.SensorID][]record.Record)
+	for _, r := range all {
+		come[r.Sensor] = append(come[r.Sensor], r)
+	}
+	at := func(a, b record.Record) int { return cmp.Compare(a.Time, b.Time) }
+	for id, rs := range come {
+		slices.SortStableFunc(rs, at)
+		old := m.all[id]
+		// What is before the first of them stays where it is.
+		i, _ := slices.BinarySearchFunc(old, rs[0], at)
+		rs = append(slices.Clone(old[i:]), rs...)
+		slices.SortStableFunc(rs, at)
+		m.all[id] = append(old[:i], slices.CompactFunc(rs, func(a, b record.Record) bool { return a.Time == b.Time })...)
 	}
 }
 
@@ -139,8 +149,8 @@ func (w *world) put(d model.Document) {
 // store takes records as the history does.
 func (w *world) send(rs ...record.Record) {
 	var b record.Batch
+	w.memory.add(rs...)
 	for _, r := range rs {
-		w.memory.add(r)
 		b.Append(r)
 	}
 	var d record.Batch

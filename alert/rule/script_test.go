@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -25,6 +26,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts expect")
 //	at 10:00 hall 120 kW     a reading of a sensor; seconds may be given
 //	at 10:00 hall none       for a group: a tick without a value
 //	at 10:00 hall 120 kW 3 of 4   for a group: a tick with that coverage
+//	at 10:00 hall 120 kW unaccounted 5 kW   for a group: a tick that tells it, before its coverage
 //	until 12:00              the clock goes on, every 10 s
 //	until 12:00 told         and all ticks there are have been told
 //	day 2026-03-29           the times that follow are of this day
@@ -286,6 +288,9 @@ func (p *player) at(t record.Millis, words []string) {
 			k := record.Tick{
 				Time: t, Sum: []float64{v}, Min: []float64{v}, Max: []float64{v}, Count: []uint32{1}, Total: []uint32{1},
 				Meter: []float64{math.NaN()}, Unaccounted: []float64{math.NaN()},
+			}
+			if i := slices.Index(words, "unaccounted"); i > 0 {
+				k.Unaccounted[0] = p.value(words[i+1:])
 			}
 			if n := len(words); n > 3 && words[n-2] == "of" {
 				for i, to := range [][]uint32{k.Count, k.Total} {

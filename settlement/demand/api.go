@@ -47,7 +47,7 @@ type ContributorsBody struct {
 	Total       int               `json:"total" doc:"Members"`
 	Meter       string            `json:"meter,omitempty" doc:"The group's own meter; its demand is that of this sensor"`
 	Metered     *float64          `json:"metered" doc:"What that says, as mean power"`
-	Unaccounted *float64          `json:"unaccounted" doc:"That, less the sum of the members; null where readings do not speak of all of the quarter for the meter and every member"`
+	Unaccounted *float64          `json:"unaccounted" doc:"That, less the sum of the members; null where readings do not speak of all of the quarter for the meter and every member that was heard by then"`
 }
 
 // RollingBody is the highest of twelve months.

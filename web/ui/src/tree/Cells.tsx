@@ -128,7 +128,12 @@ export const UnaccountedCells = memo(function UnaccountedCells({ row }: { row: U
     const v = live.group(row.hierarchy, row.within)
     const u = v?.unaccounted ?? null
     const negative = u !== null && v?.power ? u < -0.02 * Math.abs(v.power) : false
-    return { part: u, whole: v?.power ?? null, said: negative ? t`parts exceed meter` : '', warns: negative, stale: false, value: power(u) }
+    // It is not told while a member is silent; of those that were never heard, it says how many count.
+    const count = v?.count ?? 0
+    const total = v?.total ?? 0
+    const silent = v !== undefined && u === null && v.meter !== null
+    const said = negative ? t`parts exceed meter` : count < total && (u !== null || silent) ? t`${count} of ${total} sensors known` : ''
+    return { part: u, whole: v?.power ?? null, said, warns: negative || silent, stale: false, value: power(u) }
   })
   return <Cells {...refs} shares />
 })
