@@ -71,7 +71,7 @@ export type Aggregates = {
      */
     total: Array<number> | null;
     /**
-     * Meter less sum; null unless both are there
+     * Meter less sum; null unless the meter has a value, and every member that was ever heard
      */
     unaccounted: Array<number | null> | null;
 };
@@ -1171,7 +1171,7 @@ export type CompositionOutputBody = {
      */
     sum: number | null;
     /**
-     * Meter less sum
+     * Meter less sum, by the newest tick; null unless the meter has a value, and every sensor below that was ever heard
      */
     unaccounted: number | null;
     /**
@@ -1285,7 +1285,7 @@ export type ContributorsBody = {
      */
     total: number;
     /**
-     * That, less the sum of the members; null where readings do not speak of all of the quarter for the meter and every member
+     * That, less the sum of the members; null where readings do not speak of all of the quarter for the meter and every member that was heard by then
      */
     unaccounted: number | null;
     /**
@@ -2703,7 +2703,7 @@ export type GroupEnergyOutputBody = {
     sum: Energy;
     to: string;
     /**
-     * Meter less sum, where both are known
+     * Meter less sum, over the time in which both are known, and every member that was ever heard
      */
     unaccounted?: Energy;
     /**
@@ -2746,7 +2746,7 @@ export type GroupLatest = {
      */
     total: number;
     /**
-     * Meter less sum
+     * Meter less sum; null unless the meter has a value, and every member that was ever heard
      */
     unaccounted: number | null;
     /**
@@ -2827,7 +2827,7 @@ export type Import = {
      */
     guess?: ImportGuess;
     /**
-     * The file is there, and can be looked at, tried and imported
+     * The file is there, with this process or another one, and can be looked at, tried and imported
      */
     here: boolean;
     id: string;
@@ -9610,7 +9610,7 @@ export type WindowsBody = {
      */
     total?: Array<number>;
     /**
-     * Meter less amount, over the quarters of an hour that readings speak of in full, for the meter and for every member; null where there are none
+     * Meter less amount, over the quarters of an hour that readings speak of in full, for the meter and for every member that was heard by then; null where there are none
      */
     unaccounted?: Array<number | null>;
     /**
