@@ -50,7 +50,7 @@ func (s *Service) Open(ctx context.Context, p ledger.Point, until record.Millis)
 			rows[i].End = rows[i].Start + quarter
 		}
 		return rows, err
-	}, func(names []string) (map[string]record.Millis, error) { return s.readFirsts(ctx, names) })
+	}, s.firstsOf(ctx))
 }
 
 // TooMuch tells whether an error says that a question asks for too much.

@@ -59,7 +59,7 @@ func (s *Service) Windows(ctx context.Context, p ledger.Point, size window.Size,
 				return nil, &tooMuch{"too many windows of too many sensors; ask for a shorter time, or for windows of 15 minutes, which are kept"}
 			}
 			return s.fineSensor(ctx, m, id, all)
-		}, func(names []string) (map[string]record.Millis, error) { return s.readFirsts(ctx, names) })
+		}, s.firstsOf(ctx))
 	case v != nil && size > window.Quarter:
 		parts, err = s.anew(ctx, o, v, size, all, settled)
 	case size >= window.Day:

@@ -60,10 +60,8 @@ type Service struct {
 	// true until there are none.
 	doubt bool
 
-	// First quarters of sensors, as far as they were asked for, and where they
-	// count. Guarded by mu.
-	firsts   map[string]record.Millis
-	counting counting
+	// From when on sensors count. Guarded by mu.
+	firsts *tree.Firsts
 
 	atOnce int // windows of one go; fewer in tests
 }
@@ -182,7 +180,7 @@ func (s *Service) recall(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.trees = all
 	s.doubt = true
-	s.firsts, s.counting = make(map[string]record.Millis), counting{}
+	s.firsts = tree.NewFirsts(s.opts.Store)
 	s.owned.Store(true)
 	s.view.Store(nil)
 	if err := s.look(ctx); err != nil {

@@ -401,7 +401,7 @@ func (j *job) sum(ctx context.Context, x *tree.Tree, g int, at span) error {
 		return err
 	}
 	if meter != "" {
-		if err := j.know(ctx, x.Leaves(g)); err != nil {
+		if err := j.s.firsts.Ask(ctx, x.Leaves(g)...); err != nil {
 			return err
 		}
 	}
@@ -417,8 +417,7 @@ func (j *job) sum(ctx context.Context, x *tree.Tree, g int, at span) error {
 	sums := x.Evaluate(g, n, func(i int) (record.Millis, record.Millis) {
 		start := at.from + record.Millis(i)*quarter
 		return start, start + quarter
-	}, func(name string) record.Millis { return j.s.firsts[name] },
-		func(name string) tree.Column { return find(ledger.Point{Name: name}) }, func(k int) tree.Column { return find(ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)) })
+	}, j.s.firsts.At, func(name string) tree.Column { return find(ledger.Point{Name: name}) }, func(k int) tree.Column { return find(ledger.GroupPoint(x.Hierarchy, x.Groups[k].Name)) })
 	rows := make([]ledger.Row, 0, n)
 	for i := range sums {
 		if sums[i].Overflow {

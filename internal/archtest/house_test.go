@@ -29,6 +29,7 @@ var larger = map[string]string{
 	"app":                "the modules, the command line and the benchmarks all need every part, and nobody imports them",
 	"pipeline/processor": "a processor is one file beside the others, and all share order, windows and state; what can do without these is below it",
 	"history":            "storing and answering share the interface of stores, their series and what the model says of a subject; what can do without these is below it",
+	"settlement":         "settling and asking share the trees, their spans, and from when on members count; what can do without these is below it",
 	"history/remote":     "sending, proving by reading back, and asking share what is known of each series",
 	"bus":                "the one transport: embedded server, streams, reading, writing and links share a connection and what is known of it",
 }
