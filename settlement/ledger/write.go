@@ -118,42 +118,105 @@ func (w *writer) place(n int) string {
 // it takes grows with the square of its values.
 const rowsAtOnce = 4
 
-// writeRows writes into a SQLite.
-func (w *writer) writeRows(ctx context.Context, changes []Change) error {
-	row := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(w.columns())), ", ") + ")"
-	statement := func(n int) string { return w.into("VALUES " + strings.TrimSuffix(strings.Repeat(row+", ", n), ", ")) }
-	var many *sql.Stmt
-	var args []any
-	rows := 0
-	for i := range changes {
-		c := &changes[i]
-		if c.Gone {
-			if _, err := w.tx.ExecContext(ctx, "DELETE FROM "+w.table.name+" WHERE point = ? AND start = ?", c.Point, int64(c.Start)); err != nil {
-				return err
-			}
-			continue
-		}
-		args = w.values(args, c)
-		if rows++; rows < rowsAtOnce {
-			continue
-		}
-		if many == nil {
-			var err error
-			if many, err = w.tx.PrepareContext(ctx, statement(rowsAtOnce)); err != nil {
-				return err
-			}
-			defer many.Close() //nolint:errcheck // it ends with the transaction
-		}
-		if _, err := many.ExecContext(ctx, args...); err != nil {
-			return err
-		}
-		args, rows = args[:0], 0
+// inserter stores rows in a SQLite, some with each statement.
+type inserter struct {
+	w    *writer
+	one  string // the statement, without the rows
+	row  string // and how each stands in it
+	end  string
+	add  func([]any, *Change) []any
+	many *sql.Stmt
+	args []any
+	rows int
+}
+
+// newInserter makes one for rows there may be, or for some that are new. Those
+// need neither to be looked for nor to be taken back one by one, and say nothing of
+// a meter where there is none.
+func (w *writer) newInserter(fresh, plain bool) *inserter {
+	columns, n := w.columns(), len(w.columns())
+	x := &inserter{w: w, add: w.values}
+	if plain {
+		columns, x.add = w.plainColumns(), w.plainValues
+		n = len(columns)
 	}
-	if rows == 0 {
+	x.one, x.end, _ = strings.Cut(w.into("\n"), "\n")
+	if fresh {
+		x.one, x.end = fmt.Sprintf("INSERT OR ROLLBACK INTO %s (%s) ", w.table.name, strings.Join(columns, ", ")), ""
+	}
+	x.row = "(" + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + ")"
+	return x
+}
+
+func (x *inserter) statement(n int) string {
+	return x.one + "VALUES " + strings.TrimSuffix(strings.Repeat(x.row+", ", n), ", ") + x.end
+}
+
+func (x *inserter) put(ctx context.Context, c *Change) (err error) {
+	x.args = x.add(x.args, c)
+	if x.rows++; x.rows < rowsAtOnce {
 		return nil
 	}
-	_, err := w.tx.ExecContext(ctx, statement(rows), args...)
+	if x.many == nil {
+		if x.many, err = x.w.tx.PrepareContext(ctx, x.statement(rowsAtOnce)); err != nil {
+			return err
+		}
+	}
+	_, err = x.many.ExecContext(ctx, x.args...)
+	x.args, x.rows = x.args[:0], 0
 	return err
+}
+
+// close stores what is left.
+func (x *inserter) close(ctx context.Context) (err error) {
+	if x.many != nil {
+		defer x.many.Close() //nolint:errcheck // it ends with the transaction
+	}
+	if x.rows > 0 {
+		_, err = x.w.tx.ExecContext(ctx, x.statement(x.rows), x.args...)
+	}
+	return err
+}
+
+// writeRows writes into a SQLite.
+func (w *writer) writeRows(ctx context.Context, changes []Change) error {
+	kept, fresh, plain := w.newInserter(false, false), w.newInserter(true, false), w.newInserter(true, true)
+	for i := range changes {
+		c := &changes[i]
+		var err error
+		switch {
+		case c.Gone:
+			_, err = w.tx.ExecContext(ctx, "DELETE FROM "+w.table.name+" WHERE point = ? AND start = ?", c.Point, int64(c.Start))
+		case c.New && !c.Metered && c.Rest.Time == 0:
+			err = plain.put(ctx, c)
+		case c.New:
+			err = fresh.put(ctx, c)
+		default:
+			err = kept.put(ctx, c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return cmp.Or(plain.close(ctx), fresh.close(ctx), kept.close(ctx))
+}
+
+// plainColumns are those of a row without a meter, and plainValues their values.
+func (w *writer) plainColumns() []string {
+	c := []string{"point", "start", "amount", "estimated", "average", "minimum", "maximum", "readings", "covered", "members", "total", "quality"}
+	if w.table.until {
+		c = append(c, "until")
+	}
+	return c
+}
+
+func (w *writer) plainValues(to []any, c *Change) []any {
+	to = append(to, c.Point, int64(c.Start), number(c.Known, c.Amount), int64(c.Estimated),
+		real64(c.Average), real64(c.Min), real64(c.Max), int64(c.Count), c.Covered, int64(c.Members), int64(c.Total), int64(c.Quality))
+	if w.table.until {
+		to = append(to, int64(c.End))
+	}
+	return to
 }
 
 // values adds the values of the columns.
