@@ -1,7 +1,6 @@
 package appliance
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/wattwerk/wattwerk/service/series/seriestest"
@@ -14,31 +13,5 @@ func FuzzRun(f *testing.F) {
 	// A part of it is enough, and faster.
 	in.Power.Values = in.Power.Values[:4*288]
 	in.Now = in.Power.Span().To
-	text, err := json.Marshal(in)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
-	f.Add([]byte("{}"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var in ApplianceInput
-		if len(data) > 1<<18 || json.Unmarshal(data, &in) != nil {
-			return
-		}
-		out, err := Run(in)
-		if err != nil {
-			return
-		}
-		first, err := json.Marshal(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := Run(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if second, err := json.Marshal(again); err != nil || string(first) != string(second) {
-			t.Fatalf("%s\nand %s: %v", first, second, err)
-		}
-	})
+	seriestest.Fuzz(f, in, Run)
 }

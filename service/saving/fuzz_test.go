@@ -1,7 +1,6 @@
 package saving
 
 import (
-	"encoding/json"
 	"testing"
 
 	"github.com/wattwerk/wattwerk/service/series/seriestest"
@@ -16,31 +15,5 @@ func FuzzRun(f *testing.F) {
 	in.Now = in.Energy.Span().To
 	in.Since = in.Now - 5*24*3_600_000
 	in.BaselineTo = in.Since
-	text, err := json.Marshal(in)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(text)
-	f.Add([]byte("{}"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var in SavingInput
-		if len(data) > 1<<18 || json.Unmarshal(data, &in) != nil {
-			return
-		}
-		out, err := Run(in)
-		if err != nil {
-			return
-		}
-		first, err := json.Marshal(out)
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := Run(in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if second, err := json.Marshal(again); err != nil || string(first) != string(second) {
-			t.Fatalf("%s\nand %s: %v", first, second, err)
-		}
-	})
+	seriestest.Fuzz(f, in, Run)
 }
