@@ -64,7 +64,10 @@ func startService(ctx context.Context, p *process) (running, error) {
 	if q != nil { // an interface that holds nil is not nil
 		o.History = settledMeans{q}
 	}
-	if o.Feed, err = p.energyFeed(ctx); err != nil {
+	if o.Feed, o.Revisions, err = p.energyFeed(ctx); err != nil {
+		return running{}, errors.Join(err, store.Close())
+	}
+	if o.Elsewhere, err = p.askService(); err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
 	one := where

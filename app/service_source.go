@@ -6,7 +6,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/model"
@@ -14,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/execution"
 	energyfeed "github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/keep"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/tariff"
@@ -22,23 +22,24 @@ import (
 
 // serviceSource reads settled windows, readings and tariffs for energy services.
 type serviceSource struct {
-	catalog   *catalog.Catalog
+	model     func() *model.Model
 	settled   *ledger.Store
 	contracts *contract.Store
 	history   history.Store // nil: readings are kept elsewhere
 }
 
-// energyFeed opens what energy services read; nil when this process has no database of
-// settled windows. It is opened already when it has one.
-func (p *process) energyFeed(ctx context.Context) (*energyfeed.Feed, error) {
+// energyFeed opens what energy services read, and numbers its changes; nil when this
+// process has no database of settled windows. It is opened already when it has one.
+func (p *process) energyFeed(ctx context.Context) (*energyfeed.Feed, keep.Revisions, error) {
 	if p.settled == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	contracts, err := contract.Open(ctx, p.settled)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return &energyfeed.Feed{Source: &serviceSource{p.catalog, p.settled, contracts, p.store}}, nil
+	s := &serviceSource{func() *model.Model { return p.catalog.State().Model }, p.settled, contracts, p.store}
+	return &energyfeed.Feed{Source: s}, newServiceRevisions(s), nil
 }
 
 // servants are the processes that run the module, this one among them.
@@ -68,7 +69,7 @@ func settledPoint(m *model.Model, id object.ID) ledger.Point {
 func (s *serviceSource) Quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
 	const quarter = record.Millis(window.QuarterLength)
 	out := make([]energy.Value, (to-from)/quarter)
-	ids, err := s.settled.IDs(ctx, []ledger.Point{settledPoint(s.catalog.State().Model, id)}, false)
+	ids, err := s.settled.IDs(ctx, []ledger.Point{settledPoint(s.model(), id)}, false)
 	if err != nil || ids[0] == 0 {
 		return out, err
 	}
@@ -102,7 +103,7 @@ func (s *serviceSource) Parts(id object.ID) []energyfeed.Part {
 	if !ok {
 		return nil
 	}
-	group, ok := s.catalog.State().Model.Group(g)
+	group, ok := s.model().Group(g)
 	if !ok {
 		return nil
 	}
@@ -180,7 +181,7 @@ func (s *serviceSource) Assigned(ctx context.Context, id object.ID, at record.Mi
 	if err != nil {
 		return tariff.Tariff{}, false, err
 	}
-	day, point := tariff.Date(at.Time().In(zone).Format(time.DateOnly)), settledPoint(s.catalog.State().Model, id)
+	day, point := tariff.Date(at.Time().In(zone).Format(time.DateOnly)), settledPoint(s.model(), id)
 	var found contract.Assignment
 	for _, a := range b.Assignments {
 		if a.Kind == contract.Tariff && a.Point == point && a.From <= day && (a.From > found.From || a.From == found.From && a.Number >= found.Number) {
@@ -201,7 +202,7 @@ func (s *serviceSource) Quotes(ctx context.Context, name string, from, to record
 
 // Zone is that of the site of an object.
 func (s *serviceSource) Zone(id object.ID) string {
-	m := s.catalog.State().Model
+	m := s.model()
 	site := model.SiteID("")
 	if sensor, ok := id.Sensor(); ok {
 		if sn, ok := m.Sensor(sensor); ok {

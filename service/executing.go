@@ -22,6 +22,7 @@ func (s *Service) open() (err error) {
 	s.exec, err = execution.New(execution.Options{
 		Moment: s.moment.Load, Store: s.opts.Store, Feed: s.opts.Feed, Templates: built.Microservices, Services: built.Services,
 		Members: s.opts.Members, Changed: s.redefined, Actor: s.opts.Actor, Log: s.log, Registerer: s.opts.Registerer,
+		Revisions: s.opts.Revisions, Elsewhere: s.opts.Elsewhere,
 	})
 	if err != nil {
 		return err

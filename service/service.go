@@ -23,6 +23,7 @@ import (
 	"github.com/wattwerk/wattwerk/service/execution"
 	"github.com/wattwerk/wattwerk/service/feed"
 	"github.com/wattwerk/wattwerk/service/foresight"
+	"github.com/wattwerk/wattwerk/service/keep"
 	"github.com/wattwerk/wattwerk/service/stand"
 	"github.com/wattwerk/wattwerk/service/vigil"
 	"github.com/wattwerk/wattwerk/service/watch"
@@ -42,6 +43,8 @@ type Options struct {
 	Actor   func(context.Context) string
 	Log     *slog.Logger
 
+	Revisions  keep.Revisions        // of what Feed reads; nil: no result is kept
+	Elsewhere  execution.Elsewhere   // asks other processes; nil: all is carried out here
 	Registerer prometheus.Registerer // may be nil
 }
 

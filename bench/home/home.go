@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/wattwerk/wattwerk/energy"
@@ -15,6 +18,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/execution"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/keep"
 	"github.com/wattwerk/wattwerk/service/watch"
 	"github.com/wattwerk/wattwerk/tariff"
 	"github.com/wattwerk/wattwerk/window"
@@ -25,10 +29,13 @@ const Days = 400
 
 // Home is made by [New].
 type Home struct {
-	Execution *execution.Execution
-	now       record.Millis
-	quarters  map[object.ID][]energy.Value
-	price     tariff.Tariff
+	Model *model.Model
+
+	now      record.Millis
+	moment   *watch.Moment
+	quarters map[object.ID][]energy.Value
+	price    tariff.Tariff
+	number   atomic.Int64
 }
 
 type sensor struct {
@@ -120,16 +127,68 @@ func New(now record.Millis) (*Home, error) {
 	for _, s := range all {
 		seen.Saw(record.SensorID(s.id), h.now, 1, h.now)
 	}
-	moment, _ := board.Step(h.now, nil)
-	services := builtin.Services()
-	h.Execution, err = execution.New(execution.Options{
-		Moment: func() *watch.Moment { return moment }, Feed: &feed.Feed{Source: h}, Templates: services.Microservices, Services: services.Services,
-		Clock: func() record.Millis { return h.now },
-	})
-	if err == nil {
-		h.Execution.Checked()
+	h.Model = m
+	h.moment, _ = board.Step(h.now, nil)
+	return h, nil
+}
+
+// Options say what an instance works with.
+type Options struct {
+	Source    feed.Source        // nil: the home, in memory
+	Revisions keep.Revisions     // nil: of the home
+	Members   []execution.Member // all instances, this one first; nil: this one alone
+	Elsewhere execution.Elsewhere
+	Anew      bool // nothing is kept: every request is computed
+}
+
+// Instance makes a process that carries services out for the home.
+func (h *Home) Instance(o Options) (*execution.Execution, error) {
+	if o.Source == nil {
+		o.Source = h
 	}
-	return h, err
+	if o.Revisions == nil {
+		o.Revisions = h
+	}
+	if o.Anew {
+		o.Revisions = nil
+	}
+	services := builtin.Services()
+	x := execution.Options{
+		Moment: func() *watch.Moment { return h.moment }, Feed: &feed.Feed{Source: o.Source}, Revisions: o.Revisions, Elsewhere: o.Elsewhere,
+		Templates: services.Microservices, Services: services.Services, Clock: func() record.Millis { return h.now },
+	}
+	if o.Members != nil {
+		x.Members = func() []execution.Member { return o.Members }
+	}
+	e, err := execution.New(x)
+	if err == nil {
+		e.Checked()
+	}
+	return e, err
+}
+
+// Late has something of everything be settled again.
+func (h *Home) Late() { h.number.Add(1) }
+
+// Follow implements [keep.Revisions].
+func (h *Home) Follow(context.Context, object.ID) error { return nil }
+
+// Now implements [keep.Revisions].
+func (h *Home) Now(context.Context) (keep.Revision, error) {
+	return keep.Revision{Settled: h.number.Load()}, nil
+}
+
+// Changed implements [keep.Revisions].
+func (h *Home) Changed(_ object.ID, after int64) bool { return h.number.Load() > after }
+
+// Settlings gives the settled quarters of every object and when the first begins.
+func (h *Home) Settlings(each func(id object.ID, begin record.Millis, quarters []energy.Value) error) error {
+	for _, id := range slices.Sorted(maps.Keys(h.quarters)) {
+		if err := each(id, h.from(), h.quarters[id]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fill makes the quarters of a sensor.

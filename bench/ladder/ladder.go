@@ -1,13 +1,10 @@
 package ladder
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,12 +64,12 @@ func (p *Plan) Check() error {
 
 // runner is a plan that runs.
 type runner struct {
-	plan   *Plan
-	client *http.Client
-	next   atomic.Int64
-	mu     sync.Mutex
-	out    Result
-	times  []float64
+	plan     *Plan
+	requests []request
+	next     atomic.Int64
+	mu       sync.Mutex
+	out      Result
+	times    []float64
 }
 
 // Run asks, until the time is over and everybody is answered.
@@ -83,26 +80,35 @@ func Run(ctx context.Context, p Plan) (*Result, error) {
 	if p.Timeout == 0 {
 		p.Timeout = 10 * time.Second
 	}
-	t := &http.Transport{
-		MaxIdleConns: p.Clients, MaxIdleConnsPerHost: p.Clients, DisableCompression: true,
-		DialContext: (&net.Dialer{Timeout: p.Timeout}).DialContext,
+	r := &runner{plan: &p, out: Result{Statuses: make(map[int]int)}}
+	var err error
+	if r.requests, err = requests(&p); err != nil {
+		return nil, err
 	}
-	defer t.CloseIdleConnections()
-	r := &runner{plan: &p, client: &http.Client{Transport: t, Timeout: p.Timeout}, out: Result{Statuses: make(map[int]int)}}
 	// Connections are made before it is measured, as those of a client that stays are.
-	r.all(min(p.Clients, max(p.Warm, 1)), func(int) {
+	clients := make([]*client, p.Clients)
+	r.all(p.Clients, func(i int) {
+		clients[i] = &client{timeout: p.Timeout}
+		if i >= max(p.Warm, 1) {
+			return
+		}
 		for range (p.Warm + p.Clients - 1) / p.Clients {
-			_, _, _ = r.ask(ctx)
+			_, _, _ = r.ask(ctx, clients[i])
 		}
 	})
+	defer func() {
+		for _, c := range clients {
+			c.close()
+		}
+	}()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	began := time.Now()
 	if p.Rate > 0 {
-		r.open(ctx, began)
+		r.open(ctx, began, clients)
 	} else {
-		r.closed(ctx, began)
+		r.closed(ctx, began, clients)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -120,26 +126,29 @@ func (r *runner) all(n int, f func(i int)) {
 }
 
 // closed has each client ask until the time is over and there are enough.
-func (r *runner) closed(ctx context.Context, began time.Time) {
+func (r *runner) closed(ctx context.Context, began time.Time, clients []*client) {
 	var asked atomic.Int64
 	least := int64(max(r.plan.Least, r.plan.Clients))
-	r.all(r.plan.Clients, func(int) {
+	r.all(r.plan.Clients, func(i int) {
 		for ctx.Err() == nil {
 			if n := asked.Add(1); n > least && time.Since(began) >= r.plan.For {
 				return
 			}
 			at := time.Now()
-			status, timeout, err := r.ask(ctx)
+			status, timeout, err := r.ask(ctx, clients[i])
 			r.note(time.Since(at), status, timeout, err)
 		}
 	})
 }
 
 // open asks when it is time to, whoever was answered.
-func (r *runner) open(ctx context.Context, began time.Time) {
+func (r *runner) open(ctx context.Context, began time.Time, clients []*client) {
 	n := int(r.plan.Rate * r.plan.For.Seconds())
 	var g sync.WaitGroup
-	free := make(chan struct{}, r.plan.Clients)
+	free := make(chan *client, len(clients))
+	for _, c := range clients {
+		free <- c
+	}
 	for i := range n {
 		due := began.Add(time.Duration(float64(i) / r.plan.Rate * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
@@ -148,14 +157,15 @@ func (r *runner) open(ctx context.Context, began time.Time) {
 			case <-ctx.Done():
 			}
 		}
+		var c *client
 		select {
-		case free <- struct{}{}:
+		case c = <-free:
 		default:
 			r.mu.Lock()
 			r.out.Late++
 			r.mu.Unlock()
 			select {
-			case free <- struct{}{}:
+			case c = <-free:
 			case <-ctx.Done():
 			}
 		}
@@ -163,37 +173,18 @@ func (r *runner) open(ctx context.Context, began time.Time) {
 			break
 		}
 		g.Go(func() {
-			status, timeout, err := r.ask(ctx)
+			status, timeout, err := r.ask(ctx, c)
 			r.note(time.Since(due), status, timeout, err)
-			<-free
+			free <- c
 		})
 	}
 	g.Wait()
 }
 
 // ask sends the next request, and reads all of the answer.
-func (r *runner) ask(ctx context.Context) (status int, timeout bool, err error) {
-	n := int(r.next.Add(1) - 1)
-	method, body := http.MethodGet, io.Reader(nil)
-	if len(r.plan.Bodies) > 0 {
-		method, body = http.MethodPost, bytes.NewReader([]byte(r.plan.Bodies[n%len(r.plan.Bodies)]))
-	}
-	req, err := http.NewRequestWithContext(ctx, method, r.plan.URLs[n%len(r.plan.URLs)], body)
-	if err != nil {
-		return 0, false, err
-	}
-	if method == http.MethodPost {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	for k, v := range r.plan.Headers {
-		req.Header.Set(k, v)
-	}
-	res, err := r.client.Do(req)
-	if err == nil {
-		_, err = io.Copy(io.Discard, res.Body)
-		err = errors.Join(err, res.Body.Close())
-		status = res.StatusCode
-	}
+func (r *runner) ask(ctx context.Context, c *client) (status int, timeout bool, err error) {
+	q := &r.requests[int(r.next.Add(1)-1)%len(r.requests)]
+	status, err = c.ask(ctx, q)
 	var slow net.Error
 	return status, errors.As(err, &slow) && slow.Timeout(), err
 }

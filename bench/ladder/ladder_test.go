@@ -1,9 +1,12 @@
 package ladder
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -113,3 +116,71 @@ func TestTroubles(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswers: whatever form an answer has, it is read to its end and the next one
+// follows, and what is none is an error.
+func TestAnswers(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/empty":
+			w.WriteHeader(http.StatusNoContent)
+		case "/long":
+			w.Header().Set("Content-Length", "100000")
+			_, _ = w.Write(make([]byte, 100000))
+		case "/chunks":
+			for range 3 {
+				_, _ = w.Write(make([]byte, 5000))
+				_ = http.NewResponseController(w).Flush()
+			}
+		case "/close":
+			w.Header().Set("Connection", "close")
+		case "/broken":
+			c, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = c.Write([]byte("hello\r\n\r\n"))
+			_ = c.Close()
+		}
+	}))
+	defer s.Close()
+	p := Plan{Clients: 2, Least: 60, For: time.Nanosecond}
+	for _, path := range []string{"/", "/empty", "/long", "/chunks", "/close"} {
+		p.URLs = append(p.URLs, s.URL+path)
+	}
+	r, err := Run(t.Context(), p)
+	if err != nil || r.Statuses[200] != 48 || r.Statuses[204] != 12 || r.Errors > 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	r, err = Run(t.Context(), Plan{URLs: []string{s.URL + "/broken"}, Clients: 1, For: time.Nanosecond})
+	if err != nil || r.Errors != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := Run(t.Context(), Plan{URLs: []string{"ftp://x"}, Clients: 1, For: time.Nanosecond}); err == nil {
+		t.Error("an address that is none is taken")
+	}
+}
+
+// FuzzAnswer: no answer breaks the reader, and it ends.
+func FuzzAnswer(f *testing.F) {
+	for _, s := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\nall", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 2x0", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\n",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		x := &conn{Conn: nothing{}, r: bufio.NewReader(bytes.NewReader(text))}
+		status, _, err := x.ask(&request{}, time.Time{})
+		if err == nil && (status < 200 || status > 999) {
+			t.Errorf("%d", status)
+		}
+	})
+}
+
+// nothing is a connection that takes everything.
+type nothing struct{ net.Conn }
+
+func (nothing) Write(b []byte) (int, error) { return len(b), nil }
+func (nothing) SetDeadline(time.Time) error { return nil }

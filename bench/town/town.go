@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/wattwerk/wattwerk/availability"
@@ -37,6 +38,10 @@ var classes = [][2]vocabulary.Class{
 	{"brick:Pressure_Sensor", "brick:Pressure_Sensor"}, {"brick:Air_Quality_Sensor", "brick:CO2_Sensor"},
 }
 
+// Classes are the classes that are asked for, each with one below it that sensors have:
+// the n-th microservice asks for three in a row, from the one numbered 3n on.
+func Classes() [][2]vocabulary.Class { return slices.Clone(classes) }
+
 // Town is made by [New]. What it holds is not to be changed but by [Town.Draw];
 // discovery may run many times at once.
 type Town struct {
@@ -45,8 +50,10 @@ type Town struct {
 	Services []string // "S1" to "S6"
 	Finder   *plan.Finder
 
-	values []availability.Value // by the objects' index
-	peers  map[peer][]*object.Object
+	templates []microservice.Template
+	services  []microservice.Service
+	values    []availability.Value // by the objects' index
+	peers     map[peer][]*object.Object
 }
 
 type peer struct {
@@ -125,6 +132,8 @@ func (w *Town) serve(n int) error {
 				Quality: .3, Threshold: model.Duration(time.Millisecond),
 			})
 		}
+		t.Runtime.BuiltIn = "town"
+		w.templates = append(w.templates, t)
 		id := t.ID + "-1"
 		changes = append(changes, registry.Change{PutTemplate: &t}, registry.Change{PutInstance: &registry.Instance{ID: id, Of: t.Key()}},
 			registry.Change{Check: &registry.Check{Instance: id, At: 1, Live: true, Ready: true}})
@@ -143,6 +152,7 @@ func (w *Town) serve(n int) error {
 		}
 		all, w.Services = append(all, s), append(w.Services, s.SID)
 	}
+	w.services = all
 	w.Finder, err = plan.NewFinder(plan.Options{Epoch: 1, Services: all, Registry: up, World: w.World})
 	return err
 }

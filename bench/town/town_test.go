@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wattwerk/wattwerk/availability"
+	"github.com/wattwerk/wattwerk/microservice/plan"
 )
 
 // TestTown: of many plans some are whole, some are not, and a monolith of the same
@@ -60,5 +61,31 @@ func TestTown(t *testing.T) {
 	}
 	if _, err := New(10, 312, .1); err == nil {
 		t.Error("a town of ten objects is made")
+	}
+}
+
+// TestProgram: the program finds in a town what the finder alone finds, and finds it
+// again when everything is stirred.
+func TestProgram(t *testing.T) {
+	w, err := New(1000, 312, .1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := w.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for n := range 6 * len(w.Rooms) {
+			want, no := w.Discover(n)
+			got, err := p.Execution.Discover(w.Request(n), plan.BySum)
+			if (no == nil) != (err == nil) {
+				t.Fatalf("%d: %v, and by the program %v", n, no, err)
+			}
+			if err == nil && (got.Exec != want.Exec || got.Strict != want.Strict || len(got.StandIns) != len(want.StandIns)) {
+				t.Errorf("%d: %+v, and by the program %+v", n, want, got)
+			}
+		}
+		p.Stir()
 	}
 }

@@ -2,12 +2,11 @@ package plan_test
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/wattwerk/wattwerk/availability"
+	"github.com/wattwerk/wattwerk/bench/town"
 	"github.com/wattwerk/wattwerk/microservice"
-	"github.com/wattwerk/wattwerk/microservice/lease"
 	"github.com/wattwerk/wattwerk/microservice/plan"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/object"
@@ -15,128 +14,26 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 )
 
-// town is 10,000 objects in 104 rooms, 8 of each of 12 classes in a room and some
-// more, of which one in ten is down; and 312 microservices, 30 of which are for the six
-// services: 5 each, with 3 composites of 8 objects, of which 6 are needed.
-type town struct {
-	world    *object.World
-	rooms    []string
-	finder   *plan.Finder
-	services []microservice.Service
-	values   []availability.Value // by the objects' index
-	peers    map[peer][]*object.Object
-}
-
-type peer struct {
-	room  string
-	class vocabulary.Class
-}
-
-// The classes that are asked for, and one below each that objects have.
-var classes = [][2]vocabulary.Class{
-	{"brick:Power_Sensor", "brick:Active_Power_Sensor"}, {"brick:Temperature_Sensor", "brick:Air_Temperature_Sensor"},
-	{"brick:Humidity_Sensor", "brick:Relative_Humidity_Sensor"}, {"brick:Energy_Sensor", "brick:Electric_Energy_Sensor"},
-	{"brick:Current_Sensor", "brick:Load_Current_Sensor"}, {"brick:Voltage_Sensor", "brick:Battery_Voltage_Sensor"},
-	{"brick:Frequency_Sensor", "brick:Frequency_Sensor"}, {"brick:Illuminance_Sensor", "brick:Illuminance_Sensor"},
-	{"brick:Flow_Sensor", "brick:Water_Flow_Sensor"}, {"brick:Speed_Sensor", "brick:Wind_Speed_Sensor"},
-	{"brick:Pressure_Sensor", "brick:Pressure_Sensor"}, {"brick:Air_Quality_Sensor", "brick:CO2_Sensor"},
-}
-
-func newTown(t testing.TB) *town {
+// newTown is the town that discovery is measured on.
+func newTown(t testing.TB) *town.Town {
 	t.Helper()
-	w := &town{peers: make(map[peer][]*object.Object)}
-	d := model.Document{Sites: []model.Site{{ID: "town"}}}
-	var spaces []object.Space
-	var more []object.Enrichment
-	for n := range 104 {
-		room := fmt.Sprintf("room%03d", n)
-		w.rooms = append(w.rooms, room)
-		spaces = append(spaces, object.Space{ID: room, Parent: "town", Kind: vocabulary.Room})
-		for c, class := range classes {
-			for i := range 8 {
-				id := record.SensorID(fmt.Sprintf("r%03d-%02d-%d", n, c, i))
-				d.Sensors = append(d.Sensors, model.Sensor{ID: id, Site: "town", Quantity: class[1].Measures()[0]})
-				more = append(more, object.Enrichment{Object: object.OfSensor(id), Class: class[1], Space: room})
-			}
-		}
-	}
-	for n := range 16 { // what no service asks for
-		d.Sensors = append(d.Sensors, model.Sensor{ID: record.SensorID(fmt.Sprint("spare", n)), Site: "town", Quantity: record.Ratio})
-	}
-	m, err := model.New(d)
+	w, err := town.New(10_000, 312, .1)
 	if err != nil {
 		t.Fatal(err)
-	}
-	var faults []object.Fault
-	if w.world, faults = object.NewWorld(m, spaces, more); len(faults) > 0 || w.world.Len() != 10_000 {
-		t.Fatal(w.world.Len(), faults)
-	}
-	var templates []microservice.Template
-	for n := range 312 {
-		x := template(fmt.Sprintf("ms%03d", n), atLeast(2))
-		x.Services = []string{fmt.Sprint("S", 1+n/5)}
-		for j := range 3 {
-			k := (3*n + j) % len(classes)
-			x.Composites = append(x.Composites, microservice.Requirement{
-				Tag: fmt.Sprintf("c%d", j), Class: classes[k][0], Restriction: atLeast(6), Quality: .3, Threshold: ms(1),
-			})
-		}
-		templates = append(templates, x)
-	}
-	for n := range 6 {
-		s := microservice.Service{SID: fmt.Sprint("S", n+1), Domain: "building", Priority: n, Threshold: ms(150), Restriction: atLeast(4)}
-		for i := range 5 {
-			s.Steps = append(s.Steps, microservice.ServiceStep{Microservice: fmt.Sprintf("ms%03d", 5*n+i), Major: 1})
-		}
-		w.services = append(w.services, s)
-	}
-	w.finder = finder(t, w.world, up(t, templates...), nil, w.services...)
-	w.values = make([]availability.Value, w.world.Len())
-	w.draw(rand.New(rand.NewPCG(1, 2)), .1)
-	for i := range w.world.Objects() {
-		o := w.world.At(i)
-		w.peers[peer{o.Space, o.Class}] = append(w.peers[peer{o.Space, o.Class}], o)
 	}
 	return w
 }
 
-func (w *town) draw(r *rand.Rand, down float64) {
-	for i := range w.values {
-		if w.values[i] = availability.Measured(1); r.Float64() < down {
-			w.values[i] = availability.Missed(1)
-		}
-	}
-}
-
-func (w *town) Epoch() uint64 { return 1 }
-
-func (w *town) Value(o *object.Object) availability.Value { return w.values[o.Index] }
-
-// StandIn gives the next object of the same class in the same room that has a value,
-// but for one room in four, where there is none.
-func (w *town) StandIn(o *object.Object, _ plan.Want) availability.Value {
-	if o.Space != "" && o.Space[len(o.Space)-1]%4 == 0 {
-		return availability.Missed(1)
-	}
-	for _, x := range w.peers[peer{o.Space, o.Class}] {
-		if w.values[x.Index].Source == availability.Live {
-			return availability.Value{Share: .8, Source: availability.Substituted, By: x.ID, Since: 1}
-		}
-	}
-	return availability.Missed(1)
-}
-
-func (w *town) Held(*object.Object, plan.Want) *lease.Conflict { return nil }
-
 // naive discovers a service without any index: it looks at all objects for each composite.
-func (w *town) naive(n int, room string) (full, usable, standing int, mean float64) {
+func naive(w *town.Town, n int, room string) (full, usable, standing int, mean float64) {
+	classes := town.Classes()
 	for i := range 5 {
 		whole := 0
 		for j := range 3 {
 			k := (3*(5*n+i) + j) % len(classes)
 			present := 0
-			for at := range w.world.Len() {
-				o := w.world.At(at)
+			for at := range w.World.Len() {
+				o := w.World.At(at)
 				is := false
 				for _, c := range classes[k] {
 					is = is || o.Class == c
@@ -144,7 +41,7 @@ func (w *town) naive(n int, room string) (full, usable, standing int, mean float
 				if !is || o.Space != room {
 					continue
 				}
-				if w.values[at].Share > 0 {
+				if w.Value(o).Share > 0 {
 					present++
 				} else if w.StandIn(o, plan.Want{}).Share > 0 {
 					present++
@@ -173,12 +70,12 @@ func TestScenarioD1(t *testing.T) {
 	w := newTown(t)
 	kinds := make(map[availability.Exec]int)
 	for round, down := range []float64{.1, .5} {
-		w.draw(rand.New(rand.NewPCG(3, uint64(round))), down)
+		w.Draw(uint64(3+round), down)
 		for n := range 6 {
-			for r := 0; r < len(w.rooms); r += 21 {
-				room := w.rooms[r]
-				full, usable, standing, mean := w.naive(n, room)
-				p, err := w.finder.Discover(plan.Request{SID: w.services[n].SID, Subject: plan.OfSpace(room)}, w, plan.Ask{})
+			for r := 0; r < len(w.Rooms); r += 21 {
+				room := w.Rooms[r]
+				full, usable, standing, mean := naive(w, n, room)
+				p, err := w.Finder.Discover(plan.Request{SID: w.Services[n], Subject: plan.OfSpace(room)}, w, plan.Ask{})
 				if usable < 4 {
 					if no := notAvailable(t, err); no.Usable != usable || !near(no.Mean, mean) || !near(no.Availability, float64(full)/5) || no.Reason != plan.Restriction {
 						t.Fatalf("S%d in %s: %+v, want %d usable, mean %v", n+1, room, no, usable, mean)
@@ -278,10 +175,10 @@ func BenchmarkDiscover(b *testing.B) {
 	w := newTown(b)
 	n := 0
 	discover := func() {
-		_, _ = w.finder.Discover(plan.Request{SID: w.services[n%6].SID, Subject: plan.OfSpace(w.rooms[n/6%len(w.rooms)])}, w, plan.Ask{Spread: uint64(n)})
+		_, _ = w.Finder.Discover(plan.Request{SID: w.Services[n%6], Subject: plan.OfSpace(w.Rooms[n/6%len(w.Rooms)])}, w, plan.Ask{Spread: uint64(n)})
 		n++
 	}
-	for range 6 * len(w.rooms) {
+	for range 6 * len(w.Rooms) {
 		discover()
 	}
 	b.ReportAllocs()
@@ -293,8 +190,8 @@ func BenchmarkDiscover(b *testing.B) {
 // BenchmarkDiscoverOnce is the first discovery of an epoch, with working out what the service means.
 func BenchmarkDiscoverOnce(b *testing.B) {
 	w := newTown(b)
-	o := plan.Request{SID: "S1", Subject: plan.OfSpace(w.rooms[0]), Majors: map[string]int{"ms000": 1}} // with majors nothing is kept
+	o := plan.Request{SID: "S1", Subject: plan.OfSpace(w.Rooms[0]), Majors: map[string]int{"ms000": 1}} // with majors nothing is kept
 	for b.Loop() {
-		_, _ = w.finder.Discover(o, w, plan.Ask{})
+		_, _ = w.Finder.Discover(o, w, plan.Ask{})
 	}
 }

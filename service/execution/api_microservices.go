@@ -21,6 +21,8 @@ type MicroserviceItem struct {
 	Version int64      `json:"version" doc:"Counts the changes of what people wrote; 0: it is built in"`
 	Changed *time.Time `json:"changed,omitempty"`
 	By      string     `json:"changedBy,omitempty"`
+	Retired bool       `json:"retired" doc:"Nobody has asked for it in a long time and there is a newer one: no instance of it is kept; asking for it starts one again"`
+	Used    *time.Time `json:"used,omitempty" doc:"When this process last planned a service with it"`
 }
 
 // MicroserviceInstance is a process that runs a version, and how it is.
@@ -63,7 +65,8 @@ func (e *Execution) registerMicroservices(api huma.API) {
 
 func (e *Execution) item(d *definitions, t microservice.Template) MicroserviceItem {
 	w, theirs := d.theirs[templateID(t.Key())]
-	return MicroserviceItem{Template: t, BuiltIn: !theirs, Version: w.version, Changed: timeOf(w.changed), By: w.by}
+	retired, used := e.roster.Retired(t.Key())
+	return MicroserviceItem{Template: t, BuiltIn: !theirs, Version: w.version, Changed: timeOf(w.changed), By: w.by, Retired: retired, Used: timeOf(used)}
 }
 
 func (e *Execution) listMicroservices(context.Context, *struct{}) (*struct {
@@ -79,7 +82,7 @@ func (e *Execution) listMicroservices(context.Context, *struct{}) (*struct {
 		}
 	})
 	out.Body.Microservices = []MicroserviceItem{}
-	for _, t := range e.known.Load().Templates() {
+	for _, t := range e.roster.Known().Templates() {
 		out.Body.Microservices = append(out.Body.Microservices, e.item(d, t))
 	}
 	return out, nil
@@ -143,7 +146,7 @@ func (e *Execution) getMicroservice(_ context.Context, in *MicroservicePath) (*s
 			Epoch     uint64                 `json:"epoch" doc:"Rises with every change of templates and instances, at the process that answers"`
 		}
 	})
-	d, known := e.defined.Load(), e.known.Load()
+	d, known := e.defined.Load(), e.roster.Known()
 	out.Body.ID, out.Body.Epoch, out.Body.Instances = in.ID, known.Epoch(), []MicroserviceInstance{}
 	for _, t := range known.Templates() {
 		if t.ID != in.ID {

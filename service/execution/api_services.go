@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +20,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/reply"
 )
 
 // ServiceItem is a service as it is defined.
@@ -51,10 +53,10 @@ func (e *Execution) registerServices(api huma.API) {
 		"What is wrong is refused, with all that is wrong.", mayOperate, 400, 412, 422), e.putService)
 	huma.Register(api, op("delete-service", http.MethodDelete, "/services/{sid}", "Take back what was said of a service", "A built-in one is as it was then.", mayOperate, 400, 404, 412), e.deleteService)
 	huma.Register(api, op("list-service-subjects", http.MethodGet, "/services/{sid}/subjects", "Which groups can run it, and what is missing to the others", "By their identifiers.", mayRead, 404, 422), e.listSubjects)
-	huma.Register(api, op("discover-service", http.MethodPost, "/services/{sid}/discover", "Find out whether a service can be carried out, and how",
-		"findSmartService, findDataProAnalysisMicroservices and checkAvailability, one after another. 503 when it is not available, with all that is missing.", mayRead, 404, 422), e.postDiscover)
-	huma.Register(api, op("execute-service", http.MethodPost, "/services/{sid}/execute", "Carry a service out",
-		"Discovers it first. When it is not available and a span is given, the work waits until its data are back, once for a service, a subject and a span; see results.", mayRead, 404, 422), e.postExecute)
+	huma.Register(api, reply.Says[plan.Plan](api, op("discover-service", http.MethodPost, "/services/{sid}/discover", "Find out whether a service can be carried out, and how",
+		"findSmartService, findDataProAnalysisMicroservices and checkAvailability, one after another. 503 when it is not available, with all that is missing.", mayRead, 404, 422)), e.postDiscover)
+	huma.Register(api, reply.Says[ServiceResult](api, op("execute-service", http.MethodPost, "/services/{sid}/execute", "Carry a service out",
+		"Discovers it first. When it is not available and a span is given, the work waits until its data are back, once for a service, a subject and a span; see results.", mayRead, 404, 422)), e.postExecute)
 	huma.Register(api, op("get-service-result", http.MethodGet, "/services/{sid}/result", "What came of work that waited", "404 while it waits.", mayRead, 404, 422), e.getResult)
 	huma.Register(api, op("list-waiting", http.MethodGet, "/services/waiting", "Work that waits until its data are back", "The oldest first.", mayRead), e.listWaiting)
 }
@@ -254,18 +256,21 @@ func (e *Execution) postDiscover(_ context.Context, in *struct {
 	ServicePath
 	Body Wanted
 },
-) (*struct{ Body *plan.Plan }, error) {
-	r, rule := in.Body.request(in.SID)
-	p, err := e.Discover(r, rule)
-	e.meter.discovered.WithLabelValues(outcomeOf(p, err)).Inc()
-	if err != nil {
-		var no *plan.NotAvailable
-		if errors.As(err, &no) { // nothing waits because somebody asked
-			no.Queued = false
-		}
+) (*reply.Sent, error) {
+	r, rule := in.Body.Request(in.SID)
+	x, err := e.discover(r, rule, false)
+	e.discovered(x, err)
+	switch {
+	case err != nil:
 		return nil, Refuse(err)
+	case x.no == nil:
+		return reply.Write(http.StatusOK, "application/json", "", x.write()), nil
 	}
-	return &struct{ Body *plan.Plan }{p}, nil
+	retry := ""
+	if x.no.RetryAfter > 0 {
+		retry = strconv.Itoa(x.no.RetryAfter)
+	}
+	return reply.Write(http.StatusServiceUnavailable, "application/problem+json", retry, x.write()), nil
 }
 
 // ServiceRun is what is to be carried out.
@@ -279,7 +284,7 @@ type ServiceRun struct {
 // request is what was asked for.
 func (r *ServiceRun) execution(sid string) Request {
 	out := Request{Parameters: r.Parameters}
-	out.Request, out.Rule = r.request(sid)
+	out.Request, out.Rule = r.Wanted.Request(sid)
 	if r.From != nil {
 		out.From = record.MillisOf(*r.From)
 	}
@@ -291,15 +296,34 @@ func (r *ServiceRun) execution(sid string) Request {
 
 func (e *Execution) postExecute(ctx context.Context, in *struct {
 	ServicePath
+	Here string `header:"Wattwerk-Here" hidden:"true" maxLength:"200"` // set by another process of ours
 	Body ServiceRun
 },
-) (*struct{ Body ServiceResult }, error) {
+) (*reply.Sent, error) {
+	began := time.Now()
 	r := in.Body.execution(in.SID)
-	done, err := e.Execute(ctx, r)
+	x, err := e.discover(r.Request, r.Rule, true)
+	e.discovered(x, err)
+	if err == nil {
+		err = x.err()
+	}
+	instead := ""
+	if err == nil && in.Here == "" {
+		var out *reply.Sent
+		if out, instead = e.elsewhere(ctx, x, in.SID, &in.Body); out != nil {
+			return out, nil
+		}
+	}
+	var done *Done
+	if err == nil {
+		done, err = e.carry(ctx, began, x, r)
+	}
 	if err != nil {
 		return nil, Refuse(e.orQueue(ctx, r, err))
 	}
-	return &struct{ Body ServiceResult }{e.Body(done)}, nil
+	body := e.Body(done)
+	body.Instead = instead
+	return reply.Write(http.StatusOK, "application/json", "", body.write()), nil
 }
 
 // orQueue has work wait that is not available, and says whether it does.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/wattwerk/wattwerk/microservice"
 	"github.com/wattwerk/wattwerk/microservice/plan"
-	"github.com/wattwerk/wattwerk/microservice/registry"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/lending"
@@ -96,122 +95,25 @@ func (e *Execution) Define(all []book.Document) error {
 	slices.SortFunc(d.list, func(a, b microservice.Service) int {
 		return cmp.Or(cmp.Compare(a.SID, b.SID), cmp.Compare(a.Domain, b.Domain))
 	})
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.register(d); err != nil {
+	if err := e.roster.Define(d.templates, e.runs); err != nil {
 		return err
 	}
 	e.defined.Store(d)
 	return nil
 }
 
-// register brings the registry up to what is defined. The lock is held.
-func (e *Execution) register(d *definitions) error {
-	s := e.known.Load()
-	now := e.opts.Clock()
-	var changes []registry.Change
-	is := make(map[microservice.Key]bool, len(d.templates))
-	for i := range d.templates {
-		t := &d.templates[i]
-		is[t.Key()] = true
-		if _, ok := s.Template(t.Key()); !ok {
-			changes = append(changes, registry.Change{At: now, PutTemplate: t})
-		}
-	}
-	for _, t := range s.Templates() {
-		if !is[t.Key()] {
-			changes = append(changes, registry.Change{At: now, RemoveTemplate: t.Key()})
-		}
-	}
-	next, _, err := s.Apply(changes...)
-	if err != nil {
-		return err
-	}
-	e.known.Store(next)
-	return e.checkInstances(d)
+// runs tells whether a template names a computation of this program: nothing else that
+// people write is started.
+func (e *Execution) runs(t *microservice.Template) bool {
+	return slices.ContainsFunc(e.opts.Templates, func(x microservice.Template) bool { return x.Runtime.BuiltIn == t.Runtime.BuiltIn })
 }
 
-// Checked looks which processes live, and notes it: every second.
+// Checked looks which processes live, and brings the instances of microservices to
+// what they are to be: every second.
 func (e *Execution) Checked() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.checkInstances(e.defined.Load()); err != nil {
+	if err := e.roster.Check(); err != nil {
 		e.log.Warn("instances of microservices are not up to date", "because", err)
 	}
-}
-
-// forgetAfter is how many checks in a row a process may be away until its instances
-// are forgotten.
-const forgetAfter = 600
-
-// checkInstances has an instance of each template that is built in at each process:
-// one that is away fails its check. The lock is held.
-func (e *Execution) checkInstances(d *definitions) error {
-	s := e.known.Load()
-	now := e.opts.Clock()
-	live := make(map[string]Member)
-	for _, m := range e.opts.Members() {
-		live[m.ID] = m
-		delete(e.absent, m.ID)
-	}
-	built := make(map[string]bool, len(e.opts.Templates))
-	for i := range e.opts.Templates {
-		built[e.opts.Templates[i].Runtime.BuiltIn] = true
-	}
-	var changes []registry.Change
-	check := func(instance, member string) {
-		_, ok := live[member]
-		c := registry.Check{Instance: instance, At: now, Live: ok, Ready: ok}
-		if !ok {
-			c.Note = "the process does not answer"
-		}
-		changes = append(changes, registry.Change{Check: &c})
-	}
-	gone := make(map[string]bool)
-	for i := range d.templates {
-		t := &d.templates[i]
-		if t.Runtime.BuiltIn == "" || !built[t.Runtime.BuiltIn] {
-			continue // nothing of it is started
-		}
-		known := make(map[string]bool)
-		for _, h := range s.Instances(t.Key()) {
-			member := h.Instance.Location.Instance
-			known[member] = true
-			if _, ok := live[member]; !ok {
-				gone[member] = true
-				if e.absent[member] >= forgetAfter {
-					changes = append(changes, registry.Change{At: now, RemoveInstance: h.Instance.ID})
-					continue
-				}
-			}
-			check(h.Instance.ID, member)
-		}
-		for id, m := range live {
-			if known[id] {
-				continue
-			}
-			x := registry.Instance{ID: templateID(t.Key()) + "@" + id, Of: t.Key(), Location: microservice.Location{Instance: id, URI: m.URL}}
-			changes = append(changes, registry.Change{At: now, PutInstance: &x})
-			check(x.ID, id)
-		}
-	}
-	for id := range gone {
-		if e.absent[id]++; e.absent[id] > forgetAfter {
-			delete(e.absent, id)
-		}
-	}
-	next, entries, err := s.Apply(changes...)
-	if err != nil {
-		return err
-	}
-	for _, x := range entries {
-		if x.From == registry.Up || x.To == registry.Up && x.From != registry.Down {
-			e.log.Info("an instance of a microservice is otherwise", "instance", x.Instance, "from", x.From, "to", x.To, "because", x.Why)
-		}
-		e.meter.instances.WithLabelValues(string(x.To)).Inc()
-	}
-	e.known.Store(next)
-	return nil
 }
 
 // ErrNoStore says that nothing is kept here.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wattwerk/wattwerk/availability"
@@ -15,7 +15,10 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/keep"
 	"github.com/wattwerk/wattwerk/service/lending"
+	"github.com/wattwerk/wattwerk/service/outlook"
+	"github.com/wattwerk/wattwerk/service/reply"
 )
 
 // Request asks for a service to be carried out.
@@ -34,10 +37,12 @@ type Done struct {
 	Outcome feed.Outcome
 	Took    time.Duration
 	Limit   time.Duration // how long it might have taken
+	At      record.Millis // when it was computed
+	How     string        // made, shared, kept or stale
 }
 
 // ErrNothing says that a service computes nothing in this program.
-var ErrNothing = errors.New("nothing of this service is carried out here: it names no computation of this program")
+var ErrNothing = reply.ErrNothing
 
 // leastPatience is what a service may take in any case: its threshold is a promise to
 // whoever asks, and a slow disk is no reason to answer nothing at all.
@@ -48,12 +53,20 @@ const leastPatience = 10 * time.Second
 // cannot be read, or not in time.
 func (e *Execution) Execute(ctx context.Context, r Request) (*Done, error) {
 	began := time.Now()
-	p, a, err := e.discover(r.Request, r.Rule)
-	e.meter.discovered.WithLabelValues(outcomeOf(p, err)).Inc()
+	x, err := e.discover(r.Request, r.Rule, true)
+	e.discovered(x, err)
 	if err != nil {
 		return nil, err
 	}
-	local := a.sro.Service().Local
+	if err := x.err(); err != nil {
+		return nil, err
+	}
+	return e.carry(ctx, began, x, r)
+}
+
+// carry carries out what was found.
+func (e *Execution) carry(ctx context.Context, began time.Time, x *found, r Request) (*Done, error) {
+	p, local := x.plan, x.service.Local
 	if local == "" || e.opts.Feed == nil {
 		return nil, ErrNothing
 	}
@@ -62,24 +75,37 @@ func (e *Execution) Execute(ctx context.Context, r Request) (*Done, error) {
 		return nil, e.conflict(p, err)
 	}
 	defer e.giveBack(leases)
-	shares, err := e.share(a.moment.World, p)
+	shares, err := e.places.Take(e.opts.Clock(), outlook.Holder(p.SID, p.Subject), p.Priority, limited(x.world, p))
 	if err != nil {
 		return nil, e.conflict(p, err)
 	}
-	defer e.giveBackShares(shares)
-	if !e.allowed() {
-		return nil, e.away(p, plan.NoneIsUp)
-	}
+	defer func() { e.places.GiveBack(e.opts.Clock(), shares) }()
 	limit := max(time.Duration(p.Threshold.Limit*float64(time.Millisecond)), leastPatience, r.Patience)
 	within, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	out, err := e.opts.Feed.Run(within, feed.Request{
-		Computation: local, World: a.moment.World, Subject: p.Subject, Roles: roles(p), From: r.From, To: r.To,
-		Now: e.opts.Clock(), Parameters: r.Parameters, Previous: r.Previous,
-	})
+	q := keep.Request{
+		Request: feed.Request{
+			Computation: local, World: x.world, Subject: p.Subject, Roles: roles(p), From: r.From, To: r.To,
+			Now: e.opts.Clock(), Parameters: r.Parameters, Previous: r.Previous,
+		},
+		SID: p.SID, Domain: p.Domain, Epoch: x.epoch, States: x.states, Anew: r.Patience > 0,
+	}
+	if !e.allowed() {
+		if out, ok := e.results.Stale(q); ok {
+			return e.done(p, out, began, limit), nil
+		}
+		return nil, e.away(p, plan.NoneIsUp)
+	}
+	out, err := e.results.Run(within, q)
 	refused := errors.Is(err, feed.ErrAsked)
 	gaveUp := ctx.Err() != nil // whoever asked went away
 	e.told(err == nil || refused || gaveUp)
+	if err != nil && !refused && !gaveUp {
+		if stale, ok := e.results.Stale(q); ok {
+			e.log.Warn("a service is answered with what was kept", "service", p.SID, "subject", p.Subject, "because", err)
+			out, err = stale, nil
+		}
+	}
 	took := time.Since(began)
 	outcome := "done"
 	switch {
@@ -92,7 +118,7 @@ func (e *Execution) Execute(ctx context.Context, r Request) (*Done, error) {
 	e.meter.took.WithLabelValues(local).Observe(took.Seconds())
 	switch {
 	case err == nil:
-		return &Done{p, out, took, limit}, nil
+		return e.done(p, out, began, limit), nil
 	case refused || gaveUp:
 		return nil, err
 	case errors.Is(err, context.DeadlineExceeded):
@@ -104,15 +130,18 @@ func (e *Execution) Execute(ctx context.Context, r Request) (*Done, error) {
 	return nil, e.away(p, plan.NoneIsUp)
 }
 
-func outcomeOf(p *plan.Plan, err error) string {
-	var no *plan.NotAvailable
-	switch {
-	case err == nil:
-		return string(p.Exec)
-	case errors.As(err, &no):
-		return "unavailable"
+func (e *Execution) done(p *plan.Plan, x keep.Result, began time.Time, limit time.Duration) *Done {
+	e.meter.kept.WithLabelValues("result", x.How).Inc()
+	return &Done{p, x.Outcome, time.Since(began), limit, x.At, x.How}
+}
+
+// discovered counts what came of looking for a service.
+func (e *Execution) discovered(x *found, err error) {
+	outcome := "refused"
+	if err == nil {
+		outcome = x.outcome()
 	}
-	return "refused"
+	e.meter.discovered.WithLabelValues(outcome).Inc()
 }
 
 // roles are the objects of a plan by the tags of their composites, those that are
@@ -158,7 +187,7 @@ func (e *Execution) conflict(p *plan.Plan, err error) error {
 		return err
 	}
 	no := e.away(p, plan.InConflict)
-	no.Missing = append(no.Missing, plan.Missing{VO: c.Object, Cause: plan.Held, Holder: &plan.Holder{Priority: c.Priority, Until: c.Until}})
+	no.Missing = append(slices.Clip(no.Missing), plan.Missing{VO: c.Object, Cause: plan.Held, Holder: &plan.Holder{Priority: c.Priority, Until: c.Until}})
 	no.RetryAfter = int(max(1, min(3600, (int64(c.Until-e.opts.Clock())+999)/1000)))
 	return no
 }
@@ -167,7 +196,7 @@ func (e *Execution) conflict(p *plan.Plan, err error) error {
 func (e *Execution) exclusive(ctx context.Context, p *plan.Plan) ([]book.Lease, error) {
 	var out []book.Lease
 	for _, id := range p.Exclusive {
-		l, err := e.lending.Acquire(ctx, lease.Request{SID: holder(p.SID, p.Subject), Object: id, Priority: p.Priority, For: max(lending.LeastLease, 2*leastPatience).Milliseconds()})
+		l, err := e.lending.Acquire(ctx, lease.Request{SID: outlook.Holder(p.SID, p.Subject), Object: id, Priority: p.Priority, For: max(lending.LeastLease, 2*leastPatience).Milliseconds()})
 		if err != nil {
 			e.giveBack(out)
 			return nil, err
@@ -190,39 +219,18 @@ func (e *Execution) giveBack(all []book.Lease) {
 	}
 }
 
-// share takes a place at every object of a plan that has few.
-func (e *Execution) share(w *object.World, p *plan.Plan) ([]lease.Lease, error) {
-	var out []lease.Lease
-	now := e.opts.Clock()
-	seen := make(map[object.ID]bool)
+// limited are the objects of a plan that only so many may use at once.
+func limited(w *object.World, p *plan.Plan) (out []*object.Object) {
 	for i := range p.Steps {
 		for _, c := range p.Steps[i].Composites {
 			for _, id := range c.Members {
-				o, ok := w.Object(id)
-				if !ok || o.Capacity == 0 || o.Actuator || seen[id] {
-					continue
+				if o, ok := w.Object(id); ok && o.Capacity > 0 && !o.Actuator && !slices.Contains(out, o) {
+					out = append(out, o)
 				}
-				seen[id] = true
-				e.mu.Lock()
-				l, err := e.sharing.Share(now, lease.Request{SID: fmt.Sprintf("%s %d", holder(p.SID, p.Subject), e.spread.Add(1)), Object: id, Priority: p.Priority, Arrival: now, For: time.Minute.Milliseconds()}, o.Capacity)
-				e.mu.Unlock()
-				if err != nil {
-					e.giveBackShares(out)
-					return nil, err
-				}
-				out = append(out, l)
 			}
 		}
 	}
-	return out, nil
-}
-
-func (e *Execution) giveBackShares(all []lease.Lease) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, l := range all {
-		_ = e.sharing.Release(e.opts.Clock(), l.Object, l.Token) // it may have ended by itself
-	}
+	return out
 }
 
 // allowed asks the breaker of the source.
@@ -363,6 +371,10 @@ type ServiceResult struct {
 	Threshold plan.Estimate       `json:"threshold"`
 	Took      float64             `json:"took_ms" doc:"How long it took, discovery included"`
 	Limit     float64             `json:"limit_ms" doc:"How long it might have taken before it was given up"`
+	Made      time.Time           `json:"made" doc:"When it was computed"`
+	How       string              `json:"how" enum:"made,shared,kept,stale" doc:"Made for this request; shared with another one of the same time; kept from before, and nothing it rests on has changed; or stale: kept, and nothing better can be had at the moment"`
+	Process   string              `json:"process,omitempty" doc:"Which process of the installation carried it out"`
+	Instead   string              `json:"instead,omitempty" doc:"Why it was not the one that the plan names; absent: it was"`
 	Result    any                 `json:"result" doc:"In the words of the service"`
 }
 
@@ -372,7 +384,8 @@ func (e *Execution) Body(d *Done) ServiceResult {
 	out := ServiceResult{
 		SID: p.SID, Domain: p.Domain, Subject: p.Subject, Exec: p.Exec, Strict: p.Strict, Mean: p.Mean, Quality: p.Quality,
 		Rests: d.Outcome.Rests, StandIns: p.StandIns, Missing: p.Missing, Threshold: p.Threshold,
-		Took: float64(d.Took) / 1e6, Limit: float64(d.Limit) / 1e6, Result: d.Outcome.Result,
+		Took: float64(d.Took) / 1e6, Limit: float64(d.Limit) / 1e6,
+		Made: d.At.Time(), How: d.How, Process: e.roster.Self().Name, Result: d.Outcome.Result,
 	}
 	if d.Outcome.To > 0 {
 		from, to := d.Outcome.From.Time(), d.Outcome.To.Time()

@@ -64,7 +64,7 @@ func onBoth(t *testing.T, f func(h *house)) {
 	t.Run("PostgreSQL", func(t *testing.T) { f(build(t, sqldb.Options{URL: pgtest.Database(t)})) })
 }
 
-func build(t *testing.T, where sqldb.Options) *house {
+func build(t *testing.T, where sqldb.Options, enriched ...object.Enrichment) *house {
 	t.Helper()
 	store, err := book.Open(t.Context(), where)
 	if err != nil {
@@ -86,6 +86,7 @@ func build(t *testing.T, where sqldb.Options) *house {
 		d.Sensors = append(d.Sensors, model.Sensor{ID: record.SensorID(id), Site: "home", Quantity: q, Interval: model.Duration(time.Minute)})
 		h.live[record.SensorID(id)] = true
 	}
+	more = append(more, enriched...)
 	d.Groups = []model.Group{
 		{ID: "home", Members: []model.Member{{Group: "flat"}, {Group: "shop"}}},
 		{ID: "flat", Members: []model.Member{{Sensor: "power"}}}, {ID: "shop", Members: []model.Member{{Sensor: "meter"}}},

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/service/feed"
+	"github.com/wattwerk/wattwerk/service/keep"
 )
 
 // meter measures services.
@@ -14,6 +15,7 @@ type meter struct {
 	instances  *prometheus.CounterVec
 	waiting    prometheus.Gauge
 	open       prometheus.Gauge
+	kept       *prometheus.CounterVec
 }
 
 func newMeter() *meter {
@@ -24,9 +26,16 @@ func newMeter() *meter {
 		instances:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wattwerk_service_instance_changes_total", Help: "Instances of microservices that came to a state, as this process sees it."}, []string{"state"}),
 		waiting:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "wattwerk_service_waiting", Help: "Work that waits until its data are back, at the process that does it."}),
 		open:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "wattwerk_service_source_open", Help: "1 while nothing is read of settled windows, because reading failed again and again."}),
+		kept:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "wattwerk_service_kept_total", Help: "Plans and results by how they were had: made, shared with who asked at the same time, kept from before, or stale because nothing better could be had."}, []string{"what", "how"}),
 	}
 	for _, o := range []string{"full", "partial", "unavailable", "refused"} {
 		m.discovered.WithLabelValues(o)
+	}
+	for _, how := range []string{keep.Made, keep.Found} {
+		m.kept.WithLabelValues("plan", how)
+	}
+	for _, how := range []string{keep.Made, keep.Shared, keep.Found, keep.Stale} {
+		m.kept.WithLabelValues("result", how)
 	}
 	for _, c := range feed.Computations() {
 		m.took.WithLabelValues(c)
@@ -38,7 +47,7 @@ func newMeter() *meter {
 }
 
 func (m *meter) all() []prometheus.Collector {
-	return []prometheus.Collector{m.discovered, m.executed, m.took, m.instances, m.waiting, m.open}
+	return []prometheus.Collector{m.discovered, m.executed, m.took, m.instances, m.waiting, m.open, m.kept}
 }
 
 // Describe describes all metrics.

@@ -4396,6 +4396,10 @@ export type MicroserviceItem = {
      */
     restriction: Restriction;
     /**
+     * Nobody has asked for it in a long time and there is a newer one: no instance of it is kept; asking for it starts one again
+     */
+    retired: boolean;
+    /**
      * 04 and 05: what it runs in, and its code
      */
     runtime: Runtime;
@@ -4411,6 +4415,10 @@ export type MicroserviceItem = {
      * How long its own work takes at most
      */
     threshold: string;
+    /**
+     * When this process last planned a service with it
+     */
+    used?: string;
     /**
      * Counts the changes of what people wrote; 0: it is built in
      */
@@ -7561,14 +7569,30 @@ export type ServiceResult = {
      */
     from: string | null;
     /**
+     * Made for this request; shared with another one of the same time; kept from before, and nothing it rests on has changed; or stale: kept, and nothing better can be had at the moment
+     */
+    how: 'made' | 'shared' | 'kept' | 'stale';
+    /**
+     * Why it was not the one that the plan names; absent: it was
+     */
+    instead?: string;
+    /**
      * How long it might have taken before it was given up
      */
     limit_ms: number;
+    /**
+     * When it was computed
+     */
+    made: string;
     mean: number;
     /**
      * What was missing when it was planned
      */
     missing: Array<Missing> | null;
+    /**
+     * Which process of the installation carried it out
+     */
+    process?: string;
     quality: number;
     /**
      * On what it stands: each series that was read, and what of it is measured, substituted or missing
@@ -9802,6 +9826,10 @@ export type MicroserviceItemWritable = {
      */
     restriction: Restriction;
     /**
+     * Nobody has asked for it in a long time and there is a newer one: no instance of it is kept; asking for it starts one again
+     */
+    retired: boolean;
+    /**
      * 04 and 05: what it runs in, and its code
      */
     runtime: Runtime;
@@ -9817,6 +9845,10 @@ export type MicroserviceItemWritable = {
      * How long its own work takes at most
      */
     threshold: string;
+    /**
+     * When this process last planned a service with it
+     */
+    used?: string;
     /**
      * Counts the changes of what people wrote; 0: it is built in
      */
