@@ -28,6 +28,10 @@ type days struct {
 	step    int64
 	zone    *time.Location
 	levels  map[int]float64 // by day, as they were asked for
+
+	// What several models say is worked out once: by day, nil until it is asked for.
+	weeks    [][]float64
+	profiles [][]float64
 }
 
 // slot is the step of the day by the clock on the wall.
@@ -51,11 +55,18 @@ func newDays(c window.Calendar, day window.Span, step int64, n int) *days {
 // mean of both.
 func (d *days) fill(known func(record.Millis) (float64, bool), until record.Millis) {
 	d.rows, d.levels = make([][]float64, len(d.spans)), nil
+	d.weeks, d.profiles = make([][]float64, len(d.spans)), make([][]float64, len(d.spans))
+	counts := make([]int, d.slots)
 	for k, s := range d.spans {
-		row, counts := make([]float64, d.slots), make([]int, d.slots)
+		row := make([]float64, d.slots)
+		clear(counts)
+		even := s.Length() == series.Day // the clock is not set on it
 		for t := s.From; t < min(s.To, until); t += record.Millis(d.step) {
 			if v, ok := known(t); ok {
-				i := d.slot(t)
+				i := int(int64(t-s.From) / d.step)
+				if !even {
+					i = d.slot(t)
+				}
 				row[i] += v
 				counts[i]++
 			}
@@ -87,6 +98,17 @@ func (d *days) mean(slot, first, n int, pass func(k int) bool) float64 {
 
 func all(int) bool { return true }
 
+// week is the mean of a slot over the seven days before a day.
+func (d *days) week(k, slot int) float64 {
+	if d.weeks[k] == nil {
+		d.weeks[k] = make([]float64, d.slots)
+		for i := range d.weeks[k] {
+			d.weeks[k][i] = d.mean(i, k+1, short, all)
+		}
+	}
+	return d.weeks[k][slot]
+}
+
 // model says a slot of the day k from the days before it.
 type model struct {
 	name string
@@ -95,26 +117,32 @@ type model struct {
 
 // loads are the models of a load, the simplest first: of equal ones it is taken.
 var loads = []model{
-	{"mean of 7 days", func(d *days, k, slot int) float64 { return d.mean(slot, k+1, short, all) }},
+	{"mean of 7 days", (*days).week},
 	{"same weekday of 4 weeks", func(d *days, k, slot int) float64 {
 		return d.mean(slot, k+7, 22, func(j int) bool { return (j-k)%7 == 0 })
 	}},
 	{"profile of 4 weeks with the level of one", profile},
 	{"blend of mean and profile", func(d *days, k, slot int) float64 {
-		return (d.mean(slot, k+1, short, all) + profile(d, k, slot)) / 2
+		return (d.week(k, slot) + profile(d, k, slot)) / 2
 	}},
 }
 
 // suns are the models of a generation without irradiance.
 var suns = []model{
-	{"mean of 7 days", func(d *days, k, slot int) float64 { return d.mean(slot, k+1, short, all) }},
+	{"mean of 7 days", (*days).week},
 	{"mean of 3 days", func(d *days, k, slot int) float64 { return d.mean(slot, k+1, 3, all) }},
 	{"the day before", func(d *days, k, slot int) float64 { return d.mean(slot, k+1, 1, all) }},
 }
 
 func profile(d *days, k, slot int) float64 {
-	v := d.mean(slot, k+1, long, func(j int) bool { return d.weekend[j] == d.weekend[k] })
-	return v * d.level(k)
+	if d.profiles[k] == nil {
+		p, like, level := make([]float64, d.slots), func(j int) bool { return d.weekend[j] == d.weekend[k] }, d.level(k)
+		for i := range p {
+			p[i] = d.mean(i, k+1, long, like) * level
+		}
+		d.profiles[k] = p
+	}
+	return d.profiles[k][slot]
 }
 
 // level is what the last week took, by what four took; 1 where that is not
@@ -125,7 +153,7 @@ func (d *days) level(k int) float64 {
 	}
 	var near, far float64
 	for slot := range d.slots {
-		a, b := d.mean(slot, k+1, short, all), d.mean(slot, k+1, long, all)
+		a, b := d.week(k, slot), d.mean(slot, k+1, long, all)
 		if a == a && b == b {
 			near, far = near+a, far+b
 		}

@@ -394,7 +394,13 @@ func (r *run) schedule() {
 	}
 }
 
-func clock(minutes int) string { return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60) }
+func clock(minutes int) string {
+	if minutes < 0 || minutes > 99*60 {
+		return fmt.Sprintf("%02d:%02d", minutes/60, minutes%60)
+	}
+	h, m := byte(minutes/60), byte(minutes%60)
+	return string([]byte{'0' + h/10, '0' + h%10, ':', '0' + m/10, '0' + m%10})
+}
 
 // runs tells whether the schedule of a day is on at an interval.
 func (x *OccupancyDay) runs(minute int) bool {
