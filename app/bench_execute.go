@@ -141,15 +141,16 @@ func (c *BenchServicesCmd) executions(ctx context.Context, sys IO, dir string, d
 		for _, m := range []struct {
 			key, label string
 			at         []string
+			clients    int
 		}{
-			{"", fmt.Sprintf("%s from request to answer, %d clients: mean, s (published %v, goal %.4f)", sid, serviceClients, published, published/10), []string{kept}},
-			{"_cold", "  every request computed anew", []string{anew}},
-			{"_instances", fmt.Sprintf("  by %d instances", c.Instances), many},
-			{"_sql", "  quarters from SQLite", []string{keptSQL}},
-			{"_sql_cold", "  quarters from SQLite, every request computed anew", []string{anewSQL}},
+			{"", fmt.Sprintf("%s from request to answer, %d clients: mean, s (published %v, goal %.4f)", sid, serviceClients, published, published/10), []string{kept}, serviceClients},
+			{"_cold", "  every request computed anew", []string{anew}, serviceClients},
+			{"_instances", fmt.Sprintf("  by %d instances", c.Instances), many, serviceClients},
+			{"_sql", "  quarters from SQLite", []string{keptSQL}, serviceClients},
+			{"_sql_cold", "  quarters from SQLite, every request computed anew, one client", []string{anewSQL}, 1},
 		} {
-			fmt.Fprintf(sys.Err, "%s%s, %d clients …\n", sid, m.key, serviceClients) //nolint:errcheck // only words
-			p := ladder.Plan{Headers: doors.headers(), Clients: serviceClients, Bodies: []string{h.Request(sid)}}
+			fmt.Fprintf(sys.Err, "%s%s, %d clients …\n", sid, m.key, m.clients) //nolint:errcheck // only words
+			p := ladder.Plan{Headers: doors.headers(), Clients: m.clients, Bodies: []string{h.Request(sid)}}
 			for _, at := range m.at {
 				p.URLs = append(p.URLs, at+"/api/v1/services/"+sid+"/execute")
 			}

@@ -41,8 +41,8 @@ second the states of objects change, so that no plan is kept longer. The same wi
 beside, and a monolith of the same parts, which works off one request after the other and serves only where every object is there itself.
 
 Then S1 to S6 are carried out by the program's route from the request to the answer for 50 clients at once, on a home with 400 days of
-quarters of an hour, four times: anew for every request ("cold"), with results kept until something changes ("warm"), so by ten instances of
-which each request is carried out by the one that its plan names, and from settled quarters in SQLite, anew and kept. Readings and tariffs are in memory.
+quarters of an hour: anew for every request ("cold"), with results kept until something changes ("warm"), so by ten instances of
+which each request is carried out by the one that its plan names, and from settled quarters in SQLite, kept, and anew for one client. Readings and tariffs are in memory.
 
 Every answer is a plan, or 503 with what is missing; any other answer and every timeout is counted as an error.
 
