@@ -9,9 +9,11 @@ import { RouterProvider } from '@tanstack/react-router'
 import { lazy, StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
+import { modelQuery } from './data/model'
 import { language } from './lib/locale'
 import { firstTexts } from './lib/texts'
 import { router } from './router'
+import { meQuery } from './shell/session'
 import { theme } from './theme'
 
 function recheck(e: unknown, key?: readonly unknown[]): void {
@@ -27,7 +29,18 @@ const client: QueryClient = new QueryClient({
 // Nothing is told before the first page is there.
 const Notifications = lazy(() => import('@mantine/notifications').then((m) => ({ default: m.Notifications })))
 
+/** Asks for what the first page needs all at once, not one after the other as the page comes to be. */
+function ahead(): void {
+  const page = location.hash.replace(/^#/, '').replace(/\?.*$/, '')
+  if (page === '/sign-in') return
+  void client.prefetchQuery(meQuery)
+  void client.prefetchQuery(modelQuery)
+  // A page that cannot be had is said where it is asked for.
+  if (page === '' || page === '/') import('./pages/Dashboard').catch(() => undefined)
+}
+
 async function begin(host: HTMLElement): Promise<void> {
+  ahead()
   await firstTexts()
   document.documentElement.lang = language
   createRoot(host).render(

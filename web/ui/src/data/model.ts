@@ -1,17 +1,21 @@
 // The model, and what the live stream brings, for all pages.
 
-import { useQuery } from '@tanstack/react-query'
+import { queryOptions, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
 import { api } from '../api/client'
 import { live } from '../api/live'
 import { Index } from '../lib/tree'
 
+export const modelQuery = queryOptions({
+  queryKey: ['model'],
+  queryFn: ({ signal }) => api.model(signal),
+  staleTime: 10_000,
+})
+
 /** The model, fetched again now and then; the stream says when it has changed. */
 export function useModel() {
   const q = useQuery({
-    queryKey: ['model'],
-    queryFn: ({ signal }) => api.model(signal),
-    staleTime: 10_000,
+    ...modelQuery,
     // Names alone make no new revision of a tick; a model of megabytes is not fetched for them all the time.
     refetchInterval: ({ state }) => ((state.data?.sensors.length ?? 0) > 2000 ? 300_000 : 30_000),
   })
