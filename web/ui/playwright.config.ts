@@ -3,6 +3,7 @@ import { defineConfig } from '@playwright/test'
 // The tests drive the real program; e2e/wattwerk.ts starts it.
 export default defineConfig({
   testDir: 'e2e',
+  testIgnore: process.env.SOAK ? [] : ['soak.spec.ts'],
   outputDir: 'test-results/run',
   timeout: 60_000,
   expect: { timeout: 10_000 },
