@@ -257,12 +257,8 @@ export class LiveStore {
 
 export const live = new LiveStore()
 
-export function useGroup(hierarchy: string | undefined, group: string | undefined): GroupValue | undefined {
-  return useSyncExternalStore(
-    (l) => live.subscribe(`h\n${hierarchy ?? ''}`, l),
-    () => live.group(hierarchy ?? '', group ?? ''),
-  )
-}
+/** The topic of the ticks of a hierarchy, previews too. */
+export const ofGroups = (hierarchy: string) => `h\n${hierarchy}`
 
 export function useSensor(id: string): SensorValue | undefined {
   return useSyncExternalStore(

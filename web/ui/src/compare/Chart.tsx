@@ -159,8 +159,8 @@ export function Chart({ index, selection, at, chosen, now, past, waits, view, zo
       >
         <TimeChart
           lines={lines}
-          from={view.from}
-          to={view.to}
+          from={now.from}
+          to={now.to}
           zone={zone}
           height={height}
           label={`${title}: ${shown.join(', ')}`}
@@ -170,7 +170,7 @@ export function Chart({ index, selection, at, chosen, now, past, waits, view, zo
         >
           <ExportMenu
             name={`${title} ${shown.join(' ')}`}
-            table={() => tableOf(lines, view.from, view.to, zone, { time: t`Time`, min: t`lowest`, max: t`highest` })}
+            table={() => tableOf(lines, now.from, now.to, zone, { time: t`Time`, min: t`lowest`, max: t`highest` })}
             picture={() => host.current}
           />
         </TimeChart>

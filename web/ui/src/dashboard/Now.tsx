@@ -3,9 +3,10 @@
 import { Trans, useLingui } from '@lingui/react/macro'
 import { Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
-import { useGroup } from '../api/live'
+import { live, ofGroups } from '../api/live'
 import { kilowattHours, power, scaled } from '../lib/format'
 import { time } from '../lib/time'
+import { LiveText, useLive } from '../live/LiveText'
 import type { Subject } from '../subject/subject'
 import { useEnergyToday } from './data'
 import classes from './Now.module.css'
@@ -17,22 +18,29 @@ const late = 30_000
 export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> }) {
   const { t } = useLingui()
   const { hierarchy, id, column, zone } = subject
-  const v = useGroup(hierarchy, id)
   const energy = useEnergyToday(hierarchy, id, column, zone)
-  const now = scaled(v?.power, 'W')
-  const today = kilowattHours(energy.wh)
-  const total = v?.total ?? 0
-  const count = v?.count ?? 0
+  const ticks = ofGroups(hierarchy)
+  const value = () => live.group(hierarchy, id)
+  const now = () => scaled(value()?.power, 'W')
+  const today = () => kilowattHours(energy.wh())
+  const waits = useLive(ticks, () => value() === undefined)
+  const total = useLive(ticks, () => value()?.total ?? 0)
+  const count = useLive(ticks, () => value()?.count ?? 0)
+  const lags = useLive(ticks, () => (value()?.behind ?? 0) > late)
+  const leftover = useLive(ticks, () => (value()?.unaccounted ?? null) !== null)
   return (
     <section className={`ww-card ${classes.card ?? ''}`} aria-labelledby="now-title">
       <h2 id="now-title">
         <Trans>Power now</Trans>
       </h2>
       <p className={classes.now} data-testid="live-power">
-        <span className="ww-number">{now.value}</span> <small>{now.unit}</small>
+        <LiveText className="ww-number" topics={ticks} read={() => now().value} />{' '}
+        <small>
+          <LiveText topics={ticks} read={() => now().unit} />
+        </small>
       </p>
       <p className={classes.cover}>
-        {v === undefined ? (
+        {waits ? (
           t`waiting for the first tick…`
         ) : count < total ? (
           <span className={classes.partial}>
@@ -43,8 +51,8 @@ export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> 
         ) : (
           t`all ${total} sensors known`
         )}
-        {v !== undefined && v.behind > late && <span className={classes.partial}>{t`as of ${time(v.t, zone)}, catching up`}</span>}
-        {v?.unaccounted !== null && v?.unaccounted !== undefined && <span>{t`unaccounted ${power(v.unaccounted)}`}</span>}
+        {lags && <LiveText className={classes.partial} topics={ticks} read={() => t`as of ${time(value()?.t ?? 0, zone)}, catching up`} />}
+        {leftover && <LiveText topics={ticks} read={() => t`unaccounted ${power(value()?.unaccounted)}`} />}
       </p>
       <dl className={classes.energy}>
         <dt>
@@ -55,7 +63,10 @@ export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> 
             <Skeleton height={26} width={120} />
           ) : (
             <>
-              <span className="ww-number">{today.value}</span> <small>{today.unit}</small>
+              <LiveText className="ww-number" topics={energy.topic} read={() => today().value} />{' '}
+              <small>
+                <LiveText topics={energy.topic} read={() => today().unit} />
+              </small>
             </>
           )}
         </dd>

@@ -3,20 +3,24 @@
 import { useLingui } from '@lingui/react/macro'
 import type { Known } from '../api/client'
 import type { Hierarchy } from '../api/generated/types.gen'
-import { useGroup } from '../api/live'
+import { live, ofGroups } from '../api/live'
 import { scaled } from '../lib/format'
 import type { Index } from '../lib/tree'
+import { LiveText } from '../live/LiveText'
 import classes from './Tiles.module.css'
 
 function Tile({ index, h, selected, onSelect }: { index: Index; h: Known<Hierarchy>; selected: boolean; onSelect: () => void }) {
-  const v = useGroup(h.id, h.root)
-  const s = scaled(v?.power, 'W')
+  const now = () => scaled(live.group(h.id, h.root)?.power, 'W')
+  const ticks = ofGroups(h.id)
   const site = h.site === undefined ? undefined : (index.sites.get(h.site)?.name ?? h.site)
   return (
     <button type="button" className={classes.tile} aria-pressed={selected} onClick={onSelect}>
       <span className={classes.name}>{index.hierarchyName(h)}</span>
       <span className={classes.value}>
-        <span className="ww-number">{s.value}</span> <small>{s.unit}</small>
+        <LiveText className="ww-number" topics={ticks} read={() => now().value} />{' '}
+        <small>
+          <LiveText topics={ticks} read={() => now().unit} />
+        </small>
       </span>
       <span className={classes.site}>{site ?? '\u00a0'}</span>
     </button>

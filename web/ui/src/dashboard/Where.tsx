@@ -1,11 +1,12 @@
 // The tree of everything, with live values.
 
 import { Trans, useLingui } from '@lingui/react/macro'
+import { memo } from 'react'
 import type { Index } from '../lib/tree'
 import { Tree, TreeLegend } from '../tree/Tree'
 import classes from './Where.module.css'
 
-export function Where({ index, hierarchy, group, onGroup, onSensor }: {
+export const Where = memo(function Where({ index, hierarchy, group, onGroup, onSensor }: {
   index: Index
   hierarchy: string
   group: string
@@ -24,4 +25,4 @@ export function Where({ index, hierarchy, group, onGroup, onSensor }: {
       <Tree index={index} label={t`Where it goes`} hierarchy={hierarchy} group={group} onGroup={onGroup} onSensor={onSensor} height="min(36rem, 72vh)" />
     </section>
   )
-}
+})

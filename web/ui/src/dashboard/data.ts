@@ -1,14 +1,22 @@
 // What the dashboard shows, from the server and the live stream together.
 
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { api, type Column } from '../api/client'
 import { live } from '../api/live'
 import { Meter } from '../lib/series'
-import { knownZone, startOfDay } from '../lib/zone'
+import { knownZone, startOf, startOfDay } from '../lib/zone'
 
-/** Energy since midnight in the zone, Wh, going on by itself; null when nothing is known. */
-export function useEnergyToday(hierarchy: string, group: string, column: Column, zoneName: string | undefined): { wh: number | null; loading: boolean; since: number } {
+export interface EnergyToday {
+  loading: boolean
+  /** What it goes on with. */
+  topic: string
+  /** Wh up to the newest tick; null when nothing is known. */
+  wh: () => number | null
+}
+
+/** Energy since midnight in the zone, going on by itself. */
+export function useEnergyToday(hierarchy: string, group: string, column: Column, zoneName: string | undefined): EnergyToday {
   const zone = knownZone(zoneName)
   const [day, setDay] = useState(() => startOfDay(Date.now(), zone))
   const q = useQuery({
@@ -23,22 +31,23 @@ export function useEnergyToday(hierarchy: string, group: string, column: Column,
     placeholderData: keepPreviousData,
     retry: 1,
   })
-  const [wh, setWh] = useState<number | null>(null)
+  const { data, isPlaceholderData } = q
+  // Of the day before nothing is shown under the name of today.
+  const meter = useMemo(() => (data && !isPlaceholderData ? new Meter(data.wh, data.to, 60_000) : undefined), [data, isPlaceholderData])
+  const topic = `f\n${hierarchy}`
 
   useEffect(() => {
-    if (!q.data || q.isPlaceholderData) return
-    const meter = new Meter(q.data.wh, q.data.to, 60_000)
+    if (!meter) return
+    const ends = startOf('day', day, zone, 1)
+    // Each tick counts, also while nothing is drawn.
     const take = () => {
       const v = live.final(hierarchy, group)
       if (v) meter.add(v.t, v.power)
-      setWh(meter.energy)
-      const today = startOfDay(Date.now(), zone)
-      if (today !== day) setDay(today)
+      if (Date.now() >= ends) setDay(startOfDay(Date.now(), zone))
     }
     take()
-    return live.subscribe(`f\n${hierarchy}`, take)
-  }, [q.data, q.isPlaceholderData, hierarchy, group, day, zone])
+    return live.subscribe(topic, take)
+  }, [meter, topic, hierarchy, group, day, zone])
 
-  return { wh: q.isPending ? null : wh, loading: q.isPending, since: day }
+  return { loading: q.isPending || isPlaceholderData, topic, wh: () => meter?.energy ?? null }
 }
-

@@ -19,13 +19,23 @@ export type Source =
   | { kind: 'sensor'; id: string; label: string; unit: string; gap: number }
   | { kind: 'group'; hierarchy: string; id: string; column: Column; label: string; unit: string; gap: number }
 
-export interface SeriesAnswer {
+/** Lines, and the stretch that is in view when they are drawn. */
+export interface Drawn {
   lines: Line[]
+  from: number
+  to: number
+}
+
+export interface FeedAnswer {
+  /** What is drawn; useDrawn follows it. */
+  feed: Feed
   isPending: boolean
   isPlaceholderData: boolean
   error: Error | null
   refetch: () => void
 }
+
+export interface SeriesAnswer extends Omit<FeedAnswer, 'feed'>, Drawn {}
 
 /** Live values are drawn in up to spans of this length; longer ones are asked for again now and then, ms. */
 const drawnLive = 24 * 3_600_000
@@ -44,6 +54,21 @@ const keyOf = (s: Source) => (s.kind === 'group' ? `g\t${s.hierarchy}\t${s.id}\t
 
 /** Lines of up to some dozens of sources. A new array of lines whenever something in it changed. */
 export function useSeries(sources: readonly Source[], view: View): SeriesAnswer {
+  const { feed, ...answer } = useFeed(sources, view)
+  return { ...answer, ...useDrawn(feed, view) }
+}
+
+/** What a feed draws now; whoever calls this is drawn anew with it. */
+export function useDrawn(feed: Feed, view: View): Drawn {
+  const { lines, at } = useSyncExternalStore(feed.subscribe, feed.shown)
+  if (!isLive(view.span)) return { lines, from: view.from, to: view.to }
+  // The page goes on with the clock in larger steps than its charts.
+  const to = Math.max(view.to, at)
+  return { lines, from: to - lengths[view.span.live], to }
+}
+
+/** The same, for a page that is not to be drawn anew with every tick. */
+export function useFeed(sources: readonly Source[], view: View): FeedAnswer {
   const length = isLive(view.span) ? lengths[view.span.live] : undefined
   const follows = length !== undefined && length <= drawnLive
   const fixed = isLive(view.span) ? undefined : view.span
@@ -78,7 +103,6 @@ export function useSeries(sources: readonly Source[], view: View): SeriesAnswer 
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [names, stamp, follows, length],
   )
-  const lines = useSyncExternalStore(feed.subscribe, feed.lines)
 
   const wantedSensors = sources.filter((s) => s.kind === 'sensor').map((s) => s.id).join('\n')
   const wantedGroups = sources.filter((s) => s.kind === 'group').map((s) => s.id).join('\n')
@@ -88,7 +112,7 @@ export function useSeries(sources: readonly Source[], view: View): SeriesAnswer 
   }, [follows, wantedSensors, wantedGroups])
 
   return {
-    lines,
+    feed,
     isPending: asked.some((a) => a.isPending),
     isPlaceholderData: asked.some((a) => a.isPlaceholderData),
     error: asked.find((a) => a.error !== null)?.error ?? null,
@@ -100,9 +124,9 @@ export function useSeries(sources: readonly Source[], view: View): SeriesAnswer 
 const wide = 1500
 
 /** What the server sent, and live values behind it. Lines are drawn anew when that can be seen, at most once a second. */
-class Feed {
+export class Feed {
   private readonly parts: { source: Source; series: Series; step: number; before: Means | undefined }[]
-  private drawn: Line[]
+  private drawn: { lines: Line[]; at: number }
   private frame = 0
   private timer: ReturnType<typeof setTimeout> | undefined
 
@@ -118,10 +142,11 @@ class Feed {
       if (a) series.load(a.range)
       return { source, series, step, before: a?.before }
     })
-    this.drawn = this.draw()
+    this.drawn = { lines: this.draw(), at: Math.max(0, ...answers.map((a) => a?.to ?? 0)) }
   }
 
-  readonly lines = (): Line[] => this.drawn
+  /** The lines as they were drawn last, and when, ms. */
+  readonly shown = (): { lines: Line[]; at: number } => this.drawn
 
   readonly subscribe = (listener: () => void): (() => void) => {
     const { length } = this
@@ -131,7 +156,7 @@ class Feed {
     const show = () => {
       this.frame = 0
       shown = Date.now()
-      this.drawn = this.draw()
+      this.drawn = { lines: this.draw(), at: shown }
       listener()
     }
     const ask = () => {

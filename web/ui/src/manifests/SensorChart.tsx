@@ -13,6 +13,6 @@ export function Chart({ index, id }: { index: Index; id: string }) {
   const view = useSpan('24h')
   const subject = useMemo(() => sensorSubject(index, id), [index, id])
   const sources = useMemo(() => [sourceOf(subject)], [subject])
-  const { lines } = useSeries(sources, view)
-  return <TimeChart lines={lines} from={view.from} to={view.to} zone={subject.zone} label={t`Values of ${subject.label}`} height={180} onSpan={view.set} onLive={view.follow} />
+  const { lines, from, to } = useSeries(sources, view)
+  return <TimeChart lines={lines} from={from} to={to} zone={subject.zone} label={t`Values of ${subject.label}`} height={180} onSpan={view.set} onLive={view.follow} />
 }

@@ -14,12 +14,12 @@ export interface View {
   follow: (() => void) | undefined
 }
 
-/** Moves on when a pixel's worth of time has passed, at most each second. */
+/** Moves on each half minute, of long spans each minute: a page is not drawn anew more often; what it draws live goes on by itself. */
 function useClock(length: number | undefined): number {
   const [now, setNow] = useState(() => Date.now())
   useEffect(() => {
     if (length === undefined) return
-    const pace = Math.min(60_000, Math.max(1000, length / 1500))
+    const pace = Math.min(60_000, Math.max(30_000, length / 1500))
     const timer = setInterval(() => setNow(Date.now()), pace)
     return () => clearInterval(timer)
   }, [length])

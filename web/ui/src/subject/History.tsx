@@ -6,7 +6,7 @@ import { useMemo, useRef } from 'react'
 import { exports } from '../api/subject'
 import type { Line } from '../chart/lines'
 import { TimeChart } from '../chart/TimeChart'
-import { useSeries, type Source } from '../data/series'
+import { useDrawn, useFeed, useSeries, type Feed, type Source } from '../data/series'
 import { before, befores as kinds, isLive, lengths, readBefore, type Before } from '../lib/span'
 import { coarse } from '../lib/steps'
 import { timeRange } from '../lib/time'
@@ -54,10 +54,9 @@ export function History({ subject, view, title, compared, onCompare, height }: {
   const key = JSON.stringify(sourceOf(subject))
   const sources = useMemo(() => [JSON.parse(key) as Source], [key])
   const source = sources[0] as Source
-  const asked = useSeries(sources, view)
+  const asked = useFeed(sources, view)
   const names: Record<Before, string> = { previous: t`the time before`, week: t`a week before`, year: t`a year before` }
   const { lines: earlier, earlier: span, asked: askedEarlier } = useEarlier(source, view, compared, subject.zone, compared === undefined ? '' : names[compared])
-  const lines = useMemo(() => (earlier.length === 0 ? asked.lines : [...asked.lines, ...earlier]), [asked.lines, earlier])
   const label = subject.unit === 'W' ? t`Power of ${subject.label}` : t`Values of ${subject.label}`
   return (
     <Panel
@@ -80,7 +79,7 @@ export function History({ subject, view, title, compared, onCompare, height }: {
           />
           <ExportMenu
             name={subject.label}
-            table={() => tableOf(lines, view.from, view.to, subject.zone, { time: t`Time`, min: t`min`, max: t`max` })}
+            table={() => tableOf([...asked.feed.shown().lines, ...earlier], view.from, view.to, subject.zone, { time: t`Time`, min: t`min`, max: t`max` })}
             picture={() => host.current}
             links={exports(subject, { from: Math.round(view.from), to: Math.round(view.to) })}
           />
@@ -88,8 +87,15 @@ export function History({ subject, view, title, compared, onCompare, height }: {
       }
     >
       <div ref={host}>
-        <TimeChart lines={lines} from={view.from} to={view.to} zone={subject.zone} label={label} height={height} onSpan={view.set} onLive={view.follow} />
+        <Live feed={asked.feed} earlier={earlier} view={view} zone={subject.zone} label={label} height={height} />
       </div>
     </Panel>
   )
+}
+
+/** The chart alone is drawn anew as values come. */
+function Live({ feed, earlier, view, zone, label, height }: { feed: Feed; earlier: readonly Line[]; view: View; zone: string; label: string; height: number }) {
+  const { lines: own, from, to } = useDrawn(feed, view)
+  const lines = useMemo(() => (earlier.length === 0 ? own : [...own, ...earlier]), [own, earlier])
+  return <TimeChart lines={lines} from={from} to={to} zone={zone} label={label} height={height} onSpan={view.set} onLive={view.follow} />
 }

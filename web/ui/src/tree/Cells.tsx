@@ -1,19 +1,18 @@
-// The live cells of a row: drawn once by React, then written by paint.ts.
+// The live cells of a row: drawn once by React, then written past it.
 
 import { useLingui } from '@lingui/react/macro'
-import { memo, useEffect, useLayoutEffect, useRef, type RefObject } from 'react'
-import { live } from '../api/live'
+import { memo, useRef, type RefObject } from 'react'
+import { live, ofGroups } from '../api/live'
 import { ago, percent, power, text, unitOf } from '../lib/format'
+import { bar, marker, writer } from '../live/paint'
+import { usePainted } from '../live/LiveText'
 import { maxAge, type GroupRow, type SensorRow, type UnaccountedRow } from '../lib/tree'
-import { bar, marker, painted, writer } from './paint'
 import classes from './Tree.module.css'
 
 /** Where a row's cells are. */
 interface Refs {
-  barRef: RefObject<HTMLSpanElement | null>
-  percentRef: RefObject<HTMLSpanElement | null>
+  shareRef: RefObject<HTMLSpanElement | null>
   noteRef: RefObject<HTMLSpanElement | null>
-  saidRef: RefObject<HTMLSpanElement | null>
   valueRef: RefObject<HTMLSpanElement | null>
 }
 
@@ -30,65 +29,40 @@ interface Shown {
 }
 
 function useCells(topics: string, read: () => Shown): Refs {
-  const refs: Refs = {
-    barRef: useRef<HTMLSpanElement>(null), percentRef: useRef<HTMLSpanElement>(null), noteRef: useRef<HTMLSpanElement>(null), saidRef: useRef<HTMLSpanElement>(null),
-    valueRef: useRef<HTMLSpanElement>(null),
-  }
-  const latest = useRef(read)
-  const repaint = useRef<() => void>(undefined)
-  useLayoutEffect(() => {
-    const drawBar = bar(refs.barRef.current)
-    const writePercent = writer(refs.percentRef.current)
-    const writeSaid = writer(refs.saidRef.current)
+  const refs: Refs = { shareRef: useRef<HTMLSpanElement>(null), noteRef: useRef<HTMLSpanElement>(null), valueRef: useRef<HTMLSpanElement>(null) }
+  usePainted(topics, read, () => {
+    const drawBar = bar(refs.shareRef.current)
+    const writeShare = writer(refs.shareRef.current)
+    const writeNote = writer(refs.noteRef.current)
     const writeValue = writer(refs.valueRef.current)
     const markWarns = marker(refs.noteRef.current, 'data-warns')
     const markStale = marker(refs.valueRef.current, 'data-stale')
-    const paint = () => {
-      const s = latest.current()
+    return (s) => {
       const share = s.part !== null && s.whole ? s.part / s.whole : null
       drawBar(share)
-      writePercent(share === null ? '' : percent(share))
-      writeSaid(s.said)
+      writeShare(share === null ? '' : percent(share))
+      writeNote(s.said)
       markWarns(s.warns)
       markStale(s.stale)
       writeValue(s.value)
     }
-    repaint.current = paint
-    return painted(topics.split('\t'), paint)
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- refs are the same for good
-  }, [topics])
-  useEffect(() => {
-    latest.current = read
-    repaint.current?.()
   })
   return refs
 }
 
-function Cells({ barRef, percentRef, noteRef, saidRef, valueRef, shares, group }: Refs & { shares: boolean; group?: string }) {
+/** One element for each: to paint a row costs by their number. */
+function Cells({ shareRef, noteRef, valueRef, shares, group }: Refs & { shares: boolean; group?: string }) {
   return (
     <>
-      <span className={classes.share}>
-        {shares && (
-          <>
-            <span ref={barRef} className={classes.bar} aria-hidden="true" />
-            <span ref={percentRef} className={`${classes.percent ?? ''} ww-number`} />
-          </>
-        )}
-      </span>
-      <span ref={noteRef} className={classes.note}>
-        <span ref={saidRef} className="ww-number" />
-      </span>
-      <span className={classes.value}>
-        <span ref={valueRef} className="ww-number" {...(group === undefined ? {} : { 'data-testid': 'group-power', 'data-group': group })} />
-      </span>
+      <span className={classes.share} {...(shares ? { ref: shareRef, 'data-bar': true } : {})} />
+      <span ref={noteRef} className={classes.note} />
+      <span ref={valueRef} className={classes.value} {...(group === undefined ? {} : { 'data-testid': 'group-power', 'data-group': group })} />
     </>
   )
 }
 
-const topicOf = (hierarchy: string) => `h\n${hierarchy}`
-
 export const GroupCells = memo(function GroupCells({ row }: { row: GroupRow }) {
-  const refs = useCells(topicOf(row.hierarchy), () => {
+  const refs = useCells(ofGroups(row.hierarchy), () => {
     const v = live.group(row.hierarchy, row.group)
     const whole = row.within === undefined ? undefined : live.group(row.hierarchy, row.within)
     return {
@@ -110,7 +84,7 @@ export const SensorCells = memo(function SensorCells({ row }: { row: SensorRow }
   const unit = unitOf(row.sensor.quantity)
   const shares = !row.meter && unit === 'W' && row.within !== ''
   const quiet = row.meter ? t`meter` : row.sign < 0 ? t`subtracted` : ''
-  const refs = useCells(`s\n${row.sensor.id}\tnewest${shares ? `\t${topicOf(row.hierarchy)}` : ''}`, () => {
+  const refs = useCells(`s\n${row.sensor.id}\tnewest${shares ? `\t${ofGroups(row.hierarchy)}` : ''}`, () => {
     const v = live.sensor(row.sensor.id)
     const age = v && live.newest > 0 ? Math.floor(live.newest / 1000) * 1000 - v.t : 0
     const stale = v !== undefined && age > maxAge(row.sensor)
@@ -124,7 +98,7 @@ export const SensorCells = memo(function SensorCells({ row }: { row: SensorRow }
 
 export const UnaccountedCells = memo(function UnaccountedCells({ row }: { row: UnaccountedRow }) {
   const { t } = useLingui()
-  const refs = useCells(topicOf(row.hierarchy), () => {
+  const refs = useCells(ofGroups(row.hierarchy), () => {
     const v = live.group(row.hierarchy, row.within)
     const u = v?.unaccounted ?? null
     const negative = u !== null && v?.power ? u < -0.02 * Math.abs(v.power) : false

@@ -102,7 +102,7 @@ export function Tree({ index, label, hierarchy, group, sensor, onGroup, onSensor
 
   // Nothing of it is handed to memoised components.
   // eslint-disable-next-line react-hooks/incompatible-library
-  const virtual = useVirtualizer({ count: list.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 12, getItemKey: (i) => list[i]?.key ?? i })
+  const virtual = useVirtualizer({ count: list.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 5, getItemKey: (i) => list[i]?.key ?? i })
   const items = virtual.getVirtualItems()
 
   const sensors = useMemo(() => {

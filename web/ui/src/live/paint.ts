@@ -1,12 +1,11 @@
-// Writes live values into the rows of the tree past React: a tick that moves
-// hundreds of values costs what it takes to write the texts that changed, once
-// a frame.
+// Writes live values into the page past React: a tick that moves hundreds of
+// them costs what it takes to write the texts that changed, once a frame.
 
 import { live } from '../api/live'
 
 export type Paint = () => void
 
-/** Rows of which something changed since the last frame. */
+/** What is to be painted in the next frame. */
 const due = new Set<Paint>()
 let frame = 0
 
@@ -68,6 +67,6 @@ export function bar(el: HTMLElement | null): (share: number | null) => void {
     const step = Math.round(Math.max(0, Math.min(1, share ?? 0)) * barSteps)
     if (step === old || !el) return
     old = step
-    el.style.backgroundSize = `${(100 * step) / barSteps}% 100%`
+    el.style.setProperty('--bar', String(step / barSteps))
   }
 }
