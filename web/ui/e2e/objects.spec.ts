@@ -93,3 +93,22 @@ test('one object: how it is, what it is, what is said of it', async ({ page, fre
   await expect(page.getByText('There is no such object (any more).')).toBeVisible()
   await accessible(page)
 })
+
+test('spaces and meanings are taken from JSON-LD, after a look', async ({ page, fresh }) => {
+  await signIn(page, fresh)
+  await page.request.put(`${fresh.url}/api/v1/sensors/oven`, { data: { id: 'oven', quantity: 'active_power' } })
+  await page.goto(`${fresh.url}/#/objects?tab=import`)
+  const panel = page.getByRole('region', { name: 'Take spaces and meanings from JSON-LD' })
+  await panel.getByRole('textbox', { name: 'JSON-LD' }).fill('{')
+  await expect(panel).toContainText('This is no JSON.')
+  const at = { '@context': { rec: 'https://w3id.org/rec#' }, '@graph': [{ '@id': 'urn:wattwerk:space/b', '@type': 'rec:Building' }, { '@id': 'urn:wattwerk:sensor/oven', 'rec:locatedIn': { '@id': 'urn:wattwerk:space/b' } }, { '@id': 'urn:wattwerk:sensor/none', 'rec:locatedIn': { '@id': 'urn:wattwerk:space/c' } }] }
+  await panel.getByRole('textbox', { name: 'JSON-LD' }).fill(JSON.stringify(at, null, 1))
+  await expect(panel.getByRole('button', { name: 'Take it' })).toBeDisabled()
+  await panel.getByRole('button', { name: 'Look what would be done' }).click()
+  await expect(panel).toContainText('It would write 1 spaces')
+  await expect(panel.getByRole('list', { name: 'What is wrong, and would be left out' }).getByRole('listitem').first()).toBeVisible()
+  await looks(page, 'objects-import', { whole: true })
+  await page.setViewportSize({ width: 1400, height: 1000 })
+  await panel.getByRole('button', { name: 'Take it' }).click()
+  await expect(panel).toContainText('Done: 1 spaces')
+})

@@ -38,6 +38,8 @@ interface Asked {
   /** Parameters of which the server reads one list with commas; of the others each value is a parameter. */
   lists?: readonly string[]
   body?: unknown
+  /** What the body is, if not plain JSON. */
+  type?: string
   /** Changes only what still has this tag. */
   ifMatch?: string | undefined
 }
@@ -56,7 +58,7 @@ async function answer(method: string, asked: Asked, signal?: AbortSignal): Promi
   try {
     res = await fetch(address(asked), {
       method,
-      headers: { Accept: 'application/json', ...(asked.body === undefined ? {} : { 'Content-Type': 'application/json' }), ...(asked.ifMatch === undefined ? {} : { 'If-Match': asked.ifMatch }) },
+      headers: { Accept: 'application/json', ...(asked.body === undefined ? {} : { 'Content-Type': asked.type ?? 'application/json' }), ...(asked.ifMatch === undefined ? {} : { 'If-Match': asked.ifMatch }) },
       ...(asked.body === undefined ? {} : { body: JSON.stringify(asked.body) }),
       ...(signal ? { signal } : {}),
     })

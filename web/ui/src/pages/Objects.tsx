@@ -6,6 +6,7 @@ import { useModel } from '../data/model'
 import { knownZone } from '../lib/zone'
 import { Ask, Findings } from '../objects/Ask'
 import { Detail } from '../objects/Detail'
+import { ImportObjects } from '../objects/ImportObjects'
 import { List } from '../objects/List'
 import { Spaces } from '../objects/Spaces'
 import { Page } from '../part/Page'
@@ -27,6 +28,7 @@ export function Objects() {
           { id: 'list', name: t`All objects`, content: () => <List links={[{ label: t`JSON-LD`, href: 'api/v1/objects.jsonld', end: 'jsonld' }, { label: t`Turtle`, href: 'api/v1/objects.ttl', end: 'ttl' }]} /> },
           { id: 'spaces', name: t`Spaces`, content: () => <Spaces may={may} /> },
           { id: 'findings', name: t`Findings`, content: () => <Findings /> },
+          { id: 'import', name: t`Import`, content: () => <ImportObjects may={may} /> },
           { id: 'ask', name: t`Ask`, content: () => <Ask /> },
         ]}
       />

@@ -13,6 +13,8 @@ import { ObjectLink } from '../objects/words'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
+import { Sections } from '../part/Sections'
+import { Leases, Links, Microservices } from '../services/Microservices'
 import { Service } from '../services/Service'
 import classes from '../services/Services.module.css'
 import { useMe } from '../shell/session'
@@ -42,8 +44,8 @@ export function Services() {
       </Page>
     )
   }
-  return (
-    <Page title={t`Services`} note={zone}>
+  const all = (
+    <>
       <Panel
         title={t`Energy services`} note={asked.data && t`${count(list.length)} found`} height={240} asked={absent ? [] : asked}
         empty={absent ? t`This program knows no energy services. Start it with the module “service”.` : list.length === 0 ? t`There is no service yet.` : undefined}
@@ -65,6 +67,19 @@ export function Services() {
         </ul>
       </Panel>
       {asked.data && <Queue zone={zone} />}
+    </>
+  )
+  return (
+    <Page title={t`Services`} note={zone}>
+      <Sections
+        label={t`Parts of the services`}
+        sections={[
+          { id: 'list', name: t`All services`, content: () => all },
+          { id: 'microservices', name: t`Microservices`, content: () => <Microservices zone={zone} /> },
+          { id: 'links', name: t`Links`, content: () => <Links zone={zone} may={may} /> },
+          { id: 'leases', name: t`Leases`, content: () => <Leases zone={zone} may={may} /> },
+        ]}
+      />
     </Page>
   )
 }

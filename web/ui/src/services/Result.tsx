@@ -2,7 +2,7 @@
 // and everything else as facts and tables; and what all of it rests on.
 
 import { useLingui } from '@lingui/react/macro'
-import { useMemo } from 'react'
+import { lazy, Suspense, useMemo } from 'react'
 import type { Missing, Rested, StandIn } from '../api/availability'
 import { MissingSentence } from '../availability/words'
 import { TimeChart } from '../chart/TimeChart'
@@ -10,6 +10,7 @@ import type { Line as Drawn } from '../chart/lines'
 import { decimal, money } from '../lib/costs'
 import { DASH, percent } from '../lib/format'
 import { billsOf, dayOf, isDoc, isMoment, partsOf, words, type BillPart, type Day, type Part } from '../lib/results'
+import { applianceOf, occupancyOf, savingOf } from '../lib/six'
 import { time } from '../lib/time'
 import { count } from '../lib/units'
 import { ObjectLink, StateMark } from '../objects/words'
@@ -18,11 +19,21 @@ import classes from './Services.module.css'
 
 const shownRows = 200
 
+// What only these results need is loaded with the first of them.
+const ApplianceResult = lazy(async () => ({ default: (await import('./Six')).ApplianceResult }))
+const OccupancyResult = lazy(async () => ({ default: (await import('./Six')).OccupancyResult }))
+const SavingResult = lazy(async () => ({ default: (await import('./Six')).SavingResult }))
+
 export function Result({ result, zone }: { result: unknown; zone: string }) {
   const { t } = useLingui()
   const bills = useMemo(() => billsOf(result), [result])
   const day = useMemo(() => dayOf(result), [result])
+  const own = useMemo(() => {
+    const [appliance, occupancy, saving] = [applianceOf(result), occupancyOf(result), savingOf(result)]
+    return appliance ? <ApplianceResult result={appliance} zone={zone} /> : occupancy ? <OccupancyResult result={occupancy} /> : saving ? <SavingResult result={saving} /> : undefined
+  }, [result, zone])
   const parts = useMemo(() => partsOf(result, '', 0, [...(bills.length > 0 ? ['bills'] : []), ...(day ? ['intervals'] : [])]), [result, bills, day])
+  if (own) return <Suspense fallback={null}>{own}</Suspense>
   return (
     <>
       {day && <Ahead day={day} zone={zone} />}

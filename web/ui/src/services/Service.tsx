@@ -2,12 +2,15 @@
 // and running it.
 
 import { useLingui } from '@lingui/react/macro'
-import { Button, JsonInput, Select, TextInput } from '@mantine/core'
-import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query'
+import { Button, JsonInput, MultiSelect, Select, TextInput } from '@mantine/core'
+import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { execute, makeBill, NotAvailableError, subjects, type Missing, type NotAvailable, type Service as Known } from '../api/availability'
+import { tariffs } from '../api/costs'
+import { spaces } from '../api/objects'
 import { ExecMark, MissingSentence } from '../availability/words'
+import { useModel } from '../data/model'
 import { percent } from '../lib/format'
 import { count } from '../lib/units'
 import { read, written } from '../lib/wall'
@@ -15,6 +18,7 @@ import { ObjectLink } from '../objects/words'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
 import { Bills } from './Bills'
+import { Define } from './Define'
 import { Rests, Result } from './Result'
 import classes from './Services.module.css'
 
@@ -71,6 +75,7 @@ export function Service({ service: s, zone, may }: { service: Known; zone: strin
       </Panel>
       <RunForm key={s.sid} service={s} subject={o} groups={list.map((x) => ({ value: x.subject, label: x.name ?? x.subject }))} zone={zone} may={may} onSubject={choose} />
       {s.bills && <Bills service={s} zone={zone} may={may} />}
+      {may && <Define sid={s.sid} domain={s.domain} />}
     </>
   )
 }
@@ -80,11 +85,19 @@ const day = 86_400_000
 /** Bills end at a quarter of an hour that is over. */
 const lastQuarter = () => new Date(Math.floor(Date.now() / 900_000) * 900_000).toISOString()
 
+type Kind = 'text' | 'number' | 'date' | 'energy' | 'power' | 'temperature' | 'makers' | 'hvac' | 'lighting' | 'other' | 'tariff'
+
 /** What a service is told beside its span, in its own words; anything else goes into the field below. */
-const fields: Record<string, readonly { name: string; kind: 'text' | 'number' | 'date' }[]> = {
-  S1: [{ name: 'day', kind: 'date' }, { name: 'capacity', kind: 'number' }, { name: 'band', kind: 'number' }], S2: [{ name: 'power', kind: 'text' }, { name: 'level', kind: 'number' }, { name: 'price', kind: 'text' }, { name: 'currency', kind: 'text' }],
-  S5: [{ name: 'price', kind: 'text' }, { name: 'currency', kind: 'text' }], S6: [{ name: 'since', kind: 'date' }, { name: 'price', kind: 'text' }, { name: 'currency', kind: 'text' }],
+const fields: Record<string, readonly { name: string; kind: Kind }[]> = {
+  S1: [{ name: 'load', kind: 'energy' }, { name: 'generation', kind: 'makers' }, { name: 'day', kind: 'date' }, { name: 'capacity', kind: 'number' }, { name: 'band', kind: 'number' }],
+  S2: [{ name: 'power', kind: 'power' }, { name: 'level', kind: 'number' }, { name: 'price', kind: 'text' }, { name: 'currency', kind: 'text' }],
+  S3: [{ name: 'price', kind: 'tariff' }],
+  S4: [{ name: 'grid', kind: 'tariff' }, { name: 'inside', kind: 'tariff' }],
+  S5: [{ name: 'hvac', kind: 'hvac' }, { name: 'lighting', kind: 'lighting' }, { name: 'other', kind: 'other' }, { name: 'price', kind: 'text' }, { name: 'currency', kind: 'text' }],
+  S6: [{ name: 'energy', kind: 'energy' }, { name: 'temperature', kind: 'temperature' }, { name: 'since', kind: 'date' }, { name: 'price', kind: 'text' }, { name: 'currency', kind: 'text' }],
 }
+
+const lists: ReadonlySet<Kind> = new Set<Kind>(['makers', 'hvac', 'lighting', 'other'])
 
 function RunForm({ service: s, subject, groups, zone, may, onSubject }: { service: Known; subject: string | undefined; groups: { value: string; label: string }[]; zone: string; may: boolean; onSubject: (id: string | undefined) => void }) {
   const { t } = useLingui()
@@ -92,9 +105,20 @@ function RunForm({ service: s, subject, groups, zone, may, onSubject }: { servic
   const [from, setFrom] = useState(() => (s.bills ? written(Math.floor(Date.now() / day) * day - 30 * day, zone) : ''))
   const [to, setTo] = useState('')
   const [values, setValues] = useState<Record<string, string>>({})
+  const [many, setMany] = useState<Record<string, string[]>>({})
   const [more, setMore] = useState('')
-  const names: Record<string, string> = { day: t`Day`, capacity: t`Largest power of the generation, W`, band: t`Share that the bands hold, 0 to 1`, power: t`Sensor of the appliance`, level: t`On above, W`, price: t`Price of a kWh`, currency: t`Currency`, since: t`Measure in force since` }
+  const names: Record<string, string> = { day: t`Day`, capacity: t`Largest power of the generation, W`, band: t`Share that the bands hold, 0 to 1`, power: t`Sensor of the appliance`, level: t`On above, W`, price: s.bills ? t`Tariff` : t`Price of a kWh`, currency: t`Currency`, since: t`Measure in force since`, load: t`What counts the load`, generation: t`What counts the generation`,
+    grid: t`Tariff of the grid`, inside: t`Tariff within the community`, hvac: t`Heating and cooling`, lighting: t`Light`, other: t`Other loads`, energy: t`What counts the energy`, temperature: t`Temperature outdoors` }
   const own = fields[s.sid] ?? []
+  const { index } = useModel()
+  const places = useQuery({ queryKey: ['objects', 'spaces'], queryFn: ({ signal }) => spaces(signal), staleTime: 30_000, retry: 1 })
+  const prices = useQuery({ queryKey: ['tariffs'], queryFn: ({ signal }) => tariffs(signal), enabled: own.some((f) => f.kind === 'tariff'), staleTime: 30_000, retry: 0 })
+  const measuring = useMemo(() => {
+    const of = (...quantities: string[]) => (index?.model.sensors ?? []).filter((x) => quantities.includes(x.quantity)).slice(0, 5000).map((x) => ({ value: `sensor/${x.id}`, label: x.name === undefined || x.name === '' ? x.id : `${x.name} (${x.id})` }))
+    const [power, energy] = [of('active_power'), of('energy', 'active_power')]
+    return { power, energy, temperature: of('temperature'), makers: energy, hvac: energy, lighting: energy, other: energy }
+  }, [index])
+  const subjects = [{ group: t`Groups`, items: subject !== undefined && subject.startsWith('group/') && !groups.some((g) => g.value === subject) ? [...groups, { value: subject, label: subject }] : groups }, { group: t`Spaces`, items: (places.data?.value.spaces ?? []).map((x) => ({ value: `space/${x.id}`, label: x.name ?? x.id })) }]
   const parsed = ((): Record<string, unknown> | undefined => {
     if (more.trim() === '') return {}
     try {
@@ -113,7 +137,12 @@ function RunForm({ service: s, subject, groups, zone, may, onSubject }: { servic
       const parameters: Record<string, unknown> = { ...parsed }
       for (const f of own) {
         const v = values[f.name]
-        if (v !== undefined && v !== '') parameters[f.name] = f.kind === 'number' ? Number(v) : f.name === 'since' ? moment(`${v}T00:00`) : v
+        const list = many[f.name] ?? []
+        if (list.length > 0) {
+          if (f.kind === 'makers') parameters[f.name] = list
+          else parameters.loads = [...(Array.isArray(parameters.loads) ? (parameters.loads as unknown[]) : []), ...list.map((id) => ({ id, kind: f.kind }))]
+        }
+        if (v !== undefined && v !== '') parameters[f.name] = f.kind === 'number' ? Number(v) : f.kind === 'tariff' ? { tariff: v } : f.name === 'since' ? moment(`${v}T00:00`) : v
       }
       const begin = moment(from)
       const end = moment(to)
@@ -136,10 +165,16 @@ function RunForm({ service: s, subject, groups, zone, may, onSubject }: { servic
           if (parsed && allowed) run.mutate()
         }}
       >
-        <Select size="xs" label={t`Of what`} placeholder={t`everything`} searchable clearable clearButtonProps={{ 'aria-label': t`everything` }} limit={100} data={subject !== undefined && !groups.some((g) => g.value === subject) ? [...groups, { value: subject, label: subject }] : groups} value={subject ?? null} onChange={(v) => onSubject(v ?? undefined)} />
+        <Select size="xs" label={t`Of what`} placeholder={t`everything`} searchable clearable clearButtonProps={{ 'aria-label': t`everything` }} limit={100} data={subjects} value={subject ?? null} onChange={(v) => onSubject(v ?? undefined)} />
         <TextInput size="xs" type="datetime-local" label={t`From`} description={s.bills ? undefined : t`as usual, if empty`} required={s.bills} withAsterisk={false} value={from} onChange={(e) => setFrom(e.currentTarget.value)} />
         <TextInput size="xs" type="datetime-local" label={t`To`} description={t`now, if empty`} value={to} onChange={(e) => setTo(e.currentTarget.value)} />
-        {own.map((f) => (
+        {own.map((f) => lists.has(f.kind) ? (
+          <MultiSelect key={f.name} size="xs" label={names[f.name] ?? f.name} searchable clearable limit={100} nothingFoundMessage={t`There is none.`} data={measuring[f.kind as keyof typeof measuring]} value={many[f.name] ?? []} onChange={(v) => setMany({ ...many, [f.name]: v })} />
+        ) : f.kind === 'tariff' ? (
+          <Select key={f.name} size="xs" label={names[f.name] ?? f.name} placeholder={t`what is assigned`} searchable clearable nothingFoundMessage={t`There is none.`} data={(prices.data?.items ?? []).map((x) => x.id)} value={values[f.name] ?? null} onChange={(v) => setValues({ ...values, [f.name]: v ?? '' })} />
+        ) : f.kind === 'power' || f.kind === 'energy' || f.kind === 'temperature' ? (
+          <Select key={f.name} size="xs" label={names[f.name] ?? f.name} placeholder={t`as found`} searchable clearable limit={100} nothingFoundMessage={t`There is none.`} data={measuring[f.kind]} value={values[f.name] ?? null} onChange={(v) => setValues({ ...values, [f.name]: v ?? '' })} />
+        ) : (
           <TextInput key={f.name} size="xs" type={f.kind === 'date' ? 'date' : 'text'} inputMode={f.kind === 'number' ? 'decimal' : undefined} label={names[f.name] ?? f.name} value={values[f.name] ?? ''} onChange={(e) => setValues({ ...values, [f.name]: e.currentTarget.value })} />
         ))}
         <JsonInput className={classes.wide} size="xs" label={t`What else it is told`} description={t`as JSON, in the words of the description of the API: tariffs, members, chargers`} autosize minRows={1} maxRows={14} value={more} error={parsed ? undefined : t`This is no JSON object.`} onChange={setMore} />
