@@ -48,17 +48,18 @@ export interface Saving {
 
 const has = (v: unknown, lists: readonly string[], docs: readonly string[]) => isDoc(v) && lists.every((k) => Array.isArray(v[k])) && docs.every((k) => isDoc(v[k]))
 
-const withLists = <T,>(v: unknown, lists: readonly string[]): T => ({ ...(v as object), ...Object.fromEntries(lists.filter((k) => (v as Record<string, unknown>)[k] === null).map((k) => [k, []])) }) as T
+/** With lists that are none as empty ones. */
+const withLists = (v: unknown, lists: readonly string[]): unknown => (isDoc(v) ? { ...v, ...Object.fromEntries(lists.filter((k) => v[k] === null).map((k) => [k, []])) } : {})
 
 export const applianceOf = (v: unknown): Appliance | undefined => {
-  const x = withLists<Appliance>(isDoc(v) ? v : {}, ['cycles', 'week', 'next', 'reasons'])
+  const x = withLists(v, ['cycles', 'week', 'next', 'reasons']) as Appliance
   return has(x, ['cycles', 'week', 'next', 'reasons'], ['today']) && 'switches' in x ? { ...x, today: { ...x.today, why: Array.isArray(x.today.why) ? x.today.why : [] } } : undefined
 }
 export const occupancyOf = (v: unknown): Occupancy | undefined => {
-  const x = withLists<Occupancy>(isDoc(v) ? v : {}, ['loads', 'schedule', 'week', 'reasons'])
+  const x = withLists(v, ['loads', 'schedule', 'week', 'reasons']) as Occupancy
   return has(x, ['loads', 'schedule', 'week', 'reasons'], []) && 'occupiedHours' in x ? x : undefined
 }
 export const savingOf = (v: unknown): Saving | undefined => {
-  const x = withLists<Saving>(isDoc(v) ? v : {}, ['measures', 'reasons'])
+  const x = withLists(v, ['measures', 'reasons']) as Saving
   return has(x, ['measures', 'reasons'], ['model']) && isDoc(x.model.within) && isDoc(x.model.outside) ? x : undefined
 }
