@@ -227,7 +227,7 @@ export function SavingResult({ result: r }: { result: Saving }) {
     (k: Tokens) => ({
       grid: { ...grid(), left: 8 },
       tooltip: { backgroundColor: k.card, borderColor: k.line, textStyle: { color: k.ink }, valueFormatter: (v: number) => kwh(v) },
-      xAxis: { type: 'value', ...axis(k), name: 'kWh' },
+      xAxis: { type: 'value', ...axis(k) },
       yAxis: { type: 'category', inverse: true, data: [t`expected without the measure`, t`used`, t`saved`], ...axis(k) },
       series: [
         { type: 'bar', data: x ? [x.expectedKWh, x.usedKWh, { value: x.savedKWh, itemStyle: { color: k.series[2] } }] : [], itemStyle: { color: k.series[0] }, barMaxWidth: 30 },
@@ -301,8 +301,8 @@ export function SavingResult({ result: r }: { result: Saving }) {
           ).map(([name, a, b, limit]) => (
             <tr key={name}>
               <td>{name}</td>
-              <td data-number="true">{percent(a, 1)}</td>
-              <td data-number="true">{percent(b, 1)}</td>
+              <td data-number="true">{percent(Math.abs(a) < 5e-4 ? 0 : a, 1)}</td>
+              <td data-number="true">{percent(Math.abs(b) < 5e-4 ? 0 : b, 1)}</td>
               <td data-number="true">{percent(limit)}</td>
             </tr>
           ))}
