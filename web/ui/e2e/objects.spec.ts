@@ -101,7 +101,7 @@ test('spaces and meanings are taken from JSON-LD, after a look', async ({ page, 
   const panel = page.getByRole('region', { name: 'Take spaces and meanings from JSON-LD' })
   await panel.getByRole('textbox', { name: 'JSON-LD' }).fill('{')
   await expect(panel).toContainText('This is no JSON.')
-  const at = { '@context': { rec: 'https://w3id.org/rec#' }, '@graph': [{ '@id': 'urn:wattwerk:space/b', '@type': 'rec:Building' }, { '@id': 'urn:wattwerk:sensor/oven', 'rec:locatedIn': { '@id': 'urn:wattwerk:space/b' } }, { '@id': 'urn:wattwerk:sensor/none', 'rec:locatedIn': { '@id': 'urn:wattwerk:space/c' } }] }
+  const at = { '@context': { rec: 'https://w3id.org/rec#' }, '@graph': [{ '@id': 'urn:wattwerk:space/b', '@type': 'rec:Building' }, { '@id': 'urn:wattwerk:sensor/oven', 'rec:locatedIn': { '@id': 'urn:wattwerk:space/b' } }, { '@id': 'urn:wattwerk:sensor/none', 'rec:locatedIn': { '@id': 'urn:wattwerk:sensor/oven' } }] }
   await panel.getByRole('textbox', { name: 'JSON-LD' }).fill(JSON.stringify(at, null, 1))
   await expect(panel.getByRole('button', { name: 'Take it' })).toBeDisabled()
   await panel.getByRole('button', { name: 'Look what would be done' }).click()
