@@ -114,13 +114,14 @@ func (s *Service) steps(ctx context.Context, board *watch.Board, behind map[int]
 			failing = err != nil
 		}
 		s.mu.Lock()
-		ins := s.standIns
+		ins, doubts := s.standIns, s.doubts
 		for p, last := range behind {
 			if s.positions[p] >= last {
 				delete(behind, p)
 			}
 		}
 		s.mu.Unlock()
+		board.Doubt(doubts)
 		if _, changed := board.Step(clock(), ins); changed || touched || first {
 			s.moment.Store(board.Now())
 			s.meter.show(board.Now())
@@ -202,7 +203,7 @@ func (s *Service) reload(ctx context.Context, board *watch.Board) (bool, error) 
 	if e := s.readStands(ctx, world); e != nil {
 		next.stands = -1 // to be read again
 		s.mu.Lock()
-		s.standIns = nil // they go by the index of the world before
+		s.standIns, s.doubts = nil, nil // they go by the index of the world before
 		s.mu.Unlock()
 		err = errors.Join(err, e)
 	}

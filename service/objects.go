@@ -72,6 +72,7 @@ type ObjectDetail struct {
 	Replicas    []object.ID         `json:"replicas" doc:"Sensors that say to measure the same as it"`
 	Spaces      []string            `json:"spaces" doc:"The space it is in and those around it, the innermost first"`
 	StandIn     *ObjectStandIn      `json:"standIn,omitempty" doc:"What stands in for it now"`
+	Doubt       string              `json:"doubt,omitempty" doc:"Why it is not believed although it reports; it counts as stale"`
 	Same        int                 `json:"same" doc:"How often the last value came in a row"`
 	Enrichment  *StoredEnrichment   `json:"enrichment,omitempty" doc:"What people say of it"`
 	Faults      []string            `json:"faults" doc:"What is wrong with that, and left out therefore"`
@@ -281,6 +282,9 @@ func (s *Service) getObject(_ context.Context, in *ObjectPath) (*struct {
 		Children: append([]object.ID{}, o.Members[:min(len(o.Members), mostChildren)]...), Parents: ids(w.Parents(o.ID)),
 		Feeds: o.Feeds, FedBy: ids(w.FedBy(o.ID)), Replica: o.Replica, Replicas: ids(w.Replicas(o.ID)), Spaces: []string{},
 		Same: int(s.sight(o).Same), Faults: []string{},
+	}
+	if x, ok := m.Doubt(o.Index); ok {
+		d.Doubt = fmt.Sprintf("it has said %g %s since %s, for longer than it ever did", x.Value, o.Unit, x.Since.Time().UTC().Format(time.RFC3339))
 	}
 	if o.Composite {
 		d.Restriction = &o.Restriction

@@ -86,6 +86,7 @@ type Service struct {
 	mu        sync.Mutex
 	positions map[int]uint64 // read so far, by partition
 	standIns  map[int]*watch.StandIn
+	doubts    map[int]watch.Doubt
 }
 
 // New checks the options.

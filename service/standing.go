@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/wattwerk/wattwerk/forecast/anomaly"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
@@ -41,6 +42,16 @@ func (s *Service) readStands(ctx context.Context, w *object.World) error {
 	if err != nil {
 		return err
 	}
+	stuck, err := s.opts.Store.Lasting(ctx, mostStanding, string(anomaly.Stuck))
+	if err != nil {
+		return err
+	}
+	doubts := make(map[int]watch.Doubt, len(stuck))
+	for _, a := range stuck {
+		if o, ok := w.Object(object.ID(a.Object)); ok && a.Value != nil && !o.Composite && !o.Virtual && o.Kind != "counter" {
+			doubts[o.Index] = watch.Doubt{Since: a.Began, Value: *a.Value}
+		}
+	}
 	ins := make(map[int]*watch.StandIn, len(rows))
 	for i := range rows {
 		x, err := stand.Read(&rows[i])
@@ -53,7 +64,7 @@ func (s *Service) readStands(ctx context.Context, w *object.World) error {
 		}
 	}
 	s.mu.Lock()
-	s.standIns = ins
+	s.standIns, s.doubts = ins, doubts
 	s.mu.Unlock()
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/book"
 	"github.com/wattwerk/wattwerk/service/stand"
 )
 
@@ -105,6 +106,46 @@ func TestStandIn(t *testing.T) {
 			return len(x.Substitutions) == 1 && x.Substitutions[0].Ended != nil
 		})
 		until(p, "/api/v1/objects/sensor/b", func(o ObjectDetail) bool { return o.State.Own() && o.StandIn == nil })
+	})
+}
+
+// TestStuck has a sensor say the same for longer than it ever did: it is not believed any
+// more, something stands in for it, and when it says other things again it is believed.
+func TestStuck(t *testing.T) {
+	onBoth(t, func(t *testing.T, where sqldb.Options) {
+		now := clock()
+		h := &waves{end: now - now%stand.Quarter, bUntil: now - now%stand.Hour - 8*stand.Hour}
+		p := build(t, where, strings.NewReplacer("id: a, name: Boiler, site: kiel, quantity: active_power, interval: 1m", "id: a, quantity: active_power, interval: 1s, maxAge: unlimited",
+			"id: b, site: kiel, quantity: active_power, interval: 1m", "id: b, quantity: active_power, interval: 1s, maxAge: unlimited").Replace(hallModel))
+		p.more = func(o *Options) { o.History = h }
+		defer p.work()()
+		until(p, "/api/v1/objects", func(x ObjectPage) bool { return x.Total == 4 })
+		p.send("a", time.Now(), 130)
+		p.send("b", time.Now(), 260)
+		until(p, "/api/v1/objects/sensor/b", func(o ObjectDetail) bool { return o.State == "live" })
+		store, err := book.Open(t.Context(), where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		stuck := book.Anomaly{Object: "sensor/b", Kind: "stuck", Began: h.bUntil, Ended: h.bUntil + 6*stand.Hour, Found: now, Lasts: 1, Values: 6, Value: new(260.0)}
+		if err := store.Find(t.Context(), []book.Anomaly{stuck}, nil, nil, true); err != nil {
+			t.Fatal(err)
+		}
+		until(p, "/api/v1/objects/sensor/b", func(o ObjectDetail) bool {
+			return o.State == "substituted" && strings.Contains(o.Doubt, "it has said 260 W since") && o.StandIn != nil && o.StandIn.By[0] == "sensor/a"
+		})
+		got := until(p, "/api/v1/substitutions?object=sensor/b", func(x standing) bool { return len(x.Substitutions) == 1 })
+		if x := got.Substitutions[0]; record.MillisOf(x.Known) >= h.bUntil {
+			t.Errorf("what it said while it was stuck is known until %v", x.Known)
+		}
+		n := 0.0
+		until(p, "/api/v1/substitutions?object=sensor/b", func(x standing) bool {
+			n++
+			p.send("b", time.Now(), 250+n)
+			return len(x.Substitutions) == 1 && x.Substitutions[0].Ended != nil
+		})
+		until(p, "/api/v1/objects/sensor/b", func(o ObjectDetail) bool { return o.State.Own() && o.Doubt == "" && o.StandIn == nil })
 	})
 }
 

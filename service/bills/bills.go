@@ -107,6 +107,9 @@ func (b *Bills) Run(ctx context.Context, who string, a Asked) (book.Bill, bool, 
 	if !a.To.After(a.From) || a.From.UnixMilli()%(15*60_000) != 0 || a.To.UnixMilli()%(15*60_000) != 0 {
 		return book.Bill{}, false, fmt.Errorf("%w: the period begins and ends with a quarter of an hour, and its end is after its begin", feed.ErrAsked)
 	}
+	if a.From.UnixMilli() <= 0 {
+		return book.Bill{}, false, fmt.Errorf("%w: the period begins in 1970 or before", feed.ErrAsked)
+	}
 	id := a.id()
 	all, err := b.opts.Store.BillOf(ctx, id)
 	if err != nil && !errors.Is(err, book.ErrNotFound) {

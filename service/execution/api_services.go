@@ -287,6 +287,9 @@ func (r *ServiceRun) execution(sid string) Request {
 	out.Request, out.Rule = r.Wanted.Request(sid)
 	if r.From != nil {
 		out.From = record.MillisOf(*r.From)
+		if out.From == 0 { // 0 is none given, and 1970 is a time
+			out.From = 1
+		}
 	}
 	if r.To != nil {
 		out.To = record.MillisOf(*r.To)

@@ -10,11 +10,13 @@ type meter struct {
 }
 
 func newMeter() *meter {
-	return &meter{
+	m := &meter{
 		objects:  prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "wattwerk_service_forecast_objects", Help: "Objects that are forecast by themselves, at the process that does it: named in all, waiting to be forecast today, without enough history, and left out as there are too many."}, []string{"state"}),
 		made:     prometheus.NewCounter(prometheus.CounterOpts{Name: "wattwerk_service_forecasts_total", Help: "Objects whose days were forecast by themselves."}),
 		compared: prometheus.NewCounter(prometheus.CounterOpts{Name: "wattwerk_service_forecasts_compared_total", Help: "Forecasts of days that were compared with what was measured."}),
 	}
+	m.now(0, 0, 0, 0)
+	return m
 }
 
 // now tells how far it is.

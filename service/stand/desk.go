@@ -105,6 +105,7 @@ func (d *Desk) Step(ctx context.Context, m *watch.Moment, of *model.Model, w *wa
 		s.agent.Interval = max(record.Millis(o.Interval), 1)
 		s.agent.Hold = 3 * s.agent.Interval
 		e := substitute.Event{State: object.StateAt(o, sight.Time, now), Usable: usable}
+		_, e.Doubtful = m.Doubt(o.Index)
 		if sight.Time > 0 && sight.Value == sight.Value {
 			e.Read = &substitute.Sample{Time: sight.Time, Value: sight.Value}
 		}
@@ -123,7 +124,7 @@ func (d *Desk) Step(ctx context.Context, m *watch.Moment, of *model.Model, w *wa
 		for _, x := range s.agent.Step(e, now) {
 			out = append(out, s.decided(x, now)...)
 		}
-		if !e.State.Own() {
+		if !e.State.Own() || e.Doubtful {
 			if !s.asked && (s.ranked.IsZero() || time.Since(s.ranked) > rankAgain) {
 				s.asked = true
 				d.wanted = append(d.wanted, id)
@@ -155,6 +156,9 @@ func (d *Desk) look(m *watch.Moment, w *watch.Watch, now record.Millis) {
 			continue
 		}
 		sight, _ := w.Of(sensor)
+		if d, doubted := m.Doubt(i); doubted {
+			sight.Time = min(sight.Time, d.Since) // what it said since is not known
+		}
 		if sight.Time > 0 && int64(now-sight.Time) < o.Horizon && !o.Virtual {
 			all = append(all, away{o.ID, sight.Time})
 		}
@@ -171,7 +175,7 @@ func (d *Desk) look(m *watch.Moment, w *watch.Watch, now record.Millis) {
 		// It was heard of, which is how long it is known.
 		sensor, _ := a.id.Sensor()
 		sight, _ := w.Of(sensor)
-		d.seats[a.id].agent.Step(substitute.Event{State: object.Live, Read: &substitute.Sample{Time: sight.Time, Value: sight.Value}}, sight.Time)
+		d.seats[a.id].agent.Step(substitute.Event{State: object.Live, Read: &substitute.Sample{Time: a.last, Value: sight.Value}}, a.last)
 	}
 }
 

@@ -20,6 +20,7 @@ func newMeter() *meter {
 	for _, k := range []anomaly.Kind{anomaly.Unusual, anomaly.Stuck, anomaly.Zero, anomaly.Backwards, anomaly.PartsExceed} {
 		m.found.WithLabelValues(string(k))
 	}
+	m.now(0, 0, 0)
 	return m
 }
 

@@ -356,6 +356,10 @@ func (r *Round) judge(ctx context.Context, s *series, events []anomaly.Event, fr
 			continue
 		}
 		events = anomaly.Join(events, at, int64(stand.Hour), v, x)
+		if x.Kind == anomaly.Stuck { // what was unusual before is not what it is stuck at
+			e := &events[len(events)-1]
+			e.Value, e.Worst = v, x
+		}
 	}
 	return events, nil
 }

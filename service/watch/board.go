@@ -1,6 +1,8 @@
 package watch
 
 import (
+	"maps"
+	"math"
 	"slices"
 
 	"github.com/wattwerk/wattwerk/object"
@@ -16,6 +18,12 @@ type StandIn struct {
 	Value func(now record.Millis) (record.Millis, float64)
 }
 
+// Doubt is that a sensor is not to be believed while it says the same: it is stuck.
+type Doubt struct {
+	Since record.Millis // from when on it says so
+	Value float64       // what it says
+}
+
 // Moment is how all objects are at one time. It never changes.
 type Moment struct {
 	World *object.World
@@ -26,6 +34,7 @@ type Moment struct {
 	since    []record.Millis
 	usable   []int32 // of composites: members
 	standIns map[int]*StandIn
+	doubts   map[int]Doubt // of those that are not believed
 	board    *layout
 }
 
@@ -42,6 +51,9 @@ func (m *Moment) State(i int) (object.State, record.Millis) { return levels[m.st
 
 // StandIn gives what stands in for an object; nil: nothing does.
 func (m *Moment) StandIn(i int) *StandIn { return m.standIns[i] }
+
+// Doubt tells whether an object reports and is not believed, which counts as stale.
+func (m *Moment) Doubt(i int) (Doubt, bool) { d, ok := m.doubts[i]; return d, ok }
 
 // Usable counts the members of a composite that have a value.
 func (m *Moment) Usable(i int) int { return int(m.usable[i]) }
@@ -110,8 +122,10 @@ func layOut(w *object.World) *layout {
 
 // Board keeps the newest moment. It is for one goroutine.
 type Board struct {
-	watch *Watch
-	now   *Moment
+	watch  *Watch
+	now    *Moment
+	doubts map[int]Doubt
+	broke  map[int]record.Millis // of doubted ones: when they first said something else
 }
 
 // NewBoard begins with an empty world.
@@ -120,6 +134,7 @@ func NewBoard(w *Watch) *Board { return &Board{watch: w} }
 // Set takes a world; sensors of it are watched from then on. It gives those that
 // were not watched before.
 func (b *Board) Set(w *object.World, now record.Millis) (added []record.SensorID) {
+	b.doubts, b.broke = nil, nil // they go by the world before
 	l := layOut(w)
 	added = b.watch.Set(l.sensors)
 	m := &Moment{
@@ -149,6 +164,50 @@ func (b *Board) Touch() {
 	b.now = &m
 }
 
+// Doubt has sensors not be believed, by their index in the world, in the place of those
+// before: while they say the same, and until three intervals after they said something
+// else first. One that is believed again and sticks again is doubted again.
+func (b *Board) Doubt(all map[int]Doubt) {
+	b.doubts = all
+	for i := range b.broke {
+		if _, ok := all[i]; !ok {
+			delete(b.broke, i)
+		}
+	}
+}
+
+// How long after it said something else a doubted sensor is believed, in intervals, and
+// how often it says the same when it is stuck again.
+const (
+	believedAfter = 3
+	stuckAgain    = 6
+)
+
+// doubted tells whether a sensor is not believed.
+func (b *Board) doubted(i int, o *object.Object, s Sight) bool {
+	d, ok := b.doubts[i]
+	if !ok {
+		return false
+	}
+	broke, said := b.broke[i]
+	believed := said && s.Time-broke >= believedAfter*record.Millis(o.Interval)
+	if math.Abs(s.Value-d.Value) <= 1e-9*math.Abs(d.Value) {
+		if believed {
+			return s.Same >= stuckAgain
+		}
+		delete(b.broke, i)
+		return true
+	}
+	if !said {
+		if b.broke == nil {
+			b.broke = make(map[int]record.Millis)
+		}
+		b.broke[i] = s.Time
+		return true
+	}
+	return !believed
+}
+
 // Now is the newest moment; nil before the first world.
 func (b *Board) Now() *Moment { return b.now }
 
@@ -162,6 +221,12 @@ func (b *Board) Step(now record.Millis, standIns map[int]*StandIn) (*Moment, boo
 		for k, i := range l.index {
 			o := l.world.At(int(i))
 			s := object.StateAt(o, sights[k].Time, now)
+			if len(b.doubts) > 0 && s.Own() && b.doubted(int(i), o, sights[k]) {
+				if next.doubts == nil {
+					next.doubts = make(map[int]Doubt)
+				}
+				next.doubts[int(i)], s = b.doubts[int(i)], object.Stale
+			}
 			if !s.Own() && len(standIns) > 0 {
 				if in, ok := standIns[int(i)]; ok {
 					s = in.State
@@ -173,7 +238,7 @@ func (b *Board) Step(now record.Millis, standIns map[int]*StandIn) (*Moment, boo
 	for k, i := range l.order {
 		next.states[i], next.usable[i] = next.composite(l, k, standIns)
 	}
-	changed := !sameStandIns(was.standIns, standIns) || !slices.Equal(was.usable, next.usable)
+	changed := !sameStandIns(was.standIns, standIns) || !maps.Equal(was.doubts, next.doubts) || !slices.Equal(was.usable, next.usable)
 	next.since = was.since
 	flipped := false
 	for i, s := range next.states {

@@ -95,6 +95,45 @@ func TestBoard(t *testing.T) {
 	expect(at+5000*minute, nil, object.Down, object.Down, object.Down)
 }
 
+// TestDoubt does not believe a sensor while it is stuck, nor for three intervals after
+// that, nor when it sticks again.
+func TestDoubt(t *testing.T) {
+	w := New()
+	b := NewBoard(w)
+	world := hall(t)
+	b.Set(world, 0)
+	o, _ := world.Object("sensor/a")
+	at := 1000 * minute
+	b.Doubt(map[int]Doubt{o.Index: {Since: at - 8*60*minute, Value: 7.5}})
+	for i, x := range []struct {
+		value float64
+		want  object.State
+	}{
+		{7.5, object.Stale}, {7.5, object.Stale}, {8, object.Stale}, {7.5, object.Stale}, // a flicker
+		{8, object.Stale}, {9, object.Stale}, {8, object.Stale}, {9, object.Live}, {7.5, object.Live}, // it may say that again,
+		{7.5, object.Live}, {7.5, object.Live}, {7.5, object.Live}, {7.5, object.Live}, {7.5, object.Stale}, // and not for long
+		{1, object.Live},
+	} {
+		now := at + record.Millis(i)*minute
+		w.Saw("a", now, x.value, now)
+		w.Saw("b", now, float64(i), now)
+		m, _ := b.Step(now, nil)
+		d, doubted := m.Doubt(o.Index)
+		if got := state(t, m, "sensor/a"); got != x.want || doubted != (got == object.Stale) || doubted && d.Value != 7.5 {
+			t.Errorf("%d: it says %v and is %s (%v), want %s", i, x.value, got, doubted, x.want)
+		}
+		if got := state(t, m, "sensor/b"); got != object.Live {
+			t.Errorf("%d: the other is %s", i, got)
+		}
+	}
+	now := at + 20*minute
+	w.Saw("a", now, 7.5, now)
+	b.Doubt(nil)
+	if m, _ := b.Step(now, nil); state(t, m, "sensor/a") != object.Live {
+		t.Error("it is not believed again")
+	}
+}
+
 func TestSome(t *testing.T) {
 	w := New()
 	b := NewBoard(w)

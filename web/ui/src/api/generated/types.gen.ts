@@ -5059,6 +5059,10 @@ export type ObjectDetail = {
      */
     device?: string;
     /**
+     * Why it is not believed although it reports; it counts as stale
+     */
+    doubt?: string;
+    /**
      * What people say of it
      */
     enrichment?: StoredEnrichment;
