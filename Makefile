@@ -39,8 +39,19 @@ $(UI)/dist/index.html: $(UI)/node_modules/.package-lock.json $(UI_FILES)
 
 .PHONY: test
 test: needs build ## run all tests, installing what they need
+	$(MAKE) test-go test-web test-pages
+
+# What follows stands on needs and build.
+.PHONY: test-go
+test-go:
 	go test $(RACE) -timeout 30m ./...
+
+.PHONY: test-web
+test-web:
 	cd $(UI) && npm test
+
+.PHONY: test-pages
+test-pages:
 	cd $(UI) && npm run e2e
 
 # With the race detector it is of three days.
@@ -55,9 +66,16 @@ needs: $(UI)/node_modules/.package-lock.json
 # ---- check: what CI runs
 
 .PHONY: check
-check: RACE := -race
-check: needs build check-format check-vet check-lint check-web check-generated check-cross check-deploy test-fuzz test-field test ## everything CI checks
+check: needs build ## everything CI checks, all of make test within
+	$(MAKE) --jobs 2 --output-sync=target check-beside test-pages
+	$(MAKE) test-go test-web RACE=-race
 	@echo "make check: all is well"
+
+# The browser waits more than it works: what compiles and reckons takes what it
+# leaves, and gives way to it.
+.PHONY: check-beside
+check-beside:
+	nice -n 15 $(MAKE) --jobs=1 check-format check-vet check-lint check-web check-generated check-cross check-deploy test-fuzz test-field
 
 .PHONY: check-format
 check-format:
