@@ -50,7 +50,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 		return err
 	}
 	first, before, cpu, began := m.sink.total.Load(), time.Now(), bench.CPU(), time.Now()
-	messages, clients := c.RuleRate*c.RuleSeconds, 8
+	messages, clients := c.RuleRate*c.RuleSeconds, 64 // each waits for the disk
 	fail := make(chan error, clients)
 	for k := range clients {
 		go func() {

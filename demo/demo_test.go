@@ -19,7 +19,7 @@ func TestTheModelIsValid(t *testing.T) {
 	if total := l.Groups[0].Total; total != 16+1+1 {
 		t.Errorf("%d leaves count; 16 servers, the household's meter and the steel works' should", total)
 	}
-	if total := m.Layout("community").Groups[0].Total; total != 1+1+1+2+3+3 {
+	if total := m.Layout("sharing").Groups[0].Total; total != 1+1+1+2+3+3 {
 		t.Errorf("%d leaves of the community count; three homes, two chargers, three parts of the hall and three roofs should", total)
 	}
 	if got := len(m.Layout("use").Leaves); got != 16 {
