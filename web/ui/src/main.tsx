@@ -33,8 +33,8 @@ const Notifications = lazy(() => import('@mantine/notifications').then((m) => ({
 function ahead(): void {
   const page = location.hash.replace(/^#/, '').replace(/\?.*$/, '')
   if (page === '/sign-in') return
-  void client.prefetchQuery(meQuery)
-  void client.prefetchQuery(modelQuery)
+  client.query(meQuery).catch(() => undefined)
+  client.query(modelQuery).catch(() => undefined)
   // A page that cannot be had is said where it is asked for.
   if (page === '' || page === '/') import('./pages/Dashboard').catch(() => undefined)
 }
