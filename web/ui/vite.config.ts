@@ -127,5 +127,6 @@ export default defineConfig({
       ['/api', '/auth', '/login', '/openapi.json', '/openapi.yaml', '/docs', '/metrics', '/healthz', '/readyz', '/prometheus', '/write'].map((path) => [path, { target: server }]),
     ),
   },
-  test: { environment: 'node', include: ['src/**/*.test.ts'] },
+  // A time limit is for what hangs, not for what is slow while other things are compiled.
+  test: { environment: 'node', include: ['src/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
 })
