@@ -48,7 +48,7 @@ export function Bills({ service: s, zone, may }: { service: Service; zone: strin
                 {t`Look`}
               </Button>{' '}
               {may && (
-                <Button size="compact-xs" variant="default" loading={again.isPending && again.variables === b.id} aria-label={t`Make the bill of ${time(Date.parse(b.from), zone, 'date')} anew`} onClick={() => again.mutate(b.id)}>
+                <Button size="compact-xs" variant="default" loading={again.isPending && again.variables === b.id} aria-label={t`Make anew: the bill of ${time(Date.parse(b.from), zone, 'date')}`} onClick={() => again.mutate(b.id)}>
                   {t`Make anew`}
                 </Button>
               )}

@@ -211,7 +211,7 @@ export function Leases({ zone, may }: { zone: string; may: boolean }) {
             <td>{moment(l.until, zone)}</td>
             <td>
               {may && (
-                <Button size="compact-xs" variant="default" loading={back.isPending && back.variables === l.id} aria-label={t`Take ${l.object} back from ${l.holder}`} onClick={() => back.mutate(l.id)}>
+                <Button size="compact-xs" variant="default" loading={back.isPending && back.variables === l.id} aria-label={t`Take back ${l.object} from ${l.holder}`} onClick={() => back.mutate(l.id)}>
                   {t`Take back`}
                 </Button>
               )}
