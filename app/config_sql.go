@@ -17,7 +17,7 @@ import (
 type SQLConfig struct {
 	URL     string `koanf:"url" doc:"A PostgreSQL that all gateways of an installation share, as postgres://user@host:5432/name; empty: a file in the data directory. Without a password: that goes into url_file."`
 	URLFile string `koanf:"url_file" doc:"File with one line: the URL of the PostgreSQL, password included."`
-	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 10 to 100."`
+	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 14 to 100."`
 }
 
 // Validate gives what cannot work.
@@ -61,8 +61,8 @@ func (c *SQLConfig) url() (string, error) {
 }
 
 // leastConns are two for each owner of tables: users, alerts, settled windows,
-// manifests, identifiers, objects.
-const leastConns = 12
+// manifests, identifiers, objects, and what objects tell alerts.
+const leastConns = 14
 
 // connsOfSettled is how many connections are for settled windows, when they are
 // settled of what this process stores, or alerts here ask about them.
@@ -75,8 +75,9 @@ func (c *Config) connsOfAlerts() int { return max(2, c.connsToShare()/4) }
 // runs.
 const connsOfCIR = 2
 
-// connsOfService is how many are for objects and services, where that module runs.
-const connsOfService = 2
+// connsOfService is how many are for objects and services, where that module runs:
+// half for its own tables, half for what it tells alerts.
+const connsOfService = 4
 
 // connsToShare are those that are neither of the registry of identifiers nor of
 // objects.

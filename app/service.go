@@ -45,7 +45,7 @@ func startService(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	where := sqldb.Options{URL: at, Conns: connsOfService}
+	where := sqldb.Options{URL: at, Conns: connsOfService / 2}
 	if at == "" {
 		where = sqldb.Options{File: filepath.Join(p.dir.Path(), access.FileName)}
 	}
@@ -70,9 +70,7 @@ func startService(ctx context.Context, p *process) (running, error) {
 	if o.Elsewhere, err = p.askService(); err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
-	one := where
-	one.Conns = 1
-	alerts, err := alert.Open(ctx, one)
+	alerts, err := alert.Open(ctx, where)
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())
 	}
