@@ -67,7 +67,7 @@ needs: $(UI)/node_modules/.package-lock.json
 
 .PHONY: check
 check: needs build ## everything CI checks, all of make test within
-	$(MAKE) --jobs 2 --output-sync=target check-beside test-pages
+	$(MAKE) --jobs 2 --output-sync=line check-beside test-pages
 	$(MAKE) test-go test-web RACE=-race
 	@echo "make check: all is well"
 
