@@ -64,12 +64,7 @@ func (c *MeterReadCmd) Run(ctx context.Context, sys IO) (err error) {
 	}
 	settings := kind.Settings{Kind: c.Kind, Address: c.Address, Unit: c.Unit, PerKWh: c.PerKWh}
 	if c.Secret != "" {
-		f, err := os.Open(c.Secret)
-		if err != nil {
-			return fmt.Errorf("read community: %w", err)
-		}
-		defer f.Close() //nolint:errcheck // it was only read
-		if settings.Community, err = firstLine(io.LimitReader(f, 1024)); err != nil {
+		if settings.Community, err = secretLine(c.Secret); err != nil {
 			return fmt.Errorf("read community: %w", err)
 		}
 	}
