@@ -289,22 +289,21 @@ func (s *Service) send(ctx context.Context, b *household.Batch) (*body[household
 		}
 		return nil, household.Refuse(http.StatusUnprocessableEntity, "clock_wrong", household.FixClock, "the clock of the device is wrong by "+skew.Round(time.Second).String()+": nothing of the batch is taken; set the clock, and send it again")
 	}
-	o := &register.Offer{Device: c.Device, Batch: b}
-	err := s.take(ctx, o)
-	s.metrics.answered(o, err)
+	a, err := s.take(ctx, c.Device, b)
+	s.metrics.answered(a, err)
 	switch {
 	case errors.Is(err, register.ErrNothing):
-		p := household.Refuse(http.StatusUnprocessableEntity, "nothing_taken", household.Drop, "nothing of the batch can be taken, now or later: "+o.Answer.Refused[0].Detail)
-		p.Refused = o.Answer.Refused
-		s.log.Warn("nothing of a batch was taken", "device", c.Device, "code", o.Answer.Refused[0].Code, "dropped", o.Answer.Dropped)
+		p := household.Refuse(http.StatusUnprocessableEntity, "nothing_taken", household.Drop, "nothing of the batch can be taken, now or later: "+a.Refused[0].Detail)
+		p.Refused = a.Refused
+		s.log.Warn("nothing of a batch was taken", "device", c.Device, "code", a.Refused[0].Code, "dropped", a.Dropped)
 		return nil, p
 	case errors.Is(err, errFull):
 		return nil, household.Refuse(http.StatusServiceUnavailable, "full", household.Retry, errFull.Error()+": try again later")
 	case err != nil:
 		return nil, s.refuse(ctx, err)
 	}
-	if o.Answer.Dropped > 0 {
-		s.log.Warn("measurements were refused", "device", c.Device, "code", o.Answer.Refused[0].Code, "dropped", o.Answer.Dropped)
+	if a.Dropped > 0 {
+		s.log.Warn("measurements were refused", "device", c.Device, "code", a.Refused[0].Code, "dropped", a.Dropped)
 	}
-	return &body[household.Answer]{o.Answer}, nil
+	return &body[household.Answer]{a}, nil
 }

@@ -58,9 +58,9 @@ func newMetrics(r prometheus.Registerer, queue func() int) (*metrics, error) {
 }
 
 // answered counts the answer to a batch.
-func (m *metrics) answered(o *register.Offer, err error) {
-	m.measurements.WithLabelValues("accepted").Add(float64(o.Answer.Accepted))
-	m.measurements.WithLabelValues("refused").Add(float64(o.Answer.Dropped))
+func (m *metrics) answered(a household.Answer, err error) {
+	m.measurements.WithLabelValues("accepted").Add(float64(a.Accepted))
+	m.measurements.WithLabelValues("refused").Add(float64(a.Dropped))
 	switch {
 	case err == nil:
 		m.batches.WithLabelValues("taken").Inc()

@@ -53,6 +53,7 @@ type world struct {
 	mu      sync.Mutex
 	records []record.Record
 	fails   error
+	holds   func() // before anything is written
 	model   *model.Model
 	changed chan struct{} // closed when the model changes
 }
@@ -61,6 +62,9 @@ type world struct {
 func (w *world) Write(_ context.Context, records []record.Record) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.holds != nil {
+		w.holds()
+	}
 	if w.fails != nil {
 		return w.fails
 	}
@@ -441,6 +445,49 @@ func TestReplay(t *testing.T) {
 	list, err := c.Measurements(ctx, h.Meters[0].ID, time.Now().Add(-time.Hour), time.Now().Add(time.Hour), 10_000)
 	if err != nil || len(list) != 54 {
 		t.Errorf("%d measurements, %v", len(list), err)
+	}
+}
+
+// TestGoneWhileStored: who sent a batch goes away while it is stored. Sent again, it is answered as what it is: taken, once.
+func TestGoneWhileStored(t *testing.T) {
+	w := start(t, sqlite(t))
+	c, h, _ := w.device()
+	if _, err := c.Grant(t.Context(), "2026-1"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	w.mu.Lock()
+	w.holds = func() {
+		leave()
+		for w.told("wattwerk_survey_batches_total")["again"] == 0 {
+			select {
+			case <-t.Context().Done():
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	w.mu.Unlock()
+	b := w.batch(h, 1)
+	if _, err := c.Send(ctx, b); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	w.holds = nil
+	w.mu.Unlock()
+	if a, err := c.Send(t.Context(), b); err != nil || a.Accepted != 4 || len(a.Refused) > 0 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	if got := w.told("wattwerk_survey_batches_total"); got["again"] != 1 || got["taken"] != 1 {
+		t.Error(got)
+	}
+	if got := w.told("wattwerk_survey_measurements_total"); got["accepted"] != 4 {
+		t.Error("who has gone was told:", got)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.records) != 4 {
+		t.Errorf("%d records", len(w.records))
 	}
 }
 

@@ -21,25 +21,31 @@ const (
 	keepAnswers = 90 * 24 * time.Hour
 )
 
-// entry is a batch that waits to be taken.
+// entry is a batch that waits to be taken. Whoever takes it has the offer for itself: who asked may have gone.
 type entry struct {
-	*register.Offer
-	done chan error
+	offer *register.Offer
+	done  chan outcome
 }
 
-// take has a batch stored, together with others that come at the same time.
-func (s *Service) take(ctx context.Context, o *register.Offer) error {
-	e := &entry{o, make(chan error, 1)}
+// outcome is what has become of a batch.
+type outcome struct {
+	answer household.Answer
+	err    error
+}
+
+// take has a batch stored, together with others that come at the same time. The answer is empty where nothing of the batch was looked at.
+func (s *Service) take(ctx context.Context, device string, b *household.Batch) (household.Answer, error) {
+	e := &entry{&register.Offer{Device: device, Batch: b}, make(chan outcome, 1)}
 	select {
 	case s.queue <- e:
 	default:
-		return household.Refuse(http.StatusServiceUnavailable, "busy", household.Retry, "more is coming in than can be stored; try again in a moment")
+		return household.Answer{}, household.Refuse(http.StatusServiceUnavailable, "busy", household.Retry, "more is coming in than can be stored; try again in a moment")
 	}
 	select {
-	case err := <-e.done:
-		return err
+	case out := <-e.done:
+		return out.answer, out.err
 	case <-ctx.Done():
-		return fmt.Errorf("take measurements: %w", ctx.Err())
+		return household.Answer{}, fmt.Errorf("take measurements: %w", ctx.Err())
 	}
 }
 
@@ -60,29 +66,29 @@ func (s *Service) takeAll(ctx context.Context) error {
 		case e := <-s.queue:
 			all = append(all, e)
 		}
-		n := len(all[0].Batch.Measurements)
+		n := len(all[0].offer.Batch.Measurements)
 	more:
 		for len(all) < atOnce && n < mostAtOnce {
 			select {
 			case e := <-s.queue:
 				all = append(all, e)
-				n += len(e.Batch.Measurements)
+				n += len(e.offer.Batch.Measurements)
 			default:
 				break more
 			}
 		}
 		offers := make([]*register.Offer, len(all))
 		for i, e := range all {
-			offers[i] = e.Offer
+			offers[i] = e.offer
 		}
 		within, cancel := context.WithTimeout(ctx, storeWithin)
 		err := s.o.Store.Take(within, offers, s.store)
 		cancel()
 		for _, e := range all {
 			if err == nil {
-				e.done <- e.Err
+				e.done <- outcome{e.offer.Answer, e.offer.Err}
 			} else {
-				e.done <- err
+				e.done <- outcome{err: err}
 			}
 		}
 	}
