@@ -112,6 +112,7 @@ generate: $(UI)/node_modules/.package-lock.json ## write the OpenAPI document, t
 check-cross:
 	GOOS=linux GOARCH=arm64 $(GOBUILD) -o bin/wattwerk-linux-arm64 ./cmd/wattwerk
 	GOOS=linux GOARCH=arm GOARM=7 $(GOBUILD) -o bin/wattwerk-linux-armv7 ./cmd/wattwerk
+	GOOS=linux GOARCH=arm GOARM=7 go vet ./...
 	@! go version -m bin/wattwerk | grep -q 'CGO_ENABLED=1'
 
 # A module of its own: what reads Kubernetes, Helm, Compose and Dockerfiles is

@@ -47,7 +47,7 @@ func TestCodec(t *testing.T) {
 func TestCodecIsSmall(t *testing.T) {
 	items := make([]observation.Item, 1000)
 	for i := range items {
-		items[i] = observation.Item{Time: record.Millis(1543000000000 + 1000*i), Value: float64(i)}
+		items[i] = observation.Item{Time: record.Millis(1543000000000 + 1000*int64(i)), Value: float64(i)}
 	}
 	if n := len(observation.Append(nil, []string{""}, items)); n > 9100 {
 		t.Errorf("%d bytes", n)
@@ -88,7 +88,7 @@ func TestTable(t *testing.T) {
 func BenchmarkCodec(b *testing.B) {
 	items := make([]observation.Item, 1000)
 	for i := range items {
-		items[i] = observation.Item{Time: record.Millis(1543000000000 + 1000*i), Value: float64(i)}
+		items[i] = observation.Item{Time: record.Millis(1543000000000 + 1000*int64(i)), Value: float64(i)}
 	}
 	var data []byte
 	var got []observation.Item

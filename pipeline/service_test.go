@@ -244,8 +244,8 @@ func TestRecordsInAndOut(t *testing.T) {
 	})
 	var records []record.Record
 	for i := range 20 {
-		records = append(records, record.Record{Sensor: record.SensorID(fmt.Sprintf("hall/m%d", i%3)), Time: record.Millis(1_600_000_000_000 + i), Value: float64(i)},
-			record.Record{Sensor: "yard", Time: record.Millis(1_600_000_000_000 + i), Value: -1})
+		records = append(records, record.Record{Sensor: record.SensorID(fmt.Sprintf("hall/m%d", i%3)), Time: record.Millis(1_600_000_000_000 + int64(i)), Value: float64(i)},
+			record.Record{Sensor: "yard", Time: record.Millis(1_600_000_000_000 + int64(i)), Value: -1})
 	}
 	if err := w.bus.NewWriter().Write(t.Context(), records); err != nil {
 		t.Fatal(err)
@@ -378,7 +378,7 @@ func TestLive(t *testing.T) {
 				case <-stop:
 					return
 				case <-time.After(50 * time.Millisecond):
-					w.push("in", fmt.Sprintf(`[{"time":%d,"value":99}]`, 1_600_000_000_000+i))
+					w.push("in", fmt.Sprintf(`[{"time":%d,"value":99}]`, 1_600_000_000_000+int64(i)))
 				}
 			}
 		}()

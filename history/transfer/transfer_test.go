@@ -191,7 +191,7 @@ func TestRoundTrip(t *testing.T) {
 	var times []record.Millis
 	var values []float64
 	for i := range 100_000 {
-		times, values = append(times, record.Millis(1_577_836_800_000+i*60_000+i%7)), append(values, math.Sin(float64(i))*1e3)
+		times, values = append(times, record.Millis(1_577_836_800_000+int64(i)*60_000+int64(i%7))), append(values, math.Sin(float64(i))*1e3)
 	}
 	if err := fill.Add(history.RecordsOf(id), times, values); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func BenchmarkAppend(b *testing.B) {
 					times, values := make([]record.Millis, column), make([]float64, column)
 					for c := w; c < len(columns); c += 2 {
 						for i := range times {
-							times[i] = record.Millis(1_700_000_000_000 + tick*1000)
+							times[i] = record.Millis(1_700_000_000_000 + int64(tick)*1000)
 							values[i] = math.Round(1000*(200+100*math.Sin(float64(tick)/60+float64(c*i)))) / 8
 						}
 						if _, err := s.Append(b.Context(), columns[c], nil, times, values); err != nil {

@@ -13,7 +13,7 @@ import (
 // TestInterface: numbers and places are those of linux/gpio.h, as a C compiler gives them.
 func TestInterface(t *testing.T) {
 	if getLine != 0xc250b407 || setValues != 0xc010b40f {
-		t.Errorf("the numbers are %#x and %#x", getLine, setValues)
+		t.Errorf("the numbers are %#x and %#x", uint64(getLine), uint64(setValues))
 	}
 	le := binary.NativeEndian
 	b := Line{"/dev/gpiochip0", 17}.request(flagInput|flagActiveLow|flagEdgeRising|flagEdgeFalling|flagPullUp, 30*time.Millisecond)

@@ -74,7 +74,7 @@ func BenchmarkMessages(b *testing.B) {
 			out := new(Out)
 			n := 0
 			for b.Loop() {
-				t := record.Millis(1_700_000_000_000 + n/10)
+				t := record.Millis(1_700_000_000_000 + int64(n)/10)
 				out.Reset()
 				o.Take(0, []observation.Item{{Series: observation.Series(n % 10_000), Time: t, Value: float64(n % 64)}}, out)
 				o.Advance(t, out)

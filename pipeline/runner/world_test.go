@@ -304,7 +304,7 @@ func (w *world) tell(source string, items ...observation.Item) {
 }
 
 func at(seconds int, value float64) observation.Item {
-	return observation.Item{Time: record.Millis(1543000000000 + 1000*seconds), Value: value}
+	return observation.Item{Time: record.Millis(1543000000000 + 1000*int64(seconds)), Value: value}
 }
 
 func values(s string) manifest.Values {

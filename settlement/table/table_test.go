@@ -233,6 +233,6 @@ func TestBroken(t *testing.T) {
 		t.Errorf("too many rows: %v", err)
 	}
 	if _, err := decimal(energy.Amount(mostDecimal)+1, true); err == nil {
-		t.Error(fmt.Sprint("18 digits hold ", mostDecimal+1))
+		t.Error(fmt.Sprint("18 digits hold ", int64(mostDecimal)+1))
 	}
 }

@@ -61,7 +61,7 @@ func produce(t *testing.T, c *kgo.Client, from, to int) (want []string) {
 	t.Helper()
 	var records []*kgo.Record
 	for i := from; i < to; i++ {
-		records = append(records, &kgo.Record{Key: fmt.Appendf(nil, "box%d", i%7), Value: fmt.Append(nil, i), Timestamp: time.UnixMilli(int64(1_772_000_000_000 + i))})
+		records = append(records, &kgo.Record{Key: fmt.Appendf(nil, "box%d", i%7), Value: fmt.Append(nil, i), Timestamp: time.UnixMilli(1_772_000_000_000 + int64(i))})
 		want = append(want, fmt.Sprintf("box%d %d", i%7, i))
 	}
 	if err := c.ProduceSync(t.Context(), records...).FirstErr(); err != nil {
