@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/wattwerk/wattwerk/internal/packed"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -63,35 +64,37 @@ func runs(dst []byte, items []Item, of func(*Item) uint32) []byte {
 // Decode reads what Append wrote, into items whose room is used again. The keys
 // are new. Nothing larger than the bounds is made.
 func Decode(b []byte, items []Item) ([]Key, []Item, error) {
-	r := reader{b: b}
-	if r.byte() != format {
+	r := packed.Read(b)
+	if r.Byte() != format {
 		return nil, items[:0], fmt.Errorf("%w: another format", ErrCorrupt)
 	}
-	keys := make([]Key, 0, min(r.count(MaxKeys), 64))
-	for range r.last {
-		keys = append(keys, r.text())
+	many := int(r.UpTo(MaxKeys))
+	keys := make([]Key, 0, min(many, 64))
+	for range many {
+		keys = append(keys, r.Text())
 	}
-	n := r.count(MaxItems)
-	if r.bad || len(r.b) < 8*n {
+	n := int(r.UpTo(MaxItems))
+	if r.Failed() || r.Left() < 8*n {
 		return nil, items[:0], fmt.Errorf("%w: it is cut off", ErrCorrupt)
 	}
 	if cap(items) < n {
 		items = make([]Item, n)
 	}
 	items = items[:n]
-	r.runs(items, func(i *Item, v uint32) { i.Series = Series(v) })
-	r.runs(items, func(i *Item, v uint32) { i.Marks = Marks(v) })
+	readRuns(&r, items, func(i *Item, v uint32) { i.Series = Series(v) })
+	readRuns(&r, items, func(i *Item, v uint32) { i.Marks = Marks(v) })
 	var last, step int64
 	for i := range items {
-		step += r.varint()
+		step += r.Int()
 		last += step
 		items[i].Time = record.Millis(last)
 	}
-	if r.bad || len(r.b) != 8*n {
+	if r.Failed() || r.Left() != 8*n {
 		return nil, items[:0], fmt.Errorf("%w: it is cut off", ErrCorrupt)
 	}
+	values := r.Take(8 * n)
 	for i := range items {
-		items[i].Value = math.Float64frombits(binary.LittleEndian.Uint64(r.b[8*i:]))
+		items[i].Value = math.Float64frombits(binary.LittleEndian.Uint64(values[8*i:]))
 		if int(items[i].Series) >= len(keys) {
 			return nil, items[:0], fmt.Errorf("%w: a series without a key", ErrCorrupt)
 		}
@@ -99,68 +102,12 @@ func Decode(b []byte, items []Item) ([]Key, []Item, error) {
 	return keys, items, nil
 }
 
-type reader struct {
-	b    []byte
-	last int
-	bad  bool
-}
-
-func (r *reader) byte() byte {
-	if len(r.b) == 0 {
-		r.bad = true
-		return 0
-	}
-	v := r.b[0]
-	r.b = r.b[1:]
-	return v
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-// count reads a number of things, at most so many.
-func (r *reader) count(most int) int {
-	v := r.uvarint()
-	if v > uint64(most) {
-		r.bad, r.b, v = true, nil, 0
-	}
-	r.last = int(v)
-	return r.last
-}
-
-func (r *reader) text() string {
-	n := r.uvarint()
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return ""
-	}
-	s := string(r.b[:n])
-	r.b = r.b[n:]
-	return s
-}
-
-func (r *reader) runs(items []Item, set func(*Item, uint32)) {
+// readRuns reads what runs wrote.
+func readRuns(r *packed.Reader, items []Item, set func(*Item, uint32)) {
 	for i := 0; i < len(items); {
-		v, n := r.uvarint(), r.uvarint()
-		if r.bad || n == 0 || n > uint64(len(items)-i) || v > math.MaxUint32 {
-			r.bad, r.b = true, nil
+		v, n := r.UpTo(math.MaxUint32), r.Uint()
+		if r.Failed() || n == 0 || n > uint64(len(items)-i) {
+			r.Fail()
 			return
 		}
 		for range n {

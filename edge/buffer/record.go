@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/edge/slot"
+	"github.com/wattwerk/wattwerk/internal/packed"
 	"github.com/wattwerk/wattwerk/survey/household"
 )
 
@@ -146,63 +147,22 @@ func (e entry) encode() ([]byte, error) {
 // errRecord says that a payload is not what its kind says.
 var errRecord = errors.New("a record of the buffer is not understood")
 
-// reader reads a payload; the first thing that is wrong stays.
-type reader struct {
-	b   []byte
-	bad bool
-}
+// reader reads a payload.
+type reader struct{ packed.Reader }
 
-func (r *reader) bytes(n int) []byte {
-	if n > len(r.b) {
-		r.bad, r.b = true, nil
-		return make([]byte, n)
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
-
-func (r *reader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	return took(r, v, n)
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	return took(r, v, n)
-}
-
-func took[T any](r *reader, v T, n int) T {
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		var zero T
-		return zero
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-// count reads how many things follow that are each so many bytes at the least.
-func (r *reader) count(least int) int {
-	n := r.uvarint()
-	if n > uint64(len(r.b)/least) {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	return int(n)
-}
+func readerOf(payload []byte) *reader { return &reader{packed.Read(payload)} }
 
 func (r *reader) id() string {
-	b := r.bytes(16)
+	b := r.Take(16)
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // span reads a beginning and a length.
 func (r *reader) span() slot.Span {
-	s := slot.Span{From: r.varint()}
-	n := r.uvarint()
+	s := slot.Span{From: r.Int()}
+	n := r.Uint()
 	if s.From < -1<<40 || s.From > 1<<40 || n > 1<<40 {
-		r.bad = true
+		r.Fail()
 		return slot.Span{}
 	}
 	s.To = s.From + int64(n)
@@ -210,29 +170,29 @@ func (r *reader) span() slot.Span {
 }
 
 func (r *reader) err() error {
-	if r.bad || len(r.b) > 0 {
+	if !r.Whole() {
 		return errRecord
 	}
 	return nil
 }
 
 func decodeEntry(payload []byte) (e entry, err error) {
-	r := &reader{b: payload}
+	r := readerOf(payload)
 	e.meter, e.span = r.id(), r.span()
-	n := r.count(10)
+	n := r.Count(10)
 	e.values = make([]household.Measurement, 0, n)
 	for range n {
-		m := household.Measurement{Meter: e.meter, Slot: time.Unix(e.span.From, 0).UTC(), OBIS: hex.EncodeToString(r.bytes(6))}
-		unit := r.bytes(2)
+		m := household.Measurement{Meter: e.meter, Slot: time.Unix(e.span.From, 0).UTC(), OBIS: hex.EncodeToString(r.Take(6))}
+		unit := r.Take(2)
 		if int(unit[0]) >= len(units) {
 			return e, errRecord
 		}
 		m.Unit, m.Scaler = units[unit[0]], int(int8(unit[1]))
-		m.Raw = r.varint()
-		switch r.bytes(1)[0] {
+		m.Raw = r.Int()
+		switch r.Byte() {
 		case 0:
 		case 1:
-			status := r.uvarint()
+			status := r.Uint()
 			if status > math.MaxInt64 {
 				return e, errRecord
 			}
@@ -278,11 +238,11 @@ func (s *state) encode() ([]byte, error) {
 
 // decodeState reads a state.
 func decodeState(payload []byte) (*state, error) {
-	r := &reader{b: payload}
-	s := &state{covered: make(map[string]slot.Coverage), dropped: r.uvarint()}
-	for range r.count(17) {
+	r := readerOf(payload)
+	s := &state{covered: make(map[string]slot.Coverage), dropped: r.Uint()}
+	for range r.Count(17) {
 		id := r.id()
-		for range r.count(2) {
+		for range r.Count(2) {
 			// A meter of which nothing is covered is none that is known.
 			if c := s.covered[id].Add(r.span()); len(c) > 0 {
 				s.covered[id] = c

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/wattwerk/wattwerk/internal/packed"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -69,63 +70,28 @@ func load(b []byte) (saved, error) {
 	if b == nil {
 		return s, nil
 	}
-	r := savedReader{b: b}
-	if len(b) == 0 || b[0] != saveFormat {
+	r := packed.Read(b)
+	millis := func() record.Millis { return record.Millis(r.Int()) }
+	if r.Byte() != saveFormat {
 		return s, fmt.Errorf("%w: another format", ErrSaved)
 	}
-	r.b = b[1:]
-	for range r.count() {
-		s.keys = append(s.keys, string(r.bytes()))
+	for range r.Count(1) {
+		s.keys = append(s.keys, r.Text())
 	}
-	s.now, s.began = r.millis(), r.millis()
-	for range r.count() {
-		id := string(r.bytes())
-		s.sources[id] = source{id: id, most: r.millis(), since: r.millis()}
+	s.now, s.began = millis(), millis()
+	for range r.Count(1) {
+		id := r.Text()
+		s.sources[id] = source{id: id, most: millis(), since: millis()}
 	}
-	for range r.count() {
-		name := string(r.bytes())
-		n := savedNode{kind: string(r.bytes()), watermark: r.millis(), behind: r.millis()}
-		n.count = Count{r.varint(), r.varint(), r.varint()}
-		n.state = r.bytes()
+	for range r.Count(1) {
+		name := r.Text()
+		n := savedNode{kind: r.Text(), watermark: millis(), behind: millis()}
+		n.count = Count{r.Int(), r.Int(), r.Int()}
+		n.state = r.Bytes()
 		s.nodes[name] = n
 	}
-	if r.bad || len(r.b) > 0 {
+	if !r.Whole() {
 		return s, fmt.Errorf("%w: it is cut off", ErrSaved)
 	}
 	return s, nil
-}
-
-type savedReader struct {
-	b   []byte
-	bad bool
-}
-
-func (r *savedReader) varint() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *savedReader) millis() record.Millis { return record.Millis(r.varint()) }
-
-// count is of things that are a byte each at least.
-func (r *savedReader) count() int {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 || v > uint64(len(r.b)-n) {
-		r.bad, r.b = true, nil
-		return 0
-	}
-	r.b = r.b[n:]
-	return int(v)
-}
-
-func (r *savedReader) bytes() []byte {
-	n := r.count()
-	b := r.b[:n:n]
-	r.b = r.b[n:]
-	return b
 }

@@ -192,18 +192,17 @@ func (f *amounts) load(r *reader) {
 		loadPast(r, &a.past)
 		// It is never before the item, and so far behind it at most.
 		if a.upTo = r.millis(); a.any && (a.upTo < a.time || a.upTo > a.time+longest) || !a.any && a.upTo != 0 {
-			r.fail()
+			r.Fail()
 		}
 		if a.open = r.flag(); a.open {
 			from := r.time()
 			a.win = f.span(from)
-			a.covered, a.marks = r.int(), observation.Marks(r.upTo(uint64(kept)))
-			if a.win.From != from || a.covered < 0 || a.covered > a.win.Length() || len(r.b) < exact.Size {
-				r.fail()
+			a.covered, a.marks = r.Int(), observation.Marks(r.UpTo(uint64(kept)))
+			if a.win.From != from || a.covered < 0 || a.covered > a.win.Length() || r.Left() < exact.Size {
+				r.Fail()
 				return
 			}
-			a.sum = exact.Load(r.b)
-			r.b = r.b[exact.Size:]
+			a.sum = exact.Load(r.Take(exact.Size))
 		}
 	})
 }

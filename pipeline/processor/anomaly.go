@@ -257,14 +257,14 @@ func (f *weeklyProfile) load(r *reader) {
 		p := new(profile)
 		*s = p
 		if len(f.each) >= maxProfiles {
-			r.fail()
+			r.Fail()
 		}
 		if p.open = r.flag(); p.open {
 			from := r.time()
 			if p.win = f.cal.Span(window.Hour, from); p.win.From != from {
-				r.fail()
+				r.Fail()
 			}
-			p.marks = observation.Marks(r.upTo(uint64(kept)))
+			p.marks = observation.Marks(r.UpTo(uint64(kept)))
 			r.part(p.mean.Load)
 		}
 		for h := range p.hours {

@@ -140,9 +140,9 @@ func (f *swingingDoor) load(r *reader) {
 	f.states.load(r, f.table, func(r *reader, p *swing) {
 		loadPast(r, &p.from)
 		loadPast(r, &p.last)
-		p.low, p.high = math.Float64frombits(r.uint()), math.Float64frombits(r.uint())
+		p.low, p.high = math.Float64frombits(r.Uint()), math.Float64frombits(r.Uint())
 		if p.low != p.low || p.high != p.high || p.last.any && p.last.time < p.from.time || p.last.any && !p.from.any {
-			r.fail()
+			r.Fail()
 		}
 	})
 }

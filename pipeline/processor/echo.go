@@ -13,7 +13,7 @@ func (plain) Advance(record.Millis, *Out) {}
 
 func (plain) Save(b []byte) []byte { return b }
 
-func (plain) Load(b []byte) error { return (&reader{b: b}).end() }
+func (plain) Load(b []byte) error { return readerOf(b).end() }
 
 type echo struct{ plain }
 

@@ -35,7 +35,7 @@ func savePast(w *writer, p *past) {
 
 func loadPast(r *reader, p *past) {
 	if p.any = r.flag(); p.any {
-		p.time, p.value, p.marks = r.time(), r.float(), observation.Marks(r.upTo(uint64(kept|observation.Null)))
+		p.time, p.value, p.marks = r.time(), r.float(), observation.Marks(r.UpTo(uint64(kept|observation.Null)))
 	}
 }
 

@@ -74,7 +74,7 @@ func (m *members) save(w *writer) {
 func (m *members) load(r *reader) {
 	m.states.load(r, m.table, func(r *reader, s **lasts) {
 		if (len(m.each)+1)*m.inputs > MaxWaiting {
-			r.fail()
+			r.Fail()
 			return
 		}
 		l := &lasts{of: make([]past, m.inputs)}
@@ -84,7 +84,7 @@ func (m *members) load(r *reader) {
 		l.due, l.time, l.begun, l.next = r.flag(), r.time(), r.flag(), r.millis()
 		// What is far behind would give results without end.
 		if l.begun && (l.next < l.time || l.next > record.MaxTime+4*longest) {
-			r.fail()
+			r.Fail()
 		}
 		*s = l
 	})

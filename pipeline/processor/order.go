@@ -250,26 +250,26 @@ func (o *inOrder) Save(b []byte) []byte {
 }
 
 func (o *inOrder) Load(b []byte) error {
-	r := &reader{b: b}
+	r := readerOf(b)
 	r.shape(o.by + " " + o.step.shape())
 	var c clock
 	c.load(r)
-	q := queue{seq: r.uint()}
+	q := queue{seq: r.Uint()}
 	var last waiting
 	for n := range r.count(MaxWaiting) {
-		i := waiting{Item: r.item(o.table), input: int(r.upTo(uint64(max(len(o.inputs), 1) - 1))), seq: r.upTo(q.seq)}
+		i := waiting{Item: r.item(o.table), input: int(r.UpTo(uint64(max(len(o.inputs), 1) - 1))), seq: r.UpTo(q.seq)}
 		if n > 0 && !last.before(i) || c.begun == 2 && i.Time < c.at {
-			r.fail()
+			r.Fail()
 		}
-		if r.err != nil {
-			return r.err
+		if r.Failed() {
+			return r.end()
 		}
 		q.push(i)
 		last = i
 	}
-	held, looked, since := r.millis(), r.millis(), int(r.upTo(1<<40))
+	held, looked, since := r.millis(), r.millis(), int(r.UpTo(1<<40))
 	if looked < record.MinTime-4*longest || looked > record.MaxTime+4*longest {
-		r.fail()
+		r.Fail()
 	}
 	s := o.fresh(&o.clock)
 	s.load(r)

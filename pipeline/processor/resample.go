@@ -98,7 +98,7 @@ func (f *resample) load(r *reader) {
 		p.next = r.millis()
 		// What is further behind would give results without end.
 		if p.any && (p.next < p.time || p.next%f.every != 0 || p.next > record.MaxTime+4*longest) {
-			r.fail()
+			r.Fail()
 		}
 	})
 }

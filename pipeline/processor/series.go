@@ -98,12 +98,12 @@ func (s *slots) save(w *writer) {
 
 func (s *slots) load(r *reader, table *observation.Table) {
 	for range r.count(MaxSeries) {
-		n := observation.Series(r.upTo(uint64(table.Len()) - 1))
+		n := observation.Series(r.UpTo(uint64(table.Len()) - 1))
 		before := len(s.series)
-		if at, ok := s.find(n); r.err == nil && (!ok || at != before) {
-			r.fail()
+		if at, ok := s.find(n); !r.Failed() && (!ok || at != before) {
+			r.Fail()
 		}
-		if r.err != nil {
+		if r.Failed() {
 			return
 		}
 	}
@@ -140,7 +140,7 @@ func (s *states[T]) save(w *writer, each func(*writer, *T)) {
 func (s *states[T]) load(r *reader, table *observation.Table, each func(*reader, *T)) {
 	s.slots.load(r, table)
 	for range s.series {
-		if r.err != nil {
+		if r.Failed() {
 			return
 		}
 		var e T

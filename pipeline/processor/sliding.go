@@ -194,9 +194,9 @@ func (s *slides) load(r *reader) {
 	for range s.slots.series {
 		var w slide
 		for range r.count(maxSliding) {
-			p := point{Time: r.time(), Marks: observation.Marks(r.upTo(uint64(kept | observation.Null))), Value: r.float()}
-			if n := len(w.points); r.err != nil || n > 0 && p.Time < w.points[n-1].Time || s.waiting >= MaxWaiting {
-				r.fail()
+			p := point{Time: r.time(), Marks: observation.Marks(r.UpTo(uint64(kept | observation.Null))), Value: r.float()}
+			if n := len(w.points); r.Failed() || n > 0 && p.Time < w.points[n-1].Time || s.waiting >= MaxWaiting {
+				r.Fail()
 				return
 			}
 			s.enter(&w, p)
@@ -300,13 +300,13 @@ func (s *runs[C, P]) save(w *writer) {
 func (s *runs[C, P]) load(r *reader) {
 	s.slots.load(r, s.table)
 	for range s.slots.series {
-		e := run[C]{n: int(r.upTo(math.MaxInt32))}
+		e := run[C]{n: int(r.UpTo(math.MaxInt32))}
 		if e.n > 0 {
 			e.seen, e.from, e.last = true, r.time(), r.time()
-			e.marks = observation.Marks(r.upTo(uint64(kept | observation.Null)))
+			e.marks = observation.Marks(r.UpTo(uint64(kept | observation.Null)))
 			r.part(P(&e.sum).Load)
 			if e.last < e.from {
-				r.fail()
+				r.Fail()
 			}
 		}
 		s.each = append(s.each, e)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/wattwerk/wattwerk/internal/packed"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -37,63 +38,29 @@ func (w *writer) flag(v bool) {
 
 // reader reads what a writer wrote. After an error everything is zero.
 type reader struct {
-	b   []byte
-	err error
+	packed.Reader
+	err error // of whom a part is; none: errState
 }
 
-func (r *reader) fail() {
-	if r.err == nil {
-		r.err = errState
-	}
-	r.b = nil
-}
-
-func (r *reader) uint() uint64 {
-	v, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) upTo(most uint64) uint64 {
-	v := r.uint()
-	if v > most {
-		r.fail()
-		return 0
-	}
-	return v
-}
+func readerOf(b []byte) *reader { return &reader{Reader: packed.Read(b)} }
 
 // count is a number of things of at least one byte each.
-func (r *reader) count(most uint64) uint64 {
-	v := r.upTo(most)
-	if v > uint64(len(r.b)) {
-		r.fail()
+func (r *reader) count(most int) int {
+	n := r.Count(1)
+	if n > most {
+		r.Fail()
 		return 0
 	}
-	return v
+	return n
 }
 
-func (r *reader) int() int64 {
-	v, n := binary.Varint(r.b)
-	if n <= 0 {
-		r.fail()
-		return 0
-	}
-	r.b = r.b[n:]
-	return v
-}
-
-func (r *reader) millis() record.Millis { return record.Millis(r.int()) }
+func (r *reader) millis() record.Millis { return record.Millis(r.Int()) }
 
 // time is one that an item may have.
 func (r *reader) time() record.Millis {
 	t := r.millis()
 	if t < record.MinTime || t > record.MaxTime {
-		r.fail()
+		r.Fail()
 		return 0
 	}
 	return t
@@ -101,59 +68,44 @@ func (r *reader) time() record.Millis {
 
 // float is a value that an item may have.
 func (r *reader) float() float64 {
-	if len(r.b) < 8 {
-		r.fail()
-		return 0
-	}
-	v := math.Float64frombits(binary.LittleEndian.Uint64(r.b))
-	r.b = r.b[8:]
+	v := r.Float()
 	if !(math.Abs(v) <= record.MaxValue) {
-		r.fail()
+		r.Fail()
 		return 0
 	}
 	return v
 }
 
-func (r *reader) flag() bool { return r.upTo(1) == 1 }
+func (r *reader) flag() bool { return r.UpTo(1) == 1 }
 
-func (r *reader) text(most uint64) string {
-	n := r.count(most)
-	s := string(r.b[:n])
-	r.b = r.b[n:]
-	return s
-}
+func (r *reader) text(most int) string { return string(r.Take(r.count(most))) }
 
 func (r *reader) item(table *observation.Table) observation.Item {
-	i := observation.Item{Series: observation.Series(r.upTo(uint64(table.Len()) - 1)), Marks: observation.Marks(r.upTo(math.MaxUint32)), Time: r.time()}
+	i := observation.Item{Series: observation.Series(r.UpTo(uint64(table.Len()) - 1)), Marks: observation.Marks(r.UpTo(math.MaxUint32)), Time: r.time()}
 	i.Value = r.float()
 	return i
 }
 
-// digest has a part of the state read by what wrote it.
+// part has a part of the state read by what wrote it.
 func (r *reader) part(load func([]byte) ([]byte, error)) {
-	if r.err != nil {
-		return
+	if err := r.Part(load); err != nil {
+		r.err = err
 	}
-	b, err := load(r.b)
-	if err != nil {
-		r.b, r.err = nil, err
-		return
-	}
-	r.b = b
 }
 
 // shape holds what a state is of against what it is to be: an operator whose
 // parameters make another state of items cannot go on from it.
 func (r *reader) shape(want string) {
-	if got := r.text(500); r.err == nil && got != want {
-		r.b, r.err = nil, fmt.Errorf("state is of %q, this is %q", got, want)
+	if got := r.text(500); !r.Failed() && got != want {
+		r.Fail()
+		r.err = fmt.Errorf("state is of %q, this is %q", got, want)
 	}
 }
 
 // end is the error of all that was read, which must be all there is.
 func (r *reader) end() error {
-	if r.err == nil && len(r.b) > 0 {
-		r.fail()
+	if r.err == nil && !r.Whole() {
+		return errState
 	}
 	return r.err
 }

@@ -87,9 +87,9 @@ func (f *threshold) load(r *reader) {
 	f.states.load(r, f.table, func(r *reader, s *watch) {
 		s.on = r.flag()
 		if s.waits = r.flag(); s.waits {
-			s.due, s.marks = r.millis(), observation.Marks(r.upTo(uint64(kept)))
+			s.due, s.marks = r.millis(), observation.Marks(r.UpTo(uint64(kept)))
 			if s.due < record.MinTime || s.due > record.MaxTime+longest {
-				r.fail()
+				r.Fail()
 			}
 		}
 	})

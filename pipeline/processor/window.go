@@ -176,10 +176,10 @@ func (c *clock) save(w *writer) {
 }
 
 func (c *clock) load(r *reader) {
-	c.begun, c.since, c.at = uint8(r.upTo(2)), r.millis(), r.millis()
+	c.begun, c.since, c.at = uint8(r.UpTo(2)), r.millis(), r.millis()
 	const first, last = record.MinTime - 4*longest, record.MaxTime + 4*longest
 	if c.since < first || c.since > last || c.at < first || c.at > last {
-		r.fail()
+		r.Fail()
 	}
 }
 
@@ -440,30 +440,30 @@ func (p *panes[C, P]) Save(b []byte) []byte {
 }
 
 func (p *panes[C, P]) Load(b []byte) error {
-	r := &reader{b: b}
+	r := readerOf(b)
 	n := panes[C, P]{frame: p.frame, asked: p.asked, tell: p.tell}
 	r.shape(p.shape(p.asked))
 	n.clock.load(r)
 	n.slots.load(r, p.table)
 	for range r.count(maxOpen) {
 		from := r.millis()
-		if r.err != nil || from < record.MinTime-2*longest || from > record.MaxTime {
-			r.fail()
+		if r.Failed() || from < record.MinTime-2*longest || from > record.MaxTime {
+			r.Fail()
 			break
 		}
 		o := pane[C]{Span: p.span(from)}
 		if o.From != from || len(n.open) > 0 && from <= n.open[len(n.open)-1].From {
-			r.fail()
+			r.Fail()
 		}
 		for range r.count(MaxSeries) {
-			slot := int(r.upTo(uint64(max(len(n.slots.series), 1) - 1)))
-			if r.err != nil || slot >= len(n.slots.series) || slot < len(o.cells) || n.cells+slot+1 > MaxCells {
-				r.fail()
+			slot := int(r.UpTo(uint64(max(len(n.slots.series), 1) - 1)))
+			if r.Failed() || slot >= len(n.slots.series) || slot < len(o.cells) || n.cells+slot+1 > MaxCells {
+				r.Fail()
 				break
 			}
 			o.cells = slices.Grow(o.cells, slot+1-len(o.cells))[:slot+1]
 			c := &o.cells[slot]
-			c.seen, c.marks = true, observation.Marks(r.upTo(uint64(kept|observation.Null)))
+			c.seen, c.marks = true, observation.Marks(r.UpTo(uint64(kept|observation.Null)))
 			r.part(P(&c.sum).Load)
 		}
 		n.cells += len(o.cells)

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed" // of the districts
-	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"sync"
+
+	"github.com/wattwerk/wattwerk/internal/packed"
 )
 
 // Notice is what the licence of the districts wants shown (Data licence Germany,
@@ -16,7 +18,7 @@ import (
 const Notice = "© GeoBasis-DE / BKG 2020 (data changed), dl-de/by-2-0, https://www.govdata.de/dl-de/by-2-0"
 
 //go:embed districts.bin.gz
-var packed []byte
+var packedDistricts []byte
 
 // Place is a point on the earth.
 type Place struct {
@@ -50,7 +52,7 @@ func Districts() []District { return districts() }
 
 // What is embedded is read once; it is part of the program, so it can be read.
 var districts = sync.OnceValue(func() []District {
-	all, err := unpack(packed)
+	all, err := unpack(packedDistricts)
 	if err != nil {
 		panic(err)
 	}
@@ -67,20 +69,21 @@ func unpack(data []byte) ([]District, error) {
 	if data, err = io.ReadAll(z); err != nil {
 		return nil, fmt.Errorf("read districts: %w", err)
 	}
-	r := reader{data: data}
-	all := make([]District, r.number())
+	r := packed.Read(data)
+	number := func() int { return int(r.Uint()) }
+	all := make([]District, r.Count(1))
 	for i := range all {
 		d := &all[i]
-		d.NUTS, d.Name = r.text(), r.text()
-		d.Inhabitants, d.Area = r.number(), float64(r.number())/100
+		d.NUTS, d.Name = r.Text(), r.Text()
+		d.Inhabitants, d.Area = number(), float64(number())/100
 		d.west, d.south, d.east, d.north = math.MaxInt32, math.MaxInt32, math.MinInt32, math.MinInt32
-		d.rings = make([][]point, r.number())
+		d.rings = make([][]point, r.Count(1))
 		for j := range d.rings {
-			ring := make([]point, r.number())
+			ring := make([]point, r.Count(2))
 			var at point
 			for k := range ring {
-				at.x += r.signed()
-				at.y += r.signed()
+				at.x += int32(r.Int())
+				at.y += int32(r.Int())
 				ring[k] = at
 				d.west, d.east = min(d.west, at.x), max(d.east, at.x)
 				d.south, d.north = min(d.south, at.y), max(d.north, at.y)
@@ -88,29 +91,10 @@ func unpack(data []byte) ([]District, error) {
 			d.rings[j] = ring
 		}
 	}
+	if !r.Whole() {
+		return nil, errors.New("read districts: they are cut off")
+	}
 	return all, nil
-}
-
-// reader reads data that is known to be whole.
-type reader struct{ data []byte }
-
-func (r *reader) number() int {
-	v, n := binary.Uvarint(r.data)
-	r.data = r.data[n:]
-	return int(v)
-}
-
-func (r *reader) signed() int32 {
-	v, n := binary.Varint(r.data)
-	r.data = r.data[n:]
-	return int32(v)
-}
-
-func (r *reader) text() string {
-	n := r.number()
-	s := string(r.data[:n])
-	r.data = r.data[n:]
-	return s
 }
 
 // contains tells whether a point, in units, is inside: a ray to the east meets the
