@@ -1,100 +1,25 @@
 package poll
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/connect/connecttest"
 )
 
-// secured is a server that takes only those who show a certificate of its authority
-// and a token; the directory has the secrets of an end that may, and of one that may
-// not.
-func secured(t *testing.T, h http.Handler) (url string, house *connect.House) {
-	t.Helper()
-	house = connecttest.House()
-	house.Secrets = t.TempDir()
-	dir := house.Secrets
-	if _, err := certs.Create(dir); err != nil {
-		t.Fatal(err)
-	}
-	authority, err := certs.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, err := authority.Server(dir, []string{"127.0.0.1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := authority.Edge(dir, "client"); err != nil {
-		t.Fatal(err)
-	}
-	other := filepath.Join(dir, "foreign")
-	if _, err := certs.Create(other); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"good": "correct horse", "wrong": "battery staple"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	pair, err := tls.LoadX509KeyPair(own.Cert, own.Key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := os.ReadFile(certs.Of(dir, "ca").Cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(ca)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer correct horse" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		h.ServeHTTP(w, r)
-	}))
-	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert}
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	return s.URL, house
-}
-
-// wrongs are what may be wrong with an end, and what is to be said of it.
-var wrongs = []struct {
-	want string
-	more []string
-}{
-	{"401", []string{"token", "wrong"}},
-	{"certificate signed by unknown authority", []string{"ca", "foreign/ca.crt"}},
-	{"certificate", []string{"cert", "", "certKey", ""}},
-}
-
-var rights = []string{"token", "good", "ca", "ca.crt", "cert", "client.crt", "certKey", "client.key"}
-
 func TestSecured(t *testing.T) {
-	url, house := secured(t, say("5"))
+	url, house := connecttest.Secured(t, say("5"))
 	read := func(more ...string) *connecttest.Store {
 		s := new(connecttest.Store)
-		connecttest.Run(t, Protocol(), end(t, house, url, slices.Concat(rights, more)...), s)
+		connecttest.Run(t, Protocol(), end(t, house, url, slices.Concat(connecttest.Rights, more)...), s)
 		return s
 	}
 	read().Pieces(t, 1)
-	for _, c := range wrongs {
-		s := read(c.more...)
-		s.Broken(t, 0, c.want)
+	for _, c := range connecttest.Wrongs {
+		s := read(c.More...)
+		s.Broken(t, 0, c.Want)
 		s.Until(t, "no secret", func(_ []connect.Piece, _ []connect.Bad, all []connect.Status) bool {
 			return !slices.ContainsFunc(all, func(st connect.Status) bool { return strings.Contains(st.Error, "battery") })
 		})
