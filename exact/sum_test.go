@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/wattwerk/wattwerk/exact/exacttest"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -13,41 +14,10 @@ import (
 func exact(xs []float64) float64 {
 	t := new(big.Float).SetPrec(600)
 	for _, x := range xs {
-		t.Add(t, onGrid(x))
+		t.Add(t, exacttest.OnGrid(x))
 	}
 	v, _ := t.Float64()
 	return v
-}
-
-// onGrid rounds to multiples of 2^-64, half to even.
-func onGrid(x float64) *big.Float {
-	f := new(big.Float).SetPrec(600).SetFloat64(x)
-	f.SetMantExp(f, 64)
-	i, _ := f.Int(nil)
-	whole := new(big.Float).SetPrec(600).SetInt(i)
-	rest, _ := new(big.Float).SetPrec(600).Sub(f, whole).Float64()
-	up := math.Abs(rest) > 0.5 || math.Abs(rest) == 0.5 && i.Bit(0) == 1
-	if up {
-		i.Add(i, big.NewInt(int64(math.Copysign(1, x))))
-	}
-	r := new(big.Float).SetPrec(600).SetInt(i)
-	return r.SetMantExp(r, -64)
-}
-
-func randomValue(r *rand.Rand) float64 {
-	switch r.IntN(6) {
-	case 0:
-		return float64(r.IntN(2000) - 1000)
-	case 1:
-		return math.Ldexp(r.Float64()-0.5, r.IntN(58))
-	case 2:
-		return math.Ldexp(r.Float64()-0.5, -r.IntN(90))
-	case 3:
-		return record.MaxValue * (r.Float64()*2 - 1)
-	case 4:
-		return math.Ldexp(float64(1+r.IntN(9)), -66) // ties on the grid
-	}
-	return math.Round(r.Float64()*1e5) / 100
 }
 
 func TestSumIsExactInAnyOrder(t *testing.T) {
@@ -55,7 +25,7 @@ func TestSumIsExactInAnyOrder(t *testing.T) {
 	for range 5000 {
 		xs := make([]float64, r.IntN(40))
 		for i := range xs {
-			xs[i] = randomValue(r)
+			xs[i] = exacttest.Value(r)
 		}
 		var a, b Sum
 		for _, x := range xs {
@@ -114,9 +84,9 @@ func TestProductsAreExact(t *testing.T) {
 		var s Sum
 		want := new(big.Rat)
 		for range r.IntN(20) {
-			x, n := randomValue(r), r.Int64N(1<<42)-1<<41
+			x, n := exacttest.Value(r), r.Int64N(1<<42)-1<<41
 			s.AddProduct(x, n)
-			p, _ := onGrid(x).Rat(nil)
+			p, _ := exacttest.OnGrid(x).Rat(nil)
 			if p == nil {
 				p = new(big.Rat)
 			}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/exact/exacttest"
 	"github.com/wattwerk/wattwerk/formula"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
@@ -105,7 +106,7 @@ func (o *oracle) group(m *model.Model, id model.GroupID, t record.Millis, out ma
 			switch {
 			case has && metered:
 				n.leaves = append(n.leaves, sign*v)
-				n.sum.Add(n.sum, onGrid(sign*v))
+				n.sum.Add(n.sum, exacttest.OnGrid(sign*v))
 			case has:
 				child, _ := m.Group(mem.Group)
 				for _, x := range child.Members {
@@ -128,7 +129,7 @@ func (o *oracle) group(m *model.Model, id model.GroupID, t record.Millis, out ma
 		}
 		if v, ok := o.value(m, mem.Sensor, t); ok {
 			n.leaves = append(n.leaves, sign*v)
-			n.sum.Add(n.sum, onGrid(sign*v))
+			n.sum.Add(n.sum, exacttest.OnGrid(sign*v))
 		} else {
 			n.silent = n.silent || o.silent(m, mem.Sensor, t)
 		}
@@ -145,7 +146,7 @@ func (o *oracle) group(m *model.Model, id model.GroupID, t record.Millis, out ma
 	if meter, ok, _ := o.meter(m, id, t); ok {
 		w.meter = meter + 0
 		if len(n.leaves) > 0 && !n.silent {
-			w.unaccounted, _ = new(big.Float).SetPrec(700).Sub(onGrid(meter), n.sum).Float64()
+			w.unaccounted, _ = new(big.Float).SetPrec(700).Sub(exacttest.OnGrid(meter), n.sum).Float64()
 		}
 	}
 	out[string(id)] = w
@@ -206,7 +207,7 @@ func (o *oracle) operand(m *model.Model, x formula.Operand, t record.Millis) flo
 		if _, virtual := m.Formula(x.Sensor); !ok || virtual {
 			return nullUnless(v, ok)
 		}
-		v, _ = onGrid(v).Float64()
+		v, _ = exacttest.OnGrid(v).Float64()
 		return v
 	}
 	id := model.GroupID(x.Group)
@@ -215,7 +216,7 @@ func (o *oracle) operand(m *model.Model, x formula.Operand, t record.Millis) flo
 		var at float64
 		if at, metered, has = o.meter(m, id, t); metered {
 			if meter = at; !o.metersVirtual(m, id) {
-				meter, _ = onGrid(at).Float64()
+				meter, _ = exacttest.OnGrid(at).Float64()
 			}
 			if x.Part != formula.Unaccounted && has {
 				return meter
@@ -231,7 +232,7 @@ func (o *oracle) operand(m *model.Model, x formula.Operand, t record.Millis) flo
 	}
 	sum := n.sum
 	if has {
-		sum = new(big.Float).SetPrec(700).Sub(onGrid(meter), n.sum)
+		sum = new(big.Float).SetPrec(700).Sub(exacttest.OnGrid(meter), n.sum)
 	}
 	out, _ := sum.Float64()
 	return out
@@ -498,7 +499,7 @@ func oracleRun(t *testing.T, seed uint64) {
 			if at > start+gap && at < start+gap+15_000 && r.IntN(3) > 0 {
 				continue // an outage
 			}
-			rec := record.Record{Sensor: s.ID, Time: at, Value: randomValue(r)}
+			rec := record.Record{Sensor: s.ID, Time: at, Value: exacttest.Value(r)}
 			if count += 100 * r.Float64(); s.Kind == model.Counter && r.IntN(8) > 0 {
 				rec.Value = count
 			}
@@ -508,7 +509,7 @@ func oracleRun(t *testing.T, seed uint64) {
 				all = append(all, arriving{rec, at + delay + 1 + record.Millis(r.IntN(20_000))})
 			}
 			if r.IntN(10) == 0 { // contradicted later
-				rec.Value = randomValue(r)
+				rec.Value = exacttest.Value(r)
 				all = append(all, arriving{rec, at + delay + 1 + record.Millis(r.IntN(20_000))})
 			}
 		}
@@ -638,35 +639,4 @@ func (w *world) begun(h model.HierarchyID, t record.Millis) bool {
 		first = min(first, at)
 	}
 	return t >= first || h[0] == 'h' || h == Loose
-}
-
-// onGrid rounds to multiples of 2^-64, half to even.
-func onGrid(x float64) *big.Float {
-	f := new(big.Float).SetPrec(600).SetFloat64(x)
-	f.SetMantExp(f, 64)
-	i, _ := f.Int(nil)
-	whole := new(big.Float).SetPrec(600).SetInt(i)
-	rest, _ := new(big.Float).SetPrec(600).Sub(f, whole).Float64()
-	up := math.Abs(rest) > 0.5 || math.Abs(rest) == 0.5 && i.Bit(0) == 1
-	if up {
-		i.Add(i, big.NewInt(int64(math.Copysign(1, x))))
-	}
-	r := new(big.Float).SetPrec(600).SetInt(i)
-	return r.SetMantExp(r, -64)
-}
-
-func randomValue(r *rand.Rand) float64 {
-	switch r.IntN(6) {
-	case 0:
-		return float64(r.IntN(2000) - 1000)
-	case 1:
-		return math.Ldexp(r.Float64()-0.5, r.IntN(58))
-	case 2:
-		return math.Ldexp(r.Float64()-0.5, -r.IntN(90))
-	case 3:
-		return record.MaxValue * (r.Float64()*2 - 1)
-	case 4:
-		return math.Ldexp(float64(1+r.IntN(9)), -66) // ties on the grid
-	}
-	return math.Round(r.Float64()*1e5) / 100
 }
