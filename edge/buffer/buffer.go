@@ -36,8 +36,32 @@ type Options struct {
 
 // disk is what may fail.
 type disk struct {
-	write func(*os.File, []byte) (int, error)
-	sync  func(*os.File) error
+	create   func(path string) (*os.File, error)
+	write    func(*os.File, []byte) (int, error)
+	sync     func(*os.File) error
+	truncate func(*os.File, int64) error
+	remove   func(path string) error
+}
+
+// complete fills in what is not given: the disk of this machine.
+func (d *disk) complete() {
+	if d.create == nil {
+		d.create = func(path string) (*os.File, error) {
+			return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600)
+		}
+	}
+	if d.write == nil {
+		d.write = (*os.File).Write
+	}
+	if d.sync == nil {
+		d.sync = (*os.File).Sync
+	}
+	if d.truncate == nil {
+		d.truncate = (*os.File).Truncate
+	}
+	if d.remove == nil {
+		d.remove = os.Remove
+	}
 }
 
 // Buffer keeps measurements until they are confirmed.
@@ -82,12 +106,7 @@ func Open(o Options) (*Buffer, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	if o.disk.write == nil {
-		o.disk.write = (*os.File).Write
-	}
-	if o.disk.sync == nil {
-		o.disk.sync = (*os.File).Sync
-	}
+	o.disk.complete()
 	b := &Buffer{o: o, state: state{covered: make(map[string]slot.Coverage)}}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open buffer: %w", err)
@@ -196,7 +215,7 @@ func (b *Buffer) Append(slots []slot.Slot) error {
 	if err := b.write(data); err != nil {
 		// Nobody knows what is on the disk. What can be cut off is; the rest is
 		// known by its slots when it is read.
-		err = errors.Join(err, b.file.Truncate(b.current.size), b.o.disk.sync(b.file))
+		err = errors.Join(err, b.o.disk.truncate(b.file, b.current.size), b.o.disk.sync(b.file))
 		b.seal()
 		return fmt.Errorf("keep measurements: %w", err)
 	}
@@ -230,14 +249,14 @@ func (b *Buffer) begin() error {
 		data = appendRecord(data, x.sequence, 0, kindState, s)
 	}
 	path := b.path(x.sequence)
-	if b.file, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o600); err != nil {
+	if b.file, err = b.o.disk.create(path); err != nil {
 		return err
 	}
 	if err = b.write(data); err == nil {
 		err = b.syncDir()
 	}
 	if err != nil {
-		err = errors.Join(err, b.file.Close(), os.Remove(path))
+		err = errors.Join(err, b.file.Close(), b.o.disk.remove(path))
 		b.file = nil
 		return err
 	}
@@ -268,7 +287,7 @@ func (b *Buffer) tidy() error {
 }
 
 func (b *Buffer) remove(x *batch) error {
-	if err := os.Remove(b.path(x.sequence)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := b.o.disk.remove(b.path(x.sequence)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	b.all = slices.DeleteFunc(b.all, func(y *batch) bool { return x == y })
@@ -412,7 +431,7 @@ func (b *Buffer) Renumber(sequence int64) error {
 		entries, m = append(entries, e), m[n:]
 	}
 	if err := b.write(data); err != nil {
-		err = errors.Join(err, b.file.Truncate(b.current.size))
+		err = errors.Join(err, b.o.disk.truncate(b.file, b.current.size))
 		b.seal()
 		return fmt.Errorf("number batch anew: %w", err)
 	}
