@@ -23,12 +23,13 @@ type SurveyConfig struct {
 	Lease        config.Duration `koanf:"lease" doc:"How long a device may measure without having asked whether the consent still holds."`
 	Tolerance    config.Duration `koanf:"clock_tolerance" doc:"By how much the clock of a device may be wrong. Nothing is taken from one that is further off."`
 	Silent       config.Duration `koanf:"silent_after" doc:"How long nothing may come from a device of a household that has consented before that is an incident."`
+	Forget       config.Duration `koanf:"forget_after" doc:"How long a household that has not consented is kept after somebody has registered it or done something for it, as made a token. It is removed then, with all that is known of it; 0: it is kept for ever."`
 	People       int             `koanf:"people" doc:"How many people live at least in the ring in which the place of an anonymised household is drawn."`
 }
 
 // DefaultSurveyConfig has no survey.
 func DefaultSurveyConfig() SurveyConfig {
-	return SurveyConfig{Lease: config.Duration(survey.DefaultLease), Tolerance: config.Duration(survey.DefaultTolerance), Silent: config.Duration(survey.DefaultSilent), People: anonymise.DefaultPeople}
+	return SurveyConfig{Lease: config.Duration(survey.DefaultLease), Tolerance: config.Duration(survey.DefaultTolerance), Silent: config.Duration(survey.DefaultSilent), Forget: config.Duration(survey.DefaultForget), People: anonymise.DefaultPeople}
 }
 
 // leastConnsWithSurvey are two more than without.
@@ -56,6 +57,9 @@ func (c *Config) validateSurvey() error {
 	}
 	if s.Silent < config.Duration(time.Minute) || s.Silent > config.Duration(31*24*time.Hour) {
 		errs = append(errs, fmt.Errorf("survey.silent_after is %v; between 1m and 31d are possible", s.Silent))
+	}
+	if s.Forget != 0 && (s.Forget < config.Duration(24*time.Hour) || s.Forget > config.Duration(5*365*24*time.Hour)) {
+		errs = append(errs, fmt.Errorf("survey.forget_after is %v; 0, or between 24h and five years are possible", s.Forget))
 	}
 	if s.People < 100 || s.People > 1_000_000 {
 		errs = append(errs, fmt.Errorf("survey.people is %d; between 100 and 1000000 are possible", s.People))

@@ -57,7 +57,7 @@ func startSurvey(ctx context.Context, p *process) (_ running, err error) {
 	s, err := survey.New(ctx, survey.Options{
 		Store: store, Authority: authority, Writer: p.bus.NewWriter(), Listen: c.Survey.Listen, Hosts: c.Survey.Hosts,
 		Full: func(err error) bool { return errors.Is(err, bus.ErrFull) }, Staff: p.surveyStaff, Change: changes.Change, Updates: surveyUpdates{c.updatesDir()},
-		Lease: c.Survey.Lease.Std(), Tolerance: c.Survey.Tolerance.Std(), Silent: c.Survey.Silent.Std(), Log: p.logger(surveyModule), Registerer: p.metrics,
+		Lease: c.Survey.Lease.Std(), Tolerance: c.Survey.Tolerance.Std(), Silent: c.Survey.Silent.Std(), Forget: c.Survey.Forget.Std(), Log: p.logger(surveyModule), Registerer: p.metrics,
 	})
 	if err != nil {
 		return running{}, errors.Join(err, store.Close())

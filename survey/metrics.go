@@ -17,6 +17,7 @@ import (
 // metrics count what a survey does. No label holds a device, a meter or a household.
 type metrics struct {
 	batches, measurements, refusals *prometheus.CounterVec
+	lapsed                          prometheus.Counter
 	queued                          prometheus.GaugeFunc
 	households, incidents           *prometheus.GaugeVec
 	states, types                   map[string]int // their labels so far; of the goroutine that counts
@@ -33,6 +34,9 @@ func newMetrics(r prometheus.Registerer, queue func() int) (*metrics, error) {
 		batches:      counter("wattwerk_survey_batches_total", "Batches that devices sent: taken (now or before), refused for good, or to be sent again.", "result"),
 		measurements: counter("wattwerk_survey_measurements_total", "Measurements of answered batches: accepted (now or before), refused for good.", "result"),
 		refusals:     counter("wattwerk_survey_refusals_total", "Requests of devices, sources and staff that were refused, by code.", "code"),
+		lapsed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "wattwerk_survey_households_removed_total", Help: "Households that had not consented in survey.forget_after, and were removed.",
+		}),
 		queued: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "wattwerk_survey_queue_length", Help: "Batches that wait to be stored.",
 		}, func() float64 { return float64(queue()) }),
@@ -43,7 +47,7 @@ func newMetrics(r prometheus.Registerer, queue func() int) (*metrics, error) {
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.batches, m.measurements, m.refusals, m.queued, m.households, m.incidents} {
+	for _, c := range []prometheus.Collector{m.batches, m.measurements, m.refusals, m.lapsed, m.queued, m.households, m.incidents} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -2,6 +2,8 @@ package survey_test
 
 import (
 	"maps"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,9 +11,16 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/survey"
 	"github.com/wattwerk/wattwerk/survey/client"
 	"github.com/wattwerk/wattwerk/survey/household"
 )
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }
+
+func sqlite(t *testing.T) sqldb.Options {
+	return sqldb.Options{File: filepath.Join(t.TempDir(), "books.db")}
+}
 
 // told gives the metrics of a name, by the value of their label.
 func (w *world) told(name string) map[string]float64 {
@@ -92,5 +101,33 @@ func testMetrics(t *testing.T, w *world) {
 				t.Fatalf("%s is %v, not %v", name, w.told(name), want)
 			}
 		}
+	}
+}
+
+// TestNeverConsented lets a household wait for longer than it is kept.
+func TestNeverConsented(t *testing.T) {
+	w := start(t, sqlite(t))
+	ctx := t.Context()
+	c, stays, _ := w.device()
+	if _, err := c.Grant(ctx, "2026-1"); err != nil {
+		t.Fatal(err)
+	}
+	_, leaves, _ := w.device()
+	w.service.LookNow(ctx)
+	removed := func() float64 { return w.told("wattwerk_survey_households_removed_total")[""] }
+	if n := removed(); n != 0 {
+		t.Errorf("%v were removed at once", n)
+	}
+	w.ahead.Store(int64(survey.DefaultForget + time.Minute))
+	const said = "households that have never consented were removed"
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(w.log.String(), said) && time.Now().Before(deadline); {
+		w.service.LookNow(ctx) // the service may look at the same time
+	}
+	if n := removed(); n != 1 || strings.Count(w.log.String(), said) != 1 || strings.Contains(w.log.String(), leaves.ID) {
+		t.Errorf("%v were removed: %s", n, w.log)
+	}
+	list, total, err := w.store.Households(ctx, "", 10)
+	if err != nil || total != 1 || list[0].ID != stays.ID {
+		t.Errorf("%+v, %v", list, err)
 	}
 }

@@ -29,6 +29,7 @@ const (
 	DefaultLease     = 24 * time.Hour
 	DefaultTolerance = 10 * time.Minute
 	DefaultSilent    = 3 * time.Hour
+	DefaultForget    = 90 * 24 * time.Hour
 )
 
 // Scopes of the survey. Devices with a certificate have all of them, for their own
@@ -70,6 +71,7 @@ type Options struct {
 	Lease     time.Duration // how long a device may measure without asking; 0: as usual
 	Tolerance time.Duration // by how much the clock of a device may be wrong; 0: as usual
 	Silent    time.Duration // how long nothing may come from a device before that is an incident; 0: as usual
+	Forget    time.Duration // how long a household that has not consented is kept after somebody has done something for it; 0: for ever
 	Look      time.Duration // how often that is looked after; 0: every five minutes
 	Watch     time.Duration // how often it is looked whether a tunnel to a device may stay open; 0: every two seconds
 	Now       func() time.Time
@@ -229,27 +231,42 @@ func (s *Service) lease(c household.Consent) household.Lease {
 	return household.Lease{Consent: c, Until: now.Add(s.o.Lease), Now: now}
 }
 
-// listen looks for devices that have fallen silent until ctx ends.
+// listen looks until ctx ends.
 func (s *Service) listen(ctx context.Context) error {
 	t := time.NewTicker(s.o.Look)
 	defer t.Stop()
 	for {
-		missed, back, err := s.o.Store.Heartbeats(ctx, s.o.Now().Add(-s.o.Silent))
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			s.log.Warn("silent devices were not looked for", "error", err)
-		case missed > 0 || back > 0:
-			s.log.Info("devices fell silent, or were heard again", "meters_silent", missed, "meters_heard", back)
-		}
-		if err := s.metrics.count(ctx, s.o.Store); err != nil && ctx.Err() == nil {
-			s.log.Warn("the metrics of households are old", "error", err)
-		}
+		s.look(ctx)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
 		}
+	}
+}
+
+// look looks for devices that have fallen silent, and removes households that have never consented.
+func (s *Service) look(ctx context.Context) {
+	if s.o.Forget > 0 {
+		n, err := s.o.Store.Lapse(ctx, s.o.Now().Add(-s.o.Forget))
+		s.metrics.lapsed.Add(float64(n))
+		if n > 0 {
+			s.log.Info("households that have never consented were removed", "households", n, "after", s.o.Forget.String())
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Warn("households that have never consented are not removed, or can be found in the log of the database", "error", err)
+		}
+	}
+	missed, back, err := s.o.Store.Heartbeats(ctx, s.o.Now().Add(-s.o.Silent))
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		s.log.Warn("silent devices were not looked for", "error", err)
+	case missed > 0 || back > 0:
+		s.log.Info("devices fell silent, or were heard again", "meters_silent", missed, "meters_heard", back)
+	}
+	if err := s.metrics.count(ctx, s.o.Store); err != nil && ctx.Err() == nil {
+		s.log.Warn("the metrics of households are old", "error", err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ type world struct {
 	log       *lines
 	service   *survey.Service
 	metrics   *prometheus.Registry
+	ahead     atomic.Int64 // of the clock
 
 	mu      sync.Mutex
 	records []record.Record
@@ -157,6 +159,7 @@ func start(t *testing.T, where sqldb.Options) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.store.Close() })
+	w.store.SetClock(w.now)
 	if err := w.store.AddText(ctx, consent.Text{Version: "2026-1", Body: "We measure."}, "test"); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +172,7 @@ func start(t *testing.T, where sqldb.Options) *world {
 			}
 			return "", nil, survey.ErrDenied
 		},
-		Look: time.Second, Log: slog.New(slog.NewTextHandler(w.log, nil)), Registerer: w.metrics,
+		Look: time.Second, Forget: survey.DefaultForget, Now: w.now, Log: slog.New(slog.NewTextHandler(w.log, nil)), Registerer: w.metrics,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -185,10 +188,6 @@ func start(t *testing.T, where sqldb.Options) *world {
 	})
 	w.url, w.service = "https://"+s.Addr(), s
 	return w
-}
-
-func sqlite(t *testing.T) sqldb.Options {
-	return sqldb.Options{File: filepath.Join(t.TempDir(), "books.db")}
 }
 
 func questionnaire() household.Registration {

@@ -156,10 +156,8 @@ func (s *Store) Revoke(ctx context.Context, id string) (r consent.Receipt, was P
 		if err := consent.State(h.State).Next(consent.Revoked); err != nil {
 			return err
 		}
-		if !s.db.Shared() {
-			if _, err := tx.ExecContext(ctx, "PRAGMA secure_delete = ON"); err != nil {
-				return err
-			}
+		if err := s.overwrite(ctx, tx); err != nil {
+			return err
 		}
 		t := textRow{Version: h.Version}
 		if err := tx.NewSelect().Model(&t).WherePK().Scan(ctx); err != nil {
@@ -172,10 +170,8 @@ func (s *Store) Revoke(ctx context.Context, id string) (r consent.Receipt, was P
 	if err != nil {
 		return consent.Receipt{}, Placed{}, fmt.Errorf("revoke consent: %w", err)
 	}
-	if !s.db.Shared() { // the log of SQLite holds what was deleted, until it is written over
-		if _, err := s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-			return r, was, fmt.Errorf("revoke consent: it is done; empty the log of the database: %w", err)
-		}
+	if err := s.emptyLog(ctx); err != nil {
+		return r, was, fmt.Errorf("revoke consent: it is done; %w", err)
 	}
 	return r, was, nil
 }
@@ -211,13 +207,8 @@ func (s *Store) anonymise(ctx context.Context, tx bun.Tx, h *householdRow, r con
 	var ended []endedRow
 	for _, d := range devices {
 		ended = append(ended, endedRow{Hash: digest(d.ID), Receipt: encode(r)})
-		if _, err := tx.NewDelete().Table("survey_visit_events").Where("visit IN (SELECT id FROM survey_visits WHERE device = ?)", d.ID).Exec(ctx); err != nil {
+		if err := eraseDevice(ctx, tx, d.ID); err != nil {
 			return was, err
-		}
-		for _, table := range []string{"survey_tokens", "survey_credentials", "survey_batches", "survey_reports", "survey_visits"} {
-			if _, err := tx.NewDelete().Table(table).Where("device = ?", d.ID).Exec(ctx); err != nil {
-				return was, err
-			}
 		}
 	}
 	systems := make(map[string]string)
@@ -240,12 +231,7 @@ func (s *Store) anonymise(ctx context.Context, tx bun.Tx, h *householdRow, r con
 	for i := range devices {
 		devices[i] = deviceRow{ID: household.NewID(), Household: next.ID, Kind: devices[i].Kind, Registered: next.Registered}
 	}
-	for _, table := range []string{"survey_participants", "survey_addresses", "survey_pv_systems", "survey_meters", "survey_devices", "survey_consents", "survey_log"} {
-		if _, err := tx.NewDelete().Table(table).Where("household = ?", h.ID).Exec(ctx); err != nil {
-			return was, err
-		}
-	}
-	if _, err := tx.NewDelete().Table("survey_households").Where("id = ?", h.ID).Exec(ctx); err != nil {
+	if err := eraseHousehold(ctx, tx, h.ID); err != nil {
 		return was, err
 	}
 	for _, err := range []error{
