@@ -21,6 +21,25 @@ tool() {
 }
 tool nats-server github.com/nats-io/nats-server/v2 v2.15.2
 tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics v1.151.0
+
+# compile NAME MODULE VERSION PACKAGE [FLAG ...] builds a program of a module whose
+# go.mod says more than "go install" takes, as its makers do: as the main module,
+# with the versions it pins.
+compile() {
+  local to=.tools/$1-${3#v}
+  if [ ! -x "$to" ]; then
+    local new from
+    new=$(mktemp -d)
+    from=$(go mod download -json "$2@$3" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    cp -r --no-preserve=mode "$from" "$new/source"
+    (cd "$new/source" && rm -rf vendor && GOWORK=off GOFLAGS=-trimpath CGO_ENABLED=0 go build -ldflags '-s -w' "${@:5}" -o "$new/program" "$4")
+    mkdir -p .tools
+    mv "$new/program" "$to"
+    rm -r "$new"
+  fi
+}
+compile prometheus github.com/prometheus/prometheus v0.315.0 ./cmd/prometheus -tags remove_all_sd
+
 ferretdb=.tools/ferretdb-1.24.2
 if [ ! -x $ferretdb ]; then
   new=$(mktemp -d)

@@ -139,6 +139,9 @@ func (s *Store) deliver(r *replica) {
 			continue
 		}
 		err := s.send(s.stopped, r, p.entries, p.marks, p.mixed)
+		if refused(err) {
+			err = s.sendRest(s.stopped, r, p, err)
+		}
 		if s.stopped.Err() != nil {
 			return
 		}
@@ -196,6 +199,42 @@ func (s *Store) send(ctx context.Context, r *replica, entries []entry, marks []b
 		return s.send(ctx, r, entries[half:], nil, mixed)
 	}
 	return fmt.Errorf("write to %s: %w", r.Write, err)
+}
+
+// refused tells whether a database finds fault with what it was sent.
+func refused(err error) bool {
+	var status *statusError
+	return errors.As(err, &status) && status.status == http.StatusBadRequest
+}
+
+// sendRest sends what a replica does not show of a parcel that it has refused.
+// Prometheus refuses a whole request for one sample that it has with another
+// value, which another store may have written meanwhile, and then the first one
+// stays. The extent is sent with a new time: that, too, may have been another's.
+func (s *Store) sendRest(ctx context.Context, r *replica, p *parcel, because error) error {
+	lost, err := s.missing(ctx, r, wanted([]*parcel{p}))
+	if err != nil {
+		return errors.Join(because, err)
+	}
+	var rest []entry
+	for _, x := range lost {
+		for _, w := range x.want {
+			rest = append(rest, entry{x.cell, w.t, w.v})
+		}
+	}
+	if p.marks == nil && len(rest) == len(p.entries) {
+		return because
+	}
+	var marks []byte
+	if p.marks != nil {
+		s.mu.Lock()
+		marks = s.marks()
+		s.mu.Unlock()
+	}
+	if len(rest) == 0 && marks == nil {
+		return nil
+	}
+	return s.send(ctx, r, rest, marks, true)
 }
 
 // encode writes the samples as series of a WriteRequest of remote write 1.0.
