@@ -202,9 +202,11 @@ func (f *Fleet) follow(ctx context.Context) error {
 		return err
 	}
 	members := &roll{bus: f.opts.Bus, within: patience}
-	if err := members.begin(ctx); err != nil {
+	end, err := members.begin(ctx)
+	if err != nil {
 		return fmt.Errorf("follow heartbeats: %w", err)
 	}
+	defer end()
 	claims, err := kv.Watch(ctx, claimPrefix+">")
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
@@ -220,53 +222,57 @@ func (f *Fleet) follow(ctx context.Context) error {
 	f.kv = kv
 	f.view = newView(f.opts.Self.ID) // the bucket may be another than before
 	f.mu.Unlock()
-	beat := time.NewTicker(f.every)
-	defer beat.Stop()
-	heard := time.Now()
-	for n, due := uint64(1), true; ; {
-		if due {
-			if err := f.beat(ctx, kv, n); err != nil {
-				return err
-			}
-			if n == 0 {
-				if err := f.opts.Bus.Conn().Publish(news, nil); err != nil {
-					return fmt.Errorf("tell the news: %w", err)
-				}
-			}
-			if err := members.fetch(ctx); err != nil {
-				return err
-			}
-			due = false
+	urged, telling := false, false // there is something new to tell; the heartbeat under way tells it
+	say := func(n uint64) error {
+		if busy, err := members.beating(); busy || err != nil {
+			urged = urged || n == 0
+			return err
 		}
+		urged, telling = false, urged || n == 0
+		return f.beat(members, n)
+	}
+	if err := say(1); err != nil {
+		return err
+	}
+	beat := time.NewTimer(run.Until(f.every))
+	defer beat.Stop()
+	for heard := time.Now(); ; {
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-f.urge:
-			n, due = 0, true
+			err = say(0)
 		case <-beat.C:
 			if time.Since(heard) > max(2*f.opts.TTL, patience) {
 				return errStale
 			}
-			n, due = 1, true
+			beat.Reset(run.Until(f.every))
+			if err = say(1); err == nil {
+				err = f.bury(ctx, kv)
+			}
 		case <-told:
-			if err := members.fetch(ctx); err != nil {
-				return err
+			err = members.fetch(ctx)
+		case m := <-members.mail:
+			var l letter
+			if l, err = members.open(ctx, m); err != nil {
+				break
 			}
-		case m, ok := <-members.coming:
-			if !ok {
-				if err := members.end(ctx); err != nil {
-					return err
+			if l.entry != nil {
+				if l.entry.key == memberKey(f.opts.Self.ID) {
+					heard = time.Now()
 				}
-				continue
+				f.apply(*l.entry)
 			}
-			e, err := members.entry(m)
-			if err != nil {
-				return err
+			if l.stored == 0 {
+				break
 			}
-			if e.key == memberKey(f.opts.Self.ID) {
-				heard = time.Now()
+			if err = f.stored(l.stored, telling); err == nil {
+				err = members.fetch(ctx)
 			}
-			f.apply(e)
+			if err == nil && urged {
+				err = say(0)
+			}
 		case u, ok := <-claims.Updates():
 			switch {
 			case !ok:
@@ -276,6 +282,9 @@ func (f *Fleet) follow(ctx context.Context) error {
 			default:
 				f.apply(entry{key: u.Key(), revision: u.Revision(), gone: u.Operation() != jetstream.KeyValuePut, value: u.Value(), stored: u.Created()})
 			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -309,26 +318,43 @@ func (f *Fleet) open(ctx context.Context) (jetstream.KeyValue, error) {
 	return kv, nil
 }
 
-// beat says that we live.
-func (f *Fleet) beat(ctx context.Context, kv jetstream.KeyValue, n uint64) error {
+// beat says that we live. n is what it counts: 1 in rhythm, otherwise 0.
+func (f *Fleet) beat(members *roll, n uint64) error {
 	f.mu.Lock()
 	f.beats += n
 	p := presence{Member: f.opts.Self, Shares: slices.Clone(f.shares), Beat: f.beats}
-	dead, mine := f.view.buried(), f.view.mine
 	f.mu.Unlock()
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	revision, err := kv.Put(ctx, memberKey(p.ID), data)
-	if err != nil {
-		return fmt.Errorf("heartbeat: %w", err)
-	}
+	return members.beat(p.ID, data)
+}
+
+// stored notes that a heartbeat of our own was stored, and tells the news if
+// there are any in it.
+func (f *Fleet) stored(revision uint64, telling bool) error {
+	f.mu.Lock()
+	mine := f.view.mine
+	f.mu.Unlock()
 	if revision <= mine {
 		return errAnew
 	}
+	if telling {
+		if err := f.opts.Bus.Conn().Publish(news, nil); err != nil {
+			return fmt.Errorf("tell the news: %w", err)
+		}
+	}
+	return nil
+}
+
+// bury removes what is left of those who died long ago.
+func (f *Fleet) bury(ctx context.Context, kv jetstream.KeyValue) error {
+	f.mu.Lock()
+	dead := f.view.buried()
+	f.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	for _, id := range dead {
 		if err := kv.Purge(ctx, memberKey(id)); err != nil {
 			return fmt.Errorf("bury %s: %w", id, err)

@@ -61,7 +61,7 @@ type sharing struct {
 }
 
 func (s *sharing) run(ctx context.Context) error {
-	again := time.NewTimer(s.fleet.every)
+	again := time.NewTimer(run.Until(s.fleet.every))
 	defer again.Stop()
 	// The claims of work that ends at the end have to be given up, too.
 	tidy := context.WithoutCancel(ctx)
@@ -69,9 +69,9 @@ func (s *sharing) run(ctx context.Context) error {
 	for err == nil && ctx.Err() == nil {
 		stir, done := s.look(ctx)
 		if done {
-			again.Reset(lookAgain * s.fleet.every)
+			again.Reset(run.Until(lookAgain * s.fleet.every))
 		} else {
-			again.Reset(s.fleet.every)
+			again.Reset(run.Until(s.fleet.every))
 		}
 		select {
 		case <-ctx.Done():
