@@ -16,7 +16,8 @@ import (
 const measureEvery = 20 * time.Millisecond
 
 // roomSubject is where the process with the embedded server tells the others
-// every second whether there is room on its disk.
+// that its disk is full, every second while it is, and once that it is not any
+// more: while there is room nobody is woken to be told so.
 const roomSubject = "room.status"
 
 const (
@@ -75,7 +76,9 @@ func (b *Bus) watchRoom(ctx context.Context) {
 		if b.room.suspect.Swap(false) || was {
 			b.examine()
 		}
-		b.tellRoom()
+		if was || b.room.full.Load() {
+			b.tellRoom()
+		}
 		if !told && b.room.damaged.Load() && free >= b.opts.MinFree {
 			told = true
 			close(b.room.broken)
