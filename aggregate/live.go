@@ -6,13 +6,14 @@ import (
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
 const (
 	// previewAfter is how long after a tick its preview is made: long enough
 	// for what was accepted before the tick to be read.
-	previewAfter = 60 * time.Millisecond
+	previewAfter = run.Strike
 	// previewWait is how long the partitions' previews are waited for.
 	previewWait = 60 * time.Millisecond
 )
@@ -41,11 +42,11 @@ func (s *Service) previews(ctx context.Context) error {
 	defer timer.Stop()
 	var buf []byte
 	for {
-		next := time.Now().Truncate(base).Add(base)
-		if !sleep(ctx, timer, time.Until(next.Add(previewAfter))) {
+		next := run.Next(time.Now(), base)
+		if !sleep(ctx, timer, time.Until(next)) {
 			return nil
 		}
-		at := record.MillisOf(next)
+		at := record.MillisOf(next.Add(-previewAfter))
 		for _, p := range s.ownedParts() {
 			p.mu.Lock()
 			r := p.engine.Preview(at)
@@ -63,10 +64,14 @@ func (s *Service) previews(ctx context.Context) error {
 				}
 			})
 		}
+		stages := s.ownedStages()
+		if len(stages) == 0 {
+			continue // others add up
+		}
 		if !sleep(ctx, timer, previewWait) {
 			return nil
 		}
-		for _, x := range s.ownedStages() {
+		for _, x := range stages {
 			x.mu.Lock()
 			out := x.previewer.Rest(at)
 			x.mu.Unlock()

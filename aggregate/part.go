@@ -11,6 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -24,6 +25,7 @@ type part struct {
 	seq    uint64          // newest message taken
 	heard  time.Time       // when, by our clock
 	idle   time.Time       // when the last idle report was made, or tried
+	ahead  time.Duration   // the clock of the bus against ours, when it was asked last
 	waits  bool            // the clock is to look after ticks that wait for the model
 	saved  uint64          // position of the last checkpoint that is stored
 	tidied bool            // what others left behind was removed
@@ -244,7 +246,7 @@ func (s *Service) stirClock() {
 // it may be silent next.
 func (s *Service) look(ctx context.Context, p *part, known record.Millis) (due time.Time, waits bool) {
 	due, waits = s.silent(p, known)
-	if due.After(time.Now()) {
+	if time.Until(due) > clockLeast {
 		return due, waits
 	}
 	x, err := s.opts.Bus.RecordsExtent(ctx, p.number)
@@ -253,6 +255,9 @@ func (s *Service) look(ctx context.Context, p *part, known record.Millis) (due t
 	}
 	p.mu.Lock()
 	p.idle = time.Now()
+	if err == nil {
+		p.ahead = x.At.Sub(p.idle)
+	}
 	if err == nil && x.Last <= p.seq {
 		// What is closed by the clock is older than this.
 		s.opts.Catalog.Want(x.At.Add(-time.Duration(s.opts.Timing.Grace+s.opts.Timing.Idle) * time.Millisecond))
@@ -280,8 +285,19 @@ func (s *Service) silent(p *part, known record.Millis) (due time.Time, waits boo
 		return time.Now().Add(clockMost), p.waits
 	}
 	due = p.heard.Add(idle)
-	if again := p.idle.Add(idle / 2); again.After(due) {
-		due = again
+	if due.Before(p.idle) {
+		due = p.idle
 	}
-	return due, p.waits
+	return s.stroke(due, p.ahead), p.waits
+}
+
+// stroke is when a silent partition is looked after next: when a tick can be
+// closed by the clock, and not in between.
+func (s *Service) stroke(after time.Time, ahead time.Duration) time.Time {
+	t := s.opts.Timing
+	off := time.Duration(t.Grace+t.Idle) * time.Millisecond
+	if ahead.Abs() > run.Strike/2 { // else all clocks of this process strike together
+		off -= ahead
+	}
+	return run.Next(after.Add(-off), time.Duration(t.Base)*time.Millisecond).Add(off)
 }

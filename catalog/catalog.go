@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -358,7 +359,7 @@ func (c *Catalog) fence(ctx context.Context) {
 		close(c.moved) // also when it failed: who waits asks again
 		c.moved = make(chan struct{})
 		c.mu.Unlock()
-		timer.Reset(fenceEvery)
+		timer.Reset(run.Until(fenceEvery))
 		select {
 		case <-ctx.Done():
 			return
