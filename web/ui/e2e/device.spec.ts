@@ -2,7 +2,7 @@
 // for those who see, hear or touch it. The device is one of a survey that runs whole.
 
 import type { Page } from '@playwright/test'
-import { accessible, expect, startAs, test as base, type Program } from './wattwerk'
+import { accessible, expect, fits, startAs, test as base, type Program } from './wattwerk'
 
 const test = base.extend<object, { survey: Program; device: string }>({
   survey: [
@@ -34,7 +34,7 @@ async function looks(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' })
   const wide = page.viewportSize() ?? { width: 1280, height: 800 }
   await page.setViewportSize({ width: 390, height: 844 })
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390)
+  await fits(page)
   await accessible(page)
   await page.screenshot({ path: `test-results/${name}-phone.png`, fullPage: true })
   await page.setViewportSize(wide)

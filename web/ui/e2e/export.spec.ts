@@ -70,7 +70,7 @@ test('a long export says how far it is, goes on on another page, and can be canc
   await ask()
   await told.getByRole('button', { name: /^Cancel the export/ }).click()
   await expect(told.getByRole('status')).toHaveText('Cancelled. Nothing was kept.')
-  expect(await page.evaluate(() => window.left)).toBe(true)
+  await expect.poll(() => page.evaluate(() => window.left)).toBe(true)
   complaints()
 })
 

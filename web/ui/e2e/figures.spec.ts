@@ -38,8 +38,7 @@ test('a figure is entered, changed, marked in the windows, and deleted', async (
 
   // 3 kW but for six hours of 4 kW.
   const day = async () => ((await (await works.api.get('api/v1/settled/sensors/oven?size=1d&from=2025-10-15&to=2025-10-16')).json()) as { amount: number[]; quality: string[] })
-  await expect.poll(async () => (await day()).amount, { timeout: 60_000 }).toEqual([78_000])
-  expect((await day()).quality).toEqual(['corrected'])
+  await expect.poll(async () => { const { amount, quality } = await day(); return { amount, quality } }, { timeout: 60_000 }).toEqual({ amount: [78_000], quality: ['corrected'] })
   await page.reload()
   const energy = page.getByRole('region', { name: 'Energy and its quality' })
   await expect(energy.getByText('corrected', { exact: true })).toBeVisible()
@@ -111,8 +110,7 @@ test('what was interpolated is hatched, and said to be estimated', async ({ page
   const res = await works.api.post('api/v1/sensors/press/interventions', { data: body })
   expect(res.ok(), await res.text()).toBe(true)
   const hours = async () => ((await (await works.api.get('api/v1/settled/sensors/press?size=1h&from=2025-10-17&to=2025-10-18')).json()) as { quality: string[] }).quality
-  await expect.poll(async () => (await hours())[8], { timeout: 60_000 }).toBe('estimated')
-  expect((await hours())[14]).toBe('measured')
+  await expect.poll(async () => { const h = await hours(); return [h[8], h[14]] }, { timeout: 60_000 }).toEqual(['estimated', 'measured'])
 
   await signIn(page, works)
   await page.goto(`${works.url}/#/sensors?s=press&from=${day}&to=${day + 86_400_000}`)

@@ -86,8 +86,11 @@ test('a graph is drawn, edited by mouse and by keyboard, judged as it is typed, 
   await form.getByRole('textbox', { name: 'limit' }).fill('5000')
   await expect(form.getByText('parameter "limit" must be given')).toBeHidden()
   const drag = async (from: string, to: RegExp) => {
-    const a = await graph.locator(`[data-port="${from}"]`).boundingBox()
-    const b = await graph.getByRole('button', { name: to }).boundingBox()
+    const [begin, end] = [graph.locator(`[data-port="${from}"]`), graph.getByRole('button', { name: to })]
+    // Waits until each stands still, and in sight.
+    await end.scrollIntoViewIfNeeded()
+    await begin.scrollIntoViewIfNeeded()
+    const [a, b] = [await begin.boundingBox(), await end.boundingBox()]
     if (!a || !b) throw new Error('nothing to drag')
     await page.mouse.move(a.x + a.width / 2, a.y + a.height / 2)
     await page.mouse.down()

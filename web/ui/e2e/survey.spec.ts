@@ -129,6 +129,7 @@ test('registers a household, watches its device, and revokes a consent', async (
   await page.getByRole('button', { name: /^Revoke (?!the)/ }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Revoke', exact: true }).click()
   await expect(page.getByRole('cell', { name: 'not enrolled' })).toBeVisible()
+  await expect(page).toHaveURL(/[?&]home=[0-9a-f]/)
   const id = new URL(page.url().replace('#/', '')).searchParams.get('home')?.slice(0, 8) ?? ''
   await page.getByRole('button', { name: 'Revoke the consent' }).click()
   const revoke = page.getByRole('dialog')

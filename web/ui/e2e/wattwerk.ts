@@ -31,7 +31,7 @@ interface Running {
 function output(child: ChildProcess, done: (text: string) => boolean): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    const timer = setTimeout(() => reject(new Error(`the program did not say where it is within 30 s:\n${text}`)), 30_000)
+    const timer = setTimeout(() => reject(new Error(`the program did not say where it is within two minutes:\n${text}`)), 120_000)
     const take = (b: Buffer) => {
       text += b.toString()
       if (done(text)) {
@@ -119,7 +119,7 @@ export const test = base.extend<{ fresh: Program }, { demo: Program; empty: Prog
       await use(r.program)
       await r.stop()
     },
-    { scope: 'worker', timeout: 60_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
   empty: [
     // eslint-disable-next-line no-empty-pattern -- as above
@@ -128,7 +128,7 @@ export const test = base.extend<{ fresh: Program }, { demo: Program; empty: Prog
       await use(r.program)
       await r.stop()
     },
-    { scope: 'worker', timeout: 60_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
 })
 
