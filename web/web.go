@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 
@@ -62,6 +63,7 @@ type site struct{ files map[string]*file }
 type file struct {
 	kind   string // media type
 	cache  string
+	link   string // what the page is going to need; for browsers and proxies that fetch it before they have read the page
 	plain  variant
 	brotli *variant
 	gzip   *variant
@@ -117,10 +119,28 @@ func newSite(root fs.FS) (*site, error) {
 			f.gzip = &v
 		}
 	}
-	if s.files["index.html"] == nil {
+	page := s.files["index.html"]
+	if page == nil {
 		return nil, errors.New("open the pages: there is no index.html")
 	}
+	page.link = links(page.plain.data)
 	return s, nil
+}
+
+// needed finds the scripts and styles that Vite writes into the page.
+var needed = regexp.MustCompile(`<(?:script type="module" crossorigin src|link rel="(modulepreload|stylesheet)" crossorigin href)="(\./assets/[\w.~-]+)">`)
+
+// links makes the value of a Link header of what a page loads at once.
+func links(page []byte) string {
+	var out []string
+	for _, m := range needed.FindAllSubmatch(page, -1) {
+		how := "modulepreload"
+		if string(m[1]) == "stylesheet" {
+			how = "preload; as=style"
+		}
+		out = append(out, fmt.Sprintf("<%s>; rel=%s; crossorigin", m[2], how))
+	}
+	return strings.Join(out, ", ")
 }
 
 func newVariant(data []byte) variant {
@@ -143,6 +163,9 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.kind)
 	h.Set("Cache-Control", f.cache)
+	if f.link != "" {
+		h.Set("Link", f.link)
+	}
 	v := &f.plain
 	if f.brotli != nil || f.gzip != nil {
 		h.Set("Vary", "Accept-Encoding")

@@ -56,6 +56,25 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestPageSaysWhatItNeeds(t *testing.T) {
+	h, err := newSite(fstest.MapFS{"index.html": {Data: []byte(`<!doctype html>
+<script src="./theme.js"></script>
+<script type="module" crossorigin src="./assets/index--Ab_1.js"></script>
+<link rel="modulepreload" crossorigin href="./assets/runtime-2b.js">
+<link rel="stylesheet" crossorigin href="./assets/index-3c.css">`)}, "theme.js": {Data: []byte("x")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "<./assets/index--Ab_1.js>; rel=modulepreload; crossorigin, <./assets/runtime-2b.js>; rel=modulepreload; crossorigin, " +
+		"<./assets/index-3c.css>; rel=preload; as=style; crossorigin"
+	if got := get(h, "/").Header().Get("Link"); got != want {
+		t.Errorf("the page says it needs %q, want %q", got, want)
+	}
+	if got := get(h, "/theme.js").Header().Get("Link"); got != "" {
+		t.Errorf("a script says it needs %q", got)
+	}
+}
+
 func TestStubIsThere(t *testing.T) {
 	files, err := fs.Sub(embedded, stub)
 	if err != nil {

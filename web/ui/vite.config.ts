@@ -84,6 +84,22 @@ function texts(): Plugin {
   }
 }
 
+// Fetches what is drawn on the first page while its first numbers are made.
+function ahead(): Plugin {
+  return {
+    name: 'ahead',
+    apply: 'build',
+    transformIndexHtml: {
+      order: 'post',
+      handler(_, { bundle }) {
+        const beside = Object.values(bundle ?? {}).find((c) => c.type === 'chunk' && c.name === 'beside')
+        if (!beside) throw new Error('there is no chunk of what the first page draws')
+        return [{ tag: 'link', attrs: { rel: 'modulepreload', crossorigin: true, href: `./${beside.fileName}` }, injectTo: 'head' }]
+      },
+    },
+  }
+}
+
 /** What may be loaded before the dashboard can be used, bytes after gzip. */
 const firstLoad = 180_000
 
@@ -117,10 +133,27 @@ const server = process.env.BACKEND ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   base: './', // all addresses relative: the pages work under any path
-  plugins: [macros(), lingui({ failOnMissing: true }), react(), texts(), budget(), compressed()],
+  plugins: [macros(), lingui({ failOnMissing: true }), react(), texts(), ahead(), budget(), compressed()],
   build: {
     target: 'es2022',
     chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      output: {
+        chunkFileNames: ({ name }) => `assets/${name.replace(/~.*/, '')}-[hash].js`,
+        // Few files: each costs a way to the server and back, one after the other.
+        codeSplitting: {
+          groups: [
+            // What the first page needs before it says anything.
+            { name: 'first', tags: ['$initial'], priority: 3 },
+            // What it draws then.
+            { name: 'beside', test: /[\\/]src[\\/](subject[\\/]History|dashboard[\\/](Beside|Where|Coverage|Below)|part[\\/]SpanControls|shell[\\/]Account)\.tsx$|[\\/]@mantine[\\/]notifications[\\/]/, priority: 2 },
+            // What several of the others need.
+            { name: 'icons', test: /[\\/]@tabler[\\/]icons-react[\\/]/, priority: 1 },
+            { name: 'shared', minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 40_000 },
+          ],
+        },
+      },
+    },
   },
   server: {
     proxy: Object.fromEntries(

@@ -106,23 +106,60 @@ async function heap(cdp: CDPSession): Promise<number> {
   return ((await metrics(cdp)).JSHeapUsedSize ?? 0) / 1e6
 }
 
-test('the dashboard can be used within a second', async ({ page, demo }) => {
-  await signIn(page, demo)
-  await expect(page.getByTestId('live-power')).toHaveText(/\d/)
-  await page.addInitScript(() => {
-    const look = new MutationObserver(() => {
-      if (/\d/.test(document.querySelector('[data-testid=live-power]')?.textContent ?? '')) {
-        performance.mark('usable')
-        look.disconnect()
-      }
-    })
-    look.observe(document, { childList: true, subtree: true, characterData: true })
+/** Marks when the power of the dashboard is there, counted from the begin of the navigation. */
+function markUsable(): void {
+  const look = new MutationObserver(() => {
+    if (/\d/.test(document.querySelector('[data-testid=live-power]')?.textContent ?? '')) {
+      performance.mark('usable')
+      look.disconnect()
+    }
   })
-  await page.reload()
+  look.observe(document, { childList: true, subtree: true, characterData: true })
+}
+
+interface Load {
+  /** From the begin of the navigation to the first value, ms. */
+  usable: number
+  /** What was asked for before, and what of it came over the wire, kB. */
+  files: number
+  kB: number
+}
+
+async function load(page: Page): Promise<Load> {
   await expect(page.getByTestId('live-power')).toHaveText(/\d/)
-  const at = await page.evaluate(() => performance.getEntriesByName('usable')[0]?.startTime ?? NaN)
-  expect(at).toBeGreaterThan(0)
-  say('dashboard usable after', at, 1000)
+  return page.evaluate(() => {
+    const usable = performance.getEntriesByName('usable')[0]?.startTime ?? NaN
+    const before = (performance.getEntriesByType('resource') as PerformanceResourceTiming[]).filter((r) => r.startTime < usable && r.name.includes('/assets/'))
+    return { usable, files: before.length, kB: before.reduce((sum, r) => sum + r.transferSize, 0) / 1000 }
+  })
+}
+
+test('the dashboard can be used within a second', async ({ browser, page, demo }) => {
+  await signIn(page, demo)
+  const signedIn = await page.context().storageState()
+  const median = (of: readonly number[]) => [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)] ?? NaN
+  const loads: Record<'cold' | 'warm', Load[]> = { cold: [], warm: [] }
+  for (let i = 0; i < 5; i++) {
+    // A browser that has nothing of the pages yet, and one that has.
+    const context = await browser.newContext({ storageState: signedIn })
+    const first = await context.newPage()
+    await first.addInitScript(markUsable)
+    await first.goto(demo.url)
+    loads.cold.push(await load(first))
+    await first.goto('about:blank')
+    await first.goto(demo.url)
+    loads.warm.push(await load(first))
+    await context.close()
+  }
+  for (const [how, all] of Object.entries(loads)) {
+    const ms = all.map((l) => l.usable)
+    expect(Math.min(...ms)).toBeGreaterThan(0)
+    say(`dashboard usable after, ${how}`, median(ms), 1000)
+    console.log(`speed:   ${ms.map((x) => x.toFixed(0)).join(', ')} ms; ${median(all.map((l) => l.files))} files asked for before, ${median(all.map((l) => l.kB)).toFixed(0)} kB of them over the wire`)
+  }
+  // A way to the server and back for each of many is what made it slow.
+  expect(median(loads.cold.map((l) => l.files))).toBeLessThanOrEqual(12)
+  expect(median(loads.warm.map((l) => l.kB))).toBeLessThan(10)
 })
 
 test('a million points are drawn', async ({ page, empty }) => {

@@ -6,12 +6,14 @@ import '@mantine/notifications/styles.css'
 import './tokens.css'
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
-import { lazy, StrictMode, Suspense } from 'react'
+import { StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
+import { live } from './api/live'
 import { modelQuery } from './data/model'
 import { language } from './lib/locale'
 import { firstTexts } from './lib/texts'
+import { later } from './part/later'
 import { router } from './router'
 import { meQuery } from './shell/session'
 import { theme } from './theme'
@@ -27,7 +29,7 @@ const client: QueryClient = new QueryClient({
 })
 
 // Nothing is told before the first page is there.
-const Notifications = lazy(() => import('@mantine/notifications').then((m) => ({ default: m.Notifications })))
+const Notifications = later(() => import('@mantine/notifications').then((m) => m.Notifications))
 
 /** Asks for what the first page needs all at once, not one after the other as the page comes to be. */
 function ahead(): void {
@@ -35,8 +37,7 @@ function ahead(): void {
   if (page === '/sign-in') return
   client.query(meQuery).catch(() => undefined)
   client.query(modelQuery).catch(() => undefined)
-  // A page that cannot be had is said where it is asked for.
-  if (page === '' || page === '/') import('./pages/Dashboard').catch(() => undefined)
+  live.ahead()
 }
 
 async function begin(host: HTMLElement): Promise<void> {

@@ -1,8 +1,9 @@
-// Which page stands where. Pages come when they are asked for; what all of
-// them need is small.
+// Which page stands where. Pages come when they are asked for, but for the
+// first, which comes with what all of them need.
 
 import { createHashHistory, createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router'
 import { otherTexts } from './lib/texts'
+import { Dashboard } from './pages/Dashboard'
 import { readPlace } from './shell/place'
 import { Failed } from './shell/Failed'
 import { Shell } from './shell/Shell'
@@ -15,7 +16,7 @@ const under = { getParentRoute: () => app } as const
 const page = <T,>(load: () => Promise<T>) => async (): Promise<T> => (await Promise.all([load(), otherTexts()]))[0]
 
 const routes = [
-  createRoute({ ...under, path: '/', component: lazyRouteComponent(() => import('./pages/Dashboard'), 'Dashboard') }),
+  createRoute({ ...under, path: '/', component: Dashboard }),
   createRoute({ ...under, path: '/sensors', component: lazyRouteComponent(page(() => import('./pages/Sensors')), 'Sensors') }),
   createRoute({ ...under, path: '/compare', component: lazyRouteComponent(page(() => import('./pages/Compare')), 'Compare') }),
   createRoute({ ...under, path: '/flow', component: lazyRouteComponent(page(() => import('./pages/Flow')), 'Flow') }),

@@ -53,6 +53,32 @@ describe('LiveStore', () => {
     expect(store.newest).toBe(3000)
   })
 
+  it('shows the meter of a group also of what came before the model', () => {
+    sources[0]?.say('aggregates', tick(1000, 5, 7))
+    expect(store.group('h', 'g')?.power).toBe(5)
+    store.setMetered(new Set(['g']))
+    expect(store.group('h', 'g')?.power).toBe(7)
+    expect(store.final('h', 'g')?.power).toBe(7)
+  })
+
+  it('is there ahead of whoever starts, once, and gives up quietly when nobody does', () => {
+    stop()
+    store.ahead()
+    store.ahead()
+    expect(sources).toHaveLength(2)
+    sources[1]?.say('aggregates', tick(1000, 5))
+    stop = store.start()
+    expect(sources).toHaveLength(2)
+    expect(store.group('h', 'g')?.power).toBe(5)
+    stop()
+    store.ahead()
+    sources[2]?.say('error')
+    vi.advanceTimersByTime(60_000)
+    expect(sources).toHaveLength(3)
+    stop = store.start()
+    expect(sources).toHaveLength(4)
+  })
+
   it('never goes back for a sensor', () => {
     sources[0]?.say('records', { sensor: ['s', 's'], t: [2, 1], value: [20, 10] })
     expect(store.sensor('s')).toEqual({ t: 2, value: 20 })

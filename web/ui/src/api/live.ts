@@ -79,10 +79,15 @@ export class LiveStore {
     private readonly now: () => number = () => Date.now(),
   ) {}
 
+  /** Connects before anybody has started, so that the first tick is there when somebody does. */
+  ahead(): void {
+    if (!this.source) this.connect()
+  }
+
   /** Follows the stream until the returned function is called. */
   start(): () => void {
     if (++this.users === 1) {
-      this.connect()
+      if (!this.source) this.connect()
       this.watch = setInterval(() => this.check(), 5000)
     }
     return () => {
@@ -128,6 +133,17 @@ export class LiveStore {
   /** Says which groups have a meter of their own, as the model has it. */
   setMetered(groups: ReadonlySet<string>): void {
     this.metered = groups
+    // Ticks may have come before the model did.
+    for (const values of [this.shown, this.finals]) {
+      for (const [key, v] of values) {
+        const power = this.powerOf(v.group, v.meter, v.sum)
+        if (power !== v.power) values.set(key, { ...v, power })
+      }
+    }
+  }
+
+  private powerOf(group: string, meter: number | null, sum: number | null): number | null {
+    return this.metered.has(group) ? meter : sum
   }
 
   /** What to show of a group: its newest tick, which may be a preview. */
@@ -193,6 +209,10 @@ export class LiveStore {
 
   private lost(): void {
     this.source?.close()
+    if (this.users === 0) {
+      this.source = undefined
+      return
+    }
     this.lostAt ??= this.now()
     this.become(this.now() - this.lostAt > offlineAfter || isOffline() ? 'offline' : 'reconnecting')
     clearTimeout(this.timer)
@@ -224,7 +244,7 @@ export class LiveStore {
       const key = `${a.hierarchy}\n${group}`
       const v: GroupValue = {
         group, t: a.t, behind, preview, sum, count: a.count[i] ?? 0, total: a.total[i] ?? 0, meter, unaccounted: a.unaccounted[i] ?? null,
-        power: this.metered.has(group) ? meter : sum,
+        power: this.powerOf(group, meter, sum),
       }
       if (!preview) this.finals.set(key, v)
       // Finals come after previews of later ticks: what is shown goes forward only.

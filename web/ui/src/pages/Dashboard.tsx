@@ -12,6 +12,7 @@ import { useModel } from '../data/model'
 import { readBefore } from '../lib/span'
 import { missing, shownIn } from '../lib/subject'
 import type { Index } from '../lib/tree'
+import { later } from '../part/later'
 import { Page } from '../part/Page'
 import { Seen } from '../part/Seen'
 import { SpanPicker } from '../part/SpanPicker'
@@ -24,11 +25,11 @@ import classes from './Dashboard.module.css'
 // The first screen is there before what is drawn on it.
 const Gone = lazy(() => import('../part/Gone').then((m) => ({ default: m.Gone })))
 const Empty = lazy(() => import('../dashboard/Empty').then((m) => ({ default: m.Empty })))
-const History = lazy(() => import('../subject/History').then((m) => ({ default: m.History })))
-const Beside = lazy(() => import('../dashboard/Beside').then((m) => ({ default: m.Beside })))
-const Where = lazy(() => import('../dashboard/Where').then((m) => ({ default: m.Where })))
-const Coverage = lazy(() => import('../dashboard/Coverage').then((m) => ({ default: m.Coverage })))
-const Below = lazy(() => import('../dashboard/Below').then((m) => ({ default: m.Below })))
+const History = later(() => import('../subject/History').then((m) => m.History))
+const Beside = later(() => import('../dashboard/Beside').then((m) => m.Beside))
+const Where = later(() => import('../dashboard/Where').then((m) => m.Where))
+const Coverage = later(() => import('../dashboard/Coverage').then((m) => m.Coverage))
+const Below = later(() => import('../dashboard/Below').then((m) => m.Below))
 
 const chartHeight = 320
 

@@ -1,10 +1,11 @@
 // Chooses the span of a page. What it is made of comes after the page.
 
-import { lazy, Suspense } from 'react'
+import { Suspense } from 'react'
 import type { Length } from '../lib/span'
 import type { View } from '../shell/span'
+import { later } from './later'
 
-const SpanControls = lazy(() => import('./SpanControls').then((m) => ({ default: m.SpanControls })))
+const SpanControls = later(() => import('./SpanControls').then((m) => m.SpanControls))
 
 export interface SpanPickerProps {
   view: View

@@ -6,16 +6,17 @@ import { useDisclosure } from '@mantine/hooks'
 import { IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
 import { Link, Outlet, useNavigate } from '@tanstack/react-router'
-import { lazy, Suspense, useEffect } from 'react'
+import { Suspense, useEffect } from 'react'
 import { api } from '../api/client'
 import { live, useConnection, type Connection } from '../api/live'
+import { firstPicture, later } from '../part/later'
 import { Logo } from './Logo'
 import { Navigation } from './Navigation'
 import { isSignedOut, useMe } from './session'
 import classes from './Shell.module.css'
 
 // Menus bring what floats above the page; nobody needs that for the first look.
-const Account = lazy(() => import('./Account').then((m) => ({ default: m.Account })))
+const Account = later(() => import('./Account').then((m) => m.Account))
 
 function State() {
   const { t } = useLingui()
@@ -58,6 +59,10 @@ export function Shell() {
   const known = me.data !== undefined
 
   useEffect(() => (known ? live.start() : undefined), [known])
+
+  useEffect(() => {
+    if (known) firstPicture()
+  }, [known])
 
   // An event source does not say why it broke off; a session that ended is one reason.
   useEffect(() => {
