@@ -86,8 +86,9 @@ func (b *Bus) watchRoom(ctx context.Context) {
 	}
 }
 
-// tellRoom tells other processes whether there is room. What is lost on the way
-// is told again a second later.
+// tellRoom tells other processes whether there is room. That there is none is
+// told again a second later; that there is, by silence, when it was lost on the
+// way.
 func (b *Bus) tellRoom() {
 	if !b.Shared() {
 		return
