@@ -214,7 +214,7 @@ func settledRevisions(ctx context.Context, store *ledger.Store, m *model.Model) 
 
 // newSettledHome writes the quarters.
 func newSettledHome(ctx context.Context, dir string, h *home.Home) (*ledger.Store, *settledHome, error) {
-	store, err := ledger.Open(ctx, dir, "", 0)
+	store, err := ledger.Open(ctx, ledger.Options{Dir: dir})
 	if err != nil {
 		return nil, nil, err
 	}

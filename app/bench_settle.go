@@ -245,7 +245,7 @@ func newSettleBench(ctx context.Context, dir, url string, d model.Document, now 
 			come.Source, source = source, come
 		}
 	}
-	if m.store, err = ledger.Open(ctx, dir, url, 0); err != nil {
+	if m.store, err = ledger.Open(ctx, ledger.Options{Dir: dir, URL: url}); err != nil {
 		return m, err
 	}
 	m.ends = append(m.ends, m.store.Close)

@@ -45,7 +45,7 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 		func() (interface{ Close() error }, error) { return checkpoint.Open(ctx, where) },
 		func() (interface{ Close() error }, error) { return servicebook.Open(ctx, where) },
 		func() (interface{ Close() error }, error) {
-			s, err := ledger.Open(ctx, dir, at, c.Conns)
+			s, err := ledger.Open(ctx, ledger.Options{Dir: dir, URL: at, Conns: c.Conns})
 			if err == nil {
 				_, err = desk.Open(ctx, s.Books())
 			}
@@ -76,7 +76,7 @@ func (c *SQLConfig) openBooks(ctx context.Context, dir, at string) (*sqldb.DB, e
 // openContracts opens corrections and trees, with the contracts and the list of
 // imports beside them.
 func openContracts(ctx context.Context, dir, at string, conns int) (*ledger.Store, error) {
-	s, err := ledger.Open(ctx, dir, at, conns)
+	s, err := ledger.Open(ctx, ledger.Options{Dir: dir, URL: at, Conns: conns})
 	if err != nil {
 		return nil, err
 	}

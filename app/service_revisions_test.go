@@ -23,7 +23,7 @@ func TestServiceRevisions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := ledger.Open(ctx, t.TempDir(), "", 0)
+	store, err := ledger.Open(ctx, ledger.Options{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

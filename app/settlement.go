@@ -59,7 +59,7 @@ func (c *Config) openSettled(ctx context.Context) (*ledger.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ledger.Open(ctx, c.Data, at, c.connsOfSettled())
+	return ledger.Open(ctx, ledger.Options{Dir: c.Data, URL: at, Conns: c.connsOfSettled()})
 }
 
 // markFilled has what was imported while nothing runs settled at the next start.

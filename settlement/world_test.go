@@ -188,7 +188,7 @@ func postgres(t *testing.T) *ledger.Store {
 
 func openLedger(t *testing.T, dir, url string) *ledger.Store {
 	t.Helper()
-	s, err := ledger.Open(t.Context(), dir, url, 0)
+	s, err := ledger.Open(t.Context(), ledger.Options{Dir: dir, URL: url, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ type Options struct {
 	File    string        // a SQLite file, made when missing and readable by its owner alone
 	Conns   int           // at most so many connections of this process, 2 or more; default 8
 	Timeout time.Duration // how long a statement, or a transaction of [DB.Alone], may take; default 15 s
-	NoSync  bool          // of a file: what was written last may be gone when the machine fails, for what can be made again
+	NoSync  bool          // of a file, for tests and benchmarks: what was written last may be gone when the machine fails; no setting leads here
 }
 
 // DB is an open database.

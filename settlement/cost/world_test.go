@@ -125,7 +125,7 @@ func newWorld(t *testing.T, url string, now time.Time, d model.Document) *world 
 	if _, err := w.catalog.Commit(ctx, catalog.Change{Patch: model.Diff(model.Document{}, d), Who: "ada"}); err != nil {
 		t.Fatal(err)
 	}
-	if w.store, err = ledger.Open(ctx, t.TempDir(), url, 0); err != nil {
+	if w.store, err = ledger.Open(ctx, ledger.Options{Dir: t.TempDir(), URL: url, NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

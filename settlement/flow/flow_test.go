@@ -34,7 +34,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 // everywhere runs a test with both databases.
 func everywhere(t *testing.T, f func(t *testing.T, s *ledger.Store)) {
 	open := func(t *testing.T, dir, url string) *ledger.Store {
-		s, err := ledger.Open(t.Context(), dir, url, 0)
+		s, err := ledger.Open(t.Context(), ledger.Options{Dir: dir, URL: url, NoSync: true})
 		if err != nil {
 			t.Fatal(err)
 		}

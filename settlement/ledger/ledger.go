@@ -126,26 +126,33 @@ func (r *Row) Completeness() float64 {
 // timeout is how long a statement may take.
 const timeout = time.Minute
 
-// Open opens the files in a directory, or the PostgreSQL at the URL when one is
-// given, and brings the tables up to date. conns is how many connections this
-// process may have; 0: a few.
-func Open(ctx context.Context, dir, url string, conns int) (_ *Store, err error) {
+// Options say where the database is. Either Dir or URL is given.
+type Options struct {
+	Dir    string // of the two SQLite files
+	URL    string // of a PostgreSQL
+	Conns  int    // of this process; 0: a few
+	NoSync bool   // of files, for tests and benchmarks: what was written last may be gone when the machine fails; no setting leads here
+}
+
+// Open opens the files in a directory, or the PostgreSQL at the URL, and brings
+// the tables up to date.
+func Open(ctx context.Context, where Options) (_ *Store, err error) {
 	s := &Store{points: make(map[Point]int64)}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open settled windows: %w", errors.Join(err, s.Close()))
 		}
 	}()
-	o := sqldb.Options{URL: url, Conns: conns, Timeout: timeout}
-	if url == "" {
-		o.File = filepath.Join(dir, FileName)
+	o := sqldb.Options{URL: where.URL, Conns: where.Conns, Timeout: timeout, NoSync: where.NoSync}
+	if where.URL == "" {
+		o.File = filepath.Join(where.Dir, FileName)
 	}
 	if s.db, err = sqldb.Open(ctx, o); err != nil {
 		return nil, err
 	}
 	s.books = s.db
-	if url == "" {
-		o.File = filepath.Join(dir, BooksName)
+	if where.URL == "" {
+		o.File = filepath.Join(where.Dir, BooksName)
 		if s.books, err = sqldb.Open(ctx, o); err != nil {
 			return nil, err
 		}

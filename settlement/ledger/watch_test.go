@@ -16,7 +16,7 @@ func TestNotes(t *testing.T) {
 	for name, url := range map[string]string{"sqlite": "", "postgres": pgtest.Database(t)} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			s, err := ledger.Open(ctx, t.TempDir(), url, 0)
+			s, err := ledger.Open(ctx, ledger.Options{Dir: t.TempDir(), URL: url, NoSync: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 func open(t *testing.T, dir, url string) *ledger.Store {
 	t.Helper()
-	s, err := ledger.Open(t.Context(), dir, url, 0)
+	s, err := ledger.Open(t.Context(), ledger.Options{Dir: dir, URL: url, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

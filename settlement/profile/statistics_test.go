@@ -241,7 +241,7 @@ func TestStatisticsAnswers(t *testing.T) {
 
 // BenchmarkStatistics puts a year into 168 cells.
 func BenchmarkStatistics(b *testing.B) {
-	s, err := ledger.Open(b.Context(), b.TempDir(), "", 0)
+	s, err := ledger.Open(b.Context(), ledger.Options{Dir: b.TempDir(), NoSync: true})
 	if err != nil {
 		b.Fatal(err)
 	}

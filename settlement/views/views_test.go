@@ -118,7 +118,7 @@ func newWorld(t *testing.T, url string) *world {
 		}
 	}
 	dir := filepath.Join(t.TempDir(), "data")
-	store, err := ledger.Open(t.Context(), dir, url, 0)
+	store, err := ledger.Open(t.Context(), ledger.Options{Dir: dir, URL: url, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func everywhere(t *testing.T, f func(t *testing.T, db *sqldb.DB)) {
 		return db
 	}
 	t.Run("sqlite", func(t *testing.T) {
-		f(t, open(t, sqldb.Options{File: filepath.Join(t.TempDir(), "books.db")}))
+		f(t, open(t, sqldb.Options{File: filepath.Join(t.TempDir(), "books.db"), NoSync: true}))
 	})
 	t.Run("postgres", func(t *testing.T) { f(t, open(t, sqldb.Options{URL: pgtest.Database(t)})) })
 }
@@ -511,7 +511,7 @@ func TestProblem(t *testing.T) {
 }
 
 func TestAsked(t *testing.T) {
-	db, err := sqldb.Open(t.Context(), sqldb.Options{File: filepath.Join(t.TempDir(), "books.db")})
+	db, err := sqldb.Open(t.Context(), sqldb.Options{File: filepath.Join(t.TempDir(), "books.db"), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -546,7 +546,7 @@ func TestPage(t *testing.T) {
 	if !ok || !ended {
 		t.Fatal("the page has lost its definition")
 	}
-	db, err := sqldb.Open(t.Context(), sqldb.Options{File: filepath.Join(t.TempDir(), "books.db")})
+	db, err := sqldb.Open(t.Context(), sqldb.Options{File: filepath.Join(t.TempDir(), "books.db"), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
