@@ -22,7 +22,9 @@ func (f sinkFunc) Send(_ context.Context, m Message) error { return f(m) }
 // again, refused, and given up after two days.
 func TestDeliveries(t *testing.T) {
 	for name, where := range map[string]func(t *testing.T) sqldb.Options{
-		"sqlite":   func(t *testing.T) sqldb.Options { return sqldb.Options{File: filepath.Join(t.TempDir(), "x.db")} },
+		"sqlite": func(t *testing.T) sqldb.Options {
+			return sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true}
+		},
 		"postgres": func(t *testing.T) sqldb.Options { return sqldb.Options{URL: pgtest.Database(t)} },
 	} {
 		t.Run(name, func(t *testing.T) { deliveries(open(t, where(t))) })

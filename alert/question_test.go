@@ -58,7 +58,9 @@ func (a *answers) Deviations(_ context.Context, _ rule.Ref, _ int, _ *time.Locat
 // TestQuestions asks what was used, in energy and in money, and what is usual.
 func TestQuestions(t *testing.T) {
 	for name, where := range map[string]func(t *testing.T) sqldb.Options{
-		"sqlite":   func(t *testing.T) sqldb.Options { return sqldb.Options{File: filepath.Join(t.TempDir(), "x.db")} },
+		"sqlite": func(t *testing.T) sqldb.Options {
+			return sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true}
+		},
 		"postgres": func(t *testing.T) sqldb.Options { return sqldb.Options{URL: pgtest.Database(t)} },
 	} {
 		t.Run(name, func(t *testing.T) { questions(open(t, where(t))) })

@@ -223,7 +223,9 @@ hierarchies: [{id: place, site: kiel, root: hall}]
 // message, with a restart between fired and resolved.
 func TestService(t *testing.T) {
 	for name, where := range map[string]func(t *testing.T) sqldb.Options{
-		"sqlite":   func(t *testing.T) sqldb.Options { return sqldb.Options{File: filepath.Join(t.TempDir(), "x.db")} },
+		"sqlite": func(t *testing.T) sqldb.Options {
+			return sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true}
+		},
 		"postgres": func(t *testing.T) sqldb.Options { return sqldb.Options{URL: pgtest.Database(t)} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -27,6 +27,7 @@ type Message struct {
 	Name     string          `json:"name,omitempty" doc:"Of the rule"`
 	Severity rule.Severity   `json:"severity"`
 	Kind     rule.Kind       `json:"kind,omitempty"`
+	Of       rule.Measure    `json:"of,omitempty" doc:"Which value of the subject it is about, as unaccounted"`
 	Subject  rule.Ref        `json:"subject"`
 	Incident string          `json:"incident,omitempty" doc:"The same from fired to resolved"`
 	Time     time.Time       `json:"time"`
@@ -46,7 +47,7 @@ const Test rule.Change = "test"
 func messageOf(t *rule.Transition, sentence string) Message {
 	m := Message{
 		ID: t.Incident + "-" + string(t.Change) + "-" + itoa(t.Count), Change: t.Change, Rule: t.Rule, Name: t.Name, Severity: t.Severity, Kind: t.Kind,
-		Subject: t.Subject, Incident: t.Incident, Time: t.Time.Time(), Since: t.Since.Time(), Value: t.Value, Limit: t.Limit,
+		Of: t.Of, Subject: t.Subject, Incident: t.Incident, Time: t.Time.Time(), Since: t.Since.Time(), Value: t.Value, Limit: t.Limit,
 		Quantity: t.Quantity, Count: t.Count, Sentence: sentence, Text: t.Text,
 	}
 	m.Title = m.title()
@@ -57,6 +58,9 @@ func (m *Message) title() string {
 	name := m.Name
 	if name == "" {
 		name = m.Rule
+	}
+	if m.Of == rule.Unaccounted { // a loss is another thing than a load, and is to be told apart by the subject alone
+		name += " (unaccounted)"
 	}
 	switch m.Change {
 	case rule.Withdrawn:

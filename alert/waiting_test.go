@@ -9,7 +9,7 @@ import (
 )
 
 func TestWaiting(t *testing.T) {
-	s, err := Open(t.Context(), sqldb.Options{File: filepath.Join(t.TempDir(), "wattwerk.db")})
+	s, err := Open(t.Context(), sqldb.Options{File: filepath.Join(t.TempDir(), "wattwerk.db"), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -554,7 +554,7 @@ func (e *Engine) tell(in *instance, st *state, c Change, now record.Millis) {
 func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis) Transition {
 	r := in.rule
 	t := Transition{
-		Change: c, Rule: r.ID, Name: r.Name, Severity: r.Severity, Kind: r.Condition.Kind, Subject: in.subject, Incident: st.Incident,
+		Change: c, Rule: r.ID, Name: r.Name, Severity: r.Severity, Kind: r.Condition.Kind, Of: r.Condition.Of, Subject: in.subject, Incident: st.Incident,
 		Time: now, Since: st.Since, Unknown: st.Unknown, Value: st.Value, Limit: r.Condition.Limit, Quantity: in.quantity, Unit: st.Unit, Count: st.Messages, Text: r.Text, To: r.To,
 	}
 	if st.Text != "" {

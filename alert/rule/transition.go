@@ -50,6 +50,7 @@ type Transition struct {
 	Name     string          `json:"name,omitempty"`
 	Severity Severity        `json:"severity"`
 	Kind     Kind            `json:"kind"`
+	Of       Measure         `json:"of,omitempty"` // which value of the subject
 	Subject  Ref             `json:"subject"`
 	Incident string          `json:"incident,omitempty"` // the same from fired to resolved; empty before
 	Time     record.Millis   `json:"time"`
@@ -97,6 +98,9 @@ func (t *Transition) Sentence(zone *time.Location) string {
 // what says what is the case, or was.
 func (t *Transition) what() string {
 	name := t.Subject.String()
+	if t.Of == Unaccounted || t.Of == Meter || t.Of == Magnitude { // else it is the value itself
+		name = string(t.Of) + " of " + name
+	}
 	v := "unknown"
 	if t.Value != nil {
 		v = t.show(*t.Value)

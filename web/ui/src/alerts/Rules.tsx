@@ -83,7 +83,10 @@ export function Rules({ index, zone, may }: { index: Index; zone: string; may: b
                   {name}
                   {x.rule.disabled && <span className={classes.dim}> {t`(switched off)`}</span>}
                 </td>
-                <td>{kinds[x.rule.condition.kind]}</td>
+                <td>
+                  {kinds[x.rule.condition.kind]}
+                  {x.rule.condition.of === 'unaccounted' && <span className={classes.dim}> ({t`unaccounted`})</span>}
+                </td>
                 <td>{said(subjectOf(x.rule)) || '–'}</td>
                 <td data-number="true">{limit(x.rule)}</td>
                 <td>{t`${time(Date.parse(x.changed), zone)} by ${x.changedBy}`}</td>
