@@ -177,6 +177,7 @@ type RunningInput struct {
 
 // Register adds the routes.
 func (s *Service) Register(api huma.API) {
+	s.registerDay(api)
 	op := func(id, path, summary, text string) huma.Operation {
 		return huma.Operation{
 			OperationID: id, Method: http.MethodGet, Path: "/api/v1/settled/" + path, Summary: summary, Description: text,
