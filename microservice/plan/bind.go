@@ -21,6 +21,7 @@ type bound struct {
 	objects []*object.Object // by the structure's index; nil: it is not there
 	least   []float64        // what a stand-in for each of them must be worth, where that is least
 	limits  []limit          // where it must be worth more
+	severed []limit          // links to objects that are cut, and what could stand in there must be worth
 	names   []string         // of objects that are not there and that a template names, else ""
 	tags    map[string]string
 	steps   [][]boundComposite
@@ -373,7 +374,11 @@ func (b *binder) cut(name string, id object.ID, since record.Millis) {
 		if b.out.links == nil {
 			b.out.links = make(map[availability.Link]availability.Value)
 		}
+		_, was := b.out.links[l]
 		b.out.links[l] = availability.Missed(since)
+		if i, ok := b.out.s.Object(id); ok && m.Composite == "" && !was && b.out.objects[i] != nil {
+			b.out.severed = append(b.out.severed, limit{l, i, name, b.quality[name]})
+		}
 	}
 }
 

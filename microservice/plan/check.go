@@ -147,7 +147,7 @@ func (w *work) look(b *bound, v View, want Want) {
 		}
 		w.condition.Objects[i] = x
 	}
-	var links map[availability.Link]availability.Value
+	links := w.heal(b, v, want)
 	for _, l := range b.limits {
 		x := &w.condition.Objects[l.object]
 		if !(x.Share > 0) || x.Source == availability.Live || x.Share >= l.least {
@@ -161,6 +161,37 @@ func (w *work) look(b *bound, v View, want Want) {
 			w.because(key(l.within, b.objects[l.object].ID), cause{cause: Poor})
 		}
 	}
+}
+
+// heal has what is good enough stand in where the link to an object is cut: what does
+// for everybody, or for this service. It gives the links if it changed one. What stands in
+// cannot be reached over a link that is cut either.
+func (w *work) heal(b *bound, v View, want Want) (links map[availability.Link]availability.Value) {
+	for _, l := range b.severed {
+		o := b.objects[l.object]
+		if o.Actuator {
+			continue
+		}
+		want.Quality = l.least
+		in := w.condition.Objects[l.object]
+		if in.Source == availability.Live || !(in.Share > 0) || in.Share < l.least {
+			in = v.StandIn(o, want)
+		}
+		if !(in.Share > 0) || in.Share < l.least || in.By == o.ID {
+			continue
+		}
+		if over, ok := b.s.Link(l.within, availability.Member{Object: in.By}); ok && in.By != "" {
+			if _, cut := b.links[over]; cut {
+				continue
+			}
+		}
+		if links == nil {
+			links = w.own(b)
+		}
+		links[l.link] = in
+		w.standing = true
+	}
+	return links
 }
 
 // missing gives what is missing, at most so much, and how much more is.

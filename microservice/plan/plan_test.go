@@ -187,10 +187,91 @@ func TestScenarioA2(t *testing.T) {
 	}
 }
 
-// TestScenarioA5: a is dead only for CVOl, and i stands in for it there: of an
-// object that is dead for everybody, here, as a plan asks for objects. Everything is carried
-// out, and each substitution is told with where it comes from.
+// TestScenarioA5: a is there, and CVOl alone cannot reach it. Without an agent two
+// microservices lack it; where i stands in for it the service is carried out fully, and each
+// of the two tells of one substitution and where it comes from.
 func TestScenarioA5(t *testing.T) {
+	templates, s := paper()
+	w, cuts := sensors(t, "a b c d e f g h i"), []plan.Cut{{Composite: "l", Object: "sensor/a", Since: 7}}
+	f, v := finder(t, w, up(t, templates...), cuts, s), &view{}
+	p, err := f.Discover(plan.Request{SID: "esr"}, v, plan.Ask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Exec != availability.Partial || !near(p.Strict, .6) || !near(p.Mean, .8) || p.StandIns != nil {
+		t.Errorf("without an agent: %+v", p)
+	}
+	in := availability.Value{Share: .9, Source: availability.Substituted, By: "sensor/i", Since: 9}
+	v.ins = map[object.ID]availability.Value{"sensor/a": in}
+	if p, err = f.Discover(plan.Request{SID: "esr"}, v, plan.Ask{}); err != nil {
+		t.Fatal(err)
+	}
+	if p.Exec != availability.Full || p.Strict != 1 || p.Mean != 1 || !near(p.Quality, (3+2*.9)/5) || p.Missing != nil || p.Queue != nil {
+		t.Errorf("%+v", p)
+	}
+	want := []plan.Substitution{
+		{MS: "ms2", CVO: "l", VO: "sensor/a", Source: availability.Substituted, By: "sensor/i", Share: .9, Since: 9},
+		{MS: "ms3", CVO: "l", VO: "sensor/a", Source: availability.Substituted, By: "sensor/i", Share: .9, Since: 9},
+	}
+	if d := cmp.Diff(want, p.StandIns); d != "" {
+		t.Error(d)
+	}
+	// The link is cut still when nothing stands in any more: a plan leaves nothing behind.
+	v.ins = nil
+	if p, err = f.Discover(plan.Request{SID: "esr"}, v, plan.Ask{}); err != nil || !near(p.Strict, .6) || len(p.Missing) != 2 || p.Missing[0].Cause != plan.LinkCut {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestCutLinksHeal: what stands in for an object behind a cut link is good enough, and is
+// not behind one itself.
+func TestCutLinksHeal(t *testing.T) {
+	stands := func(by object.ID, share float64) map[object.ID]availability.Value {
+		return map[object.ID]availability.Value{"sensor/a": {Share: share, Source: availability.Substituted, By: by}}
+	}
+	cuts := []plan.Cut{{Composite: "i", Object: "sensor/a"}, {Composite: "i", Object: "sensor/a"}, {Composite: "i", Object: "sensor/d"}}
+	for _, c := range []struct {
+		name    string
+		cuts    []plan.Cut
+		ins     map[object.ID]availability.Value
+		quality float64
+		missing int
+		in      int
+	}{
+		{"another object", cuts[:1], stands("sensor/z", .9), .5, 0, 1},
+		{"said twice", cuts[:2], stands("sensor/z", .9), .5, 0, 1},
+		{"not good enough", cuts[:1], stands("sensor/z", .4), .5, 1, 0},
+		{"behind a cut link itself", cuts, stands("sensor/d", .9), .5, 2, 0},
+		{"it is its own stand-in", cuts[:1], stands("sensor/a", .9), .5, 1, 0},
+		{"from its own past", cuts[:1], stands("", .9), .5, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := composite("i", "a d")
+			i.Quality = c.quality
+			s := microservice.Service{SID: "s", Domain: "building", Threshold: ms(150), Restriction: some, Steps: []microservice.ServiceStep{{Microservice: "m1", Major: 1}, {Microservice: "m2", Major: 1}}}
+			f := finder(t, sensors(t, "a b d z"), up(t, template("m1", all, i), template("m2", all, composite("b", "b"))), c.cuts, s)
+			p, err := f.Discover(plan.Request{SID: "s"}, &view{ins: c.ins}, plan.Ask{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(p.Missing) != c.missing || len(p.StandIns) != c.in {
+				t.Errorf("missing %+v, standing in %+v", p.Missing, p.StandIns)
+			}
+		})
+	}
+	// What stands in for everybody, since the object is dead too, does so here.
+	templates, s := paper()
+	v := (&view{}).dead()
+	v.values["sensor/a"] = availability.Value{Share: .9, Source: availability.Substituted, By: "sensor/i"}
+	p, err := finder(t, sensors(t, "a b c d e f g h i"), up(t, templates...), []plan.Cut{{Composite: "l", Object: "sensor/a"}}, s).Discover(plan.Request{SID: "esr"}, v, plan.Ask{})
+	if err != nil || p.Exec != availability.Full || len(p.StandIns) != 4 { // i, l twice, o
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// TestDeadForAll: a is dead for everybody, and what stands in for it does so in every
+// composite, told with where it comes from.
+func TestDeadForAll(t *testing.T) {
 	templates, s := paper()
 	v := (&view{ins: map[object.ID]availability.Value{"sensor/a": {Share: .9, Source: availability.Substituted, By: "sensor/i", Since: 9}}}).dead("a")
 	p, err := finder(t, sensors(t, "a b c d e f g h i"), up(t, templates...), nil, s).Discover(plan.Request{SID: "esr"}, v, plan.Ask{})
