@@ -29,7 +29,23 @@ type Watch struct {
 	names      []record.SensorID
 	generation uint64
 	woken      chan struct{}
+
+	strangers, before map[record.SensorID]stranger // heard of and not watched, in this turn and the one before
+	turned            record.Millis                // when the turn began, by when readings were stored
 }
+
+// stranger is what was heard last of a sensor that is not watched: the model may come to
+// know it a moment after it spoke.
+type stranger struct {
+	at, stored record.Millis
+	value      float64
+}
+
+// Bounds of strangers.
+const (
+	mostStrangers = 10_000 // in a turn; more are passed over
+	turn          = record.Millis(30_000)
+)
 
 // New watches nothing yet.
 func New() *Watch {
@@ -37,8 +53,8 @@ func New() *Watch {
 }
 
 // Set watches these sensors from now on, in this order, and no others. What is
-// known of those that were watched before stays known. It gives those that are
-// new.
+// known of those that were watched before stays known, and so is what others said a
+// moment ago. It gives those that are new.
 func (w *Watch) Set(sensors []record.SensorID) (added []record.SensorID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -54,6 +70,14 @@ func (w *Watch) Set(sensors []record.SensorID) (added []record.SensorID) {
 	}
 	w.slots, w.sights, w.names = slots, sights, slices.Clone(sensors)
 	w.generation++
+	for _, turn := range []map[record.SensorID]stranger{w.before, w.strangers} {
+		for id, s := range turn {
+			if i, ok := slots[id]; ok {
+				w.saw(i, s.at, s.value, s.stored)
+				delete(turn, id)
+			}
+		}
+	}
 	return added
 }
 
@@ -121,11 +145,29 @@ func (w *Watch) saw(i int32, at record.Millis, v float64, stored record.Millis) 
 	}
 }
 
+// strange notes what was heard of a sensor that is not watched.
+func (w *Watch) strange(id record.SensorID, at record.Millis, v float64, stored record.Millis) {
+	if stored-w.turned >= turn || stored < w.turned-turn {
+		w.before, w.strangers, w.turned = w.strangers, nil, stored
+	}
+	s, ok := w.strangers[id]
+	switch {
+	case ok && at <= s.at:
+		return
+	case !ok && len(w.strangers) >= mostStrangers:
+		return
+	case w.strangers == nil:
+		w.strangers = make(map[record.SensorID]stranger)
+	}
+	w.strangers[id] = stranger{at, stored, v}
+}
+
 // Reader takes batches of one stream.
 type Reader struct {
 	w          *Watch
 	known      *record.Columns[int32]
 	generation uint64
+	newest     []int32 // of a batch: where the newest reading of each stranger is
 }
 
 // columnsKept is how many bytes of columns a reader remembers.
@@ -150,22 +192,16 @@ func (r *Reader) Batch(b *record.Batch, stored record.Millis) {
 	slots := r.known.Get(b.SensorColumn(), func() []int32 {
 		names := b.Names()
 		out := make([]int32, len(names))
-		watched := false
 		for i, id := range names {
 			at, ok := r.w.slots[id]
 			if !ok {
 				at = -1
 			}
-			out[i], watched = at, watched || ok
-		}
-		if !watched {
-			return nil
+			out[i] = at
 		}
 		return out
 	})
-	if len(slots) == 0 {
-		return
-	}
+	strange := false
 	for i, v := range b.Values {
 		at := i
 		if len(b.Index) > 0 {
@@ -173,6 +209,24 @@ func (r *Reader) Batch(b *record.Batch, stored record.Millis) {
 		}
 		if slots[at] >= 0 {
 			r.w.saw(slots[at], b.Times[i], v, stored)
+			continue
+		}
+		if !strange {
+			strange = true
+			r.newest = slices.Grow(r.newest[:0], len(slots))[:len(slots)]
+			clear(r.newest)
+		}
+		if n := r.newest[at]; n == 0 || b.Times[i] > b.Times[n-1] {
+			r.newest[at] = int32(i) + 1 //nolint:gosec // a batch is bounded
+		}
+	}
+	if !strange {
+		return
+	}
+	names := b.Names()
+	for at, n := range r.newest {
+		if n > 0 {
+			r.w.strange(names[at], b.Times[n-1], b.Values[n-1], stored)
 		}
 	}
 }

@@ -51,6 +51,51 @@ func TestReadings(t *testing.T) {
 	})
 }
 
+// TestSpokeBefore: a sensor that spoke just before it was watched has been heard, one
+// that spoke long before has not, and what is kept of others is bounded.
+func TestSpokeBefore(t *testing.T) {
+	w := New()
+	w.Set([]record.SensorID{"a"})
+	r := w.Reader()
+	r.Batch(stored(t, record.Record{Sensor: "new", Time: 990, Value: 4}, record.Record{Sensor: "a", Time: 990, Value: 1}, record.Record{Sensor: "new", Time: 980, Value: 3}), 1000)
+	r.Batch(stored(t, record.Record{Sensor: "null", Time: 5000, Value: math.NaN()}), 1000)
+	w.Set([]record.SensorID{"a", "new", "null"})
+	if got, ok := w.Of("new"); !ok || got != (Sight{Time: 990, Value: 4, Same: 1}) {
+		t.Errorf("%+v", got)
+	}
+	if got, _ := w.Of("null"); got.Time != 1000 || !math.IsNaN(got.Value) { // not of the future
+		t.Errorf("%+v", got)
+	}
+	r.Batch(stored(t, record.Record{Sensor: "new", Time: 995, Value: 5}), 1005)
+	if got, _ := w.Of("new"); got.Value != 5 {
+		t.Errorf("%+v", got)
+	}
+	// A turn later it is known still, two turns later it is not.
+	r.Batch(stored(t, record.Record{Sensor: "early", Time: 1, Value: 1}), 10_000)
+	r.Batch(stored(t, record.Record{Sensor: "x", Time: 1, Value: 1}), 10_000+turn)
+	w.Set([]record.SensorID{"early"})
+	if got, _ := w.Of("early"); got.Time != 1 {
+		t.Errorf("a turn later: %+v", got)
+	}
+	w.Set(nil)
+	r.Batch(stored(t, record.Record{Sensor: "early", Time: 9, Value: 1}), 10_000+turn)
+	for i := range record.Millis(2) {
+		r.Batch(stored(t, record.Record{Sensor: "x", Time: 2 + i, Value: 1}), 10_000+(2+i)*turn)
+	}
+	w.Set([]record.SensorID{"early"})
+	if got, _ := w.Of("early"); got.Time != 0 {
+		t.Errorf("two turns later: %+v", got)
+	}
+	many := make([]record.Record, 2*mostStrangers)
+	for i := range many {
+		many[i] = record.Record{Sensor: record.SensorID(fmt.Sprint("many", i)), Time: 1, Value: 1}
+	}
+	r.Batch(stored(t, many...), 200_000)
+	if n := len(w.strangers); n != mostStrangers {
+		t.Errorf("%d strangers are kept", n)
+	}
+}
+
 func TestWoken(t *testing.T) {
 	w := New()
 	w.Set([]record.SensorID{"a", "b"})
