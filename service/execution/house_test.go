@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -227,7 +228,7 @@ type fake struct {
 	watts  func(id object.ID, at record.Millis) (float64, energy.Quality) // may be nil
 	stood  func(id object.ID, at record.Millis) float64                   // may be nil
 	err    error
-	asked  int
+	asked  atomic.Int64
 	tariff tariff.Tariff
 }
 
@@ -244,7 +245,7 @@ func (f *fake) of(id object.ID, at record.Millis) (float64, energy.Quality) {
 }
 
 func (f *fake) Quarters(_ context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
-	f.asked++
+	f.asked.Add(1)
 	if f.err != nil {
 		return nil, f.err
 	}

@@ -1,13 +1,18 @@
 package execution_test
 
 import (
+	"encoding/json"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/bench/ladder"
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/execution"
 	"github.com/wattwerk/wattwerk/tariff"
 )
 
@@ -18,9 +23,11 @@ func flat(id string, price, feedIn tariff.Decimal) tariff.Tariff {
 	}}}}
 }
 
-// TestSix: every computation is carried out over what the source has, with parameters by
-// objects; occupancy and charging see a made-up day, the others a made-up load.
-func TestSix(t *testing.T) {
+// TestScenarioD9: every computation is carried out over what the source has, with parameters
+// by objects, for one who asks and for fifty at once; there are ten instances of each
+// microservice. Occupancy and charging see a made-up day, the others a made-up load. How long
+// it takes is measured by bench services, not here.
+func TestScenarioD9(t *testing.T) {
 	h := build(t, sqlite(t))
 	h.source.tariff = flat("home", "0.30", "0.08")
 	h.source.watts = func(id object.ID, at record.Millis) (float64, energy.Quality) {
@@ -44,6 +51,10 @@ func TestSix(t *testing.T) {
 		}
 		return 100 + float64(day%5), energy.Measured
 	}
+	for i := range 9 {
+		h.members = append(h.members, execution.Member{ID: fmt.Sprint("more", i)})
+	}
+	h.e.Checked()
 	from, to := (begin - 90*24*60*minute).Time(), begin.Time()
 	for _, x := range []struct {
 		local      string
@@ -73,6 +84,20 @@ func TestSix(t *testing.T) {
 		if out["result"].(m)[x.has] == nil || len(out["rests"].([]any)) == 0 {
 			t.Errorf("%s: %v", x.local, out)
 		}
+		body, err := json.Marshal(x.run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := ladder.Run(t.Context(), ladder.Plan{URLs: []string{h.url + "/api/v1/services/S1/execute"}, Bodies: []string{string(body)}, Clients: 50, For: 1, Timeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Requests != 50 || r.Statuses[http.StatusOK] != 50 {
+			t.Errorf("%s, fifty at once: %+v", x.local, r)
+		}
+	}
+	if n := len(h.instances("1.0.0")); n != 10 {
+		t.Errorf("there are %d instances", n)
 	}
 }
 
