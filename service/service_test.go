@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ import (
 	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
 )
@@ -186,6 +188,31 @@ func (p *plant) send(sensor record.SensorID, at time.Time, v float64) {
 	b.Append(record.Record{Sensor: sensor, Time: record.MillisOf(at), Value: v})
 	if _, err := p.bus.PublishRecords(p.t.Context(), record.Partition(sensor, p.bus.Partitions()), b.Encode(nil)); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// TestFirstReading: a sensor that speaks before the objects have it, and then keeps still,
+// has been heard: it need not speak again.
+func TestFirstReading(t *testing.T) {
+	p := build(t, sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true}, hallModel)
+	stop := p.work()
+	defer stop()
+	until(p, "/api/v1/objects", func(x ObjectPage) bool { return x.Total == 4 })
+	at := time.Now().Truncate(time.Millisecond)
+	p.send("new", at, 41)
+	for i := range 20 { // one of each partition at least comes after it
+		p.send(record.SensorID(fmt.Sprint("other", i)), at, 1)
+	}
+	p.send("a", at, 1)
+	p.send("b", at, 1)
+	until(p, "/api/v1/objects/group/hall", func(o ObjectDetail) bool { return *o.Usable == 2 })
+	patch := model.Patch{Sensors: []model.Sensor{{ID: "new", Site: "kiel", Quantity: record.ActivePower, Interval: model.Duration(time.Hour)}}}
+	if _, err := p.cat.Commit(t.Context(), catalog.Change{Base: p.cat.State().Revision, Patch: patch, Who: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	o := until(p, "/api/v1/objects/sensor/new", func(o ObjectDetail) bool { return o.State == object.Live })
+	if o.Last == nil || o.Value == nil || *o.Value != 41 || !o.Last.Equal(at) {
+		t.Errorf("%+v", o.ObjectItem)
 	}
 }
 

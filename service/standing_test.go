@@ -109,9 +109,9 @@ func TestStandIn(t *testing.T) {
 	})
 }
 
-// TestStuck has a sensor say the same for longer than it ever did: it is not believed any
+// TestScenarioS11 has a sensor say the same for longer than it ever did: it is not believed any
 // more, something stands in for it, and when it says other things again it is believed.
-func TestStuck(t *testing.T) {
+func TestScenarioS11(t *testing.T) {
 	onBoth(t, func(t *testing.T, where sqldb.Options) {
 		now := clock()
 		h := &waves{end: now - now%stand.Quarter, bUntil: now - now%stand.Hour - 8*stand.Hour}
