@@ -30,6 +30,13 @@ const (
 	accessDiagnose = "diagnose"
 )
 
+// Whom metrics are told.
+const (
+	metricsOff   = "off"
+	metricsLocal = "local"
+	metricsPage  = "page"
+)
+
 // EdgeConfig is a measurement device of a field survey.
 type EdgeConfig struct {
 	URL            string          `koanf:"url" doc:"Where the data service of the survey is, as https://survey.example.org:8443; empty: this is no measurement device."`
@@ -46,6 +53,7 @@ type EdgeConfig struct {
 	Page           string          `koanf:"page" doc:"Host and port of the page for the household; empty: there is none."`
 	PageHosts      []string        `koanf:"page_hosts" doc:"Names by which the page is reached, beside localhost and IP addresses."`
 	PagePassword   string          `koanf:"page_password_file" doc:"File with the password that the page asks for; needed where others can reach it."`
+	Metrics        string          `koanf:"metrics" doc:"Whom the page tells, at /metrics, how the device does, for Prometheus: 'off', nobody; 'local', programs of this machine; 'page', whoever reaches the page. The password of the page is asked for here, too."`
 	Access         string          `koanf:"access" doc:"What those who look after the survey may do from afar, by a grant that is signed and expires: 'off', nothing; 'diagnose', see how the device is and what it logs, and have it send what it has. What its grant names, it may also restart the device and read a meter. The household sees when, why and what."`
 	ShellUser      string          `koanf:"shell_user" doc:"User of this machine as whom a shell is run from afar, for a grant that names it; neither root nor the user of this program, which then needs the right to become that user; empty: there is no shell."`
 }
@@ -54,7 +62,7 @@ type EdgeConfig struct {
 func DefaultEdgeConfig() EdgeConfig {
 	c := EdgeConfig{
 		Interval: config.Duration(household.Quarter), Send: config.Duration(sender.DefaultEvery), BufferSize: buffer.DefaultMaxBytes, BufferAge: config.Duration(buffer.DefaultMaxAge),
-		Page: "127.0.0.1:8081", Access: accessDiagnose, UpdateEvery: config.Duration(updating.DefaultEvery),
+		Page: "127.0.0.1:8081", Metrics: metricsOff, Access: accessDiagnose, UpdateEvery: config.Duration(updating.DefaultEvery),
 	}
 	for _, o := range slot.DefaultCodes() {
 		c.Codes = append(c.Codes, o.Short())
@@ -149,6 +157,8 @@ func (c *Config) validateDevice() error {
 	bad(e.BufferSize < 1<<20, "edge.buffer_size is %v; at least 1MiB is needed", e.BufferSize)
 	bad(e.UpdateEvery.Std() < time.Minute || e.UpdateEvery.Std() > 7*24*time.Hour, "edge.update_every is %v; between 1m and 7d are possible", e.UpdateEvery)
 	bad(e.BufferAge.Std() < 24*time.Hour, "edge.buffer_age is %v; at least a day is needed", e.BufferAge)
+	bad(e.Metrics != metricsOff && e.Metrics != metricsLocal && e.Metrics != metricsPage, "edge.metrics is %q; off, local and page are possible", e.Metrics)
+	bad(e.Metrics != metricsOff && e.Page == "", "edge.metrics is %q, and there is no page; set edge.page", e.Metrics)
 	if e.Page != "" {
 		host, _, err := net.SplitHostPort(e.Page)
 		bad(err != nil, "edge.page %q is not HOST:PORT, as 127.0.0.1:8081", e.Page)

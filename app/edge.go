@@ -21,6 +21,7 @@ import (
 	"github.com/wattwerk/wattwerk/edge"
 	"github.com/wattwerk/wattwerk/edge/bank"
 	"github.com/wattwerk/wattwerk/edge/buffer"
+	"github.com/wattwerk/wattwerk/edge/metric"
 	"github.com/wattwerk/wattwerk/edge/page"
 	updating "github.com/wattwerk/wattwerk/edge/update"
 	"github.com/wattwerk/wattwerk/internal/datadir"
@@ -124,7 +125,13 @@ func (c *Config) openDevice(log *slog.Logger) (*device, error) {
 		if name, err := os.Hostname(); err == nil {
 			hosts = append(slices.Clone(hosts), name, name+".local")
 		}
-		if d.page, err = page.New(page.Options{Device: d.Service, Addr: e.Page, Hosts: hosts, Password: password, Log: log}); err != nil {
+		p := page.Options{Device: d.Service, Addr: e.Page, Hosts: hosts, Password: password, Anybody: e.Metrics == metricsPage, Log: log}
+		if e.Metrics != metricsOff {
+			if p.Metrics, err = metric.Handler(d.Status); err != nil {
+				return nil, err
+			}
+		}
+		if d.page, err = page.New(p); err != nil {
 			return nil, err
 		}
 	}

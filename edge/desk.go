@@ -27,7 +27,9 @@ type Status struct {
 	Now      time.Time     `json:"now"`
 	Sender   sender.Status `json:"sender"`
 	Buffer   buffer.Stats  `json:"buffer"`
-	Pending  int           `json:"pending"` // slots that were measured and are not on the disk yet
+	Slots    uint64        `json:"slots"`    // that were measured since the program started
+	Measured uint64        `json:"measured"` // measurements of them
+	Pending  int           `json:"pending"`  // slots that were measured and are not on the disk yet
 	Meters   []MeterStatus `json:"meters"`
 	Update   any           `json:"update,omitempty"`
 }
@@ -40,6 +42,16 @@ type MeterStatus struct {
 	Slot    time.Time   `json:"lastMeasurement,omitzero"` // end of the slot that was measured last
 	Gaps    []slot.Span `json:"gaps"`                     // of the last seven days, since the first slot that was measured
 	Problem string      `json:"problem,omitempty"`
+	Frames  uint64      `json:"frames"` // that were whole, since the program started, of kinds of meters that count them
+	Errors  Errors      `json:"errors"`
+}
+
+// Errors are how often a meter could not be read, since the program started.
+type Errors struct {
+	Open   uint64 `json:"open"`   // it, or its port, could not be opened
+	Silent uint64 `json:"silent"` // it said nothing in time
+	Read   uint64 `json:"read"`   // reading failed otherwise
+	Frame  uint64 `json:"frame"`  // a frame of it was broken
 }
 
 // Status tells how the device stands.
@@ -52,9 +64,9 @@ func (s *Service) Status() Status {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out.Enrolled, out.Pending = s.enrolled, len(s.pending)
+	out.Enrolled, out.Pending, out.Slots, out.Measured = s.enrolled, len(s.pending), s.slots, s.measured
 	for _, m := range s.meters {
-		x := MeterStatus{ID: m.ID, Name: m.Name, Last: m.last.UTC().Round(0), Problem: m.why, Gaps: []slot.Span{}}
+		x := MeterStatus{ID: m.ID, Name: m.Name, Last: m.last.UTC().Round(0), Problem: m.why, Gaps: []slot.Span{}, Frames: m.tally.Frames, Errors: m.errors}
 		if m.slots != nil {
 			c := m.slots.Covered()
 			x.Slot = c.End()

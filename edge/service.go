@@ -71,6 +71,8 @@ type Service struct {
 	pending  []slot.Slot // that are not on the disk yet
 	since    time.Time   // when the first of them came
 	again    time.Time   // when writing is tried again
+	slots    uint64      // that were measured
+	measured uint64      // measurements of them
 	receipts []consent.Receipt
 }
 
@@ -311,6 +313,8 @@ func (s *Service) keep(last bool) {
 				s.since = now
 			}
 			s.pending = append(s.pending, x)
+			s.slots++
+			s.measured += uint64(len(x.Measurements))
 			m.measured(s, x)
 		}
 		open = open || !m.slots.Next().IsZero()

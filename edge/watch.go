@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -23,7 +24,10 @@ type reading struct {
 	unlock bool // its PIN is to be entered
 	why    string
 	frames household.Frames // of the last hour; none before the first has passed
-	hear   []chan heard     // who waits for what the meter says next
+	tally  meter.Stats      // of all frames
+	seen   meter.Stats      // what the reader said last of its frames
+	errors Errors
+	hear   []chan heard // who waits for what the meter says next
 }
 
 // heard is what a meter said, or why it did not.
@@ -140,6 +144,7 @@ func (s *Service) watch(ctx context.Context, m *reading) {
 		if ctx.Err() != nil {
 			return
 		}
+		s.count(m, r, err)
 		s.note(m, err)
 		if err != nil {
 			run.Pause(ctx, pause)
@@ -185,6 +190,30 @@ func (s *Service) read(ctx context.Context, m *reading, r *meter.Reader) (err er
 			m.answer(heard{readings: numbers(t)})
 		}
 	})
+}
+
+// count counts frames and errors of a reader; nil: it was not opened.
+func (s *Service) count(m *reading, r meter.Reader, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if counts, ok := r.(interface{ Stats() meter.Stats }); ok {
+		n := counts.Stats()
+		if n.Frames < m.seen.Frames || n.Broken < m.seen.Broken { // it was opened anew
+			m.seen = meter.Stats{}
+		}
+		m.tally.Frames += n.Frames - m.seen.Frames
+		m.errors.Frame += n.Broken - m.seen.Broken
+		m.seen = n
+	}
+	switch {
+	case err == nil:
+	case r == nil:
+		m.errors.Open++
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		m.errors.Silent++
+	default:
+		m.errors.Read++
+	}
 }
 
 // note notes whether the meter could be read.

@@ -2,7 +2,7 @@
 # Measures the memory of a measurement device: while it measures, while it asks for updates and fetches one, and afterwards.
 # usage: scripts/device-memory.sh PROGRAM [NEXT]
 # PROGRAM is a build with a version (make build); NEXT is another one that the device is to fetch and try; without it the update is
-# PROGRAM under another version, which is fetched, compared and refused. It takes about four minutes, needs Linux and the ports 18443 and 18081.
+# PROGRAM under another version, which is fetched, compared and refused. It takes about five minutes, needs Linux and the ports 18443 and 18081.
 set -euo pipefail
 program=$(readlink -f "$1") next=$(readlink -f "${2:-$1}")
 dir=$(mktemp -d)
@@ -30,6 +30,7 @@ edge:
   update_root_file: $dir/1.root.json
   update_every: 1m
   page: 127.0.0.1:18081
+  metrics: local
   meters: ["sml tcp://127.0.0.1:18500 name=house"]
 END
 echo 'We measure.' > consent.txt
@@ -85,6 +86,10 @@ phase "measuring, and asking for updates for the first time" "$t"
 t=$(now)
 sleep 65
 phase "a minute of measuring" "$t"
+t=$(now)
+for _ in $(seq 60); do curl -s http://127.0.0.1:18081/metrics -o metrics; sleep 1; done
+grep -q '^wattwerk_device_measuring 1$' metrics
+phase "a minute of measuring, asked for metrics each second" "$t"
 c survey update publish "$next" --release "$(version "$next")$([ "$next" = "$program" ] && echo +next)" --platform "$platform" --offline "$dir/updates-stick" > /dev/null
 c survey update ring "$(version "$next")$([ "$next" = "$program" ] && echo +next)" 3 --offline "$dir/updates-stick" > /dev/null
 t=$(now)

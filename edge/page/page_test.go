@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/edge"
+	"github.com/wattwerk/wattwerk/edge/sender"
 	"github.com/wattwerk/wattwerk/edge/visit"
 	"github.com/wattwerk/wattwerk/survey/consent"
 	"github.com/wattwerk/wattwerk/survey/household"
@@ -29,6 +31,7 @@ var day = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 type device struct {
 	visits   []visit.Visit
 	state    consent.State
+	lease    sender.Lease
 	fails    error
 	receipts []consent.Receipt
 	granted  string
@@ -39,6 +42,7 @@ func (d *device) Status() edge.Status {
 	s := edge.Status{Version: "1", Enrolled: true, Now: day.Add(13 * time.Hour), Meters: []edge.MeterStatus{{ID: id, Name: "<cellar>"}}}
 	s.Sender.Consent = d.state
 	s.Sender.Measuring = d.state == consent.Granted
+	s.Sender.Lease = d.lease
 	if d.state == consent.Revoked {
 		s.Sender.Ended = "revoked"
 	}
@@ -411,4 +415,45 @@ func TestVisits(t *testing.T) {
 	}
 	b.post("/visit/end", url.Values{"token": {b.hidden(b.get("/?lang=en", 200), "token")}}, 200)
 	b.has(b.get("/?lang=en", 200), "it was ended at the device")
+}
+
+// TestLease shows until when the device may measure, and what comes then.
+func TestLease(t *testing.T) {
+	d := &device{state: consent.Granted, lease: sender.Lease{Until: day.Add(30 * time.Hour), Holds: true, Asks: day.Add(14 * time.Hour)}}
+	b := start(t, d, Options{})
+	b.has(b.get("/?lang=en", 200), "may measure until 2026-03-02 06:00 without asking again", "next at about 2026-03-01 14:00", "reads no meter any more")
+	b.has(b.get("/?lang=de", 200), "darf bis 02.03.2026 06:00 messen", "wieder gegen 01.03.2026 14:00", "liest es keinen Zähler mehr")
+	b.has(b.get("/status.json", 200), `"until": "2026-03-02T06:00:00Z"`, `"holds": true`, `"asks": "2026-03-01T14:00:00Z"`)
+	d.lease.Holds = false
+	b.has(b.get("/?lang=en", 200), "might measure until 2026-03-02 06:00", "has not confirmed your consent since")
+	d.state = consent.NotGranted
+	b.has(b.get("/?lang=en", 200), "Nothing is measured until the household consents.")
+	d.state = consent.Revoked
+	b.has(b.get("/?lang=en", 200), "Nothing is measured any more, for ever.")
+}
+
+// TestMetrics are told to programs of this machine, to others if that is meant, and to nobody without a handler.
+func TestMetrics(t *testing.T) {
+	start(t, &device{}, Options{}).get("/metrics", 404)
+	h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "up 1") }) //nolint:errcheck // of a recorder
+	b := start(t, &device{}, Options{Metrics: h, Password: "open sesame"})
+	b.get("/metrics", 401)
+	b.url = strings.Replace(b.url, "http://", "http://me:open%20sesame@", 1)
+	b.has(b.get("/metrics", 200), "up 1")
+	for from, want := range map[string][2]int{"127.0.0.1:5": {200, 200}, "[::1]:5": {200, 200}, "192.0.2.7:5": {403, 200}, "nonsense": {403, 200}} {
+		for i, anybody := range []bool{false, true} {
+			s, err := New(Options{Device: &device{}, Addr: "127.0.0.1:0", Metrics: h, Anybody: anybody})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, w := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/metrics", nil), httptest.NewRecorder()
+			r.RemoteAddr = from
+			if s.handler.ServeHTTP(w, r); w.Code != want[i] {
+				t.Errorf("%s, anybody %v: %d", from, anybody, w.Code)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
 }

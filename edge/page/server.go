@@ -53,6 +53,8 @@ type Options struct {
 	Hosts    []string       // names by which it is reached, beside localhost and IP addresses
 	Password string         // that is asked for, whatever the user; empty: none
 	Zone     *time.Location // of days; nil: that of the device
+	Metrics  http.Handler   // answers at /metrics; nil: nothing does
+	Anybody  bool           // metrics are told to who reaches the page; else to programs of this machine alone
 	Log      *slog.Logger
 }
 
@@ -107,6 +109,9 @@ func New(o Options) (*Server, error) {
 	mux.HandleFunc("GET /measurements", s.measurements)
 	mux.HandleFunc("GET /download", s.download)
 	mux.HandleFunc("GET /status.json", s.status)
+	if o.Metrics != nil {
+		mux.HandleFunc("GET /metrics", s.metrics)
+	}
 	mux.HandleFunc("GET /style.css", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=3600")
 		http.ServeFileFS(w, r, files, "files/style.css")
@@ -293,4 +298,14 @@ func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	_ = e.Encode(s.o.Device.Status()) // the connection is all that can fail
+}
+
+// metrics answers programs that may ask.
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if from := net.ParseIP(host); !s.o.Anybody && (err != nil || from == nil || !from.IsLoopback()) {
+		http.Error(w, "Metrics are told to programs of this device alone; edge.metrics: page tells them to others.", http.StatusForbidden)
+		return
+	}
+	s.o.Metrics.ServeHTTP(w, r)
 }

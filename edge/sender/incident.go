@@ -27,7 +27,7 @@ type condition struct {
 const maxDetail = 500
 
 // Incident says that something is so, or no more, of a meter; the empty one: of the device. The service
-// is told when it changes, and once after a start what is not so.
+// is told when it changes, and once after a start what is not so. Of the device it is told as soon as its meter is known.
 func (s *Sender) Incident(meter string, t household.IncidentType, open bool, detail string) {
 	if len(detail) > maxDetail {
 		detail = strings.ToValidUTF8(detail[:maxDetail], "")
@@ -45,6 +45,25 @@ func (s *Sender) Incident(meter string, t household.IncidentType, open bool, det
 		s.incidents[k] = &condition{open: open, detail: detail}
 		if open {
 			s.log.Warn("incident", "meter", meter, "type", string(t), "detail", detail)
+		}
+	}
+}
+
+// SetMeter says for which meter incidents of the device are reported. Those that wait for that are reported soon.
+func (s *Sender) SetMeter(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.o.Meter = id
+	if id == "" {
+		return
+	}
+	for k, c := range s.incidents {
+		if k.meter != "" {
+			continue
+		}
+		delete(s.incidents, k)
+		if to := (incident{id, k.typ}); s.incidents[to] == nil {
+			s.incidents[to] = c
 		}
 	}
 }
@@ -72,7 +91,7 @@ func (s *Sender) report(ctx context.Context) bool {
 	var changes []change
 	s.mu.Lock()
 	for k, c := range s.incidents {
-		if !c.told {
+		if !c.told && k.meter != "" { // the others wait for SetMeter
 			changes = append(changes, change{k, c})
 		}
 	}

@@ -135,15 +135,69 @@ func New(o Options) *Sender {
 type Status struct {
 	Consent   consent.State `json:"consent"`
 	Until     time.Time     `json:"until,omitzero"` // of the lease
-	Measuring bool          `json:"measuring"`      // it may
+	Lease     Lease         `json:"lease"`
+	Measuring bool          `json:"measuring"` // it may
 	Ended     string        `json:"ended,omitempty"`
 	Asked     time.Time     `json:"asked,omitzero"` // when the service answered last
 	Sent      time.Time     `json:"sent,omitzero"`  // when it confirmed a batch last
 	Confirmed int           `json:"confirmed"`      // measurements, since the program started
 	Refused   int           `json:"refused"`        // measurements, since then
-	Skew      float64       `json:"skew"`           // by how many seconds the clock was ahead
+	Batches   Batches       `json:"batches"`
+	Skew      float64       `json:"skew"`  // by how many seconds the clock was ahead
+	Heard     bool          `json:"heard"` // the service has answered since the program started, so that Skew is known
 	Problem   string        `json:"problem,omitempty"`
 	Incidents []Open        `json:"incidents"`
+}
+
+// Batches are how often the service answered a batch since the program started.
+type Batches struct {
+	Taken   int `json:"taken"`
+	Refused int `json:"refused"` // for good: what was in them is dropped
+	Again   int `json:"again"`   // it was not reached, or did not take it now
+}
+
+// Lease is until when the device may measure, and what comes then.
+type Lease struct {
+	Until time.Time `json:"until,omitzero"` // zero: there is none
+	Holds bool      `json:"holds"`
+	Asks  time.Time `json:"asks,omitzero"` // when the service is asked next, which moves Until on; zero: never
+	Then  string    `json:"then"`          // what happens, for people
+}
+
+// What happens, for people.
+const (
+	thenEnded  = "the consent was revoked: nothing is measured any more, and what was measured here is deleted"
+	thenNone   = "nothing is measured until the household consents"
+	thenStops  = "if the data service has not answered until then, no meter is read any more; what was measured stays here and is sent when it answers, and measuring goes on by itself if the consent still holds; if it was revoked, all of it is deleted"
+	thenSilent = "no meter is read until the data service says that the consent still holds; what was measured stays here until then and is sent, or deleted if the consent was revoked"
+)
+
+// lease tells how the lease stands.
+func (s *Sender) lease() Lease {
+	l := Lease{Holds: s.leased() && s.state.Ended == "", Asks: s.askAt}
+	if s.state.Consent == consent.Granted && !s.state.Asked.IsZero() {
+		l.Until = s.state.Asked.Add(s.state.Lease).UTC().Round(0)
+	}
+	switch {
+	case s.state.Ended != "" || s.state.Consent == consent.Revoked:
+		return Lease{Then: thenEnded}
+	case s.state.Consent != consent.Granted:
+		l.Then = thenNone
+	case l.Holds:
+		l.Then = thenStops
+		if !s.wrong {
+			l.Asks = s.state.Asked.Add(s.state.Lease / 4)
+		}
+	default:
+		l.Then = thenSilent
+	}
+	for _, t := range []time.Time{s.retryAt, s.o.Now()} {
+		if l.Asks.Before(t) {
+			l.Asks = t
+		}
+	}
+	l.Asks = l.Asks.UTC().Round(0)
+	return l
 }
 
 // Open is an incident that is not resolved.
@@ -162,7 +216,7 @@ func (s *Sender) Status() Status {
 	if !s.state.Asked.IsZero() {
 		out.Asked, out.Until = s.state.Asked.UTC().Round(0), s.state.Asked.Add(s.state.Lease).UTC().Round(0)
 	}
-	out.Incidents = s.open()
+	out.Lease, out.Incidents = s.lease(), s.open()
 	return out
 }
 
@@ -287,7 +341,7 @@ func (s *Sender) ask(ctx context.Context, now time.Time, must bool) bool {
 	skew := now.Add(after.Sub(now) / 2).Sub(lease.Now)
 	s.mu.Lock()
 	s.wrong = skew.Abs() > Tolerance
-	s.status.Skew, s.status.Asked = skew.Seconds(), now
+	s.status.Skew, s.status.Asked, s.status.Heard = skew.Seconds(), now, true
 	changed := s.state.Consent != lease.Consent.State
 	s.state.Consent, s.state.Asked, s.state.Lease = lease.Consent.State, now, max(0, lease.Until.Sub(lease.Now))
 	wrong, state := s.wrong, s.state
@@ -343,13 +397,6 @@ func (s *Sender) end(ctx context.Context, why string) {
 	s.mu.Unlock()
 	s.save(state)
 	s.log.Info("nothing is measured any more, and what was measured is deleted", "because", why)
-}
-
-// SetMeter says for which meter incidents of the device are reported.
-func (s *Sender) SetMeter(id string) {
-	s.mu.Lock()
-	s.o.Meter = id
-	s.mu.Unlock()
 }
 
 // Begin begins anew, after the device was enrolled again.
@@ -470,6 +517,7 @@ func (s *Sender) send(ctx context.Context) bool {
 		case err == nil:
 			s.worked(sending)
 			s.mu.Lock()
+			s.status.Batches.Taken++
 			s.status.Sent = s.o.Now().UTC().Round(0)
 			s.status.Confirmed += answer.Accepted
 			s.status.Refused += answer.Dropped
@@ -490,6 +538,7 @@ func (s *Sender) send(ctx context.Context) bool {
 			if s.bad[b.Sequence]++; s.bad[b.Sequence] < mostTries {
 				s.mu.Lock()
 				s.status.Problem = err.Error()
+				s.status.Batches.Again++
 				s.later(sending)
 				s.mu.Unlock()
 				return false
@@ -498,6 +547,9 @@ func (s *Sender) send(ctx context.Context) bool {
 			delete(s.bad, b.Sequence)
 			err = s.o.Buffer.Drop(b.Sequence)
 		default:
+			s.mu.Lock()
+			s.status.Batches.Again++
+			s.mu.Unlock()
 			s.act(ctx, sending, err)
 			return false
 		}
@@ -514,6 +566,7 @@ func (s *Sender) send(ctx context.Context) bool {
 func (s *Sender) refused(b household.Batch, err error) {
 	s.mu.Lock()
 	s.status.Refused += len(b.Measurements)
+	s.status.Batches.Refused++
 	s.mu.Unlock()
 	s.log.Error("a batch is dropped, as the data service will never take it", "sequence", b.Sequence, "measurements", len(b.Measurements), "error", err)
 	s.Incident("", household.OtherIncident, true, fmt.Sprintf("a batch of %d measurements was refused for good: %.200s", len(b.Measurements), err))

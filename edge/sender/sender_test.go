@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -398,4 +399,70 @@ func TestIncidents(t *testing.T) {
 	w.fail["report x"] = refusal("not_found", 404, household.None)
 	s.Incident("x", household.MeterLocked, true, "")
 	w.want(w.steps(s, 5*time.Minute), "report x meter_locked")
+}
+
+// TestIncidentsWaitForTheMeter: what happens to a device before it knows its meter is reported when it does, and once.
+func TestIncidentsWaitForTheMeter(t *testing.T) {
+	w, _ := start(t)
+	s := New(Options{Service: w, Buffer: w, Certificate: w, Version: "1", Now: func() time.Time { return w.now }, Random: func() float64 { return 1 }})
+	s.Incident("", household.DiskFull, true, "no space left")
+	s.Incident("", household.UpdateFailed, true, "held back")
+	s.Incident("", household.UpdateFailed, false, "")
+	w.now = w.now.Add(time.Hour)
+	s.Step(t.Context())
+	if diff := cmp.Diff([]string{"ask"}, w.said); diff != "" {
+		t.Error(diff)
+	}
+	if open := s.Status().Incidents; len(open) != 1 || open[0].Type != household.DiskFull {
+		t.Errorf("%+v", open)
+	}
+	s.SetMeter("m")
+	s.Incident("", household.DiskFull, true, "no space left") // it is known
+	for range 2 {
+		w.now = w.now.Add(time.Minute)
+		s.Step(t.Context())
+	}
+	var told []string
+	for _, x := range w.said {
+		if strings.HasPrefix(x, "re") {
+			told = append(told, x)
+		}
+	}
+	if diff := cmp.Diff([]string{"resolve m certificate_expiry", "resolve m clock_skew", "report m disk_full", "resolve m update_failed"}, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLeaseIsTold: until when, when it is asked next, and what comes then.
+func TestLeaseIsTold(t *testing.T) {
+	w, s := start(t)
+	ctx, begin := t.Context(), w.now
+	want := func(until, asks time.Time, holds bool, then string) {
+		t.Helper()
+		if diff := cmp.Diff(Lease{until, holds, asks, then}, s.Status().Lease); diff != "" {
+			t.Error(diff)
+		}
+	}
+	want(time.Time{}, begin, false, thenNone)
+	w.consen = consent.NotGranted
+	s.Step(ctx)
+	want(time.Time{}, begin.Add(askAgain), false, thenNone)
+	w.consen = consent.Granted
+	s.Ask(ctx)
+	day := begin.Add(24 * time.Hour)
+	want(day, begin.Add(6*time.Hour), true, thenStops)
+	w.fail["ask"] = errors.New("no route")
+	w.now = begin.Add(7 * time.Hour)
+	s.Step(ctx)
+	want(day, w.now.Add(firstRetry), true, thenStops)
+	w.now = begin.Add(25 * time.Hour)
+	want(day, w.now, false, thenSilent)
+	if s.May() {
+		t.Error("it measures without a lease")
+	}
+	delete(w.fail, "ask")
+	s.Step(ctx)
+	want(w.now.Add(24*time.Hour), w.now.Add(6*time.Hour), true, thenStops)
+	s.End(ctx, "revoked")
+	want(time.Time{}, time.Time{}, false, thenEnded)
 }
