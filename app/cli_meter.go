@@ -37,7 +37,13 @@ type MeterReadCmd struct {
 	Address  string        `arg:"" help:"/dev/ttyUSB0 or tcp://HOST:PORT, with ?baud=9600&frame=7E1 if they are not as usual; http://HOST, snmp://HOST, gpio:/dev/gpiochip0/17."`
 	Kind     string        `enum:"${meter_kinds}" default:"sml" help:"Its kind: ${meter_kinds}."`
 	Unit     uint8         `default:"1" help:"The unit that is asked, of Modbus."`
-	Secret   string        `name:"community-file" placeholder:"FILE" help:"File with the community, of SNMP (default: public)." type:"path"`
+	User     string        `help:"Who asks, of HTTP (default: admin) and of SNMP 3."`
+	Password string        `name:"password-file" placeholder:"FILE" help:"File with the password, of HTTP." type:"path"`
+	Secret   string        `name:"community-file" placeholder:"FILE" help:"File with the community, of SNMP 2c (default: public)." type:"path"`
+	Auth     string        `name:"auth-file" placeholder:"FILE" help:"File with the passphrase for authentication, of SNMP 3." type:"path"`
+	AuthBy   string        `name:"auth" placeholder:"NAME" help:"By which it is: SHA, SHA-224, SHA-256 (default), SHA-384, SHA-512."`
+	Priv     string        `name:"priv-file" placeholder:"FILE" help:"File with the passphrase for encryption, of SNMP 3." type:"path"`
+	PrivBy   string        `name:"priv" placeholder:"NAME" help:"By which it is: AES (default), AES-192, AES-256, AES-192-Blumenthal, AES-256-Blumenthal."`
 	PerKWh   uint32        `name:"per-kwh" default:"1000" help:"Pulses for a kilowatt hour, of S0."`
 	Count    int           `default:"1" help:"How many times it is read; 0: until it fails or is interrupted."`
 	Interval time.Duration `default:"10s" help:"Between two readings of a meter that is asked. Others send at their own pace."`
@@ -53,7 +59,7 @@ Examples:
   wattwerk meter read /dev/ttyUSB0
   wattwerk meter read --kind iec62056-ask '/dev/ttyUSB0?baud=300'
   wattwerk meter read --kind sunspec --count 0 --interval 1s tcp://inverter:502
-  wattwerk meter read --kind shelly http://plug.example.org
+  wattwerk meter read --kind shelly --password-file plug.password http://plug.example.org
   wattwerk meter read --kind s0 --per-kwh 500 --count 0 gpio:/dev/gpiochip0/17`
 }
 
@@ -62,10 +68,13 @@ func (c *MeterReadCmd) Run(ctx context.Context, sys IO) (err error) {
 	if c.Count < 0 || c.Interval < 0 || c.Timeout <= 0 {
 		return usageError{errors.New("--count and --interval are not negative, and --timeout is positive")}
 	}
-	settings := kind.Settings{Kind: c.Kind, Address: c.Address, Unit: c.Unit, PerKWh: c.PerKWh}
-	if c.Secret != "" {
-		if settings.Community, err = secretLine(c.Secret); err != nil {
-			return fmt.Errorf("read community: %w", err)
+	settings := kind.Settings{Kind: c.Kind, Address: c.Address, Unit: c.Unit, PerKWh: c.PerKWh, User: c.User, AuthBy: c.AuthBy, PrivacyBy: c.PrivBy}
+	for key, file := range map[string]string{"password_file": c.Password, "community_file": c.Secret, "auth_file": c.Auth, "priv_file": c.Priv} {
+		if file == "" {
+			continue
+		}
+		if _, err := loginWord(&settings, key, file); err != nil {
+			return fmt.Errorf("read who asks: %w", err)
 		}
 	}
 	reader, err := kind.NewReader(settings)

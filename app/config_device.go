@@ -41,7 +41,7 @@ const (
 type EdgeConfig struct {
 	URL            string          `koanf:"url" doc:"Where the data service of the survey is, as https://survey.example.org:8443; empty: this is no measurement device."`
 	RootFile       string          `koanf:"root_file" doc:"Certificate of the survey (PEM), root.crt, by which the data service is trusted."`
-	Meters         []string        `koanf:"meters" doc:"The meters it reads, each 'KIND ADDRESS', as 'sml /dev/ttyUSB0', and what else is needed: id=UUID, by which the survey knows the meter and which may be left out where a household has one; name=TEXT for the page; unit=N of Modbus; model=NAME, pin=FILE as 'wattwerk meter pin' makes it, and lamp=LAMP as 'wattwerk meter unlock' takes it, to enter its PIN."`
+	Meters         []string        `koanf:"meters" doc:"The meters it reads, each 'KIND ADDRESS', as 'sml /dev/ttyUSB0', and what else is needed: id=UUID, by which the survey knows the meter and which may be left out where a household has one; name=TEXT for the page; unit=N of Modbus; model=NAME, pin=FILE as 'wattwerk meter pin' makes it, and lamp=LAMP as 'wattwerk meter unlock' takes it, to enter its PIN; user=NAME, password_file=FILE and the like, as bridge.meters takes them, where a meter has a password."`
 	Codes          []string        `koanf:"codes" doc:"The OBIS codes that are measured, of those that a meter tells."`
 	Interval       config.Duration `koanf:"interval" doc:"Between two measurements, on the clock: 15m, or a multiple that divides a day."`
 	Within         config.Duration `koanf:"within" doc:"How long after the beginning of its slot a measurement may be taken, as when the device was started in it; 0: until its end."`
@@ -107,7 +107,13 @@ func parseMeter(text string) (m deviceMeter, err error) {
 			}
 			m.Unit = uint8(n)
 		default:
-			return m, fmt.Errorf("edge.meters: in %q %q is unknown; id=, name=, unit=, model=, pin= and lamp= are not", text, w)
+			known, err := loginWord(&m.Settings, key, value)
+			if err != nil {
+				return m, fmt.Errorf("edge.meters: in %q %w", text, err)
+			}
+			if !known {
+				return m, fmt.Errorf("edge.meters: in %q %q is unknown; id=, name=, unit=, model=, pin=, lamp=, %s are not", text, w, loginWords)
+			}
 		}
 	}
 	if (m.model == "") != (m.pin == "") || m.lamp != "" && m.model == "" {

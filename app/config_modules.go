@@ -122,7 +122,7 @@ func (c *OIDCConfig) provider() (*gateway.OIDC, error) {
 
 // BridgeConfig is what takes readings in.
 type BridgeConfig struct {
-	Meters       []string `koanf:"meters" doc:"Meters that are read, each 'KIND ADDRESS name=NAME', as 'sml /dev/ttyUSB0 name=house' or 'sunspec tcp://inverter:502 name=pv every=5s': identifiers of their sensors begin with the name. every= says how often it is asked, or how much time at least lies between two telegrams that are taken; unit=N is of Modbus, per_kwh=N of pulses, community_file=FILE of SNMP. docs/meters.md explains kinds and addresses."`
+	Meters       []string `koanf:"meters" doc:"Meters that are read, each 'KIND ADDRESS name=NAME', as 'sml /dev/ttyUSB0 name=house' or 'sunspec tcp://inverter:502 name=pv every=5s': identifiers of their sensors begin with the name. every= says how often it is asked, or how much time at least lies between two telegrams that are taken; unit=N is of Modbus, per_kwh=N of pulses, community_file=FILE of SNMP 2c; user=NAME and password_file=FILE of HTTP; user=NAME, auth_file=FILE and priv_file=FILE of SNMP 3. docs/meters.md explains kinds, addresses and the rest."`
 	MappingsFile string   `koanf:"mappings_file" doc:"File (YAML) that says what messages mean where they do not say so themselves: JSON mappings, MQTT topics and brokers, names for InfluxDB and remote write. docs/bridges.md explains it; empty: built-in rules."`
 }
 

@@ -67,12 +67,14 @@ func parseBridgeMeter(text string) (m bridgeMeter, err error) {
 				return m, err
 			}
 			m.PerKWh = uint32(n)
-		case "community_file":
-			if m.Community, err = secretLine(value); err != nil {
+		default:
+			known, err := loginWord(&m.Settings, key, value)
+			if err != nil {
 				return m, wrong("%w", err)
 			}
-		default:
-			return m, wrong("%q is unknown; name=, every=, unit=, per_kwh= and community_file= are not", w)
+			if !known {
+				return m, wrong("%q is unknown; name=, every=, unit=, per_kwh=, %s are not", w, loginWords)
+			}
 		}
 	}
 	if m.name == "" {
@@ -83,6 +85,32 @@ func parseBridgeMeter(text string) (m bridgeMeter, err error) {
 		return m, fmt.Errorf("bridge.meters: %w", err)
 	}
 	return m, r.Close()
+}
+
+// loginWords are those by which meters are told who asks.
+const loginWords = "user=, password_file=, community_file=, auth_file=, auth=, priv_file= and priv="
+
+// loginWord takes a word by which a meter is told who asks. Passwords are in files.
+func loginWord(s *kind.Settings, key, value string) (known bool, err error) {
+	switch key {
+	case "user":
+		s.User = value
+	case "auth":
+		s.AuthBy = value
+	case "priv":
+		s.PrivacyBy = value
+	case "password_file":
+		s.Password, err = secretLine(value)
+	case "community_file":
+		s.Community, err = secretLine(value)
+	case "auth_file":
+		s.Auth, err = secretLine(value)
+	case "priv_file":
+		s.Privacy, err = secretLine(value)
+	default:
+		return false, nil
+	}
+	return true, err
 }
 
 // secretLine is the first line of a file.

@@ -61,11 +61,22 @@ func TestBridgeMetersRefused(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("private\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	long := filepath.Join(t.TempDir(), "passphrase")
+	if err := os.WriteFile(long, []byte("long enough\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ text, says string }{
 		{"sml /dev/ttyUSB0 name=a", ""},
 		{"sunspec tcp://h:502 name=pv unit=3 every=1s", ""},
 		{"snmp snmp://h name=pdu community_file=" + secret, ""},
 		{"s0 gpio:/dev/gpiochip0/17 name=water per_kwh=500", ""},
+		{"shelly http://h name=plug password_file=" + secret, ""},
+		{"tasmota http://h name=plug user=me password_file=" + secret, ""},
+		{"snmp snmp://h name=pdu user=me auth_file=" + long + " priv_file=" + long + " auth=SHA-512 priv=AES-256", ""},
+		{"snmp snmp://h name=pdu user=me auth_file=" + long, "both are needed"},
+		{"snmp snmp://h name=pdu user=me auth_file=" + long + " priv_file=" + long + " priv=DES", `"DES"`},
+		{"shelly http://h name=plug password=open", `"password=open" is unknown`},
+		{"shelly http://me:open@h name=plug", "in a file that settings name"},
 		{"sml", "is not like"},
 		{"sml /dev/ttyUSB0", "name= is missing"},
 		{"sml /dev/ttyUSB0 name=a every=1ms", "every="},

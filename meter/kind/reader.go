@@ -26,14 +26,24 @@ var devices = []struct {
 	name string
 	make func(s Settings) (meter.Reader, error)
 }{
-	{"tasmota", func(s Settings) (meter.Reader, error) { return plug.NewReader(plug.TasmotaHTTP, s.Address) }},
-	{"shelly", func(s Settings) (meter.Reader, error) { return plug.NewReader(plug.Shelly, s.Address) }},
-	{"shelly1", func(s Settings) (meter.Reader, error) { return plug.NewReader(plug.Shelly1, s.Address) }},
-	{"snmp", func(s Settings) (meter.Reader, error) {
-		return snmp.NewReader(snmp.Sensors, s.Address, s.Community)
-	}},
-	{"snmp-apc", func(s Settings) (meter.Reader, error) { return snmp.NewReader(snmp.APC, s.Address, s.Community) }},
+	{"tasmota", plugged(plug.TasmotaHTTP)},
+	{"shelly", plugged(plug.Shelly)},
+	{"shelly1", plugged(plug.Shelly1)},
+	{"snmp", managed(snmp.Sensors)},
+	{"snmp-apc", managed(snmp.APC)},
 	{"s0", pulses},
+}
+
+func plugged(d plug.Dialect) func(Settings) (meter.Reader, error) {
+	return func(s Settings) (meter.Reader, error) {
+		return plug.NewReader(d, s.Address, plug.Login{User: s.User, Password: s.Password})
+	}
+}
+
+func managed(t snmp.Tables) func(Settings) (meter.Reader, error) {
+	return func(s Settings) (meter.Reader, error) {
+		return snmp.NewReader(t, s.Address, snmp.Login{Community: s.Community, User: s.User, Auth: s.Auth, AuthBy: s.AuthBy, Privacy: s.Privacy, PrivacyBy: s.PrivacyBy})
+	}
 }
 
 // Settings say which meter a reader is of.
@@ -41,7 +51,13 @@ type Settings struct {
 	Kind      string // one of [ReaderNames]
 	Address   string // as [port.Parse] reads it, http://HOST, snmp://HOST:161, or gpio:/dev/gpiochip0/17 for S0
 	Unit      uint8  // of Modbus; 0: 1
-	Community string // of SNMP; empty: public
+	User      string // of HTTP, empty: admin; of SNMP 3, empty: SNMP 2c is spoken
+	Password  string // of HTTP; empty: there is none
+	Community string // of SNMP 2c; empty: public
+	Auth      string // SNMP 3: passphrase by which messages are authentic
+	AuthBy    string // as [snmp.Login] names it; empty: SHA-256
+	Privacy   string // SNMP 3: passphrase by which they are encrypted
+	PrivacyBy string // as [snmp.Login] names it; empty: AES
 	PerKWh    uint32 // pulses for a kilowatt hour, of S0; 0: 1000
 	Total     uint64 // pulses counted before, of S0
 	Export    bool   // what S0 counts is fed in

@@ -18,13 +18,14 @@ import (
 type Dialect struct {
 	path   string
 	decode func(body []byte, t *meter.Telegram) error
+	login  func(Login) way // how a password is shown
 }
 
 // The dialects.
 var (
-	TasmotaHTTP = Dialect{"/cm?cmnd=Status%2010", decodeTasmota}
-	Shelly      = Dialect{"/rpc/Shelly.GetStatus", decodeShelly} // the second generation and later
-	Shelly1     = Dialect{"/status", decodeShelly1}              // the first
+	TasmotaHTTP = Dialect{"/cm?cmnd=Status%2010", decodeTasmota, func(l Login) way { return &query{Login: l} }}
+	Shelly      = Dialect{"/rpc/Shelly.GetStatus", decodeShelly, func(l Login) way { return &digest{Login: l} }} // the second generation and later
+	Shelly1     = Dialect{"/status", decodeShelly1, func(l Login) way { return &basic{l} }}                      // the first
 )
 
 // add adds a reading of a number; what is no number, or has a unit that is not known, is none.

@@ -50,7 +50,7 @@ func TestReader(t *testing.T) {
 			}
 			fmt.Fprint(w, c.body)
 		}))
-		r, err := NewReader(c.d, s.URL)
+		r, err := NewReader(c.d, s.URL, Login{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestWhatIsNoDevice(t *testing.T) {
 		"nothing of pow": func(w http.ResponseWriter) { fmt.Fprint(w, `{"em:0":{"act_power":null}}`) },
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { answer(w) }))
-		r, err := NewReader(Shelly, s.URL)
+		r, err := NewReader(Shelly, s.URL, Login{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestWhatIsNoDevice(t *testing.T) {
 		s.Close()
 	}
 	for _, address := range []string{"", "plug", "ftp://plug", "http://", "http://user@plug", "http://plug/x", "http://plug?x=1", ":"} {
-		if _, err := NewReader(Shelly, address); err == nil {
+		if _, err := NewReader(Shelly, address, Login{}); err == nil {
 			t.Errorf("%q is taken", address)
 		}
 	}

@@ -28,9 +28,8 @@ type Reader struct {
 
 var _ meter.Reader = (*Reader)(nil)
 
-// NewReader gives the reader of the device at an address, "snmp://HOST:161", with the community, which is "public"
-// where none is given. Nothing is asked yet.
-func NewReader(tables Tables, address, community string) (*Reader, error) {
+// NewReader gives the reader of the device at an address, "snmp://HOST:161". Nothing is asked yet.
+func NewReader(tables Tables, address string, l Login) (*Reader, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "snmp" || u.Hostname() == "" || u.User != nil || u.Path != "" || u.RawQuery != "" {
 		return nil, fmt.Errorf("address %.60q of a device is not like snmp://HOST:161", address)
@@ -41,13 +40,13 @@ func NewReader(tables Tables, address, community string) (*Reader, error) {
 			return nil, fmt.Errorf("address %.60q of a device is not like snmp://HOST:161", address)
 		}
 	}
-	if community == "" {
-		community = "public"
+	r := &Reader{tables: tables, client: gosnmp.GoSNMP{
+		Target: u.Hostname(), Port: uint16(port), Transport: "udp", Timeout: 2 * time.Second, Retries: 1, MaxOids: 1, MaxRepetitions: 20,
+	}}
+	if err := l.use(&r.client); err != nil {
+		return nil, err
 	}
-	return &Reader{tables: tables, client: gosnmp.GoSNMP{
-		Target: u.Hostname(), Port: uint16(port), Transport: "udp", Community: community, Version: gosnmp.Version2c,
-		Timeout: 2 * time.Second, Retries: 1, MaxOids: 1, MaxRepetitions: 20,
-	}}, nil
+	return r, nil
 }
 
 // Read asks for the columns, one after the other.

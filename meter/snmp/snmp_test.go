@@ -126,7 +126,7 @@ func TestReader(t *testing.T) {
 			[]string{"entPhySensorValue.1 12345e-1 W", "entPhySensorValue.2 231e0 V", "entPhySensorValue.3 5700e-3 A", "entPhySensorValue.6 7e3 W"}},
 		"apc": {APC, pdu, append([]string{"rPDU2DeviceStatusPower.1 123e1 W", "rPDU2DeviceStatusEnergy.1 45678e2 Wh", "rPDU2PhaseStatusCurrent.1 57e-1 A"}, outlets...)},
 	} {
-		r, err := NewReader(c.tables, (&agent{values: c.values}).serve(t), "secret")
+		r, err := NewReader(c.tables, (&agent{values: c.values}).serve(t), Login{Community: "secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestReader(t *testing.T) {
 
 func TestWhatIsNoDevice(t *testing.T) {
 	none := func(*meter.Telegram) { t.Error("there is a telegram") }
-	r, err := NewReader(Sensors, (&agent{}).serve(t), "secret")
+	r, err := NewReader(Sensors, (&agent{}).serve(t), Login{Community: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func TestWhatIsNoDevice(t *testing.T) {
 	for n := range MaxRows + 5 {
 		many[fmt.Sprintf(".1.3.6.1.2.1.99.1.1.1.1.%d", n+1)] = 6
 	}
-	r, err = NewReader(Sensors, (&agent{values: many}).serve(t), "secret")
+	r, err = NewReader(Sensors, (&agent{values: many}).serve(t), Login{Community: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestWhatIsNoDevice(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	// Who says another community gets no answer.
-	r, err = NewReader(Sensors, (&agent{values: sensors([5]int{6, 9, 1, 12345, 1})}).serve(t), "not-it")
+	r, err = NewReader(Sensors, (&agent{values: sensors([5]int{6, 9, 1, 12345, 1})}).serve(t), Login{Community: "not-it"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestWhatIsNoDevice(t *testing.T) {
 		t.Errorf("interrupted: %v", err)
 	}
 	for _, address := range []string{"", "pdu", "snmp://", "snmp://pdu:0", "snmp://pdu:99999", "snmp://pdu/x", "http://pdu", "snmp://me@pdu", ":"} {
-		if _, err := NewReader(APC, address, ""); err == nil {
+		if _, err := NewReader(APC, address, Login{}); err == nil {
 			t.Errorf("%q is taken", address)
 		}
 	}
