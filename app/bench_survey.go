@@ -34,6 +34,7 @@ type BenchSurveyCmd struct {
 	Devices    int           `default:"1000" help:"Devices that are registered, each in a household of its own."`
 	Clients    int           `default:"64" help:"How many of them send at a time."`
 	Time       time.Duration `default:"20s" help:"How long they do."`
+	Hours      int           `help:"Have every device report so many hours, however long that takes, instead of --time."`
 	SQLURLFile string        `name:"sql-url-file" help:"File with the URL of a PostgreSQL to work in; its tables should be empty. Default: SQLite." type:"path"`
 	Profile    string        `help:"Write a CPU profile of the sending to this file." type:"path"`
 }
@@ -45,10 +46,15 @@ are answered: each with a certificate of its own and over a connection of its ow
 report once an hour. What is answered is on the disk, on the bus and in the books. Then each number of the last batches is sent
 again, and what is stored is counted: nothing may be lost or double.
 
-The devices run in the same process, so the CPU time has their half of the handshakes in it.
+With --hours every device reports: 100,000 devices that report hourly are 27.8 batches a second.
 
-Example:
-  wattwerk bench survey --devices 1000 --time 60s`
+The devices run in the same process, so the CPU time has their half of the handshakes in it. They are played: each has its
+own certificate, connection and TLS handshake, and all have one private key, one machine and no network between. Households beyond
+the first 1,000 are put into the tables rather than registered one by one.
+
+Examples:
+  wattwerk bench survey --devices 1000 --time 60s
+  wattwerk bench survey --devices 100000 --hours 1`
 }
 
 const (
@@ -65,8 +71,8 @@ type benchDevice struct {
 
 // Run measures.
 func (c *BenchSurveyCmd) Run(ctx context.Context, sys IO) (err error) {
-	if c.Devices < 1 || c.Devices > 1_000_000 || c.Clients < 1 || c.Clients > 1000 || c.Clients > c.Devices || c.Time < time.Second {
-		return usageError{errors.New("at least one device, at most 1,000,000; 1 to 1,000 clients, no more than devices; at least a second")}
+	if c.Devices < 1 || c.Devices > 1_000_000 || c.Clients < 1 || c.Clients > 1000 || c.Clients > c.Devices || c.Time < time.Second || c.Hours < 0 || c.Hours > 1000 {
+		return usageError{errors.New("at least one device, at most 1,000,000; 1 to 1,000 clients, no more than devices; at least a second, at most 1000 hours")}
 	}
 	dir, remove, err := c.workDir()
 	if err != nil {
@@ -93,18 +99,16 @@ func (c *BenchSurveyCmd) Run(ctx context.Context, sys IO) (err error) {
 		return err
 	}
 	fmt.Fprintf(sys.Err, "registering %d households …\n", c.Devices) //nolint:errcheck // only words
-	began := time.Now()
-	devices, err := c.register(ctx, where, authority, key)
+	devices, rate, err := c.register(ctx, where, authority, key)
 	if err != nil {
 		return err
 	}
-	registered := time.Since(began)
-	out, err := c.measure(ctx, dir, where, authority, key, devices)
+	out, err := c.measure(ctx, sys, dir, where, authority, key, devices)
 	if err != nil {
 		return err
 	}
 	out.Add("devices", "devices", c.Devices)
-	out.Add("registered_per_second", "households registered, consented and enrolled a second", float64(c.Devices)/registered.Seconds())
+	out.Add("registered_per_second", "households registered, consented and enrolled a second", rate)
 	out.Machine()
 	return out.Print(sys.Out, c.JSON)
 }
@@ -112,46 +116,67 @@ func (c *BenchSurveyCmd) Run(ctx context.Context, sys IO) (err error) {
 // consented is how long ago the households consented.
 const consented = 400 * 24 * time.Hour
 
-// register makes the households, as of long ago.
-func (c *BenchSurveyCmd) register(ctx context.Context, where sqldb.Options, authority *identity.Authority, key *ecdsa.PrivateKey) (devices []benchDevice, err error) {
+// registered is how many households are registered as people and devices do it. Those beyond are put into the tables: what is
+// measured is what they send.
+const registered = 1000
+
+// register makes the households, as of long ago. rate is how many were registered a second.
+func (c *BenchSurveyCmd) register(ctx context.Context, where sqldb.Options, authority *identity.Authority, key *ecdsa.PrivateKey) (devices []benchDevice, rate float64, err error) {
 	where.NoSync = true // this is not what is measured
 	s, err := register.Open(ctx, where)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	now := time.Now()
 	s.SetClock(func() time.Time { return now.Add(-consented) })
 	if err := s.AddText(ctx, consent.Text{Version: "bench", Body: "We measure."}, "bench"); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	der, err := x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	request, err := identity.ParseRequest(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	for range c.Devices {
+	for range min(c.Devices, registered) {
 		h, err := s.Register(ctx, household.Registration{Meters: []household.Meter{{Model: "MT175"}}}, "bench")
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if _, err := s.Grant(ctx, h.ID, "bench", "bench"); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		d := h.Devices[0].ID
 		cert, err := authority.Device(d, request)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		if err := s.Keep(ctx, d, nil, register.Credential{ID: cert.Serial, Key: cert.Key, Expires: cert.NotAfter}); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		devices = append(devices, benchDevice{id: d, meter: h.Meters[0].ID, chain: cert.Chain})
 	}
-	return devices, nil
+	rate = float64(len(devices)) / time.Since(now).Seconds()
+	for len(devices) < c.Devices {
+		made := make([]register.Made, min(500, c.Devices-len(devices)))
+		for i := range made {
+			m := &made[i]
+			*m = register.Made{Household: household.NewID(), Meter: household.NewID(), Model: "MT175", Device: household.NewID(), Version: "bench"}
+			cert, err := authority.Device(m.Device, request)
+			if err != nil {
+				return nil, 0, err
+			}
+			m.Credential = register.Credential{ID: cert.Serial, Expires: cert.NotAfter}
+			devices = append(devices, benchDevice{id: m.Device, meter: m.Meter, chain: cert.Chain})
+		}
+		if err := s.Make(ctx, made); err != nil {
+			return nil, 0, err
+		}
+	}
+	return devices, rate, nil
 }
 
 // batch is what a device measured in its next hour.
@@ -171,7 +196,7 @@ func (d *benchDevice) batch(sequence int64, since time.Time) household.Batch {
 }
 
 // measure has the devices send.
-func (c *BenchSurveyCmd) measure(ctx context.Context, dir string, where sqldb.Options, authority *identity.Authority, key *ecdsa.PrivateKey, devices []benchDevice) (out bench.Figures, err error) {
+func (c *BenchSurveyCmd) measure(ctx context.Context, sys IO, dir string, where sqldb.Options, authority *identity.Authority, key *ecdsa.PrivateKey, devices []benchDevice) (out bench.Figures, err error) {
 	log := slog.New(slog.DiscardHandler)
 	b, err := bus.Open(ctx, bus.Options{Dir: filepath.Join(dir, "bus"), Partitions: 4, MinFree: 1, Log: log})
 	if err != nil {
@@ -248,16 +273,25 @@ func (c *BenchSurveyCmd) measure(ctx context.Context, dir string, where sqldb.Op
 	}
 	cpu, began := bench.CPU(), time.Now()
 	var sent atomic.Int64
-	for ctx.Err() == nil && time.Since(began) < c.Time {
+	// over tells, before or within a round, whether enough was sent.
+	over := func(round int) bool {
+		if c.Hours > 0 {
+			return round >= c.Hours
+		}
+		return time.Since(began) >= c.Time
+	}
+	for round := 0; ctx.Err() == nil && !over(round); round++ {
 		err := each(func(d *benchDevice) error {
-			if time.Since(began) >= c.Time {
+			if ctx.Err() != nil || over(round) {
 				return nil
 			}
 			if err := send(ctx, d, d.sequence+1); err != nil {
 				return err
 			}
 			d.sequence++
-			sent.Add(1)
+			if n := sent.Add(1); n%10_000 == 0 {
+				fmt.Fprintf(sys.Err, "%d batches after %v …\n", n, time.Since(began).Round(time.Second)) //nolint:errcheck // only words
+			}
 			return nil
 		})
 		if err != nil {
@@ -291,6 +325,8 @@ func (c *BenchSurveyCmd) measure(ctx context.Context, dir string, where sqldb.Op
 	out.Add("devices_hourly_per_core", "devices that one core sustains, theirs included", int(n/used.Seconds()*3600))
 	out.Add("answer_ms_p50", "answered within, median (ms)", bench.Percentile(measured, 50))
 	out.Add("answer_ms_p99", "answered within, 99 of 100 (ms)", bench.Percentile(measured, 99))
+	out.Add("peak_rss_bytes", "peak memory in bytes, of service and devices", bench.PeakRSS())
+	out.Add("stored_bytes", "bytes on the disk: books and bus", bench.SizeOf(dir))
 	out.Add("told_to_wait", "told to come again", int(busy.Load()))
 	return out, nil
 }
