@@ -123,8 +123,8 @@ func (s *Service) Register(api huma.API) {
 	}{
 		{"start", "Have a manifest run", "From now on; from where it was, when it is paused. It answers when it runs, after five seconds at the latest with what it does by then.", s.Start},
 		{"resume", "Have a paused manifest go on", "As start.", s.Start},
-		{"pause", "Have a manifest wait", "It keeps what it has in hand, and goes on where it was: nothing is lost. Within a tenth of a second nothing is written any more.", s.Pause},
-		{"stop", "Have a manifest stop", "What it had in hand is forgotten.", s.Stop},
+		{"pause", "Have a manifest wait", "It keeps what it has in hand, results that its sinks have not taken, too, and goes on where it was: nothing is lost and nothing is told twice. Within a tenth of a second nothing more is written, but for a write that its sink is at. It answers when it is paused, after five seconds at the latest with what it does by then.", s.Pause},
+		{"stop", "Have a manifest stop", "It takes nothing any more, and the windows that it had in hand are forgotten. The results that it gave before are written all the same, however long its sinks do not take them and whoever is killed meanwhile: it is STOPPING while they are, and STOPPED after ten seconds at the latest, with `waiting` saying how many there still are. It answers when it has stopped, after five seconds at the latest with what it does by then. A start does not wait for them.", s.Stop},
 	} {
 		huma.Register(api, op(x.verb+"-manifest", http.MethodPost, "/api/v1/manifests/{id}/"+x.verb, x.does, x.more, 404, 422), func(ctx context.Context, in *PipelineRef) (*statusOutput, error) {
 			st, err := x.do(ctx, in.ID, s.opts.Actor(ctx))

@@ -377,7 +377,7 @@ func (s *Service) Start(ctx context.Context, id, who string) (runner.ManifestSta
 	return s.bring(ctx, id, manifest.Running, who, manifest.IsRunning, manifest.IsDegraded, manifest.IsFailed)
 }
 
-// Stop has it stop; what it had in hand is forgotten.
+// Stop has it stop. Its windows are forgotten, and what it gave is written.
 func (s *Service) Stop(ctx context.Context, id, who string) (runner.ManifestStatus, error) {
 	return s.bring(ctx, id, manifest.Stopped, who, manifest.IsStopped, manifest.IsCreated)
 }

@@ -32,7 +32,19 @@ type Checkpoint struct {
 	Seq      uint64 // newest message that is in the state
 	State    []byte // of the engine; nil: it has taken nothing yet
 	Saved    time.Time
+	Standing Standing
+	Waiting  []byte // results that are not written yet; nil: none
 }
+
+// Standing is what more there may be than a checkpoint says.
+type Standing int64
+
+// Standings.
+const (
+	AtWork Standing = iota // it may have taken more, and given results that are not written
+	Whole                  // it has taken nothing more
+	Ended                  // nor will it: only what waits is left of it
+)
 
 // Store keeps checkpoints and statuses.
 type Store struct{ db *sqldb.DB }
@@ -51,6 +63,8 @@ type checkpointRow struct {
 	Seq      int64  `bun:"seq"`
 	State    []byte `bun:"state"`
 	Saved    int64  `bun:"saved"`
+	Standing int64  `bun:"standing"`
+	Waiting  []byte `bun:"waiting"`
 }
 
 type statusRow struct {
@@ -110,9 +124,12 @@ func (s *Store) All(ctx context.Context) (map[string]Checkpoint, error) {
 	}
 	out := make(map[string]Checkpoint, len(rows))
 	for _, r := range rows {
-		c := Checkpoint{Manifest: r.Manifest, Seq: uint64(r.Seq), Saved: time.UnixMilli(r.Saved).UTC()}
+		c := Checkpoint{Manifest: r.Manifest, Seq: uint64(r.Seq), Saved: time.UnixMilli(r.Saved).UTC(), Standing: Standing(r.Standing)}
 		if len(r.State) > 0 {
 			c.State = r.State
+		}
+		if len(r.Waiting) > 0 {
+			c.Waiting = r.Waiting
 		}
 		out[r.Manifest] = c
 	}
@@ -122,30 +139,30 @@ func (s *Store) All(ctx context.Context) (map[string]Checkpoint, error) {
 // perInsert bounds the rows of one statement.
 const perInsert = 200
 
-// Save stores checkpoints, all or none, and forgets those of other manifests.
+// Save forgets checkpoints and stores others, all or none.
 func (s *Store) Save(ctx context.Context, epoch int64, save []Checkpoint, forget []string) error {
 	rows := make([]checkpointRow, len(save))
 	for i, c := range save {
-		rows[i] = checkpointRow{Manifest: c.Manifest, Seq: int64(c.Seq), Saved: c.Saved.UnixMilli(), State: c.State}
+		rows[i] = checkpointRow{Manifest: c.Manifest, Seq: int64(c.Seq), Saved: c.Saved.UnixMilli(), State: c.State, Standing: int64(c.Standing), Waiting: c.Waiting}
 		if c.State == nil {
 			rows[i].State = []byte{}
 		}
 	}
 	return s.write(ctx, epoch, "save checkpoints", func(ctx context.Context, tx bun.Tx) error {
-		for len(rows) > 0 {
-			now := rows[:min(perInsert, len(rows))]
-			if _, err := tx.NewInsert().Model(&now).On("CONFLICT (manifest) DO UPDATE").
-				Set("seq = EXCLUDED.seq, state = EXCLUDED.state, saved = EXCLUDED.saved").Exec(ctx); err != nil {
-				return err
-			}
-			rows = rows[len(now):]
-		}
 		for len(forget) > 0 {
 			now := forget[:min(perInsert, len(forget))]
 			if _, err := tx.NewDelete().Model((*checkpointRow)(nil)).Where("manifest IN ?", bun.Tuple(now)).Exec(ctx); err != nil {
 				return err
 			}
 			forget = forget[len(now):]
+		}
+		for len(rows) > 0 {
+			now := rows[:min(perInsert, len(rows))]
+			if _, err := tx.NewInsert().Model(&now).On("CONFLICT (manifest) DO UPDATE").
+				Set("seq = EXCLUDED.seq, state = EXCLUDED.state, saved = EXCLUDED.saved, standing = EXCLUDED.standing, waiting = EXCLUDED.waiting").Exec(ctx); err != nil {
+				return err
+			}
+			rows = rows[len(now):]
 		}
 		return nil
 	})

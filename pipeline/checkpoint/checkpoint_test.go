@@ -44,6 +44,9 @@ func TestCheckpoints(t *testing.T) {
 			if i == 7 {
 				c.State = nil
 			}
+			if i%3 == 0 {
+				c.Standing, c.Waiting = checkpoint.Standing(i/3%3), []byte{2, byte(i)}
+			}
 			many = append(many, c)
 			want[c.Manifest] = c
 		}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +51,16 @@ func (r *Runner) all() []*job {
 	return out
 }
 
+// withState are all jobs that have something to store. The mutex is held.
+func (r *Runner) withState() []*job {
+	out := slices.AppendSeq(make([]*job, 0, len(r.jobs)+len(r.held)+len(r.leaving)), maps.Values(r.jobs))
+	out = slices.AppendSeq(out, maps.Values(r.held))
+	for _, l := range r.leaving {
+		out = append(out, l.job)
+	}
+	return out
+}
+
 // store stores the states that are ready.
 func (r *Runner) store(ctx context.Context) error {
 	r.mu.Lock()
@@ -59,7 +71,7 @@ func (r *Runner) store(ctx context.Context) error {
 func (r *Runner) storeLocked(ctx context.Context) error {
 	var ready []*job
 	var save []checkpoint.Checkpoint
-	for _, j := range r.jobs {
+	for _, j := range r.withState() {
 		j.mu.Lock()
 		j.written()
 		if j.pending != nil && j.pending.ready() {
@@ -70,6 +82,10 @@ func (r *Runner) storeLocked(ctx context.Context) error {
 	if len(save) == 0 && len(r.forget) == 0 {
 		return nil
 	}
+	// What was refused is not in what is given again: it is a dead letter before.
+	if err := r.letters.write(ctx); err != nil {
+		return fmt.Errorf("store dead letters: %w", err)
+	}
 	began := time.Now()
 	if err := r.checkpoints.Save(ctx, r.epoch, save, r.forget); err != nil {
 		return err
@@ -78,7 +94,9 @@ func (r *Runner) storeLocked(ctx context.Context) error {
 	r.forget = nil
 	for _, j := range ready {
 		j.mu.Lock()
-		r.known[j.id] = j.pending.Checkpoint
+		c := j.pending.Checkpoint
+		c.Waiting = nil // the job has it
+		r.known[j.id] = c
 		j.saved, j.savedAt, j.pending = j.pending.Seq, j.pending.Saved, nil
 		j.mu.Unlock()
 	}
@@ -183,10 +201,7 @@ func (r *Runner) Statuses() map[string]ManifestStatus {
 	out := make(map[string]ManifestStatus)
 	r.mu.Lock()
 	for id, s := range r.states {
-		if l := r.leaving[id]; l != nil {
-			s.Waiting = l.job.status(now).Waiting
-		}
-		out[id] = s
+		out[id] = r.waited(id, s, now)
 	}
 	r.mu.Unlock()
 	for _, j := range r.all() {
@@ -195,12 +210,26 @@ func (r *Runner) Statuses() map[string]ManifestStatus {
 	return out
 }
 
+// waited says in the status of what is not at work how many of its results wait.
+// The mutex is held.
+func (r *Runner) waited(id string, s ManifestStatus, now time.Time) ManifestStatus {
+	if l := r.leaving[id]; l != nil {
+		s.Waiting = l.job.status(now).Waiting
+	} else if j := r.held[id]; j != nil {
+		s.Waiting = j.status(now).Waiting
+	}
+	return s
+}
+
 // Positions are the least position that is needed to go on, and whether there
 // is one: what is stored before it no manifest needs any more.
 func (r *Runner) Positions() (least uint64, any bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range r.known {
+		if c.Standing == checkpoint.Ended {
+			continue
+		}
 		if !any || c.Seq < least {
 			least, any = c.Seq, true
 		}

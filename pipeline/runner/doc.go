@@ -4,10 +4,14 @@
 //
 // Guarantees: what an instance has taken is in its checkpoint together with the
 // position in the stream, and that is stored only when all results up to there
-// are written. So a process that is killed goes on from the checkpoint, makes the
+// are written, or together with those that are not. So a process that is killed goes on from the checkpoint, makes the
 // same results again, to the bit, and has them written again with the same
 // identifiers: nothing is lost, and nothing is double where the sink knows
-// identifiers. Nothing is dropped to keep up: a manifest whose sink does not take
+// identifiers. A change, a pause, a stop and the ordinary end of the process tell
+// no sink anything twice, unless a write takes longer than a second to end. What
+// a manifest gave is written when it has stopped, too, and what of one that is
+// removed cannot be written in ten seconds is a dead letter that counts it.
+// Nothing is dropped to keep up: a manifest whose sink does not take
 // its results leaves the others, waits, and reads on by itself from where it
 // was.
 //

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/wattwerk/wattwerk/manifest"
@@ -14,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/engine"
+	"github.com/wattwerk/wattwerk/pipeline/outbox"
 	"github.com/wattwerk/wattwerk/pipeline/processor"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -52,16 +52,17 @@ type job struct {
 	runner *Runner
 	id     string
 	name   string
-	epoch  atomic.Uint64 // results of another one are called off
 
 	mu      sync.Mutex
 	plan    *manifest.Plan
 	print   string // of the plan, to see whether it has changed
 	inst    *engine.Instance
-	links   []*link // by node; nil: no sink
-	former  []*link // of plans before, with results that are not written yet
-	seq     uint64  // newest message it took
-	saved   uint64  // as of its newest checkpoint
+	links   []*outbox.Link // by node; nil: no sink
+	former  []*outbox.Link // of plans and jobs before, with results that are not written yet
+	moved   chan struct{}  // closed when its sinks are others
+	stale   bool           // what waits is stored, and written since
+	seq     uint64         // newest message it took
+	saved   uint64         // as of its newest checkpoint
 	savedAt time.Time
 	dirty   bool // more than time has passed since the checkpoint
 	pending *pending
@@ -95,13 +96,13 @@ type pending struct {
 }
 
 type need struct {
-	link *link
+	link *outbox.Link
 	sent uint64
 }
 
 func (p *pending) ready() bool {
 	for _, n := range p.needs {
-		if n.link.acked.Load() < n.sent {
+		if n.link.Done() < n.sent {
 			return false
 		}
 	}
@@ -151,8 +152,7 @@ func (j *job) Results(node int, items []observation.Item) {
 			Manifest: j.id, Processor: name, Step: j.seq, Key: j.inst.Key(it.Series), Time: it.Time, Value: it.Value, Marks: it.Marks,
 		}
 	}
-	l.sent += uint64(len(results))
-	j.full = l.queue.put(chunk{job: j, link: l, epoch: j.epoch.Load(), results: results}) || j.full
+	j.full = l.Queue().Put(l, results) || j.full
 }
 
 // Given shows what a node gave to those who look.
@@ -169,21 +169,55 @@ func (j *job) Dead(node int, refused []processor.Refused) {
 }
 
 // snapshot makes a checkpoint of now, unless one waits already, nothing
-// happened, or only time has passed and not for long.
+// happened, or only time has passed and not for long. It is stored when what the
+// job gave by this plan is written; what was given before goes with it.
 func (j *job) snapshot(now time.Time, force bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.pending != nil || j.failed != "" || j.inst == nil || j.seq == j.saved && !force ||
-		!force && !j.dirty && now.Sub(j.savedAt) < timeOnly {
+	if j.pending != nil || j.failed != "" || j.inst == nil || j.seq == j.saved && !force && !j.stale ||
+		!force && !j.dirty && !j.stale && now.Sub(j.savedAt) < timeOnly {
 		return
 	}
-	p := &pending{Checkpoint: checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, State: j.inst.Save(nil), Saved: now}}
-	for _, l := range slices.Concat(j.links, j.former) {
-		if l != nil && l.acked.Load() < l.sent {
-			p.needs = append(p.needs, need{l, l.sent})
+	p := &pending{Checkpoint: checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, State: j.inst.Save(nil), Saved: now, Waiting: outbox.RestOf(j.name, j.former)}}
+	for _, l := range j.links {
+		if l != nil && l.Waiting() > 0 {
+			p.needs = append(p.needs, need{l, l.Sent()})
 		}
 	}
-	j.pending, j.dirty = p, false
+	j.pending, j.dirty, j.stale = p, false, false
+}
+
+// unsaved tells whether there is more to store than is, or than may be left out.
+func (j *job) unsaved(now time.Time) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.pending != nil || j.dirty || j.stale || j.waiting() > 0 || now.Sub(j.savedAt) >= timeOnly
+}
+
+// last makes a checkpoint of a job that takes nothing any more: what is not
+// written goes with it, and of one that ends nothing else.
+func (j *job) last(now time.Time, ends bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c := checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, Saved: now, Standing: checkpoint.Ended, Waiting: outbox.RestOf(j.name, j.all())}
+	switch {
+	case ends:
+	case j.failed != "" || j.inst == nil:
+		return
+	default:
+		c.Standing, c.State = checkpoint.Whole, j.inst.Save(nil)
+	}
+	j.pending, j.dirty, j.stale = &pending{Checkpoint: c}, false, false
+}
+
+// all are its links, each once. The mutex is held.
+func (j *job) all() (out []*outbox.Link) {
+	for i, l := range j.links {
+		if l != nil && !slices.Contains(j.links[:i], l) {
+			out = append(out, l)
+		}
+	}
+	return append(out, j.former...)
 }
 
 // drained tells whether everything it gave is written.
@@ -194,31 +228,25 @@ func (j *job) drained() bool {
 }
 
 func (j *job) waiting() (n int64) {
-	for i, l := range j.links {
-		if l != nil && !slices.Contains(j.links[:i], l) {
-			n += int64(l.sent - l.acked.Load())
-		}
-	}
-	for _, l := range j.former {
-		n += int64(l.sent - l.acked.Load())
+	for _, l := range j.all() {
+		n += l.Waiting()
 	}
 	return n
 }
 
 // swap has the job go on by another plan, from the state it has. An error leaves
 // it as it was.
-func (j *job) swap(p *manifest.Plan, print string, links func(*manifest.Plan) []*link) error {
+func (j *job) swap(p *manifest.Plan, print string, links func(*manifest.Plan) []*outbox.Link) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	inst, anew, err := engine.Open(p, j.runner.find, j.inst.Save(nil))
 	if err != nil {
 		return err
 	}
-	// What it gave by the plan before is still to be written.
-	for i, l := range j.links {
-		if l != nil && !slices.Contains(j.links[:i], l) {
-			j.former = append(j.former, l)
-		}
+	j.former, j.pending, j.full = j.all(), nil, false // what it gave by the plan before is still to be written
+	if j.moved != nil {
+		close(j.moved)
+		j.moved = nil
 	}
 	j.plan, j.print, j.inst, j.anew, j.links = p, print, inst, anew, links(p)
 	j.written()
@@ -229,11 +257,12 @@ func (j *job) swap(p *manifest.Plan, print string, links func(*manifest.Plan) []
 // written lets former sinks go whose results are written. The mutexes are held,
 // that of the runner, too.
 func (j *job) written() {
-	j.former = slices.DeleteFunc(j.former, func(l *link) bool {
-		if l.acked.Load() < l.sent {
+	j.former = slices.DeleteFunc(j.former, func(l *outbox.Link) bool {
+		if l.Waiting() > 0 {
 			return false
 		}
-		j.runner.unlink([]*link{l})
+		j.runner.unlink([]*outbox.Link{l})
+		j.stale = true
 		return true
 	})
 }
@@ -252,6 +281,9 @@ func (j *job) status(now time.Time) ManifestStatus {
 	s := ManifestStatus{
 		State: manifest.IsRunning, At: now.UTC(), Process: j.runner.process, Position: j.seq, Saved: j.saved, Waiting: j.waiting(), Lost: j.lost, Anew: j.anew,
 		Nodes: []NodeStatus{}, Sinks: []SinkStatus{},
+	}
+	if j.inst == nil { // it only has results written that another process made
+		return s
 	}
 	if at, ok := j.inst.Watermark(); ok {
 		t := at.Time()
@@ -278,14 +310,14 @@ func (j *job) status(now time.Time) ManifestStatus {
 		}
 		s.Nodes = append(s.Nodes, n)
 	}
-	seen := make(map[*queue]bool)
+	seen := make(map[*outbox.Queue]bool)
 	for _, l := range j.links {
-		if l == nil || seen[l.queue] {
+		if l == nil || seen[l.Queue()] {
 			continue
 		}
-		seen[l.queue] = true
-		st := SinkStatus{ID: l.queue.end.Source.ID, Name: l.queue.end.Source.Name}
-		if err := l.queue.trouble(); err != nil {
+		seen[l.Queue()] = true
+		st := SinkStatus{ID: l.Queue().End.Source.ID, Name: l.Queue().End.Source.Name}
+		if err := l.Queue().Trouble(); err != nil {
 			st.Error = err.Error()
 			s.State, s.Reason = manifest.IsDegraded, fmt.Sprintf("sink %q: %s", st.Name, st.Error)
 		}

@@ -64,17 +64,17 @@ func (l *letters) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			l.write(ctx)
+			l.write(ctx) //nolint:errcheck // nobody is left to try it again
 			cancel()
 			return
 		case <-t.C:
-			l.write(ctx)
+			l.write(ctx) //nolint:errcheck // it is tried again
 		}
 	}
 }
 
 // write buries what was collected; what cannot be buried stays.
-func (l *letters) write(ctx context.Context) {
+func (l *letters) write(ctx context.Context) (err error) {
 	l.mu.Lock()
 	open := l.open
 	l.open = nil
@@ -84,10 +84,12 @@ func (l *letters) write(ctx context.Context) {
 		if x.n > 1 {
 			d.Reason = fmt.Sprintf("%s (one of %d within a second)", d.Reason, x.n)
 		}
-		if err := l.bury(ctx, d); err != nil {
+		if e := l.bury(ctx, d); e != nil {
+			err = e
 			l.add(of, func() bus.DeadLetter { return x.DeadLetter }, x.n)
 		}
 	}
+	return err
 }
 
 // bury makes dead letters of what a node refused.

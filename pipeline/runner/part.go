@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,19 +10,23 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
+	"github.com/wattwerk/wattwerk/pipeline/outbox"
 	"github.com/wattwerk/wattwerk/record"
 )
 
 // leaving is a job that is not to be fed any more; keep: it will go on.
 type leaving struct {
-	job   *job
-	keep  bool
+	job  *job
+	keep bool
+	// The following are of one that has ended, guarded by the runner's mutex.
 	since time.Time
+	gone  bool // it is removed
+	late  bool // it is said to have stopped, and still has results to be written
 }
 
-// detach ends the feeding of jobs. Those that are stopped go on writing what they
-// gave, see [Runner.part]. What others gave and is not written soon is called off,
-// and made again when they go on. The mutex is held.
+// detach ends the feeding of jobs. What they gave and is not written soon is kept
+// with their states: those that are stopped go on writing it, see [Runner.part];
+// of those that will go on it waits for that. The mutex is held.
 func (r *Runner) detach(all []leaving) {
 	if len(all) == 0 {
 		return
@@ -37,20 +42,26 @@ func (r *Runner) detach(all []leaving) {
 			delete(r.cancels, j)
 		}
 	}
-	until := time.NewTimer(drainWait)
-	defer until.Stop()
-	look := time.NewTicker(time.Millisecond)
-	defer look.Stop()
-	for late := false; !late && slices.ContainsFunc(all, func(l leaving) bool { return !l.job.drained() }); {
-		select {
-		case <-until.C:
-			late = true
-		case <-look.C:
-		}
+	jobs := make([]*job, len(all))
+	for i, l := range all {
+		jobs[i] = l.job
 	}
+	drain(jobs)
 	for _, l := range all {
-		if l.keep {
-			l.job.snapshot(time.Now(), true)
+		j := l.job
+		switch {
+		case !l.keep && j.drained():
+			j.mu.Lock()
+			j.pending = nil
+			j.mu.Unlock()
+			r.drop(j.id)
+		case !l.keep:
+			j.last(time.Now(), true)
+		case !j.broken(): // one that is goes on from its last good state, and gives again what it gave since
+			for _, x := range j.unwritten() {
+				x.Queue().Hold(x)
+			}
+			j.last(time.Now(), false)
 		}
 	}
 	if err := r.storeLocked(r.ctx); err != nil && r.ctx.Err() == nil {
@@ -62,120 +73,265 @@ func (r *Runner) detach(all []leaving) {
 		s.Position = s.Saved
 		r.states[j.id] = s
 		delete(r.jobs, j.id)
-		if !l.keep && !j.drained() && r.ctx.Err() == nil {
-			l.since = time.Now()
-			r.leaving[j.id] = &l
-			r.say(j.id, manifest.IsStopping, "its last results are being written")
-			r.group.Go(func() { r.part(r.ctx, &l) })
-			continue
+		switch {
+		case l.keep && !j.broken() && !j.drained():
+			r.held[j.id] = j
+		case !l.keep && !j.drained():
+			r.depart(&l)
+		default:
+			r.release(j)
 		}
-		r.release(j)
 	}
 }
 
-// part waits until a manifest that is stopped has written what it gave, as long
-// as it may. What is not written then becomes a dead letter that counts it.
-func (r *Runner) part(ctx context.Context, l *leaving) {
-	look := time.NewTicker(5 * time.Millisecond)
+// drain waits a little for what jobs gave to be written.
+func drain(all []*job) {
+	until := time.NewTimer(drainWait)
+	defer until.Stop()
+	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	for !l.job.drained() && time.Since(l.since) < r.stopMost {
+	for slices.ContainsFunc(all, func(j *job) bool { return !j.drained() }) {
 		select {
-		case <-ctx.Done():
+		case <-until.C:
 			return
 		case <-look.C:
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ctx == nil || ctx.Err() != nil {
+}
+
+// depart has a job that has ended write what it gave. The mutex is held.
+func (r *Runner) depart(l *leaving) {
+	if r.ctx.Err() != nil {
+		return // what is stored of it is read by whoever goes on
+	}
+	l.since = time.Now()
+	r.leaving[l.job.id] = l
+	r.say(l.job.id, manifest.IsStopping, "its last results are being written")
+	r.group.Go(func() { r.part(r.ctx, l) })
+}
+
+// revive has what waits of a manifest that was paused, or that ended in another
+// process, written, for it does not go on. The mutex is held.
+func (r *Runner) revive(id string) {
+	j := r.held[id]
+	delete(r.held, id)
+	j.last(time.Now(), true)
+	j.letGo()
+	r.depart(&leaving{job: j})
+}
+
+// adopt has a job write what the one before it gave. The mutex is held.
+func (r *Runner) adopt(j *job) {
+	old := r.held[j.id]
+	if l := r.leaving[j.id]; l != nil {
+		old = l.job
+	}
+	delete(r.held, j.id)
+	delete(r.leaving, j.id)
+	if old == nil {
 		return
 	}
-	why := r.giveUp(l.job, fmt.Sprintf("within %v of its stop", r.stopMost))
+	old.mu.Lock()
+	all := old.all()
+	old.links, old.former, old.pending = nil, nil, nil
+	old.mu.Unlock()
+	j.mu.Lock()
+	j.former = append(j.former, all...)
+	j.mu.Unlock()
+	j.letGo()
+}
+
+// letGo has what a job gave written again.
+func (j *job) letGo() {
+	for _, l := range j.unwritten() {
+		l.Queue().LetGo(l)
+	}
+}
+
+// recall makes held jobs of what waits as it is stored. The mutex is held.
+func (r *Runner) recall() {
+	for id, c := range r.known {
+		if len(c.Waiting) == 0 {
+			continue
+		}
+		j := &job{runner: r, id: id, over: true, seq: c.Seq, saved: c.Seq, savedAt: c.Saved}
+		if err := r.restore(j, c.Waiting); err != nil {
+			r.unreadableRest(j, err)
+		}
+		r.held[id] = j
+		c.Waiting = nil
+		r.known[id] = c
+	}
+}
+
+// restore gives a job what is stored as waiting, and holds it. The mutex is held.
+func (r *Runner) restore(j *job, waiting []byte) error {
+	all, err := outbox.ReadRest(waiting)
+	if err != nil {
+		return err
+	}
+	j.name = all.Name
+	for _, s := range all.Sinks {
+		q := r.queue(s.To)
+		l := q.Link(true)
+		j.former = append(j.former, l)
+		var of []connect.Written
+		for i, g := range s.Given {
+			results, err := g.Results(j.id)
+			if err != nil {
+				return err
+			}
+			of = append(of, results...)
+			if next := i + 1; next < len(s.Given) && s.Given[next].Processor == g.Processor && s.Given[next].Step == g.Step {
+				continue // a part of the same
+			}
+			q.Put(l, of)
+			of = nil
+		}
+	}
+	return nil
+}
+
+// unreadableRest says that what waited of a manifest cannot be read.
+func (r *Runner) unreadableRest(j *job, err error) {
+	r.log.Error("results that waited cannot be read", "manifest", cmp.Or(j.name, j.id), "error", err)
+	r.dead.Inc()
+	r.letters.add(letterOf{j.id, "", err.Error()}, func() bus.DeadLetter {
+		return bus.DeadLetter{Source: "manifest", Reason: fmt.Sprintf("manifest %q: %v", cmp.Or(j.name, j.id), err), At: record.MillisOf(time.Now())}
+	}, 1)
+}
+
+// unwritten are the links of a job that have something to write.
+func (j *job) unwritten() []*outbox.Link {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.DeleteFunc(j.all(), func(l *outbox.Link) bool { return l.Waiting() == 0 })
+}
+
+// part waits until a manifest that has ended has written what it gave. It is said
+// to have stopped when that takes long, and is waited for all the same; when it is
+// removed, what is not written then becomes a dead letter that counts it.
+func (r *Runner) part(ctx context.Context, l *leaving) {
+	every := 5 * time.Millisecond
+	for {
+		look := time.NewTimer(every)
+		select {
+		case <-ctx.Done():
+			look.Stop()
+			return
+		case <-look.C:
+		}
+		over, late := r.partNow(ctx, l)
+		if over {
+			return
+		}
+		if late {
+			every = commitWait
+		}
+	}
+}
+
+func (r *Runner) partNow(ctx context.Context, l *leaving) (over, late bool) {
+	drained := l.job.drained()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ctx == nil || ctx.Err() != nil || r.leaving[l.job.id] != l {
+		return true, false
+	}
+	long := time.Since(l.since) >= r.stopMost
+	switch {
+	case drained:
+		r.say(l.job.id, manifest.IsStopped, "")
+	case l.gone && long:
+		r.giveUp(l.job)
+	default:
+		if long && !l.late {
+			l.late = true
+			r.say(l.job.id, manifest.IsStopped, "some of its last results wait for a sink, and are written as soon as it takes them")
+		}
+		return false, l.late && !l.gone
+	}
 	r.release(l.job)
 	delete(r.leaving, l.job.id)
-	r.say(l.job.id, manifest.IsStopped, why)
+	r.drop(l.job.id)
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
+	return true, false
 }
 
-// giveUp makes a dead letter of what a manifest that is stopped has not written,
-// and says so; empty: there is nothing.
-func (r *Runner) giveUp(j *job, when string) (why string) {
+// giveUp makes a dead letter of what a manifest that is removed has not written.
+func (r *Runner) giveUp(j *job) {
 	s := j.status(time.Now())
-	if s.Waiting == 0 {
-		return ""
-	}
-	why = fmt.Sprintf("%d results were not written %s, and are given up", s.Waiting, when)
+	why := fmt.Sprintf("%d results were not written within %v of its end, and are given up, for it is removed", s.Waiting, r.stopMost)
 	if s.Reason != "" {
 		why += ": " + s.Reason
 	}
+	r.log.Warn("results of a manifest that is removed are given up", "manifest", j.name, "results", s.Waiting)
 	r.dead.Add(float64(s.Waiting))
 	r.letters.add(letterOf{j.id, "", why}, func() bus.DeadLetter {
 		return bus.DeadLetter{Source: "manifest", Reason: fmt.Sprintf("manifest %q: %s", j.name, why), At: record.MillisOf(time.Now())}
 	}, 1)
-	return why
 }
 
 // release calls off what a job gave and is not written. The mutex is held.
 func (r *Runner) release(j *job) {
-	j.epoch.Add(1)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	all := slices.Concat(j.links, j.former)
+	all := j.all()
 	for _, l := range all {
-		if l != nil {
-			l.queue.poke()
-		}
+		l.Queue().CallOff(l)
 	}
 	r.unlink(all)
-	j.former = nil
+	j.links, j.former, j.pending = nil, nil, nil
 }
 
 // link gives the queues of a plan's sinks, made where they are not there. The
 // mutex is held.
-func (r *Runner) link(p *manifest.Plan) []*link {
-	links := make([]*link, len(p.Nodes))
-	at := make(map[*queue]*link)
+func (r *Runner) link(p *manifest.Plan) []*outbox.Link {
+	links := make([]*outbox.Link, len(p.Nodes))
+	at := make(map[*outbox.Queue]*outbox.Link)
 	for i, n := range p.Nodes {
 		if n.To == nil {
 			continue
 		}
-		print := Print(n.To)
-		q := r.queues[print]
-		if q == nil {
-			q = &queue{
-				end: n.To, print: print, log: r.log, wake: make(chan struct{}, 1), done: make(chan struct{}),
-				open: func(ctx context.Context) (connect.Writer, error) { return r.open(ctx, n.To) },
-				bury: func(f connect.Refusal) { r.buryWritten(n.To, f) },
-			}
-			ctx, cancel := context.WithCancel(context.WithoutCancel(r.ctx)) // it writes on while the last states are stored
-			q.stop = cancel
-			r.queues[print] = q
-			go q.run(ctx)
-		}
+		q := r.queue(n.To)
 		if at[q] == nil {
-			at[q] = &link{queue: q}
-			q.users++
+			at[q] = q.Link(false)
 		}
 		links[i] = at[q]
 	}
 	return links
 }
 
+// queue gives the queue of a sink, made where it is not there. The mutex is held.
+func (r *Runner) queue(to *manifest.End) *outbox.Queue {
+	print := Print(to)
+	if q := r.queues[print]; q != nil {
+		return q
+	}
+	// A write that is under way may end when Run does.
+	q := outbox.New(context.WithoutCancel(r.ctx), outbox.Options{
+		End: to, Log: r.log,
+		Open: func(ctx context.Context) (connect.Writer, error) { return r.open(ctx, to) },
+		Bury: func(f connect.Refusal) { r.buryWritten(to, f) },
+	})
+	r.queues[print] = q
+	return q
+}
+
 // unlink ends queues that nobody uses any more.
-func (r *Runner) unlink(links []*link) {
-	seen := make(map[*link]bool)
+func (r *Runner) unlink(links []*outbox.Link) {
+	seen := make(map[*outbox.Link]bool)
 	for _, l := range links {
 		if l == nil || seen[l] {
 			continue
 		}
 		seen[l] = true
-		if l.queue.users--; l.queue.users == 0 {
-			q := l.queue
-			delete(r.queues, q.print)
-			go q.finish()
+		if q := l.Queue(); q.Unlink() {
+			delete(r.queues, Print(q.End))
+			go q.Stop()
 		}
 	}
 }

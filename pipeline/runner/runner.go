@@ -21,6 +21,7 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/engine"
+	"github.com/wattwerk/wattwerk/pipeline/outbox"
 	"github.com/wattwerk/wattwerk/pipeline/processor"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -31,7 +32,8 @@ const (
 	commitWait = 200 * time.Millisecond
 	statusWait = 2 * time.Second
 	startMost  = 30 * time.Second // how long a manifest may be starting
-	stopMost   = 10 * time.Second // how long one that is stopped may write what it gave
+	stopMost   = 10 * time.Second // how long one that has ended is said to be stopping
+	endMost    = time.Second      // how long a write may go on when Run ends
 )
 
 var (
@@ -56,8 +58,9 @@ type Options struct {
 	// nil: there are no others.
 	Reached func(id string) (s Reach, ok bool)
 	// StartMost is how long a manifest may be starting before that is said to be
-	// wrong; zero: 30 s. StopMost is how long one that is stopped may write what it
-	// gave before; zero: 10 s.
+	// wrong; zero: 30 s. StopMost is how long one that is stopped is said to be
+	// stopping while it writes what it gave before, and how long one that is removed
+	// may; zero: 10 s.
 	StartMost, StopMost time.Duration
 	// Also gives statuses to tell beside those of manifests, by other names.
 	Also       func() map[string]any
@@ -92,10 +95,11 @@ type Runner struct {
 	jobs    map[string]*job
 	known   map[string]checkpoint.Checkpoint // newest stored, by manifest
 	states  map[string]ManifestStatus        // of those that are not at work
-	queues  map[string]*queue
+	queues  map[string]*outbox.Queue
 	cancels map[*job]context.CancelFunc // of those that are fed alone
 	forget  []string
 	told    map[string]telling   // statuses as they were told
+	held    map[string]*job      // of those that are paused, with results that wait
 	leaving map[string]*leaving  // of those that write their last results
 	wake    chan struct{}        // one of leaving has left
 	tried   map[string]time.Time // since when one cannot be started for a reason that may pass
@@ -256,46 +260,66 @@ func (r *Runner) begin(ctx context.Context, epoch int64, known map[string]checkp
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ctx, r.epoch, r.known = ctx, epoch, known
-	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]ManifestStatus), make(map[string]*queue)
+	r.jobs, r.states, r.queues = make(map[string]*job), make(map[string]ManifestStatus), make(map[string]*outbox.Queue)
 	r.cancels, r.told, r.workers = make(map[*job]context.CancelFunc), make(map[string]telling), nil
-	r.leaving, r.tried = make(map[string]*leaving), make(map[string]time.Time)
+	r.held, r.leaving, r.tried = make(map[string]*job), make(map[string]*leaving), make(map[string]time.Time)
 	for range runtime.GOMAXPROCS(0) {
 		r.workers = append(r.workers, newWorker())
 	}
+	r.recall()
 }
 
-// end waits for all goroutines. What is not stored is done again by whoever
-// goes on; what is written is stored before.
+// end waits for all goroutines. What is written by then is stored as written,
+// and what is not is kept with the states, for whoever goes on.
 func (r *Runner) end(cancel context.CancelFunc) {
 	r.mu.Lock()
 	jobs := slices.Collect(maps.Values(r.jobs))
 	r.mu.Unlock()
-	// The last checkpoint, so that little is done twice.
 	for _, j := range jobs {
 		j.mu.Lock()
 		j.over = true
 		j.mu.Unlock()
-		j.snapshot(time.Now(), false)
 	}
+	drain(jobs)
+	r.mu.Lock()
+	queues := slices.Collect(maps.Values(r.queues))
+	for _, q := range queues {
+		q.Quit()
+	}
+	r.mu.Unlock()
+	late := time.AfterFunc(endMost, func() {
+		for _, q := range queues {
+			go q.Stop()
+		}
+	})
+	for _, q := range queues {
+		<-q.Done()
+	}
+	late.Stop()
+	now := time.Now()
+	for _, j := range jobs {
+		if j.unsaved(now) {
+			j.last(now, false)
+		}
+	}
+	r.mu.Lock()
+	for _, l := range r.leaving {
+		l.job.last(now, true)
+	}
+	r.mu.Unlock()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.ctx), 2*time.Second)
 	defer stop()
 	if err := r.store(ctx); err != nil && !errors.Is(err, checkpoint.ErrOutrun) {
 		r.log.Warn("the last states are not stored", "error", err)
 	}
-	r.mu.Lock()
-	for _, l := range r.leaving {
-		r.giveUp(l.job, "before the process ended")
-	}
-	r.mu.Unlock()
 	cancel()
 	r.group.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, q := range r.queues {
-		q.stop()
-		<-q.done
+		q.Stop()
 	}
-	r.ctx, r.jobs, r.leaving = nil, make(map[string]*job), make(map[string]*leaving)
+	r.ctx, r.jobs, r.held, r.leaving = nil, make(map[string]*job), make(map[string]*job), make(map[string]*leaving)
 }
 
 // first is where reading begins: behind the oldest state of what shall run.
@@ -306,7 +330,7 @@ func (r *Runner) first(ctx context.Context, want []Wanted) (uint64, error) {
 	}
 	from := x.Last + 1
 	for _, w := range want {
-		if c, ok := r.known[w.ID]; ok && w.State == manifest.Running && w.Plan != nil {
+		if c, ok := r.known[w.ID]; ok && c.Standing != checkpoint.Ended && w.State == manifest.Running && w.Plan != nil {
 			from = min(from, c.Seq+1)
 		}
 	}
@@ -375,13 +399,22 @@ func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 		}
 	}
 	r.detach(leave)
+	stays := make(map[string]bool, len(want)) // what is kept for when it goes on
+	for _, w := range want {
+		stays[w.ID] = w.State == manifest.Running || w.State == manifest.Paused && r.known[w.ID].Standing != checkpoint.Ended
+	}
+	for id := range r.held {
+		if !stays[id] {
+			r.revive(id)
+		}
+	}
 	for _, w := range want {
 		j, last := r.jobs[w.ID], r.leaving[w.ID]
 		if w.State != manifest.Running {
 			delete(r.tried, w.ID)
 		}
 		switch {
-		case last != nil:
+		case last != nil && !last.late && (w.State != manifest.Running || w.Plan == nil):
 			// It is stopping; what comes next comes when it has stopped.
 		case w.State == manifest.Running && w.Plan == nil && j != nil:
 			j.note(fmt.Sprintf("it goes on as it was before a change: %v", w.Error))
@@ -401,13 +434,21 @@ func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 		case r.states[w.ID].State != manifest.IsCreated && r.states[w.ID].State != manifest.IsStopped:
 			r.say(w.ID, manifest.IsStopped, "")
 		}
-		if w.State != manifest.Running && w.State != manifest.Paused {
+		if w.State != manifest.Running && w.State != manifest.Paused && r.leaving[w.ID] == nil {
 			r.drop(w.ID)
 		}
 	}
 	for id := range r.known {
-		if !there[id] {
+		if !there[id] && r.leaving[id] == nil {
 			r.drop(id)
+		}
+	}
+	for id, l := range r.leaving {
+		if !there[id] && !l.gone {
+			l.gone, l.since = true, time.Now()
+			if l.late {
+				r.say(id, manifest.IsStopping, "its last results are being written, for it is removed")
+			}
 		}
 	}
 	for id := range r.states {
@@ -456,6 +497,12 @@ func (r *Runner) prepared(ctx context.Context, w Wanted) *job {
 	j := &job{runner: r, id: w.ID, name: w.Name, plan: w.Plan, print: Print(w.Plan), opening: true, began: time.Now()}
 	r.mu.Lock()
 	at, resumed := r.known[w.ID]
+	if h := r.held[w.ID]; h != nil && h.pending != nil {
+		at = h.pending.Checkpoint // it could not be stored
+	}
+	if at.Standing == checkpoint.Ended {
+		at, resumed = checkpoint.Checkpoint{}, false
+	}
 	r.mu.Unlock()
 	var err error
 	if j.inst, j.anew, err = engine.Open(w.Plan, r.find, at.State); err != nil {
@@ -515,6 +562,7 @@ func (r *Runner) install(j *job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	j.links = r.link(j.plan)
+	r.adopt(j)
 	r.jobs[j.id] = j
 	delete(r.states, j.id)
 	delete(r.tried, j.id)
@@ -583,13 +631,10 @@ func (r *Runner) update(j *job, w Wanted) {
 // Status tells how a manifest is, as far as this runner knows.
 func (r *Runner) Status(id string) (ManifestStatus, bool) {
 	r.mu.Lock()
-	j, s, l := r.jobs[id], r.states[id], r.leaving[id]
+	j, s := r.jobs[id], r.waited(id, r.states[id], time.Now())
 	r.mu.Unlock()
-	switch {
-	case j != nil:
+	if j != nil {
 		return j.status(time.Now()), true
-	case l != nil:
-		s.Waiting = l.job.status(time.Now()).Waiting
 	}
 	return s, s.State != ""
 }

@@ -96,10 +96,15 @@ func (r *Runner) alone(ctx context.Context, j *job) {
 		from, full := j.seq+1, j.full
 		over := j.over || j.failed != ""
 		var room []<-chan struct{}
+		var moved chan struct{}
 		if full {
+			if j.moved == nil {
+				j.moved = make(chan struct{})
+			}
+			moved = j.moved
 			for _, l := range j.links {
 				if l != nil {
-					room = append(room, l.queue.roomy())
+					room = append(room, l.Queue().Roomy())
 				}
 			}
 		}
@@ -111,6 +116,7 @@ func (r *Runner) alone(ctx context.Context, j *job) {
 			select {
 			case <-ctx.Done():
 				return
+			case <-moved:
 			case <-c:
 			}
 		}

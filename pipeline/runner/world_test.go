@@ -77,6 +77,13 @@ func (b *box) count() int {
 	return len(b.got)
 }
 
+// written is how many results were written to it.
+func (b *box) written() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.writes
+}
+
 // why tells more when a test fails.
 var why = func() string { return "" }
 
@@ -266,6 +273,18 @@ func (w *world) put(m manifest.Manifest) {
 	}
 }
 
+// remove removes a manifest.
+func (w *world) remove(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.revision++
+	w.bundle.Manifests = slices.DeleteFunc(slices.Clone(w.bundle.Manifests), func(o manifest.Manifest) bool { return o.ID == id })
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
+}
+
 // reach says which sources are not reached, as pairs of an id and why.
 func (w *world) reach(away ...string) {
 	w.mu.Lock()
@@ -304,7 +323,7 @@ func (w *world) tell(source string, items ...observation.Item) {
 }
 
 func at(seconds int, value float64) observation.Item {
-	return observation.Item{Time: record.Millis(1543000000000 + 1000*int64(seconds)), Value: value}
+	return observation.Item{Time: record.Millis(1543000000000) + 1000*record.Millis(seconds), Value: value}
 }
 
 func values(s string) manifest.Values {
