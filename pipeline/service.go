@@ -262,11 +262,23 @@ func (s *Service) wanted(ctx context.Context) (runner.Wants, error) {
 			if x.Plan, x.Error = s.offer.Check(set, m); x.Error != nil {
 				x.Plan = nil
 			}
+		} else {
+			x.Ended = func(ctx context.Context) (*manifest.Plan, time.Time, error) { return s.ended(ctx, set, m) }
 		}
 		w.All = append(w.All, x)
 	}
 	s.want = w
 	return w, nil
+}
+
+// ended gives what a manifest that is stopped was, and when it was stopped.
+func (s *Service) ended(ctx context.Context, set *manifest.Set, m *manifest.Manifest) (*manifest.Plan, time.Time, error) {
+	at, err := s.opts.Models.LastChange(ctx, repository.Manifests, m.ID)
+	if err != nil {
+		return nil, at, err
+	}
+	p, err := s.offer.Check(set, m)
+	return p, at, err
 }
 
 // work runs the manifests, as long as this process shall.
@@ -333,21 +345,11 @@ func (s *Service) trimOnce(ctx context.Context, before time.Time) error {
 	if least, any := s.runner.Positions(); any {
 		most = min(most, least+1)
 	}
-	// The first message that is to stay: the newest ones are always told.
-	lo, hi := x.First, x.Last
-	for lo < hi {
-		mid := lo + (hi-lo)/2
-		at, ok, err := s.opts.Bus.ObservationStored(ctx, mid)
-		if err != nil {
-			return err
-		}
-		if ok && at.Before(before) {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+	first, err := runner.FirstStored(ctx, s.opts.Bus, x, before)
+	if err != nil {
+		return err
 	}
-	return s.opts.Bus.TrimObservations(ctx, min(lo, most))
+	return s.opts.Bus.TrimObservations(ctx, min(first, x.Last, most)) // the newest ones are always told
 }
 
 // told gives the statuses of sources, for other processes to read.

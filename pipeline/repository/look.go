@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -198,6 +199,17 @@ type Change struct {
 	At       time.Time `json:"at"`
 	Who      string    `json:"who"`
 	Done
+}
+
+// LastChange is when a model was changed last, or, of a manifest, when what it
+// shall do was.
+func (s *Store) LastChange(ctx context.Context, k Kind, id string) (time.Time, error) {
+	var row changeRow
+	err := s.db.NewSelect().Model(&row).Column("at").Where("kind = ? AND id = ?", string(k), id).Order("revision DESC", "number DESC").Limit(1).Scan(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when %s %s changed: %w", k.Noun(), id, err)
+	}
+	return time.UnixMilli(row.At).UTC(), nil
 }
 
 // Changes lists what was done, the newest revision first; before is the last of

@@ -194,18 +194,17 @@ func (j *job) unsaved(now time.Time) bool {
 	return j.pending != nil || j.dirty || j.stale || j.waiting() > 0 || now.Sub(j.savedAt) >= timeOnly
 }
 
-// last makes a checkpoint of a job that takes nothing any more: what is not
-// written goes with it, and of one that ends nothing else.
-func (j *job) last(now time.Time, ends bool) {
+// last makes a checkpoint of a job that takes nothing more for now: what is not
+// written goes with it, and of one that has ended nothing else.
+func (j *job) last(now time.Time, s checkpoint.Standing) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	c := checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, Saved: now, Standing: checkpoint.Ended, Waiting: outbox.RestOf(j.name, j.all())}
-	switch {
-	case ends:
-	case j.failed != "" || j.inst == nil:
-		return
-	default:
-		c.Standing, c.State = checkpoint.Whole, j.inst.Save(nil)
+	c := checkpoint.Checkpoint{Manifest: j.id, Seq: j.seq, Saved: now, Standing: s, Waiting: outbox.RestOf(j.name, j.all())}
+	if s != checkpoint.Ended {
+		if j.failed != "" || j.inst == nil {
+			return
+		}
+		c.State = j.inst.Save(nil)
 	}
 	j.pending, j.dirty, j.stale = &pending{Checkpoint: c}, false, false
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/manifest"
+	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/outbox"
 	"github.com/wattwerk/wattwerk/record"
@@ -21,7 +22,9 @@ type leaving struct {
 	// The following are of one that has ended, guarded by the runner's mutex.
 	since time.Time
 	gone  bool // it is removed
-	late  bool // it is said to have stopped, and still has results to be written
+	// feeding: it takes yet what came before it was stopped.
+	feeding bool
+	late    bool // it is said to have stopped, and still has results to be written
 }
 
 // detach ends the feeding of jobs. What they gave and is not written soon is kept
@@ -56,12 +59,12 @@ func (r *Runner) detach(all []leaving) {
 			j.mu.Unlock()
 			r.drop(j.id)
 		case !l.keep:
-			j.last(time.Now(), true)
+			j.last(time.Now(), checkpoint.Ended)
 		case !j.broken(): // one that is goes on from its last good state, and gives again what it gave since
 			for _, x := range j.unwritten() {
 				x.Queue().Hold(x)
 			}
-			j.last(time.Now(), false)
+			j.last(time.Now(), checkpoint.Whole)
 		}
 	}
 	if err := r.storeLocked(r.ctx); err != nil && r.ctx.Err() == nil {
@@ -115,7 +118,7 @@ func (r *Runner) depart(l *leaving) {
 func (r *Runner) revive(id string) {
 	j := r.held[id]
 	delete(r.held, id)
-	j.last(time.Now(), true)
+	j.last(time.Now(), checkpoint.Ended)
 	j.letGo()
 	r.depart(&leaving{job: j})
 }
@@ -232,7 +235,6 @@ func (r *Runner) part(ctx context.Context, l *leaving) {
 }
 
 func (r *Runner) partNow(ctx context.Context, l *leaving) (over, late bool) {
-	drained := l.job.drained()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ctx == nil || ctx.Err() != nil || r.leaving[l.job.id] != l {
@@ -240,12 +242,15 @@ func (r *Runner) partNow(ctx context.Context, l *leaving) (over, late bool) {
 	}
 	long := time.Since(l.since) >= r.stopMost
 	switch {
-	case drained:
+	case !l.feeding && l.job.drained():
 		r.say(l.job.id, manifest.IsStopped, "")
 	case l.gone && long:
+		l.job.mu.Lock()
+		l.job.over = true
+		l.job.mu.Unlock()
 		r.giveUp(l.job)
 	default:
-		if long && !l.late {
+		if long && !l.late && !l.feeding {
 			l.late = true
 			r.say(l.job.id, manifest.IsStopped, "some of its last results wait for a sink, and are written as soon as it takes them")
 		}
@@ -254,11 +259,16 @@ func (r *Runner) partNow(ctx context.Context, l *leaving) (over, late bool) {
 	r.release(l.job)
 	delete(r.leaving, l.job.id)
 	r.drop(l.job.id)
+	r.again()
+	return true, false
+}
+
+// again has it looked at once more what manifests shall do.
+func (r *Runner) again() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
 	}
-	return true, false
 }
 
 // giveUp makes a dead letter of what a manifest that is removed has not written.

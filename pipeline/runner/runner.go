@@ -140,6 +140,9 @@ type Wanted struct {
 	State    manifest.State
 	Plan     *manifest.Plan // checked; nil when it cannot be run
 	Error    error          // why it cannot be run
+	// Ended says of one that is stopped what it was, and when it was stopped. It is
+	// asked when it was at work when it was seen last; nil: that cannot be said.
+	Ended func(context.Context) (*manifest.Plan, time.Time, error)
 }
 
 // Wants is what all manifests shall do, as of a revision of the models.
@@ -299,12 +302,14 @@ func (r *Runner) end(cancel context.CancelFunc) {
 	now := time.Now()
 	for _, j := range jobs {
 		if j.unsaved(now) {
-			j.last(now, false)
+			j.last(now, checkpoint.AtWork)
 		}
 	}
 	r.mu.Lock()
 	for _, l := range r.leaving {
-		l.job.last(now, true)
+		if !l.feeding { // it is fed again by whoever goes on
+			l.job.last(now, checkpoint.Ended)
+		}
 	}
 	r.mu.Unlock()
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.ctx), 2*time.Second)
@@ -356,7 +361,19 @@ func (r *Runner) worker(j *job) *worker {
 // alone; those that begin are seen to be starting meanwhile.
 func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 	begun := make([]*job, 0)
-	for _, w := range r.settle(want) {
+	begin, finish, gone := r.settle(want)
+	for _, w := range finish {
+		r.finish(ctx, w)
+	}
+	for id, at := range gone {
+		r.unfinished(id, id, at, "it is removed")
+		r.mu.Lock()
+		if l := r.leaving[id]; l != nil {
+			l.gone = true
+		}
+		r.mu.Unlock()
+	}
+	for _, w := range begin {
 		if j := r.prepared(ctx, w); j != nil {
 			r.install(j)
 			begun = append(begun, j)
@@ -375,8 +392,10 @@ func (r *Runner) reconcile(ctx context.Context, want []Wanted) {
 	}
 }
 
-// settle ends and changes what is to be, and gives those that are to begin.
-func (r *Runner) settle(want []Wanted) (begin []Wanted) {
+// settle ends and changes what is to be, and gives those that are to begin, those
+// that were stopped or removed while nothing ran them, and these with what is
+// stored of them.
+func (r *Runner) settle(want []Wanted) (begin, finish []Wanted, gone map[string]checkpoint.Checkpoint) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	there := make(map[string]bool, len(want))
@@ -399,9 +418,22 @@ func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 		}
 	}
 	r.detach(leave)
-	stays := make(map[string]bool, len(want)) // what is kept for when it goes on
+	stays := make(map[string]bool, len(want)) // what is kept for when it goes on, or is finished
 	for _, w := range want {
-		stays[w.ID] = w.State == manifest.Running || w.State == manifest.Paused && r.known[w.ID].Standing != checkpoint.Ended
+		at, ok := r.known[w.ID]
+		open := w.State == manifest.Stopped && ok && at.Standing == checkpoint.AtWork && w.Ended != nil && r.leaving[w.ID] == nil
+		if open {
+			finish = append(finish, w)
+		}
+		stays[w.ID] = open || w.State == manifest.Running || w.State == manifest.Paused && at.Standing != checkpoint.Ended
+	}
+	for id, at := range r.known {
+		if !there[id] && at.Standing == checkpoint.AtWork && r.leaving[id] == nil {
+			if gone == nil {
+				gone = make(map[string]checkpoint.Checkpoint)
+			}
+			gone[id], stays[id] = at, true
+		}
 	}
 	for id := range r.held {
 		if !stays[id] {
@@ -414,7 +446,7 @@ func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 			delete(r.tried, w.ID)
 		}
 		switch {
-		case last != nil && !last.late && (w.State != manifest.Running || w.Plan == nil):
+		case last != nil && (last.feeding || !last.late && (w.State != manifest.Running || w.Plan == nil)):
 			// It is stopping; what comes next comes when it has stopped.
 		case w.State == manifest.Running && w.Plan == nil && j != nil:
 			j.note(fmt.Sprintf("it goes on as it was before a change: %v", w.Error))
@@ -434,12 +466,12 @@ func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 		case r.states[w.ID].State != manifest.IsCreated && r.states[w.ID].State != manifest.IsStopped:
 			r.say(w.ID, manifest.IsStopped, "")
 		}
-		if w.State != manifest.Running && w.State != manifest.Paused && r.leaving[w.ID] == nil {
+		if !stays[w.ID] && w.State != manifest.Paused && r.leaving[w.ID] == nil {
 			r.drop(w.ID)
 		}
 	}
 	for id := range r.known {
-		if !there[id] && r.leaving[id] == nil {
+		if !there[id] && !stays[id] && r.leaving[id] == nil {
 			r.drop(id)
 		}
 	}
@@ -457,7 +489,7 @@ func (r *Runner) settle(want []Wanted) (begin []Wanted) {
 			delete(r.tried, id)
 		}
 	}
-	return begin
+	return begin, finish, gone
 }
 
 // unsettled tells whether a manifest could not be started for a reason that

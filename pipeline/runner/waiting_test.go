@@ -154,3 +154,68 @@ func TestRemovedWhileResultsWait(t *testing.T) {
 		})
 	}
 }
+
+// Stopped while nothing runs it, a manifest writes what it gave before all the same,
+// as much of it as came before that; removed, it has a dead letter.
+func TestStoppedWhileNothingRuns(t *testing.T) {
+	for _, end := range []string{"kill", "end"} {
+		for _, ask := range []string{"stop", "stop long ago", "stop broken", "remove"} {
+			t.Run(ask+" "+end, func(t *testing.T) {
+				w, m := stuck(t)
+				if end == "kill" {
+					w.crash()
+				} else {
+					w.stop()
+				}
+				w.tell("a", at(3, 7))
+				want, said := 3, ""
+				m.State = manifest.Stopped
+				switch ask {
+				case "stop":
+					w.put(m)
+				case "stop long ago":
+					w.put(m)
+					w.ended = time.Unix(0, 0)
+					want = 0
+				case "stop broken":
+					m.Processors[0].Type = "no such thing"
+					w.put(m)
+					want, said = 0, "what it gave of messages behind"
+				case "remove":
+					w.remove("m")
+					want, said = 0, "it is removed"
+				}
+				if end == "end" && want == 0 {
+					want = 2 // that is known to wait
+				}
+				w.boxes["x"].set(nil)
+				w.begin()
+				w.boxes["x"].wait(t, want)
+				if ask != "remove" {
+					w.is("m", manifest.IsStopped)
+				}
+				w.waits(0)
+				until := time.After(within)
+				for said != "" {
+					letters, err := w.bus.DeadLetters(t.Context(), 10)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if len(letters) == 1 && strings.Contains(letters[0].Reason, said) {
+						break
+					}
+					select {
+					case <-until:
+						t.Fatalf("dead letters %+v", letters)
+					case <-time.After(time.Millisecond):
+					}
+				}
+				w.dies("end")
+				w.dies("end")
+				if n := w.boxes["x"].written(); n != want {
+					t.Errorf("%d results were written, not %d", n, want)
+				}
+			})
+		}
+	}
+}

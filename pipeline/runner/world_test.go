@@ -120,6 +120,7 @@ type world struct {
 	revision int64
 	most     time.Duration     // of starting and of stopping
 	away     map[string]string // sources that are not reached, and why
+	ended    time.Time         // when what is stopped was
 }
 
 func newWorld(t *testing.T) *world {
@@ -191,6 +192,8 @@ func (w *world) wanted(context.Context) (runner.Wants, error) {
 		m := &b.Manifests[i]
 		x := runner.Wanted{ID: m.ID, Name: m.Name, State: m.State}
 		x.Plan, x.Error = offer.Check(set, m)
+		plan, err, at := x.Plan, x.Error, w.ended
+		x.Ended = func(context.Context) (*manifest.Plan, time.Time, error) { return plan, at, err }
 		out = append(out, x)
 	}
 	return runner.Wants{Revision: w.revision, All: out}, nil
@@ -261,6 +264,7 @@ func (w *world) put(m manifest.Manifest) {
 	defer w.mu.Unlock()
 	m.ID = m.Name
 	w.revision++
+	w.ended = time.Now()
 	i := slices.IndexFunc(w.bundle.Manifests, func(o manifest.Manifest) bool { return o.ID == m.ID })
 	if i < 0 {
 		w.bundle.Manifests = append(w.bundle.Manifests, m)
