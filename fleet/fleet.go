@@ -331,13 +331,13 @@ func (f *Fleet) beat(members *roll, n uint64) error {
 	return members.beat(p.ID, data)
 }
 
-// stored notes that a heartbeat of our own was stored, and tells the news if
-// there are any in it.
+// stored notes that a heartbeat of our own was stored, which may have come back
+// before, and tells the news if there are any in it.
 func (f *Fleet) stored(revision uint64, telling bool) error {
 	f.mu.Lock()
 	mine := f.view.mine
 	f.mu.Unlock()
-	if revision <= mine {
+	if revision < mine {
 		return errAnew
 	}
 	if telling {

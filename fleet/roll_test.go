@@ -133,3 +133,18 @@ func TestRoll(t *testing.T) {
 		t.Error("a heartbeat without a bucket is no error")
 	}
 }
+
+// TestHeartbeatComesBackFirst: what was stored may be fetched before it is said
+// that it was stored.
+func TestHeartbeatComesBackFirst(t *testing.T) {
+	f, err := New(Options{Alone: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.view.mine = 12
+	for revision, anew := range map[uint64]bool{3: true, 11: true, 12: false, 13: false} {
+		if err := f.stored(revision, false); (err != nil) != anew {
+			t.Errorf("stored at %d after 12: %v", revision, err)
+		}
+	}
+}
