@@ -1647,6 +1647,45 @@ export type DataSource = {
     preprocess?: Array<string> | null;
 };
 
+export type DayBody = {
+    /**
+     * Energy with its sign, of the time and the members of which something is known; null when nothing is
+     */
+    amount: number | null;
+    /**
+     * Unit of energies
+     */
+    amountUnit: string;
+    /**
+     * Up to when it is counted
+     */
+    at: number;
+    /**
+     * Part of the day so far, and of the members, that readings speak of; below 1 the energy is not that of the whole day so far
+     */
+    completeness: number;
+    /**
+     * How much of it, without sign, was not measured in its quarter, or is not settled yet
+     */
+    estimated: number;
+    /**
+     * Of a group with a meter of its own: what that says; the energy beside it is the sum of the members
+     */
+    meter?: UsedBody;
+    /**
+     * Up to here it is from settled windows, ms since 1970 UTC; from here on from live readings
+     */
+    settled: number;
+    /**
+     * Begin of the day, ms since 1970 UTC
+     */
+    start: number;
+    /**
+     * Time zone of the site, by which the day is
+     */
+    zone: string;
+};
+
 export type Decision = {
     /**
      * When it was decided
@@ -9502,6 +9541,25 @@ export type UndoInterventionRequest = {
      * The reason
      */
     why: string;
+};
+
+export type UsedBody = {
+    /**
+     * Energy with its sign, of the time and the members of which something is known; null when nothing is
+     */
+    amount: number | null;
+    /**
+     * Part of the day so far, and of the members, that readings speak of; below 1 the energy is not that of the whole day so far
+     */
+    completeness: number;
+    /**
+     * How much of it, without sign, was not measured in its quarter, or is not settled yet
+     */
+    estimated: number;
+    /**
+     * Up to here it is from settled windows, ms since 1970 UTC; from here on from live readings
+     */
+    settled: number;
 };
 
 export type UserView = {
@@ -23056,6 +23114,45 @@ export type SettledGroupContributorsResponses = {
 
 export type SettledGroupContributorsResponse = SettledGroupContributorsResponses[keyof SettledGroupContributorsResponses];
 
+export type SettledGroupDayData = {
+    body?: never;
+    path: {
+        /**
+         * Group
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * Hierarchy; needed only for a group that is no longer in the model
+         */
+        hierarchy?: string;
+        /**
+         * A time of the day, up to which is counted, not after now: RFC 3339, a date and time of the zone, or ms since 1970 UTC. Default: now
+         */
+        at?: string;
+    };
+    url: '/api/v1/settled/groups/{id}/day';
+};
+
+export type SettledGroupDayErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledGroupDayError = SettledGroupDayErrors[keyof SettledGroupDayErrors];
+
+export type SettledGroupDayResponses = {
+    /**
+     * OK
+     */
+    200: DayBody;
+};
+
+export type SettledGroupDayResponse = SettledGroupDayResponses[keyof SettledGroupDayResponses];
+
 export type SettledGroupDemandData = {
     body?: never;
     path: {
@@ -23510,6 +23607,41 @@ export type SettledSensorResponses = {
 };
 
 export type SettledSensorResponse = SettledSensorResponses[keyof SettledSensorResponses];
+
+export type SettledSensorDayData = {
+    body?: never;
+    path: {
+        /**
+         * Sensor
+         */
+        id: string;
+    };
+    query?: {
+        /**
+         * A time of the day, up to which is counted, not after now: RFC 3339, a date and time of the zone, or ms since 1970 UTC. Default: now
+         */
+        at?: string;
+    };
+    url: '/api/v1/settled/sensors/{id}/day';
+};
+
+export type SettledSensorDayErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type SettledSensorDayError = SettledSensorDayErrors[keyof SettledSensorDayErrors];
+
+export type SettledSensorDayResponses = {
+    /**
+     * OK
+     */
+    200: DayBody;
+};
+
+export type SettledSensorDayResponse = SettledSensorDayResponses[keyof SettledSensorDayResponses];
 
 export type SettledSensorDemandData = {
     body?: never;
