@@ -18,10 +18,10 @@ import (
 	"github.com/wattwerk/wattwerk/service/execution"
 )
 
-// of gives the one service of an answer of /availability.
-func (h *house) of(sid, query string) m {
+// available gives what /availability says of service P.
+func (h *house) available() m {
 	h.t.Helper()
-	all := h.must(200, "GET", "/availability?sid="+sid+query, nil)["services"].([]any)
+	all := h.must(200, "GET", "/availability?sid=P", nil)["services"].([]any)
 	if len(all) != 1 {
 		h.t.Fatal(all)
 	}
@@ -30,7 +30,7 @@ func (h *house) of(sid, query string) m {
 
 func (h *house) figures(strict, mean, coupled, series float64) {
 	h.t.Helper()
-	x := h.of("P", "")
+	x := h.available()
 	if !near(x["strict"], strict) || !near(x["mean"], mean) || !near(x["coupled"], coupled) || !near(x["series"], series) {
 		h.t.Errorf("strict %v, mean %v, coupled %v, series %v; not %v, %v, %v, %v", x["strict"], x["mean"], x["coupled"], x["series"], strict, mean, coupled, series)
 	}
@@ -43,7 +43,7 @@ func TestScenarioA2OverHTTP(t *testing.T) {
 		h.figures(1, 1, 1, 1)
 		link := h.must(201, "POST", "/links", m{"sid": "P", "ms": "paper-1", "composite": "i", "why": "a cable"})
 		h.figures(.8, .933333333333, .72, 0)
-		x := h.of("P", "")
+		x := h.available()
 		if x["exec"] != "partial" || x["linkFailures"] != 1.0 || x["objectFailures"] != 0.0 {
 			h.t.Errorf("%v", x)
 		}
@@ -75,7 +75,7 @@ func TestScenarioA5OverHTTP(t *testing.T) {
 		}
 		h := build(t, sqlite(t), more...)
 		h.must(201, "POST", "/links", m{"sid": "P", "composite": "l", "object": "sensor/paper-a", "why": "a cable"})
-		x, p := h.of("P", ""), h.must(200, "POST", "/services/P/discover", m{})
+		x, p := h.available(), h.must(200, "POST", "/services/P/discover", m{})
 		if !agent {
 			h.figures(.6, .8, .56, 0)
 			if x["exec"] != "partial" || x["linkFailures"] != 2.0 || x["objectFailures"] != 0.0 || p["substitutions"] != nil {
@@ -98,7 +98,7 @@ func TestScenarioA5OverHTTP(t *testing.T) {
 			}
 		}
 		h.die("paper-i") // and nothing stands in any more
-		if x := h.of("P", ""); x["linkFailures"] != 2.0 {
+		if x := h.available(); x["linkFailures"] != 2.0 {
 			t.Errorf("%v", x)
 		}
 	}

@@ -100,7 +100,7 @@ func (g *gather) estimation(ctx context.Context) error {
 	if makers == nil {
 		makers = g.makers(g.Subject)
 	}
-	if in.Generation, err = g.sum(ctx, roleGeneration, makers, from, to); err != nil {
+	if in.Generation, err = g.made(ctx, makers, from, to); err != nil {
 		return err
 	}
 	in.Generation = positive(in.Generation)
@@ -373,7 +373,7 @@ func (g *gather) sharing(ctx context.Context) error {
 			return err
 		}
 		m.Load = *positive(&load)
-		made, err := g.sum(ctx, roleGeneration, x.Generation, from, to)
+		made, err := g.made(ctx, x.Generation, from, to)
 		if err != nil {
 			return err
 		}

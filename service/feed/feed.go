@@ -309,20 +309,20 @@ func (g *gather) fill(ctx context.Context, id object.ID, from, to record.Millis,
 	return nil
 }
 
-// sum adds up the amounts of several objects: what is not known of one is not known.
-func (g *gather) sum(ctx context.Context, role string, ids []object.ID, from, to record.Millis) (*series.EnergySeries, error) {
+// made adds up what several objects generate: what is not known of one is not known.
+func (g *gather) made(ctx context.Context, ids []object.ID, from, to record.Millis) (*series.EnergySeries, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
 	if len(ids) > MaxObjects {
-		return nil, asked("%s: %d objects are more than %d", role, len(ids), MaxObjects)
+		return nil, asked("%s: %d objects are more than %d", roleGeneration, len(ids), MaxObjects)
 	}
-	all, err := g.amounts(ctx, role, ids[0], from, to)
+	all, err := g.amounts(ctx, roleGeneration, ids[0], from, to)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids[1:] {
-		next, err := g.amounts(ctx, role, id, from, to)
+		next, err := g.amounts(ctx, roleGeneration, id, from, to)
 		if err != nil {
 			return nil, err
 		}

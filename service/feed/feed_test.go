@@ -218,7 +218,7 @@ func TestNothingIsMadeUp(t *testing.T) {
 // TestSums: the sum of several objects is not known where one of them is not.
 func TestSums(t *testing.T) {
 	s := &store{watts: map[object.ID][]float64{"sensor/power": {40, nan, 40}, "sensor/other": {4, 4, nan}}, stood: map[object.ID]float64{"sensor/other": 8}}
-	got, err := gathers(t, s).sum(t.Context(), roleGeneration, []object.ID{"sensor/power", "sensor/other"}, begin, begin+3*quarter)
+	got, err := gathers(t, s).made(t.Context(), []object.ID{"sensor/power", "sensor/other"}, begin, begin+3*quarter)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestSums(t *testing.T) {
 	if d := cmp.Diff(want, got.Values); d != "" {
 		t.Error(d)
 	}
-	if none, err := gathers(t, s).sum(t.Context(), roleGeneration, nil, begin, begin+quarter); none != nil || err != nil {
+	if none, err := gathers(t, s).made(t.Context(), nil, begin, begin+quarter); none != nil || err != nil {
 		t.Errorf("the sum of nothing is %+v, %v", none, err)
 	}
 	// A meter that counts what flows out below zero counts what is made; at night an

@@ -120,13 +120,11 @@ func (r *room) step(says ...record.SensorID) []book.Substitution {
 }
 
 // fit does what was to be done beside.
-func (r *room) fit() int {
-	n := len(r.beside)
+func (r *room) fit() {
 	for _, f := range r.beside {
 		f()
 	}
 	r.beside = nil
-	return n
 }
 
 // engage has b go away, and something stand in for it.
