@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/object"
 	"github.com/wattwerk/wattwerk/object/graph"
 	"github.com/wattwerk/wattwerk/object/notation"
@@ -61,11 +62,14 @@ func (s *Service) registerMeaning(api huma.API) {
 	}
 	ask := op("query-objects", http.MethodPost, "/objects/query", "Ask about objects in SPARQL", "A part of SPARQL 1.1: select with basic graph patterns, optional, filter, count, grouping, paths over subclasses. docs/objects.md says which.", mayRead, 422)
 	huma.Register(api, ask, s.queryObjects)
-	in := op("import-objects", http.MethodPost, "/objects/import", "Take spaces and enrichments from JSON-LD", "Without apply it is only said what would be done. What it says wrongly is left out and told.", mayOperate, 409, 422)
+	in := op("import-objects", http.MethodPost, "/objects/import", "Take spaces and enrichments from JSON-LD", "Without apply it is only said what would be done. What it says wrongly is told, with and without.", mayOperate, 409, 422)
 	in.MaxBodyBytes, in.SkipValidateBody, in.BodyReadTimeout = mostImport, true, time.Minute
 	in.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/ld+json": {Schema: &huma.Schema{Type: huma.TypeObject}}}}
 	huma.Register(api, in, s.importObjects)
 	huma.Register(api, op("list-object-findings", http.MethodGet, "/objects/findings", "What is missing or contradicts itself among objects", "", mayRead), s.listFindings)
+	known := op("get-thing-directory", http.MethodGet, "", "The directory of things (W3C WoT Discovery)", "Its Thing Description: where Thing Descriptions of devices and objects are, and what is needed to read them. It says nothing of these, so everybody may read it.", nil)
+	known.Path, known.Errors = "/.well-known/wot", nil
+	huma.Register(api, known, s.getThingDirectory)
 	huma.Register(api, op("list-things", http.MethodGet, "/things", "Thing Descriptions (W3C WoT TD 1.1)", "Of objects, then of devices.", mayRead), s.listThings)
 	huma.Register(api, op("get-thing", http.MethodGet, "/things/{kind}/{id}", "One Thing Description", "Of a sensor, a group, or a device by its serial number.", mayRead, 404), s.getThing)
 }
@@ -141,12 +145,15 @@ type ObjectsImported struct {
 	Enrichments int      `json:"enrichments" doc:"Objects it says something of; it takes the place of what was said"`
 	Statements  int      `json:"statements"`
 	Ignored     int      `json:"ignored" doc:"Statements that say nothing of spaces and objects"`
-	Faults      []string `json:"faults" doc:"What it says wrongly, and left out therefore; at most 100"`
+	Faults      []string `json:"faults" doc:"What it says wrongly: it is left out, or, where it is of what the model does not have, kept and not in force until it has; at most 100"`
 	More        int      `json:"moreFaults"`
 }
 
 // mostImported is how many documents one import changes.
 const mostImported = 20_000
+
+// mostFaults is how many an import tells of.
+const mostFaults = 100
 
 func (s *Service) importObjects(ctx context.Context, in *struct {
 	Apply   bool `query:"apply" doc:"Do it; else it is only said what would be done"`
@@ -165,23 +172,24 @@ func (s *Service) importObjects(ctx context.Context, in *struct {
 	if len(x.Enrichments) > mostImported {
 		return nil, huma.Error422UnprocessableEntity(fmt.Sprintf("it says something of %d objects; at most %d are taken at once", len(x.Enrichments), mostImported))
 	}
+	spaces := slices.Clone(p.spaces)
+	at := make(map[string]int, len(spaces))
+	for i := range spaces {
+		at[spaces[i].ID] = i
+	}
+	for _, n := range x.Spaces {
+		if i, ok := at[n.ID]; ok {
+			spaces[i] = n
+		} else {
+			spaces = append(spaces, n)
+		}
+	}
+	out.tell(s.opts.Catalog.State().Model, p.spaces, spaces, x.Enrichments)
 	if !in.Apply {
 		return &struct{ Body ObjectsImported }{out}, nil
 	}
 	var puts []book.Put
 	if len(x.Spaces) > 0 {
-		spaces := slices.Clone(p.spaces)
-		at := make(map[string]int, len(spaces))
-		for i := range spaces {
-			at[spaces[i].ID] = i
-		}
-		for _, n := range x.Spaces {
-			if i, ok := at[n.ID]; ok {
-				spaces[i] = n
-			} else {
-				spaces = append(spaces, n)
-			}
-		}
 		// For the version that was read: nobody's change is lost.
 		puts = append(puts, book.Put{Kind: book.Spaces, ID: spacesID, Doc: spaces, Version: p.spacesAt.Version})
 	}
@@ -196,6 +204,22 @@ func (s *Service) importObjects(ctx context.Context, in *struct {
 	}
 	out.Applied = true
 	return &struct{ Body ObjectsImported }{out}, nil
+}
+
+// tell adds what does not fit the model, which was no better without the import.
+func (o *ObjectsImported) tell(m *model.Model, was, spaces []object.Space, more []object.Enrichment) {
+	_, before := object.NewWorld(m, was, nil)
+	_, all := object.NewWorld(m, spaces, more)
+	for _, f := range all {
+		switch {
+		case slices.Contains(before, f):
+		case len(o.Faults) >= mostFaults:
+			o.More++
+		default:
+			o.Faults = append(o.Faults, f.Text)
+		}
+	}
+	slices.Sort(o.Faults)
 }
 
 // ObjectFinding is something that is missing or contradicts itself.
@@ -247,6 +271,10 @@ func (o *RequestOrigin) Resolve(c huma.Context) []error {
 	}
 	o.base = scheme + "://" + c.Host() + "/api/v1/"
 	return nil
+}
+
+func (s *Service) getThingDirectory(_ context.Context, in *struct{ RequestOrigin }) (*struct{ Body thing.ThingDirectory }, error) {
+	return &struct{ Body thing.ThingDirectory }{thing.OfDirectory(in.base)}, nil
 }
 
 func (s *Service) listThings(_ context.Context, in *struct {

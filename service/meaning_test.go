@@ -3,6 +3,7 @@ package service
 import (
 	"encoding/json"
 	"math"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/internal/sqldb"
+	"github.com/wattwerk/wattwerk/object/thing"
 	"github.com/wattwerk/wattwerk/service/foresight"
 	"github.com/wattwerk/wattwerk/service/stand"
 	"github.com/wattwerk/wattwerk/service/vigil"
@@ -48,6 +50,23 @@ func TestMeaning(t *testing.T) {
 	if imported.Applied || len(imported.Faults) > 0 || imported.Enrichments > 0 {
 		t.Errorf("%+v", imported)
 	}
+	// What is wrong is told before it is done: objects and spaces that there are not, classes
+	// that nobody knows, and those of something else.
+	wrong := `{"@context":{"rec":"https://w3id.org/rec#","brick":"https://brickschema.org/schema/Brick#"},"@graph":[
+		{"@id":"urn:wattwerk:space/h","@type":"rec:Castle"},{"@id":"urn:wattwerk:space/i","@type":"brick:Power_Sensor"},
+		{"@id":"urn:wattwerk:sensor/nothing","@type":"brick:Active_Power_Sensor"},{"@id":"urn:wattwerk:sensor/a","@type":"brick:Flux_Capacitor"},
+		{"@id":"urn:wattwerk:sensor/b","@type":"rec:Room","rec:locatedIn":{"@id":"urn:wattwerk:space/nowhere"}}]}`
+	for range 2 {
+		p.want(200, "POST", "/api/v1/objects/import", wrong, "", &imported)
+		if imported.Applied || len(imported.Faults) != 6 {
+			t.Errorf("%+v", imported)
+		}
+		for _, says := range []string{"space/h has the unknown class", "rec#Castle", "space/i has the class brick:Power_Sensor, which is none of spaces", `enrichment of "sensor/nothing", which the model does not have`, "sensor/a has the unknown class", "sensor/b is in the unknown space \"nowhere\"", "sensor/b has the class rec:Room"} {
+			if !strings.Contains(strings.Join(imported.Faults, "\n"), says) {
+				t.Errorf("it does not say %q: %q", says, imported.Faults)
+			}
+		}
+	}
 	more := `{"@context":{"rec":"https://w3id.org/rec#"},"@graph":[
 		{"@id":"urn:wattwerk:space/h","@type":"rec:Building"},{"@id":"urn:wattwerk:sensor/a","rec:locatedIn":{"@id":"urn:wattwerk:space/h"}}]}`
 	p.want(200, "POST", "/api/v1/objects/import?apply=true", more, "", &imported)
@@ -64,6 +83,22 @@ func TestMeaning(t *testing.T) {
 	until(p, "/api/v1/things", func(x []struct{ ID, Base string }) bool {
 		return len(x) == 4 && strings.HasPrefix(x[0].Base, p.url)
 	})
+	// Who knows no more than the host finds the directory, and by it a thing.
+	dir := until(p, "/.well-known/wot", func(x thing.ThingDirectory) bool { return x.Type == "ThingDirectory" })
+	one := strings.NewReplacer("{kind}", "sensor", "{id}", "a").Replace(dir.Base + dir.Actions["retrieveThing"].Forms[0].Href)
+	all, _, _ := strings.Cut(dir.Base+dir.Properties["things"].Forms[0].Href, "{")
+	for address, media := range map[string]string{p.url + "/.well-known/wot": thing.MediaType, one: thing.MediaType, all: "application/json"} {
+		resp, err := http.Get(address) //nolint:noctx // a test's own server
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+		if got := resp.Header.Get("Content-Type"); resp.StatusCode != 200 || got != media {
+			t.Errorf("%s: %d, %s", address, resp.StatusCode, got)
+		}
+	}
 	until(p, "/api/v1/things/sensor/a", func(x struct{ ID string }) bool { return x.ID == "urn:wattwerk:sensor/a" })
 	p.want(404, "GET", "/api/v1/things/device/none", "", "", nil)
 }

@@ -112,8 +112,15 @@ func (r *reader) ofSpace(id string, t graph.Triple) bool {
 	switch vocabulary.Property(p) {
 	case vocabulary.Type:
 		c, ok := vocabulary.Lookup(t.O.Value)
-		if !ok || !slices.Contains(object.SpaceKinds(), c) {
-			return false
+		switch {
+		case !ok:
+			r.fault("%s has the unknown class %.100q", subject, t.O.Value)
+			r.space(id)
+			return true
+		case !slices.Contains(object.SpaceKinds(), c):
+			r.fault("%s has the class %s, which is none of spaces", subject, c)
+			r.space(id)
+			return true
 		}
 		set(r, subject, p, &r.space(id).Kind, c)
 	case vocabulary.Label:

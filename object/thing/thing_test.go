@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,37 @@ func world(t testing.TB) *object.World {
 
 const base = "https://wattwerk.example/api/v1"
 
+// TestOfDirectory: the directory is a thing itself, of the type and with the property and
+// the action that W3C WoT Discovery names (7.3.2.1), and tells nothing of what there is.
+func TestOfDirectory(t *testing.T) {
+	d := decoded(t, thing.OfDirectory(base))
+	for _, fault := range validate(d) {
+		t.Error(fault)
+	}
+	if c := d["@context"].([]any); d["@type"] != "ThingDirectory" || c[1] != "https://www.w3.org/2022/wot/discovery" || d["base"] != base+"/" {
+		t.Errorf("%v", d)
+	}
+	form := func(kind, name string) map[string]any {
+		of, ok := d[kind].(map[string]any)[name].(map[string]any)
+		if !ok {
+			t.Fatalf("there is no %s in %s", name, kind)
+		}
+		f := of["forms"].([]any)[0].(map[string]any)
+		for _, v := range regexp.MustCompile(`\w+`).FindAllString(strings.Join(regexp.MustCompile(`\{\??([^}]*)\}`).FindAllString(f["href"].(string), -1), " "), -1) {
+			if _, ok := of["uriVariables"].(map[string]any)[v]; !ok {
+				t.Errorf("%s is no variable of %s", v, name)
+			}
+		}
+		return f
+	}
+	if f := form("properties", "things"); f["op"].([]any)[0] != "readproperty" || f["htv:methodName"] != "GET" {
+		t.Errorf("%v", f)
+	}
+	if f := form("actions", "retrieveThing"); f["op"].([]any)[0] != "invokeaction" || f["contentType"] != thing.MediaType {
+		t.Errorf("%v", f)
+	}
+}
+
 func TestDirectory(t *testing.T) {
 	w := world(t)
 	list, total := thing.Directory(w, base, 0, 100)
@@ -68,7 +100,7 @@ func TestDirectory(t *testing.T) {
 	}
 }
 
-func decoded(t *testing.T, d thing.ThingDescription) map[string]any {
+func decoded(t *testing.T, d any) map[string]any {
 	t.Helper()
 	b, err := json.Marshal(d)
 	if err != nil {

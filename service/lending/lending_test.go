@@ -238,12 +238,12 @@ func TestAtOnce(t *testing.T) {
 			mu     sync.Mutex
 			tokens = make(map[int64]string)
 		)
-		for i := range 16 {
+		for i := range 8 {
 			d := []*Desk{h.one, h.other}[i%2]
 			all.Go(func() {
-				for k := range 4 {
+				for k := range 2 {
 					sid := fmt.Sprint("s", i)
-					l, err := d.Acquire(h.t.Context(), want(sid, i*4+k))
+					l, err := d.Acquire(h.t.Context(), want(sid, i*2+k))
 					var c *lease.Conflict
 					if errors.As(err, &c) {
 						continue
