@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"slices"
 	"strconv"
@@ -52,7 +53,7 @@ func (e *Execution) registerServices(api huma.API) {
 	huma.Register(api, op("put-service", http.MethodPut, "/services/{sid}", "Define a service, or a built-in one otherwise",
 		"What is wrong is refused, with all that is wrong.", mayOperate, 400, 412, 422), e.putService)
 	huma.Register(api, op("delete-service", http.MethodDelete, "/services/{sid}", "Take back what was said of a service", "A built-in one is as it was then.", mayOperate, 400, 404, 412), e.deleteService)
-	huma.Register(api, op("list-service-subjects", http.MethodGet, "/services/{sid}/subjects", "Which groups can run it, and what is missing to the others", "By their identifiers.", mayRead, 404, 422), e.listSubjects)
+	huma.Register(api, op("list-service-subjects", http.MethodGet, "/services/{sid}/subjects", "Which groups, sensors and spaces can run it, and what is missing to others", "By their identifiers: all groups, the sensors that it can be carried out for with themselves among what it is carried out with, and all spaces. A page may be shorter than its limit.", mayRead, 404, 422), e.listSubjects)
 	huma.Register(api, reply.Says[plan.Plan](api, op("discover-service", http.MethodPost, "/services/{sid}/discover", "Find out whether a service can be carried out, and how",
 		"findSmartService, findDataProAnalysisMicroservices and checkAvailability, one after another. 503 when it is not available, with all that is missing.", mayRead, 404, 422)), e.postDiscover)
 	huma.Register(api, reply.Says[ServiceResult](api, op("execute-service", http.MethodPost, "/services/{sid}/execute", "Carry a service out",
@@ -193,7 +194,44 @@ type ServiceSubject struct {
 	More    int               `json:"more" doc:"How much more is missing"`
 }
 
-const mostMissing = 10
+const (
+	mostMissing = 10
+	mostLooked  = 5000 // subjects, for one page
+)
+
+// subjects are those after one: objects, then spaces, by their identifiers.
+func subjects(w *object.World, after object.ID) iter.Seq2[object.ID, string] {
+	return func(yield func(object.ID, string) bool) {
+		all := w.Objects()
+		at, _ := slices.BinarySearchFunc(all, after, func(o object.Object, id object.ID) int { return cmp.Compare(o.ID, id) })
+		for i := at; i < len(all); i++ {
+			if all[i].ID > after && !yield(all[i].ID, all[i].Name) {
+				return
+			}
+		}
+		spaces := slices.SortedFunc(slices.Values(w.Spaces()), func(a, b object.Space) int { return cmp.Compare(a.ID, b.ID) })
+		for i := range spaces {
+			if id := plan.OfSpace(spaces[i].ID); id > after && !yield(id, spaces[i].Name) {
+				return
+			}
+		}
+	}
+}
+
+// uses tells whether a plan is carried out with an object.
+func uses(p *plan.Plan, id object.ID) bool {
+	if p == nil {
+		return false
+	}
+	for i := range p.Steps {
+		for _, c := range p.Steps[i].Composites {
+			if slices.Contains(c.Members, id) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 func (e *Execution) listSubjects(_ context.Context, in *struct {
 	ServicePath
@@ -219,19 +257,16 @@ func (e *Execution) listSubjects(_ context.Context, in *struct {
 	if m == nil {
 		return nil, Refuse(ErrNotReady)
 	}
-	all := m.World.Objects()
-	at, _ := slices.BinarySearchFunc(all, object.ID(in.Cursor), func(o object.Object, id object.ID) int { return cmp.Compare(o.ID, id) })
-	for i := at; i < len(all); i++ {
-		o := &all[i]
-		if !o.Composite || string(o.ID) <= in.Cursor {
-			continue
-		}
-		if len(out.Body.Subjects) == in.Limit {
-			out.Body.Next = string(out.Body.Subjects[in.Limit-1].Subject)
+	looked := 0
+	for id, name := range subjects(m.World, object.ID(in.Cursor)) {
+		if len(out.Body.Subjects) == in.Limit || looked == mostLooked {
+			out.Body.Next = in.Cursor
 			break
 		}
-		x := ServiceSubject{Subject: o.ID, Name: o.Name, Exec: availability.Nothing}
-		p, err := e.Discover(plan.Request{SID: in.SID, Domain: in.Domain, Subject: o.ID}, plan.BySum)
+		looked++
+		in.Cursor = string(id)
+		x := ServiceSubject{Subject: id, Name: name, Exec: availability.Nothing}
+		p, err := e.Discover(plan.Request{SID: in.SID, Domain: in.Domain, Subject: id}, plan.BySum)
 		var no *plan.NotAvailable
 		switch {
 		case err == nil:
@@ -240,6 +275,9 @@ func (e *Execution) listSubjects(_ context.Context, in *struct {
 			x.Strict, x.Mean, x.Quality, x.Missing, x.More, x.Reason = no.Availability, no.Mean, no.Quality, no.Missing, no.More, no.Reason
 		default:
 			return nil, Refuse(err)
+		}
+		if _, ok := id.Sensor(); ok && !uses(p, id) {
+			continue
 		}
 		if n := len(x.Missing); n > mostMissing {
 			x.Missing, x.More = x.Missing[:mostMissing], x.More+n-mostMissing

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/wattwerk/wattwerk/bench/ladder"
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/microservice"
@@ -423,21 +425,31 @@ func TestSubstituted(t *testing.T) {
 	h.must(422, "POST", "/services/S1/execute", m{"subject": "sensor/power", "parameters": m{"load": "sensor/nothing"}})
 }
 
-// TestSubjects: which groups can run a service, and what is missing to the others.
+// TestSubjects: which groups, sensors and spaces can run a service, and what is missing to
+// the groups and spaces that cannot. Of sensors those alone that it is carried out with.
 func TestSubjects(t *testing.T) {
 	h := build(t, sqlite(t))
 	h.must(200, "PUT", "/services/S1", load("estimation"))
 	h.die("meter")
 	exec := make(map[any]any)
-	next := ""
-	for range 3 {
+	next, pages := "", 0
+	for ok := true; ok; ok = next != "" {
+		pages++
 		x := h.must(200, "GET", "/services/S1/subjects?limit=1&cursor="+next, nil)
-		for _, s := range x["subjects"].([]any) {
+		all := x["subjects"].([]any)
+		if len(all) > 1 {
+			t.Fatal(all)
+		}
+		for _, s := range all {
+			if _, twice := exec[s.(m)["subject"]]; twice {
+				t.Fatal(s)
+			}
 			exec[s.(m)["subject"]] = s.(m)["exec"]
 		}
 		next, _ = x["next"].(string)
 	}
-	if next != "" || exec["group/home"] != "full" || exec["group/flat"] != "full" || exec["group/shop"] != "none" {
-		t.Error(exec, next)
+	want := map[any]any{"group/home": "full", "group/flat": "full", "group/shop": "none", "sensor/power": "full", "sensor/pv": "full", "space/home": "full"}
+	if d := cmp.Diff(want, exec); d != "" {
+		t.Errorf("on %d pages: %s", pages, d)
 	}
 }
