@@ -4,7 +4,7 @@
 import type {
   AssignData, AssignResponse, Document, GetModelData, Group, GroupEnergyData, GroupEnergyResponse, GroupRangeData, GroupRangeResponse, GroupTrendData,
   GroupTrendResponse, Hierarchy, LatestData, LatestResponse, ListUnassignedData, ListUnassignedResponse, LoginData, LoginResponse, LogoutData, LogoutResponse, MeData,
-  MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SensorRangeData, SensorRangeResponse, SignInWaysData, SignInWaysResponse, StreamData,
+  MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SensorRangeData, SensorRangeResponse, SettledGroupDayData, SettledGroupDayResponse, SignInWaysData, SignInWaysResponse, StreamData,
 } from './generated/types.gen'
 import { address, get, getTagged, post, put } from './request'
 
@@ -46,6 +46,9 @@ export const api = {
     get<GroupTrendData, GroupTrendResponse>({ url: '/api/v1/groups/{id}/trend', path: { id }, query: { column, span } }, signal),
   energy: (id: string, from: number, to: number, signal?: AbortSignal) =>
     get<GroupEnergyData, GroupEnergyResponse>({ url: '/api/v1/groups/{id}/energy', path: { id }, query: { from: `${from}`, to: `${to}` } }, signal),
+  /** Of settled windows and live readings since midnight of the site; without a time up to now. */
+  day: (id: string, at: number | undefined, signal?: AbortSignal) =>
+    get<SettledGroupDayData, SettledGroupDayResponse>({ url: '/api/v1/settled/groups/{id}/day', path: { id }, query: at === undefined ? {} : { at: `${at}` } }, signal),
   latest: (sensor: string[], signal?: AbortSignal) => get<LatestData, LatestResponse>({ url: '/api/v1/latest', query: { sensor } }, signal),
   streamURL: (query: NonNullable<StreamData['query']>) => address({ url: '/api/v1/stream', query } satisfies StreamData),
 }

@@ -4,7 +4,7 @@ import { Trans, useLingui } from '@lingui/react/macro'
 import { Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { live, ofGroups } from '../api/live'
-import { kilowattHours, power, scaled } from '../lib/format'
+import { kilowattHours, percent, power, scaled } from '../lib/format'
 import { time } from '../lib/time'
 import { LiveText, useLive } from '../live/LiveText'
 import type { Subject } from '../subject/subject'
@@ -15,6 +15,9 @@ import { Trends } from './Trends'
 /** A tick this far behind the clock is no longer called live, ms. */
 const late = 30_000
 
+/** From here on the day so far counts as known: what is on its way is missing for seconds. */
+const whole = 0.995
+
 export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> }) {
   const { t } = useLingui()
   const { hierarchy, id, column, zone } = subject
@@ -23,6 +26,7 @@ export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> 
   const value = () => live.group(hierarchy, id)
   const now = () => scaled(value()?.power, 'W')
   const today = () => kilowattHours(energy.wh())
+  const part = percent(Math.min(energy.completeness, 0.99))
   const waits = useLive(ticks, () => value() === undefined)
   const total = useLive(ticks, () => value()?.total ?? 0)
   const count = useLive(ticks, () => value()?.count ?? 0)
@@ -67,6 +71,7 @@ export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> 
               <small>
                 <LiveText topics={energy.topic} read={() => today().unit} />
               </small>
+              {energy.completeness < whole && energy.wh() !== null && <small className={classes.known} data-testid="energy-known">{t`${part} of the day so far is known`}</small>}
             </>
           )}
         </dd>

@@ -2,7 +2,7 @@
 
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo, useState } from 'react'
-import { api, type Column } from '../api/client'
+import { api, ApiError, type Column } from '../api/client'
 import { live } from '../api/live'
 import { Meter } from '../lib/series'
 import { knownZone, startOf, startOfDay } from '../lib/zone'
@@ -13,6 +13,32 @@ export interface EnergyToday {
   topic: string
   /** Wh up to the newest tick; null when nothing is known. */
   wh: () => number | null
+  /** The part of the day so far that is known, and of its members, 0 to 1. */
+  completeness: number
+}
+
+/** What is known of a day up to a time, ms. */
+interface Known {
+  wh: number | null
+  completeness: number
+  to: number
+}
+
+/** Settled windows and live readings; where nothing settles, the ticks of the group alone. */
+async function known(group: string, column: Column, day: number, signal: AbortSignal): Promise<Known> {
+  // Up to the newest tick: what comes after it is added as it comes.
+  const newest = live.newestFinal > day ? live.newestFinal : undefined
+  try {
+    const d = await api.day(group, newest, signal)
+    const of = column === 'meter' ? d.meter : d
+    return { wh: of?.amount ?? null, completeness: of?.completeness ?? 0, to: d.at }
+  } catch (e) {
+    if (!(e instanceof ApiError) || e.status !== 404) throw e
+  }
+  const to = newest ?? Date.now()
+  const e = await api.energy(group, day, to, signal)
+  const of = column === 'meter' ? e.meter : e.sum
+  return { wh: of?.value ?? null, completeness: of?.completeness ?? 0, to }
 }
 
 /** Energy since midnight in the zone, going on by itself. */
@@ -21,12 +47,7 @@ export function useEnergyToday(hierarchy: string, group: string, column: Column,
   const [day, setDay] = useState(() => startOfDay(Date.now(), zone))
   const q = useQuery({
     queryKey: ['energy-today', group, column, day],
-    queryFn: async ({ signal }) => {
-      // Up to the newest tick: what comes after it is added as it comes.
-      const to = live.newestFinal > day ? live.newestFinal : Date.now()
-      const e = await api.energy(group, day, to, signal)
-      return { wh: (column === 'meter' ? e.meter : e.sum)?.value ?? null, to }
-    },
+    queryFn: ({ signal }) => known(group, column, day, signal),
     refetchInterval: 300_000,
     placeholderData: keepPreviousData,
     retry: 1,
@@ -49,5 +70,5 @@ export function useEnergyToday(hierarchy: string, group: string, column: Column,
     return live.subscribe(topic, take)
   }, [meter, topic, hierarchy, group, day, zone])
 
-  return { loading: q.isPending || isPlaceholderData, topic, wh: () => meter?.energy ?? null }
+  return { loading: q.isPending || isPlaceholderData, topic, wh: () => meter?.energy ?? null, completeness: data?.completeness ?? 0 }
 }
