@@ -244,8 +244,8 @@ func TestRecordsInAndOut(t *testing.T) {
 	})
 	var records []record.Record
 	for i := range 20 {
-		records = append(records, record.Record{Sensor: record.SensorID(fmt.Sprintf("hall/m%d", i%3)), Time: record.Millis(1_600_000_000_000 + int64(i)), Value: float64(i)},
-			record.Record{Sensor: "yard", Time: record.Millis(1_600_000_000_000 + int64(i)), Value: -1})
+		records = append(records, record.Record{Sensor: record.SensorID(fmt.Sprintf("hall/m%d", i%3)), Time: 1_600_000_000_000 + record.Millis(i), Value: float64(i)},
+			record.Record{Sensor: "yard", Time: 1_600_000_000_000 + record.Millis(i), Value: -1})
 	}
 	if err := w.bus.NewWriter().Write(t.Context(), records); err != nil {
 		t.Fatal(err)

@@ -95,14 +95,14 @@ func (s *server) kill() {
 }
 
 // documents reads a collection as another program does.
-func (s *server) documents(database, collection string) (all []string) {
+func (s *server) documents() (all []string) {
 	s.t.Helper()
 	c, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + s.addr + "/?directConnection=true"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer func() { _ = c.Disconnect(context.Background()) }()
-	cur, err := c.Database(database).Collection(collection).Find(s.t.Context(), bson.D{}, options.Find().SetSort(bson.D{{Key: "key", Value: 1}, {Key: "time", Value: 1}}))
+	cur, err := c.Database("plant").Collection("results").Find(s.t.Context(), bson.D{}, options.Find().SetSort(bson.D{{Key: "key", Value: 1}, {Key: "time", Value: 1}}))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestWrites(t *testing.T) {
 		if !errors.As(err, &refused) || len(refused.Results) != 1 {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, s.documents("plant", "results")); d != "" {
+		if d := cmp.Diff(want, s.documents()); d != "" {
 			t.Error(d)
 		}
 	}
@@ -166,7 +166,7 @@ func TestWrites(t *testing.T) {
 	if err := w.Write(t.Context(), many); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.documents("plant", "results"); len(got) != len(many)+3 {
+	if got := s.documents(); len(got) != len(many)+3 {
 		t.Errorf("%d documents", len(got))
 	}
 }
