@@ -428,7 +428,7 @@ func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, l
 }
 
 // idleFor is how long idle instances are watched, after as long a rest.
-const idleFor = 2 * time.Second
+const idleFor = 4 * time.Second
 
 // idle measures what instances cost that have nothing to do.
 func (r *runner) idle(ctx context.Context, p *Point, all []*instance) error {
@@ -576,6 +576,9 @@ func (o *Outcome) Figures(opts Options) *bench.Figures {
 			low, median, high := bench.Quartiles(xs)
 			row[key], row[key+"_q1"], row[key+"_q3"] = median, low, high
 		}
+		if beyond, ok := p.beyond(); ok {
+			row["cpu_ns_per_record_beyond_idle"] = beyond
+		}
 		rows = append(rows, row)
 	}
 	f.Add("points", "points", rows)
@@ -583,16 +586,28 @@ func (o *Outcome) Figures(opts Options) *bench.Figures {
 	return f
 }
 
+// beyond is what a record costs the instances, in CPU ns, over what they take
+// while nothing comes.
+func (p *Point) beyond() (ns float64, ok bool) {
+	_, rate, _ := bench.Quartiles(p.Rates)
+	if len(p.Idle) == 0 || !(rate > 0) {
+		return 0, false
+	}
+	_, cost, _ := bench.Quartiles(p.Cost)
+	_, idle, _ := bench.Quartiles(p.Idle)
+	return cost - idle*float64(p.Instances)*1e9/rate, true
+}
+
 // Table is the points for people, for a page if wished.
 func (o *Outcome) Table(markdown bool) string {
 	var b strings.Builder
-	form := "%9s  %9s  %36s  %20s  %10s  %11s  %11s%s\n"
+	form := "%9s  %9s  %36s  %20s  %11s  %10s  %11s  %11s%s\n"
 	if markdown {
-		form = "| %s | %s | %s | %s | %s | %s | %s%s |\n"
+		form = "| %s | %s | %s | %s | %s | %s | %s | %s%s |\n"
 	}
-	fmt.Fprintf(&b, "\n"+form, "instances", "offered/s", "records a second: median (quartiles)", "CPU ns a record", "of the bus", "idle, each", "ticks right", "")
+	fmt.Fprintf(&b, "\n"+form, "instances", "offered/s", "records a second: median (quartiles)", "CPU ns a record", "beyond idle", "of the bus", "idle, each", "ticks right", "")
 	if markdown {
-		b.WriteString("|---:|---:|---:|---:|---:|---:|---:|\n")
+		b.WriteString("|---:|---:|---:|---:|---:|---:|---:|---:|\n")
 	}
 	for _, p := range o.Points {
 		offered := "backlog"
@@ -602,10 +617,10 @@ func (o *Outcome) Table(markdown bool) string {
 		l, m, h := bench.Quartiles(p.Rates)
 		cl, cm, ch := bench.Quartiles(p.Cost)
 		_, bm, _ := bench.Quartiles(p.Bus)
-		remark, idle := "", "–"
-		if len(p.Idle) > 0 {
+		remark, idle, over := "", "–", "–"
+		if ns, ok := p.beyond(); ok {
 			_, share, _ := bench.Quartiles(p.Idle)
-			idle = fmt.Sprintf("%.1f %%", share*100)
+			idle, over = fmt.Sprintf("%.2f %%", share*100), fmt.Sprintf("%.0f", ns)
 		}
 		if p.Uneven {
 			remark = "  (partitions not spread evenly)"
@@ -614,7 +629,7 @@ func (o *Outcome) Table(markdown bool) string {
 			remark += fmt.Sprintf("  (%s records were sent too late for their ticks: this machine was too busy)", bench.Human(p.Late))
 		}
 		fmt.Fprintf(&b, form, fmt.Sprint(p.Instances), offered, fmt.Sprintf("%s (%s to %s)", bench.Human(m), bench.Human(l), bench.Human(h)),
-			fmt.Sprintf("%.0f (%.0f to %.0f)", cm, cl, ch), fmt.Sprintf("%.0f", bm), idle, fmt.Sprintf("%d of %d", p.Ticks-p.Wrong-p.Missing, p.Ticks), remark)
+			fmt.Sprintf("%.0f (%.0f to %.0f)", cm, cl, ch), over, fmt.Sprintf("%.0f", bm), idle, fmt.Sprintf("%d of %d", p.Ticks-p.Wrong-p.Missing, p.Ticks), remark)
 	}
 	if n := runtime.NumCPU(); !markdown && len(o.Points) > 0 && float64(o.Points[len(o.Points)-1].Instances)*0.5 > float64(n) {
 		fmt.Fprintf(&b, "\nThis machine has %d cores, and the bus needs its part of them, so more instances cannot be faster than a few.\nWhat it can show is what a record costs: that is what must not grow with the number of instances.\n", n)

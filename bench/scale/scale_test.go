@@ -95,7 +95,7 @@ func TestDrawing(t *testing.T) {
 	o := &Outcome{Points: []Point{
 		{Instances: 1, Rates: []float64{1e6, 1.2e6}, Cost: []float64{200, 210}, Bus: []float64{80}, Ticks: 5},
 		{Instances: 12, Rates: []float64{3e6}, Cost: []float64{220}, Bus: []float64{90}, Ticks: 5, Wrong: 1, Uneven: true},
-		{Instances: 1, Offered: 1_000_000, Rates: []float64{1e6}, Cost: []float64{150}, Bus: []float64{300}, Ticks: 5},
+		{Instances: 1, Offered: 1_000_000, Rates: []float64{1e6}, Cost: []float64{150}, Bus: []float64{300}, Ticks: 5, Idle: []float64{0.004}},
 	}}
 	d := xml.NewDecoder(strings.NewReader(string(o.SVG())))
 	words := ""
@@ -117,7 +117,7 @@ func TestDrawing(t *testing.T) {
 		}
 	}
 	for _, table := range []string{o.Table(false), o.Table(true)} {
-		for _, w := range []string{"backlog", "1,000,000", "4 of 5", "not spread evenly", "3,000,000"} {
+		for _, w := range []string{"backlog", "1,000,000", "4 of 5", "not spread evenly", "3,000,000", "146", "0.40 %"} {
 			if !strings.Contains(table, w) {
 				t.Errorf("the table does not say %q:\n%s", w, table)
 			}
