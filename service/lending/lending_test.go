@@ -84,6 +84,12 @@ func (h *hall) gets(d *Desk, sid string, priority int) book.Lease {
 }
 
 // refused has somebody not get it, and gives why.
+// refuses is refused for those who need no more of it.
+func (h *hall) refuses(d *Desk, sid string, priority int) {
+	h.t.Helper()
+	_ = h.refused(d, sid, priority)
+}
+
 func (h *hall) refused(d *Desk, sid string, priority int) *lease.Conflict {
 	h.t.Helper()
 	l, err := d.Acquire(h.t.Context(), want(sid, priority))
@@ -112,7 +118,7 @@ func TestOneHolder(t *testing.T) {
 		if c := h.refused(h.other, "blind", 10); c.Holder != "thermostat" || c.Priority != 10 || c.Until != cold.Expires || c.Waits {
 			h.t.Errorf("%+v", c)
 		}
-		h.refused(h.other, "lower", 9)
+		h.refuses(h.other, "lower", 9)
 		if !h.valid(h.other, cold.Token) || h.valid(h.one, cold.Token+1) || h.valid(h.one, 0) {
 			h.t.Error("the token of who holds it is not the one that is leave to write")
 		}
@@ -185,7 +191,7 @@ func TestScenarioP5(t *testing.T) {
 	h := open(t, sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true})
 	held := h.gets(h.one, "holder", 20)
 	for range lease.DefaultAging + 1 {
-		h.refused(h.one, "low", 10)
+		h.refuses(h.one, "low", 10)
 		h.now.Add(1000)
 	}
 	if err := h.one.Release(t.Context(), held.ID); err != nil {
@@ -206,7 +212,7 @@ func TestScenarioP5(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Those that wait still and do not ask any more are forgotten.
-	h.refused(h.one, "newest", 0)
+	h.refuses(h.one, "newest", 0)
 	h.now.Add(int64(waitedFor) + 1)
 	h.gets(h.one, "newest", 0)
 }
@@ -217,7 +223,7 @@ func TestWaitingIsBounded(t *testing.T) {
 	h := open(t, sqldb.Options{File: filepath.Join(t.TempDir(), "x.db"), NoSync: true})
 	l := h.gets(h.one, "holder", 50)
 	for i := range mostWaiting + 20 {
-		h.refused(h.one, fmt.Sprint("w", i), 1)
+		h.refuses(h.one, fmt.Sprint("w", i), 1)
 	}
 	if n := len(h.one.waiting[valve]); n != mostWaiting {
 		t.Errorf("%d wait", n)
