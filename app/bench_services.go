@@ -44,7 +44,7 @@ Then S1 to S6 are carried out by the program's route from the request to the ans
 quarters of an hour: anew for every request ("cold"), with results kept until something changes ("warm"), so by ten instances of
 which each request is carried out by the one that its plan names, and from settled quarters in SQLite, kept, and anew for one client. Readings and tariffs are in memory.
 
-Every answer is a plan, or 503 with what is missing; any other answer and every timeout is counted as an error.
+Every answer is a plan, or 503 with what is missing; any other answer and every timeout is counted as an error. Stopped by Ctrl-C, it prints what was measured by then.
 
 Examples:
   wattwerk bench services
@@ -72,7 +72,12 @@ func (c *BenchServicesCmd) Run(ctx context.Context, sys IO) error {
 	before := bench.CPU()
 	asked, err := c.overHTTP(ctx, sys, w, &out)
 	if err := errors.Join(err, stop()); err != nil {
-		return err
+		if ctx.Err() == nil {
+			return err
+		}
+		out.Add("stopped", "stopped before the end", true) // what was measured by then was measured
+		out.Machine()
+		return errors.Join(ctx.Err(), out.Print(sys.Out, c.JSON))
 	}
 	out.Add("cpu_us_per_request", "CPU of the server a request, µs", (bench.CPU()-before).Seconds()*1e6/float64(max(asked, 1)))
 	out.Add("objects", "objects", w.World.Len())
@@ -256,6 +261,13 @@ func askApart(ctx context.Context, p ladder.Plan) (*ladder.Result, error) {
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), &said
 	text, err := cmd.Output()
 	if err != nil {
+		var left *exec.ExitError
+		if errors.As(err, &left) && left.ExitCode() == ExitInterrupted { // whoever stopped it stopped this process too
+			run.Pause(ctx, time.Second)
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, fmt.Errorf("ask: %w: %.500s", err, said.String())
 	}
 	var r ladder.Result

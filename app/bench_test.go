@@ -2,6 +2,8 @@ package app
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 )
@@ -24,5 +26,24 @@ func TestTableOfTheodolite(t *testing.T) {
 		if strings.Contains(b.String(), "|---|") != markdown {
 			t.Errorf("not as asked for:\n%s", b.String())
 		}
+	}
+}
+
+// TestBenchServicesStopped: a measurement that is stopped prints what it measured by then.
+func TestBenchServicesStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var o, e bytes.Buffer
+	code := Execute(ctx, []string{"bench", "services", "--objects", "1000", "--microservices", "60", "--time", "100ms", "--json"}, IO{Out: &o, Err: &e})
+	var got struct {
+		Discovery float64 `json:"discovery_us"`
+		Stopped   bool    `json:"stopped"`
+		Cores     int     `json:"cores"`
+	}
+	if err := json.Unmarshal(o.Bytes(), &got); err != nil {
+		t.Fatalf("%v: %s%s", err, o.String(), e.String())
+	}
+	if code != ExitInterrupted || got.Discovery <= 0 || !got.Stopped || got.Cores < 1 {
+		t.Errorf("exit code %d: %s%s", code, o.String(), e.String())
 	}
 }
