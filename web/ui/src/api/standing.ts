@@ -1,6 +1,7 @@
 // What the pages of substitutes and forecasts ask for, and what is asked about
 // objects in words.
 
+import type { AnomalyPage, ForecastItem, ForecastPage, ForecastSeen, ObjectAnomaly } from './generated/types.gen'
 import { partsOf } from './objects'
 import { get, post } from './request'
 
@@ -83,15 +84,21 @@ export interface Forecast {
 
 export const forecast = (id: string, day: string | undefined, signal?: AbortSignal) => get<Asked, Forecast>({ url: '/api/v1/forecasts/{kind}/{id}', path: partsOf(id), query: { day } }, signal)
 
-export interface Anomaly {
-  object: string
-  kind: string
-  untrue: boolean
-  from: string
-  to: string
-  value: number | null
-  values: number
-}
+export type KeptForecast = Omit<ForecastItem, 'seen'> & { seen: ForecastSeen | null }
+export type KeptForecasts = Omit<ForecastPage, 'forecasts'> & { forecasts: KeptForecast[] | null }
+
+/** Days that were forecast and kept, of one object or of all, the newest first. */
+export const keptForecasts = (of: { object?: string | undefined; from?: number | undefined; to?: number | undefined; limit?: number }, cursor?: string, signal?: AbortSignal) =>
+  get<Asked, KeptForecasts>({ url: '/api/v1/forecasts', query: { object: of.object, from: iso(of.from), to: iso(of.to), limit: of.limit, cursor } }, signal)
+
+export type Anomaly = ObjectAnomaly
+export type Anomalies = AnomalyPage
+
+const iso = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString())
+
+/** What was found of all objects that are watched, what began last first. */
+export const allAnomalies = (of: { kind?: string | undefined; lasts?: boolean | undefined; from: number }, cursor?: string, signal?: AbortSignal) =>
+  get<Asked, Anomalies>({ url: '/api/v1/anomalies', query: { kind: of.kind, lasts: of.lasts, from: iso(of.from), limit: 100, cursor } }, signal)
 
 export const anomalies = (id: string, from: number, to: number, signal?: AbortSignal) =>
   get<Asked, { anomalies: Anomaly[] | null; unit: string }>({ url: '/api/v1/anomalies', query: { object: id, from: new Date(from).toISOString(), to: new Date(to).toISOString() } }, signal)

@@ -10,6 +10,9 @@ import { anomalies, forecast, values } from '../api/standing'
 import { TimeChart } from '../chart/TimeChart'
 import type { Line } from '../chart/lines'
 import { useModel } from '../data/model'
+import { Found } from '../forecasts/Found'
+import { KeptOfOne, KeptOfAll } from '../forecasts/Kept'
+import { useAnomalyKinds } from '../forecasts/words'
 import { DASH, percent, text } from '../lib/format'
 import { entries } from '../lib/subject'
 import { time } from '../lib/time'
@@ -17,6 +20,7 @@ import { count } from '../lib/units'
 import { knownZone } from '../lib/zone'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
+import { Sections } from '../part/Sections'
 import { Table } from '../part/Table'
 import classes from '../objects/Objects.module.css'
 
@@ -32,8 +36,8 @@ export function Forecasts() {
   const zone = knownZone(index?.model.sites[0]?.zone)
   const list = useMemo(() => (index ? entries(index).slice(0, 5000).map((e) => ({ value: `${e.kind}/${e.id}`, label: e.where === '' ? e.label : `${e.label} (${e.where})` })) : []), [index])
   const id = o ?? list[0]?.value
-  return (
-    <Page title={t`Forecasts`} note={zone}>
+  const one = () => (
+    <>
       <div className={classes.filters}>
         <Select size="xs" label={t`Of what`} searchable allowDeselect={false} limit={100} nothingFoundMessage={t`There is none.`} data={list} value={id ?? null} onChange={(v) => v !== null && void navigate({ to: '.', search: (old) => ({ ...old, o: v }), replace: true })} />
         <TextInput size="xs" type="date" label={t`Day`} description={t`tomorrow, if empty`} value={wished} onChange={(e) => setWished(e.currentTarget.value)} />
@@ -45,9 +49,22 @@ export function Forecasts() {
       ) : (
         <>
           <Ahead key={`${id} ${wished}`} id={id} wished={wished === '' ? undefined : wished} />
-          <Unusual key={id} id={id} zone={zone} />
+          <KeptOfOne key={`kept ${id}`} id={id} onDay={setWished} />
+          <Unusual key={`found ${id}`} id={id} zone={zone} />
         </>
       )}
+    </>
+  )
+  return (
+    <Page title={t`Forecasts`} note={zone}>
+      <Sections
+        label={t`Forecasts`}
+        sections={[
+          { id: 'one', name: t`The day ahead`, content: one },
+          { id: 'kept', name: t`All forecasts`, content: () => <KeptOfAll /> },
+          { id: 'found', name: t`Not usual`, content: () => <Found zone={zone} /> },
+        ]}
+      />
     </Page>
   )
 }
@@ -73,7 +90,7 @@ function Ahead({ id, wished }: { id: string; wished: string | undefined }) {
   const scores = f?.scores ?? []
   return (
     <>
-      <Panel title={t`The day ahead`} note={f && t`${f.day}, by ${f.model}, from what was known at ${time(Date.parse(f.known), f.zone)}`} height={280} asked={asked} empty={f && (f.values ?? []).every((v) => v.value === null) ? t`Nothing can be said of this day.` : undefined}>
+      <Panel title={t`The day ahead`} note={f && t`${Number.isFinite(begins) ? time(begins, f.zone, 'date') : f.day}, by ${f.model}, from what was known at ${time(Date.parse(f.known), f.zone)}`} height={280} asked={asked} empty={f && (f.values ?? []).every((v) => v.value === null) ? t`Nothing can be said of this day.` : undefined}>
         <p className={classes.text}>{t`Four of five values are expected within the band.`}</p>
         <TimeChart lines={lines} from={Number.isFinite(begins) ? begins - 2 * day : 0} to={Number.isFinite(ends) ? ends : 1} zone={f?.zone ?? 'UTC'} label={t`Forecast and measured values`} height={250} />
       </Panel>
@@ -106,6 +123,7 @@ function Unusual({ id, zone }: { id: string; zone: string }) {
     },
     staleTime: 300_000, retry: 0,
   })
+  const names = useAnomalyKinds()
   const list = asked.data?.anomalies ?? []
   const unit = asked.data?.unit ?? ''
   return (
@@ -116,7 +134,7 @@ function Unusual({ id, zone }: { id: string; zone: string }) {
             <td>{time(Date.parse(a.from), zone)}</td>
             <td>{time(Date.parse(a.to), zone)}</td>
             <td>{a.untrue ? t`cannot be right` : t`not usual`}</td>
-            <td>{a.kind.replaceAll('_', ' ')}</td>
+            <td>{names[a.kind]}</td>
             <td data-number="true">{a.value === null ? DASH : text(a.value, unit)}</td>
             <td data-number="true">{count(a.values)}</td>
           </tr>
