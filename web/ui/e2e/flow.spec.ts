@@ -48,7 +48,7 @@ test('the ribbons lead deeper, too', async ({ page, works }) => {
   await expect(async () => {
     const box = await figure.boundingBox()
     if (!box) throw new Error('no drawing')
-    await page.mouse.click(box.x + box.width - 190 - 7, box.y + 30)
+    await page.mouse.click(box.x + box.width - 260 - 7, box.y + 30)
     await expect(page.getByRole('heading', { name: 'Where the energy of Hall 1 went' })).toBeVisible({ timeout: 1000 })
   }).toPass()
 })

@@ -89,7 +89,7 @@ export function plotOptions(o: PlotOptions): uPlot.Options {
     width: o.width,
     height: o.height,
     ms: 1,
-    padding: [10, units.length > 1 ? 0 : 20, 0, 0], // the last time of the axis stands half beside it
+    padding: [10, units.length > 1 ? 0 : 32, 0, 0], // the last time of the axis stands half beside it
     legend: { show: false },
     tzDate: (ts) => uPlot.tzDate(new Date(ts), o.zone),
     cursor: {

@@ -62,7 +62,8 @@ function bars(k: Tokens, parts: readonly Share[], whole: number | null, say: (v:
   return {
     grid: grid({ right: 96 }),
     tooltip: tooltip(k, (i) => [parts[i]?.label ?? '', say(parts[i]?.value ?? null), parts[i] ? share(parts[i]) : '']),
-    xAxis: { type: 'value', ...axis(k), axisLabel: { color: k.dim, hideOverlap: true, formatter: say }, splitNumber: 3 },
+    // Each bar says its value; the axis has no room for more words beside them.
+    xAxis: { type: 'value', ...axis(k), max: (v: { max: number }) => Math.max(0, v.max), axisLabel: { show: false }, splitLine: { show: false }, splitNumber: 3 },
     yAxis: { type: 'category', inverse: true, data: parts.map((p) => p.label), ...axis(k), axisTick: { show: false }, axisLabel: { color: k.ink, width: 120, overflow: 'truncate' } },
     series: [{
       type: 'bar',

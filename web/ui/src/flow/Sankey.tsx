@@ -9,6 +9,10 @@ import type { Drawing, FlowRow } from '../lib/flow'
 
 /** Between two nodes of a narrow drawing: a name of three lines and an amount. */
 export const narrowGap = 46
+/** Between two nodes of a wide one: a line, also where a ribbon is thinner than one. */
+export const wideGap = 18
+/** Room for names and amounts beside the last column, px. */
+const wideRight = 260
 
 export interface SankeyProps {
   drawing: Drawing
@@ -35,13 +39,13 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
         series: [
           {
             type: 'sankey',
-            left: 4, top: 12, bottom: 12, right: narrow ? 108 : 190,
-            nodeWidth: narrow ? 10 : 14, nodeGap: narrow ? narrowGap : 12, nodeAlign: 'left', layoutIterations: 0, draggable: false,
+            left: 4, top: 12, bottom: 12, right: narrow ? 108 : wideRight,
+            nodeWidth: narrow ? 10 : 14, nodeGap: narrow ? narrowGap : wideGap, nodeAlign: 'left', layoutIterations: 0, draggable: false,
             emphasis: { focus: 'adjacency' },
             lineStyle: { color: 'target', opacity: k.scheme === 'dark' ? 0.38 : 0.28, curveness: 0.5 },
             labelLayout: { hideOverlap: false },
             // Where there is no room beside a ribbon a name stands on it, in as many lines as it needs.
-            label: { color: k.ink, fontSize: narrow ? 11 : 12, width: narrow ? 100 : 180, overflow: narrow ? 'break' : 'truncate', textBorderColor: k.card, textBorderWidth: narrow ? 3 : 0 },
+            label: { color: k.ink, fontSize: narrow ? 11 : 12, width: narrow ? 100 : wideRight - 10, overflow: narrow ? 'break' : 'truncate', textBorderColor: k.card, textBorderWidth: narrow ? 3 : 0 },
             data: drawing.rows
               .filter((r) => drawing.drawn.has(r.index))
               .map((r) => {
@@ -56,8 +60,8 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
                   label: narrow
                     ? { formatter: `${braceless(name(r))}\n${amount}`, lineHeight: 13 }
                     : {
-                        formatter: `{n|${braceless(name(r))}}\n{a|${amount}}`,
-                        rich: { n: { lineHeight: 16, fontSize: 12, color: k.ink, width: 176, overflow: 'truncate' }, a: { lineHeight: 14, fontSize: 11, color: k.dim } },
+                        formatter: `{n|${shortened(braceless(name(r)))}} {a|${amount}}`,
+                        rich: { n: { lineHeight: 16, fontSize: 12, color: k.ink }, a: { lineHeight: 16, fontSize: 11, color: k.dim } },
                       },
                 }
               }),
@@ -90,6 +94,11 @@ export function Sankey({ drawing, unit, name, label, height, narrow, onPick }: S
 
 function escaped(s: string): string {
   return s.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`)
+}
+
+/** What fits into a line beside its amount; all of it is told by the table and under the mouse. */
+function shortened(s: string): string {
+  return s.length > 26 ? `${s.slice(0, 25).trimEnd()}…` : s
 }
 
 /** Braces begin a style in a label. */

@@ -26,3 +26,9 @@ export function lasting(seconds: number | null | undefined, locale = chosen): st
   const [n, unit] = seconds < 100 ? [seconds, 'second'] : seconds < 6000 ? [seconds / 60, 'minute'] : seconds < 172_800 ? [seconds / 3600, 'hour'] : [seconds / 86_400, 'day']
   return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: n < 10 ? 1 : 0 }).format(n)
 }
+
+/** Thousandths of a second as the server writes them, "190.384ms"; what is written in another way stays as it is. */
+export function milliseconds(duration: string, locale = chosen): string {
+  const ms = /^([0-9.]+)ms$/.exec(duration)?.[1]
+  return ms === undefined ? duration : `${new Intl.NumberFormat(locale, { maximumFractionDigits: Number(ms) < 10 ? 1 : 0 }).format(Number(ms))}\u00a0ms`
+}

@@ -12,7 +12,7 @@ import { flow } from '../api/flow'
 import { useModel } from '../data/model'
 import { useNow } from '../data/now'
 import { Figures, shareDown } from '../flow/Figures'
-import { narrowGap, Sankey } from '../flow/Sankey'
+import { narrowGap, Sankey, wideGap } from '../flow/Sankey'
 import classes from '../flow/Flow.module.css'
 import { drawing, type FlowRow } from '../lib/flow'
 import { percent, text } from '../lib/format'
@@ -106,7 +106,7 @@ function Of({ index, group }: { index: Index; group: string }) {
   const amount = text(first?.amount, unit)
   const lost = first?.node.unaccounted
   const highest = Math.max(...[1, 2, 3, 4, 5, 6, 7, 8].map((d) => made.rows.filter((r) => made.drawn.has(r.index) && r.node.depth === d).length))
-  const height = narrow ? Math.max(360, 160 + (narrowGap + 14) * highest) : Math.max(300, Math.min(760, 60 + 46 * highest))
+  const height = narrow ? Math.max(360, 160 + (narrowGap + 14) * highest) : Math.max(300, Math.min(1400, 60 + (wideGap + 28) * highest))
   const table = (): Table => ({
     columns: [
       { name: t`Level`, unit: '' }, { name: t`Name`, unit: '' }, { name: t`Kind`, unit: '' }, { name: t`Identifier`, unit: '' }, { name: t`Energy`, unit }, { name: t`Share`, unit: '' }, { name: t`Complete`, unit: '' },

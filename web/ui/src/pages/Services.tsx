@@ -7,7 +7,7 @@ import { services, waiting } from '../api/availability'
 import { ApiError } from '../api/client'
 import { useModel } from '../data/model'
 import { time } from '../lib/time'
-import { count } from '../lib/units'
+import { count, milliseconds } from '../lib/units'
 import { knownZone } from '../lib/zone'
 import { ObjectLink } from '../objects/words'
 import { Page } from '../part/Page'
@@ -36,7 +36,7 @@ export function Services() {
         title={one.name === undefined ? one.sid : `${one.sid} ${one.name}`}
         note={
           <>
-            <Link className={classes.link} to="." search={(old) => ({ ...old, sid: undefined })}>{t`All services`}</Link> · {t`domain ${one.domain}, priority ${one.priority}, may take ${one.threshold}`}
+            <Link className={classes.link} to="." search={(old) => ({ ...old, sid: undefined })}>{t`All services`}</Link> · {t`domain ${one.domain}, priority ${one.priority}, may take ${milliseconds(one.threshold)}`}
           </>
         }
       >
@@ -57,7 +57,7 @@ export function Services() {
               <Link to="." search={(old) => ({ ...old, sid: s.sid })}>
                 <strong>{s.name === undefined ? s.sid : `${s.sid} ${s.name}`}</strong>
                 <span>
-                  {t`${count((s.steps ?? []).length)} microservices, may take ${s.threshold}`}
+                  {t`${count((s.steps ?? []).length)} microservices, may take ${milliseconds(s.threshold)}`}
                   {s.bills && ` · ${t`makes bills`}`}
                   {!s.builtIn && ` · ${t`written here`}`}
                 </span>
