@@ -5446,7 +5446,7 @@ export type ObjectsImported = {
      */
     enrichments: number;
     /**
-     * What it says wrongly, and left out therefore; at most 100
+     * What it says wrongly: it is left out, or, where it is of what the model does not have, kept and not in force until it has; at most 100
      */
     faults: Array<string> | null;
     /**
@@ -9322,6 +9322,45 @@ export type ThingDescription = {
     title: string;
 };
 
+export type ThingDirectory = {
+    /**
+     * Words it is written with
+     */
+    '@context': Array<unknown> | null;
+    '@type': 'ThingDirectory';
+    /**
+     * retrieveThing: one of them
+     */
+    actions: {
+        [key: string]: ThingRetrieval;
+    };
+    /**
+     * Address that others are relative to
+     */
+    base: string;
+    /**
+     * IRI of the directory
+     */
+    id: string;
+    /**
+     * things: all Thing Descriptions
+     */
+    properties: {
+        [key: string]: ThingListing;
+    };
+    /**
+     * Which of these is needed
+     */
+    security: Array<string> | null;
+    /**
+     * What is needed to be let in
+     */
+    securityDefinitions: {
+        [key: string]: ThingSecurity;
+    };
+    title: string;
+};
+
 export type ThingFilter = {
     category?: CategoryFilter;
     entry?: EntryFilter;
@@ -9345,6 +9384,19 @@ export type ThingLink = {
     type: string;
 };
 
+export type ThingListing = {
+    description: string;
+    forms: Array<ThingForm> | null;
+    items: {
+        [key: string]: string;
+    };
+    readOnly: boolean;
+    type: 'array';
+    uriVariables: {
+        [key: string]: ThingVariable;
+    };
+};
+
 export type ThingProperty = {
     /**
      * How it is read
@@ -9365,6 +9417,19 @@ export type ThingProperty = {
     type: 'object';
 };
 
+export type ThingRetrieval = {
+    description: string;
+    forms: Array<ThingForm> | null;
+    idempotent: boolean;
+    output: {
+        [key: string]: string;
+    };
+    safe: boolean;
+    uriVariables: {
+        [key: string]: ThingVariable;
+    };
+};
+
 export type ThingSchema = {
     enum?: Array<string> | null;
     format?: string;
@@ -9380,6 +9445,15 @@ export type ThingSecurity = {
     in: 'header';
     name: string;
     scheme: 'bearer';
+};
+
+export type ThingVariable = {
+    default?: number;
+    enum?: Array<string> | null;
+    maximum?: number;
+    minimum?: number;
+    title: string;
+    type: 'string' | 'integer';
 };
 
 export type TokenView = {
@@ -9999,6 +10073,31 @@ export type TemplateWritable = {
      */
     threshold: string;
 };
+
+export type GetThingDirectoryData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/.well-known/wot';
+};
+
+export type GetThingDirectoryErrors = {
+    /**
+     * Error
+     */
+    default: ErrorModel;
+};
+
+export type GetThingDirectoryError = GetThingDirectoryErrors[keyof GetThingDirectoryErrors];
+
+export type GetThingDirectoryResponses = {
+    /**
+     * OK
+     */
+    200: ThingDirectory;
+};
+
+export type GetThingDirectoryResponse = GetThingDirectoryResponses[keyof GetThingDirectoryResponses];
 
 export type AggregationStatusData = {
     body?: never;
