@@ -331,7 +331,14 @@ func (s *Service) keep(last bool) {
 		s.log.Error("measurements are not on the disk, trying again", "slots", len(s.pending), "error", err)
 		s.sender.Incident("", household.DiskFull, true, err.Error())
 		if n := len(s.pending) - mostPending; n > 0 {
+			lost := 0
+			for _, x := range s.pending[:n] {
+				lost += len(x.Measurements)
+			}
 			s.pending = s.pending[n:]
+			s.buffer.Lost(lost)
+			s.log.Error("no measurement could be kept for too long: the oldest are dropped", "dropped", lost)
+			s.sender.Incident("", household.OtherIncident, true, fmt.Sprintf("%d measurements were dropped, because the disk took none for too long", lost))
 		}
 		return
 	}

@@ -373,6 +373,15 @@ func (b *Buffer) Drop(sequence int64) error {
 	return b.forget(sequence, true)
 }
 
+// Lost counts measurements that never came into the buffer, for which there was no room for too long, as dropped. The count is on the
+// disk with the next file.
+func (b *Buffer) Lost(measurements int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.dropped += uint64(measurements)
+	b.seal()
+}
+
 func (b *Buffer) forget(sequence int64, dropped bool) error {
 	i := slices.IndexFunc(b.all, func(x *batch) bool { return x.sequence == sequence })
 	if i < 0 {

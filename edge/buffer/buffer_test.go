@@ -373,6 +373,22 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestLost: what found no room is counted with what was dropped, also after a restart.
+func TestLost(t *testing.T) {
+	o := Options{Dir: t.TempDir()}
+	b := open(t, o)
+	keep(t, b, measured(0, 0))
+	b.Lost(14)
+	keep(t, b, measured(0, 8))
+	if s := b.Stats(); s.Dropped != 14 || s.Measurements != 4 {
+		t.Errorf("%+v", s)
+	}
+	b.Close()
+	if s := open(t, o).Stats(); s.Dropped != 14 || s.Measurements != 4 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestRenumberAndDrop(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, Options{Dir: dir})
