@@ -2,7 +2,7 @@
 // this file, lines.ts and TimeChart.tsx.
 
 import uPlot from 'uplot'
-import { text } from '../lib/format'
+import { axisTexts } from '../lib/format'
 import { axisLabels } from '../lib/time'
 import type { Tokens } from './colour'
 import { strokes } from './colour'
@@ -130,7 +130,7 @@ export function plotOptions(o: PlotOptions): uPlot.Options {
           ticks: { show: false },
           size: 74,
           gap: 6,
-          values: (_u, splits) => splits.map((v) => text(v, u)),
+          values: (_u, splits, _i, _s, incr) => axisTexts(splits, incr, u),
         }),
       ),
     ],

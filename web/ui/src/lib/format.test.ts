@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ago, kilowattHours, percent, power, scaled, signedPercent, text } from './format'
+import { ago, axisTexts, kilowattHours, percent, power, scaled, signedPercent, text } from './format'
 
 describe('power', () => {
   it.each([
@@ -22,6 +22,17 @@ describe('power', () => {
   })
 
   it('follows the locale', () => expect(scaled(12_470, 'W', 'de').value).toBe('12,47'))
+})
+
+describe('axisTexts', () => {
+  it('has one prefix, and the digits that the steps need', () => {
+    expect(axisTexts([0, 50_000, 100_000, 250_000], 50_000, 'W', 'en')).toEqual(['0\u00a0kW', '50\u00a0kW', '100\u00a0kW', '250\u00a0kW'])
+    expect(axisTexts([-500, 0, 500, 1000], 500, 'W', 'de')).toEqual(['-0,5\u00a0kW', '0,0\u00a0kW', '0,5\u00a0kW', '1,0\u00a0kW'])
+    expect(axisTexts([0, 0.025, 0.05], 0.025, 'W', 'en')).toEqual(['0.000\u00a0W', '0.025\u00a0W', '0.050\u00a0W'])
+    expect(axisTexts([229.8, 230, 230.2], 0.2, 'V', 'en')).toEqual(['229.8\u00a0V', '230.0\u00a0V', '230.2\u00a0V'])
+    expect(axisTexts([0, 2000], 2000, 'm³', 'en')).toEqual(['0\u00a0m³', '2,000\u00a0m³'])
+    expect(axisTexts([], 1, 'W', 'en')).toEqual([])
+  })
 })
 
 describe('kilowattHours', () => {

@@ -52,6 +52,16 @@ export function text(v: number | null | undefined, unit: string, locale = chosen
   return s.value === DASH ? DASH : `${s.value}\u00a0${s.unit}`
 }
 
+/** The values at an axis, all with the prefix of the greatest and as many digits as their steps need. */
+export function axisTexts(values: readonly number[], step: number, unit: string, locale = chosen): string[] {
+  const most = Math.max(0, ...values.map(Math.abs))
+  const prefix = (prefixed.test(unit) ? steps.find((s) => most >= s.at) : undefined) ?? steps[3]
+  const scale = prefix.at === 0 ? 1 : prefix.at
+  let digits = 0
+  for (let x = step / scale; digits < 6 && Math.abs(x - Math.round(x)) > 1e-6; x *= 10) digits++
+  return values.map((v) => `${number(digits, locale).format(v === 0 ? 0 : v / scale)}\u00a0${prefix.prefix}${unit}`)
+}
+
 export function power(v: number | null | undefined, locale = chosen): string {
   return text(v, 'W', locale)
 }
