@@ -6,7 +6,7 @@ import type { DurationBody } from '../api/generated/types.gen'
 import type { Tokens } from '../chart/colour'
 import { Figure } from '../chart/Figure'
 import { amount } from '../lib/costs'
-import { percent } from '../lib/format'
+import { axisText, percent } from '../lib/format'
 import { time } from '../lib/time'
 import { locale } from '../lib/locale'
 import { shareDown } from '../flow/Figures'
@@ -34,7 +34,7 @@ export function Duration({ body, asked, name, period, zone }: { body: DurationBo
         },
       },
       xAxis: { type: 'value', min: 0, max: 100, axisLabel: { color: k.dim, formatter: '{value} %' }, splitLine: { show: false }, axisLine: { lineStyle: { color: k.line } } },
-      yAxis: { type: 'value', min: 0, axisLabel: { color: k.dim, formatter: (v: number) => amount(v, unit) }, splitLine: { lineStyle: { color: k.grid } } },
+      yAxis: { type: 'value', min: 0, axisLabel: { color: k.dim, formatter: axisText(demand ?? [], unit) }, splitLine: { lineStyle: { color: k.grid } } },
       series: [{ type: 'line', step: 'end', symbol: 'none', data: (share ?? []).map((s, i) => [s * 100, demand?.[i] ?? null]), lineStyle: { color: k.power, width: 2 }, itemStyle: { color: k.power }, areaStyle: { color: k.band } }],
     }),
     [share, demand, hours, unit],

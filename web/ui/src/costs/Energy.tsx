@@ -7,7 +7,7 @@ import type { Tokens } from '../chart/colour'
 import { Figure } from '../chart/Figure'
 import { windowsFile, type Size } from '../api/costs'
 import { amount, sizes, type Bar, type Period } from '../lib/costs'
-import { percent } from '../lib/format'
+import { axisText, percent } from '../lib/format'
 import { hatching, qualityName } from '../lib/quality'
 import type { Subject } from '../lib/subject'
 import { time, zoneName } from '../lib/time'
@@ -83,7 +83,7 @@ export function Energy(p: EnergyProps) {
         },
         xAxis: { type: 'category', data: bars.map((b) => label(b, size, period, zone, false)), axisLabel: { color: k.dim, hideOverlap: true }, axisLine: { lineStyle: { color: k.line } }, axisTick: { show: false } },
         yAxis: [
-          { type: 'value', axisLabel: { color: k.dim, formatter: (v: number) => amount(v, unit) }, splitLine: { lineStyle: { color: k.grid } } },
+          { type: 'value', axisLabel: { color: k.dim, formatter: axisText([...bars.map((b) => b.amount), ...(other ?? []).map((o) => o?.amount)], unit) }, splitLine: { lineStyle: { color: k.grid } } },
           { type: 'value', show: false, min: 0, max: 1 },
         ],
         series: [

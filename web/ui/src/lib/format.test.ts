@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ago, axisTexts, kilowattHours, percent, power, scaled, signedPercent, text } from './format'
+import { ago, axisText, axisTexts, kilowattHours, percent, power, scaled, signedPercent, text } from './format'
 
 describe('power', () => {
   it.each([
@@ -32,6 +32,12 @@ describe('axisTexts', () => {
     expect(axisTexts([229.8, 230, 230.2], 0.2, 'V', 'en')).toEqual(['229.8\u00a0V', '230.0\u00a0V', '230.2\u00a0V'])
     expect(axisTexts([0, 2000], 2000, 'm³', 'en')).toEqual(['0\u00a0m³', '2,000\u00a0m³'])
     expect(axisTexts([], 1, 'W', 'en')).toEqual([])
+  })
+  it('is told of one value, too', () => {
+    const small = axisText([0.33, null, 0.29], 'Wh', 'en')
+    expect([0, 0.05, 0.1].map(small)).toEqual(['0\u00a0Wh', '0.05\u00a0Wh', '0.1\u00a0Wh'])
+    expect([0, 500, 1500].map(axisText([1490], 'W', 'de'))).toEqual(['0\u00a0kW', '0,5\u00a0kW', '1,5\u00a0kW'])
+    expect([0, 0.5].map(axisText([undefined], '', 'en'))).toEqual(['0', '0.5'])
   })
 })
 

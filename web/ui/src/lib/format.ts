@@ -52,14 +52,26 @@ export function text(v: number | null | undefined, unit: string, locale = chosen
   return s.value === DASH ? DASH : `${s.value}\u00a0${s.unit}`
 }
 
-/** The values at an axis, all with the prefix of the greatest and as many digits as their steps need. */
+/** The prefix of the greatest of several values, which all of them have at an axis. */
+function common(values: readonly (number | null | undefined)[], unit: string): { scale: number; unit: string } {
+  const most = values.reduce<number>((m, v) => Math.max(m, Math.abs(v ?? 0)), 0)
+  const s = (prefixed.test(unit) ? steps.find((x) => most >= x.at) : undefined) ?? steps[3]
+  return { scale: s.at === 0 ? 1 : s.at, unit: s.prefix + unit }
+}
+
+/** The values at an axis, with one prefix and as many digits as their steps need. */
 export function axisTexts(values: readonly number[], step: number, unit: string, locale = chosen): string[] {
-  const most = Math.max(0, ...values.map(Math.abs))
-  const prefix = (prefixed.test(unit) ? steps.find((s) => most >= s.at) : undefined) ?? steps[3]
-  const scale = prefix.at === 0 ? 1 : prefix.at
+  const c = common(values, unit)
   let digits = 0
-  for (let x = step / scale; digits < 6 && Math.abs(x - Math.round(x)) > 1e-6; x *= 10) digits++
-  return values.map((v) => `${number(digits, locale).format(v === 0 ? 0 : v / scale)}\u00a0${prefix.prefix}${unit}`)
+  for (let x = step / c.scale; digits < 6 && Math.abs(x - Math.round(x)) > 1e-6; x *= 10) digits++
+  return values.map((v) => `${number(digits, locale).format(v === 0 ? 0 : v / c.scale)}\u00a0${c.unit}`)
+}
+
+/** Tells what stands at an axis for such values, with one prefix, where the axis has round numbers of its own. */
+export function axisText(values: readonly (number | null | undefined)[], unit: string, locale = chosen): (v: number) => string {
+  const c = common(values, unit)
+  const f = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
+  return (v) => `${f.format(v === 0 ? 0 : v / c.scale)}${c.unit === '' ? '' : `\u00a0${c.unit}`}`
 }
 
 export function power(v: number | null | undefined, locale = chosen): string {

@@ -6,7 +6,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useCallback, useMemo } from 'react'
 import { settledExports, windows } from '../api/subject'
 import type { Tokens } from '../chart/colour'
-import { kilowattHours, percent, text } from '../lib/format'
+import { axisText, kilowattHours, percent, text } from '../lib/format'
 import { hatching, qualityName } from '../lib/quality'
 import { amounts, total } from '../lib/settled'
 import { coarse, windowSize } from '../lib/steps'
@@ -64,7 +64,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
           { type: 'category', gridIndex: 1, data: starts, show: false },
         ],
         yAxis: [
-          { type: 'value', ...axis(k), axisLabel: { color: k.dim, formatter: say } },
+          { type: 'value', ...axis(k), axisLabel: { color: k.dim, formatter: axisText(values, unit) } },
           { type: 'value', gridIndex: 1, show: false, min: 0, max: 1 },
         ],
         series: [
@@ -79,7 +79,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
         ],
       }
     },
-    [w, values, say, zone, style, metered, honest, t],
+    [w, values, unit, say, zone, style, metered, honest, t],
   )
   const empty = w && sum && (sum.windows === 0 || (sum.amount === null && !(w.average ?? []).some((v) => v !== null)))
   return (

@@ -7,7 +7,7 @@ import { useCallback, useMemo, type ReactNode } from 'react'
 import { memberStatistics, statistics, type By } from '../api/subject'
 import type { StatisticsBody } from '../api/generated/types.gen'
 import type { Tokens } from '../chart/colour'
-import { text } from '../lib/format'
+import { axisText, text } from '../lib/format'
 import { highest, meanOf, rowsOfHours, week, weighted } from '../lib/profile'
 import { day } from '../lib/span'
 import { coarse, type Ends } from '../lib/steps'
@@ -112,7 +112,7 @@ function Band({ subject, view, by, title, names, file }: { subject: Subject; vie
         grid: grid(),
         tooltip: axisTooltip(k, (i) => [names[i] ?? '', t`mean ${text(s?.mean?.[i], unit)}`, t`${text(s?.min?.[i], unit)} to ${text(s?.max?.[i], unit)}`]),
         xAxis: { type: 'category', data: names, ...axis(k), axisTick: { show: false } },
-        yAxis: { type: 'value', ...axis(k), axisLabel: { color: k.dim, formatter: (v: number) => text(v, unit) } },
+        yAxis: { type: 'value', ...axis(k), axisLabel: { color: k.dim, formatter: axisText([...min, ...(s?.max ?? [])], unit) } },
         series: [
           // The band: its lower edge, and its height on top of that.
           { ...line, stack: 'band', stackStrategy: 'all', silent: true, lineStyle: { opacity: 0 }, data: min.map((v) => v ?? '-') },
