@@ -39,7 +39,7 @@ export function Service({ service: s, zone, may }: { service: Known; zone: strin
   return (
     <>
       <Panel title={t`Who can run it`} note={asked.data && t`${count(list.filter((x) => x.exec !== 'none').length)} of ${count(list.length)}`} height={200} asked={asked} empty={list.length === 0 ? t`There is no group yet. A service runs for a group of the model: a building, a flat, a line.` : undefined}>
-        <Table label={t`Who can run it`} columns={[{ name: t`Group` }, { name: t`How much` }, { name: t`Strict`, number: true }, { name: t`Mean`, number: true }, { name: t`By quality`, number: true }, { name: t`What is missing` }, { name: t`What to do` }]}>
+        <Table label={t`Who can run it`} columns={[{ name: t`Of what` }, { name: t`How much` }, { name: t`Strict`, number: true }, { name: t`Mean`, number: true }, { name: t`By quality`, number: true }, { name: t`What is missing` }, { name: t`What to do` }]}>
           {list.map((x) => {
             const m = first(x.missing)
             const more = (x.missing ?? []).length - 1 + x.more
@@ -73,7 +73,7 @@ export function Service({ service: s, zone, may }: { service: Known; zone: strin
           </Button>
         )}
       </Panel>
-      <RunForm key={s.sid} service={s} subject={o} groups={list.map((x) => ({ value: x.subject, label: x.name ?? x.subject }))} zone={zone} may={may} onSubject={choose} />
+      <RunForm key={s.sid} service={s} subject={o} known={list.map((x) => ({ value: x.subject, label: x.name ?? x.subject }))} zone={zone} may={may} onSubject={choose} />
       {s.bills && <Bills service={s} zone={zone} may={may} />}
       {may && <Define sid={s.sid} domain={s.domain} />}
     </>
@@ -99,7 +99,7 @@ const fields: Record<string, readonly { name: string; kind: Kind }[]> = {
 
 const lists: ReadonlySet<Kind> = new Set<Kind>(['makers', 'hvac', 'lighting', 'other'])
 
-function RunForm({ service: s, subject, groups, zone, may, onSubject }: { service: Known; subject: string | undefined; groups: { value: string; label: string }[]; zone: string; may: boolean; onSubject: (id: string | undefined) => void }) {
+function RunForm({ service: s, subject, known, zone, may, onSubject }: { service: Known; subject: string | undefined; known: { value: string; label: string }[]; zone: string; may: boolean; onSubject: (id: string | undefined) => void }) {
   const { t } = useLingui()
   const client = useQueryClient()
   const [from, setFrom] = useState(() => (s.bills ? written(Math.floor(Date.now() / day) * day - 30 * day, zone) : ''))
@@ -118,7 +118,13 @@ function RunForm({ service: s, subject, groups, zone, may, onSubject }: { servic
     const [power, energy] = [of('active_power'), of('energy', 'active_power')]
     return { power, energy, temperature: of('temperature'), makers: energy, hvac: energy, lighting: energy, other: energy }
   }, [index])
-  const subjects = [{ group: t`Groups`, items: subject !== undefined && subject.startsWith('group/') && !groups.some((g) => g.value === subject) ? [...groups, { value: subject, label: subject }] : groups }, { group: t`Spaces`, items: (places.data?.value.spaces ?? []).map((x) => ({ value: `space/${x.id}`, label: x.name ?? x.id })) }]
+  const kinds = [
+    { kind: 'group/', group: t`Groups`, items: known.filter((x) => x.value.startsWith('group/')) },
+    { kind: 'sensor/', group: t`Sensors`, items: known.filter((x) => x.value.startsWith('sensor/')) },
+    { kind: 'space/', group: t`Spaces`, items: (places.data?.value.spaces ?? []).map((x) => ({ value: `space/${x.id}`, label: x.name ?? x.id })) },
+  ]
+  // What was chosen elsewhere may be on a later page of those that can run it.
+  const subjects = kinds.map(({ kind, group, items }) => ({ group, items: subject?.startsWith(kind) && !items.some((x) => x.value === subject) ? [...items, { value: subject, label: subject }] : items }))
   const parsed = ((): Record<string, unknown> | undefined => {
     if (more.trim() === '') return {}
     try {
