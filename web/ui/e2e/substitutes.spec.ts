@@ -51,7 +51,7 @@ test('a roof fell silent: what stands in, what else could, and what is not usual
   await looks(page, 'object-silent', { whole: true })
   await page.setViewportSize({ width: 1400, height: 1000 })
   await page.goto(`${demo.url}/#/forecasts?o=sensor/community.hall.ventilation`)
-  await expect(page.getByRole('group', { name: 'What is not usual' })).toContainText(/stuck/, { timeout: 30_000 })
+  await expect(page.getByRole('group', { name: 'What is not usual' })).toContainText(/one value for too long/, { timeout: 30_000 })
   await page.goto(`${demo.url}/#/forecasts?o=sensor/community.home2.load`)
   await expect(page.getByRole('group', { name: 'How wrong each model was' }).getByRole('row').filter({ hasText: 'yes' }).first()).toBeVisible({ timeout: 30_000 })
   await looks(page, 'forecast-band', { whole: true })
