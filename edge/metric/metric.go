@@ -30,8 +30,11 @@ func Handler(status func() edge.Status) (http.Handler, error) {
 // told tells it.
 type told struct{ status func() edge.Status }
 
+// prefix is that of all names. They are listed in docs/measurement-device.md.
+const prefix = "wattwerk_device_"
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("wattwerk_device_"+name, help, labels, nil)
+	return prometheus.NewDesc(prefix+name, help, labels, nil)
 }
 
 var (

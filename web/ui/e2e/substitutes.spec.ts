@@ -56,3 +56,23 @@ test('a roof fell silent: what stands in, what else could, and what is not usual
   await expect(page.getByRole('group', { name: 'How wrong each model was' }).getByRole('row').filter({ hasText: 'yes' }).first()).toBeVisible({ timeout: 30_000 })
   await looks(page, 'forecast-band', { whole: true })
 })
+
+test('of all objects: what is forecast by itself, and what is not usual', async ({ page, demo }) => {
+  test.setTimeout(240_000)
+  await signIn(page, demo)
+  await page.goto(`${demo.url}/#/forecasts?tab=found`)
+  const kind = async (name: string) => {
+    await page.getByRole('combobox', { name: 'Kind' }).click()
+    await page.getByRole('option', { name }).click()
+  }
+  const found = page.getByRole('region', { name: 'What is not usual' })
+  await expect(found).toContainText(/\d+ sensors and groups are watched/)
+  await looks(page, 'forecasts-found', { whole: true })
+  await page.setViewportSize({ width: 1400, height: 1000 })
+  await kind('a counter shows less than before')
+  await expect(page.getByText('Nothing like that was found.')).toBeVisible()
+
+  await page.goto(`${demo.url}/#/forecasts?tab=kept`)
+  await expect(page.getByRole('region', { name: 'All that is forecast by itself' })).toHaveAttribute('aria-busy', 'false')
+  await looks(page, 'forecasts-kept', { whole: true })
+})
