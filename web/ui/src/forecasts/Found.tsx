@@ -68,7 +68,7 @@ export function Found({ zone }: { zone: string }) {
         <Switch size="xs" label={t`only what goes on`} checked={lasts} onChange={(e) => set({ st: e.currentTarget.checked ? 'lasts' : undefined })} />
       </div>
       {list.length === 0 ? (
-        <p className={classes.text}>{kind !== undefined || lasts ? t`Nothing like that was found.` : t`Nothing was found: all of it is as usual, or too little is known.`}</p>
+        <p className={classes.text}>{watch?.objects === 0 ? t`Nothing is looked at yet: that begins when windows are settled.` : kind !== undefined || lasts ? t`Nothing like that was found.` : t`Nothing was found: all of it is as usual, or too little is known.`}</p>
       ) : (
         <Table
           label={t`What is not usual`}
