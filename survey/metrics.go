@@ -20,7 +20,7 @@ type metrics struct {
 	lapsed                          prometheus.Counter
 	queued                          prometheus.GaugeFunc
 	households, incidents           *prometheus.GaugeVec
-	states, types                   map[string]int // their labels so far; of the goroutine that counts
+	states, types                   map[string]int // their labels so far; of who looks
 }
 
 func newMetrics(r prometheus.Registerer, queue func() int) (*metrics, error) {

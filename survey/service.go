@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -92,6 +93,7 @@ type Service struct {
 	places   placer
 	updates  chan struct{} // holds one for each file that is read
 	visitors *visitors
+	looking  sync.Mutex // held by who looks
 	metrics  *metrics
 }
 
@@ -245,8 +247,10 @@ func (s *Service) listen(ctx context.Context) error {
 	}
 }
 
-// look looks for devices that have fallen silent, and removes households that have never consented.
+// look looks for devices that have fallen silent, and removes households that have never consented; one does at a time.
 func (s *Service) look(ctx context.Context) {
+	s.looking.Lock()
+	defer s.looking.Unlock()
 	if s.o.Forget > 0 {
 		n, err := s.o.Store.Lapse(ctx, s.o.Now().Add(-s.o.Forget))
 		s.metrics.lapsed.Add(float64(n))
