@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/historytest"
@@ -16,7 +17,8 @@ import (
 // onPrometheus names the server as the one replica. What Prometheus has taken
 // is in its log, and outlives it.
 func onPrometheus(s *promtest.Server) Options {
-	return Options{Settle: -1, Replicas: []Replica{{Write: s.URL() + "/api/v1/write", Query: s.URL(), Read: s.URL() + "/api/v1/read"}}}
+	// On a busy machine it takes its time to answer.
+	return Options{Settle: -1, Timeout: 3 * time.Minute, Replicas: []Replica{{Write: s.URL() + "/api/v1/write", Query: s.URL(), Read: s.URL() + "/api/v1/read"}}}
 }
 
 // TestConformanceOnPrometheus runs the suite of all stores over remote write
