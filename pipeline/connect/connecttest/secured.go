@@ -14,6 +14,36 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 )
 
+// Trusting is a house whose secrets are the certificates of two authorities, ca and foreign, and what put adds; the first of them can vouch
+// for servers.
+func Trusting(t *testing.T) (house *connect.House, authority *certs.Authority, put func(name, text string)) {
+	t.Helper()
+	house = House()
+	house.Secrets = t.TempDir()
+	put = func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(house.Secrets, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"foreign", "ca"} {
+		dir := t.TempDir()
+		ca, err := certs.Create(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(ca.Cert)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(name, string(text))
+		if authority, err = certs.Open(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return house, authority, put
+}
+
 // Secured is a server that takes only those who show a certificate of its authority
 // and a token; the directory has the secrets of an end that may, and of one that may
 // not.

@@ -14,8 +14,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +22,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/connect/connecttest"
@@ -194,34 +191,7 @@ func (l *login) take(g *gate, text string, first bool) (say string, ok bool) {
 // is told without the password.
 func TestLogsIn(t *testing.T) {
 	behind := start(t)
-	house := connecttest.House()
-	house.Secrets = t.TempDir()
-	put := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(house.Secrets, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	ca, err := certs.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := certs.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	foreign, err := certs.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, file := range map[string]string{"ca": ca.Cert, "foreign": foreign.Cert} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(name, string(text))
-	}
+	house, authority, put := connecttest.Trusting(t)
 	put("password", "right, and long\n")
 	put("wrong", "wrong, and long\n")
 	own, err := authority.Server(t.TempDir(), []string{"127.0.0.1"})

@@ -3,8 +3,6 @@ package nats
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +10,6 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
-	"github.com/wattwerk/wattwerk/internal/certs"
 	"github.com/wattwerk/wattwerk/internal/natstest"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -72,34 +69,7 @@ func issued(t *testing.T) (credentials, config string) {
 // TestLogins has a source and a sink log in to servers that speak TLS only, by NKey
 // and by credentials; what is wrong is told without a secret.
 func TestLogins(t *testing.T) {
-	house := connecttest.House()
-	house.Secrets = t.TempDir()
-	put := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(house.Secrets, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	dir := t.TempDir()
-	ca, err := certs.Create(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := certs.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	foreign, err := certs.Create(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, file := range map[string]string{"ca": ca.Cert, "foreign": foreign.Cert} {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		put(name, string(text))
-	}
+	house, authority, put := connecttest.Trusting(t)
 	_, good, public := seed(t, nkeys.CreateUser)
 	_, wrong, _ := seed(t, nkeys.CreateUser)
 	credentials, operated := issued(t)
