@@ -15,11 +15,12 @@ const (
 	observationsStream = "OBSERVATIONS"
 	observationsPrefix = "observations."
 	clockSubject       = "observationsclock"
-	// observedOnce is how long a batch with an identifier is known, so that it is
-	// not stored twice.
-	observedOnce = 30 * time.Minute
-	maxObserved  = 4 << 30 // bytes; see MakeObservations
+	maxObserved        = 4 << 30 // bytes; see MakeObservations
 )
+
+// ObservedOnce is how long a batch with an identifier is known, so that it is not
+// stored twice.
+const ObservedOnce = 30 * time.Minute
 
 // MakeObservations makes the stream of what data sources of manifests tell, or
 // fits it. It is one stream, so that everything has one order, and the same is
@@ -28,7 +29,7 @@ const (
 func (b *Bus) MakeObservations(ctx context.Context) error {
 	return b.Stream(ctx, jetstream.StreamConfig{
 		Name: observationsStream, Subjects: []string{observationsPrefix + "*", clockSubject},
-		MaxBytes: maxObserved, Discard: jetstream.DiscardNew, Duplicates: observedOnce,
+		MaxBytes: maxObserved, Discard: jetstream.DiscardNew, Duplicates: ObservedOnce,
 		Description: "What data sources of manifests tell, in the one order in which manifests see it.",
 	})
 }

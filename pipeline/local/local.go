@@ -20,7 +20,6 @@ import (
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
-	"github.com/wattwerk/wattwerk/pipeline/runner"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -33,7 +32,7 @@ func Protocols(b *bus.Bus, pushed connect.Protocol) []connect.Protocol {
 			Name: manifest.Internal, Local: true,
 			Summary:    "The stream of observations itself: manifests write to it and read from it, programs push to it by HTTP.",
 			Parameters: pushed.Parameters, Reader: pushed.Reader,
-			Writer: func(_ context.Context, e connect.End) (connect.Writer, error) { return &stream{b, e.ID}, nil },
+			Writer: func(_ context.Context, e connect.End) (connect.Writer, error) { return newStream(b, e.ID), nil },
 		},
 		{
 			Name: "records", Local: true,
@@ -57,44 +56,6 @@ func Protocols(b *bus.Bus, pushed connect.Protocol) []connect.Protocol {
 		},
 	}
 }
-
-// stream writes results into the stream of observations.
-type stream struct {
-	bus *bus.Bus
-	id  string
-}
-
-// Write stores what one processor gave at one step as one message, whose id says
-// so.
-func (s *stream) Write(ctx context.Context, results []connect.Written) error {
-	for len(results) > 0 {
-		first, n := results[0], 1
-		for n < len(results) && results[n].Manifest == first.Manifest && results[n].Processor == first.Processor && results[n].Step == first.Step {
-			n++
-		}
-		var table observation.Table
-		items := make([]observation.Item, n)
-		for i, w := range results[:n] {
-			items[i] = observation.Item{Series: table.Number(w.Key), Marks: w.Marks, Time: w.Time, Value: w.Value}
-		}
-		id := runner.ResultID(first.Manifest, first.Processor, first.Step)
-		for part := 0; len(items) > 0; part++ {
-			some := items[:min(len(items), observation.MaxItems)]
-			if part > 0 {
-				id = runner.ResultID(first.Manifest, first.Processor, first.Step) + "/" + strconv.Itoa(part)
-			}
-			if _, err := s.bus.PublishObservations(ctx, s.id, observation.Append(nil, table.Keys(), some), id); err != nil {
-				return err
-			}
-			items = items[len(some):]
-		}
-		results = results[n:]
-	}
-	return nil
-}
-
-// Close does nothing.
-func (s *stream) Close() error { return nil }
 
 // sensors writes results as records.
 type sensors struct {
