@@ -126,10 +126,7 @@ func checkBundle(b *manifest.Bundle) ([]*manifest.Plan, error) {
 		}
 	}
 	for i := range b.Manifests {
-		p, err := offer.Check(set, &b.Manifests[i])
-		if err == nil {
-			_, err = pipeline.Try(set, p, nil)
-		}
+		p, err := pipeline.Judge(offer, set, &b.Manifests[i])
 		var found manifest.Findings
 		switch {
 		case errors.As(err, &found):

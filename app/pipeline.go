@@ -149,12 +149,9 @@ func modelOptions(all []connect.Protocol) repository.Options {
 	offer := pipeline.Offer(all)
 	return repository.Options{
 		Processor: offer.Processor,
-		Protocol: func(name string) ([]manifest.Parameter, bool) {
-			p, ok := offer.Protocol(name)
-			return p.Parameters, ok
-		},
+		Protocol:  offer.Protocol,
 		Check: func(s *manifest.Set, m *manifest.Manifest) error {
-			_, err := offer.Check(s, m)
+			_, err := pipeline.Judge(offer, s, m)
 			return err
 		},
 		Who: actor,

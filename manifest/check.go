@@ -22,6 +22,19 @@ type Protocol struct {
 	Read       bool        `json:"read" doc:"It can be read from"`
 	Write      bool        `json:"write" doc:"It can be written to"`
 	Parameters []Parameter `json:"parameters"`
+	// Check judges what types and bounds cannot say of complete values; the error
+	// is a sentence. nil: all are good.
+	Check func(Values) error `json:"-"`
+}
+
+// Judge holds the values that are given to a source against its parameters and
+// what else is known of its protocol, and completes them.
+func (p *Protocol) Judge(declared []Parameter, given Values) (Values, error) {
+	values, err := Complete(declared, given)
+	if err == nil && p.Check != nil {
+		err = p.Check(values)
+	}
+	return values, err
 }
 
 // Finding is something that is wrong with a manifest.
@@ -140,12 +153,13 @@ func (o Offer) resolve(s *Set, src *Source) (*End, error) {
 		e.Gateway = g.Name
 	}
 	declared := e.Interface.Parameters
-	if p, ok := o.Protocol(e.Protocol()); ok {
+	p, ok := o.Protocol(e.Protocol())
+	if ok {
 		if declared, err = Narrow(p.Parameters, declared); err != nil {
 			return nil, fmt.Errorf("data interface %q: %w", e.Interface.Name, err)
 		}
 	}
-	if e.Values, err = Complete(declared, src.Parameters); err != nil {
+	if e.Values, err = p.Judge(declared, src.Parameters); err != nil {
 		return nil, fmt.Errorf("data source %q: %w", src.Name, err)
 	}
 	return e, nil

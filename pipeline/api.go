@@ -212,10 +212,7 @@ func (s *Service) validate(ctx context.Context, in *struct{ Body manifest.Manife
 		return nil, refuse(err)
 	}
 	out := &struct{ Body Verdict }{Verdict{Findings: []manifest.Finding{}}}
-	p, err := s.offer.Check(set, &in.Body)
-	if err == nil {
-		_, err = Try(set, p, nil) // some values are judged only when a processor is made
-	}
+	p, err := Judge(s.offer, set, &in.Body)
 	if err != nil {
 		out.Body.Findings = manifest.AsFindings(err)
 		return out, nil

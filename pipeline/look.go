@@ -237,6 +237,19 @@ func (t *trial) Dead(node int, refused []processor.Refused) {
 	}
 }
 
+// Judge gives the graph of a manifest that would run. Some parameters, as
+// expressions, are judged only when a processor is made of them; it does that, too.
+func Judge(offer manifest.Offer, s *manifest.Set, m *manifest.Manifest) (*manifest.Plan, error) {
+	p, err := offer.Check(s, m)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := engine.Open(p, processor.Find, nil); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 // Try runs a plan on samples, in their order, each a message of its own that is
 // stored when it happened; then time goes on until all windows have ended.
 // Nothing is written to sinks.

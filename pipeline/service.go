@@ -100,7 +100,7 @@ func New(o Options) (*Service, error) {
 func Offer(protocols []connect.Protocol) manifest.Offer {
 	byName := make(map[string]manifest.Protocol, len(protocols))
 	for _, p := range protocols {
-		byName[p.Name] = manifest.Protocol{Name: p.Name, Summary: p.Summary, Read: p.Reader != nil, Write: p.Writer != nil, Parameters: p.Parameters}
+		byName[p.Name] = p.Offered()
 	}
 	return manifest.Offer{
 		Processor: func(name string) (manifest.ProcessorType, bool) {

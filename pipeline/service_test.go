@@ -86,11 +86,8 @@ func newWorld(t *testing.T) *world {
 	where := sqldb.Options{File: filepath.Join(dir, "wattwerk.db"), NoSync: true}
 	w.models, err = repository.Open(t.Context(), where, repository.Options{
 		Processor: offer.Processor,
-		Protocol: func(n string) ([]manifest.Parameter, bool) {
-			p, ok := offer.Protocol(n)
-			return p.Parameters, ok
-		},
-		Check: func(s *manifest.Set, m *manifest.Manifest) error { _, err := offer.Check(s, m); return err },
+		Protocol:  offer.Protocol,
+		Check:     func(s *manifest.Set, m *manifest.Manifest) error { _, err := pipeline.Judge(offer, s, m); return err },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -145,8 +145,12 @@ type Protocol struct {
 	Details    string               // what must be known to use it
 	Example    string               // a bundle with a source or sink of it, as YAML
 	Parameters []manifest.Parameter // of its sources and sinks; interfaces may narrow them
-	Reader     func(End) (Reader, error)
-	Writer     func(context.Context, End) (Writer, error)
+	// Check judges complete values before anything is opened; the error is a
+	// sentence. What depends on the settings of a process is not judged. nil: all are
+	// good.
+	Check  func(manifest.Values) error
+	Reader func(End) (Reader, error)
+	Writer func(context.Context, End) (Writer, error)
 	// Local: it is reached in this very process or on the bus; a gateway away
 	// from its centre has its own.
 	Local bool
@@ -154,5 +158,5 @@ type Protocol struct {
 
 // Offered is what can be said of its two ends.
 func (p *Protocol) Offered() manifest.Protocol {
-	return manifest.Protocol{Name: p.Name, Summary: p.Summary, Read: p.Reader != nil, Write: p.Writer != nil, Parameters: p.Parameters}
+	return manifest.Protocol{Name: p.Name, Summary: p.Summary, Read: p.Reader != nil, Write: p.Writer != nil, Parameters: p.Parameters, Check: p.Check}
 }

@@ -279,7 +279,8 @@ func (d *draft) check(x *doc, faults *strict.Faults) {
 		if over := at[manifest.Interface](d, def.Interface); over != nil {
 			declared, err := d.declared(over)
 			if err == nil {
-				_, err = manifest.Complete(declared, m.Parameters)
+				p, _ := d.opts.Protocol(strings.ToLower(over.Protocol))
+				_, err = p.Judge(declared, m.Parameters)
 			}
 			several(err)
 		}
@@ -320,7 +321,7 @@ func (d *draft) declared(m *manifest.Interface) ([]manifest.Parameter, error) {
 	if !known {
 		return m.Parameters, nil
 	}
-	return manifest.Narrow(of, m.Parameters)
+	return manifest.Narrow(of.Parameters, m.Parameters)
 }
 
 // offered are the parameters of processors of a definition.

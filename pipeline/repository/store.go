@@ -31,10 +31,10 @@ const (
 type Options struct {
 	// Processor finds a type of processors. It must be given.
 	Processor func(name string) (manifest.ProcessorType, bool)
-	// Protocol finds the parameters of a protocol by its name in lower case. Of an
-	// interface of one that it does not know, only the interface's own are known. nil:
-	// none is known.
-	Protocol func(name string) ([]manifest.Parameter, bool)
+	// Protocol finds a protocol by its name in lower case. Of an interface of one that
+	// it does not know, only the interface's own parameters are known. nil: none is
+	// known.
+	Protocol func(name string) (manifest.Protocol, bool)
 	// Check judges the graph of a manifest; the set has what the manifest refers to.
 	// It is a pure function. nil: every graph is good.
 	Check func(*manifest.Set, *manifest.Manifest) error
@@ -115,7 +115,7 @@ func Open(ctx context.Context, where sqldb.Options, o Options) (*Store, error) {
 		return nil, errors.New("open models: the types of processors are not said")
 	}
 	if o.Protocol == nil {
-		o.Protocol = func(string) ([]manifest.Parameter, bool) { return nil, false }
+		o.Protocol = func(string) (manifest.Protocol, bool) { return manifest.Protocol{}, false }
 	}
 	if o.Most == 0 {
 		o.Most = defaultMost

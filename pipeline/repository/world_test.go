@@ -32,8 +32,11 @@ var errGraph = errors.New("the graph has a ring")
 func options() Options {
 	return Options{
 		Processor: func(name string) (manifest.ProcessorType, bool) { return filter, name == filter.Name },
-		Protocol: func(name string) ([]manifest.Parameter, bool) {
-			return []manifest.Parameter{{Name: "topic", Required: true}, {Name: "qos", Type: manifest.Int, Default: json.RawMessage("1")}}, name == "mqtt"
+		Protocol: func(name string) (manifest.Protocol, bool) {
+			if name != "mqtt" {
+				return manifest.Protocol{}, false
+			}
+			return manifest.Protocol{Name: name, Parameters: []manifest.Parameter{{Name: "topic", Required: true}, {Name: "qos", Type: manifest.Int, Default: json.RawMessage("1")}}}, true
 		},
 		Check: func(s *manifest.Set, m *manifest.Manifest) error {
 			for _, p := range m.Processors {

@@ -45,6 +45,7 @@ sources:
 			{Name: "directory", Description: "Where, below the directory of the settings: names of letters, digits, ., _ and -, with / between them. Absent: the identifier of the sink."},
 			{Name: "every", Type: manifest.Duration, Description: "How long results wait for others before they are in a file, at most.", Default: connect.Default("15m")},
 		},
+		Check:  check,
 		Writer: newWriter,
 		Local:  true,
 	}
@@ -61,6 +62,13 @@ type writer struct {
 	pending map[identity]row   // what is in it
 	timer   *time.Timer        // nil: nothing waits
 	fault   func(string) error // tests fail steps by it
+}
+
+func check(v manifest.Values) error {
+	if dir := v.Text("directory"); dir != "" {
+		return checkDirectory(dir)
+	}
+	return nil
 }
 
 // checkDirectory tells what is wrong with the name of a directory.

@@ -59,6 +59,7 @@ sources:
 			{Name: "cert", Type: manifest.Secret, Description: "File of our certificate, if the server wants one."},
 			{Name: "certKey", Type: manifest.Secret, Description: "File of its key."},
 		}, format.Parameters()...),
+		Check:  check,
 		Reader: newReader,
 	}
 }
@@ -74,12 +75,16 @@ type reader struct {
 	format   *format.Format
 }
 
+func check(v manifest.Values) error {
+	if d := v.Duration("interval"); d < shortest {
+		return fmt.Errorf("the interval %v is shorter than %v", d, shortest)
+	}
+	return connect.CheckURL(v.Text("url"))
+}
+
 func newReader(e connect.End) (connect.Reader, error) {
 	r := &reader{end: e, url: e.Text("url"), interval: e.Duration("interval"), user: e.Text("user")}
-	err := connect.CheckURL(r.url)
-	if err == nil && r.interval < shortest {
-		err = fmt.Errorf("the interval %v is shorter than %v", r.interval, shortest)
-	}
+	err := check(e.Values)
 	if err == nil {
 		r.password, err = e.Secret("password")
 	}

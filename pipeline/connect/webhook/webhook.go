@@ -58,6 +58,7 @@ sources:
 			{Name: "cert", Type: manifest.Secret, Description: "File of our certificate, if the receiver wants one."},
 			{Name: "certKey", Type: manifest.Secret, Description: "File of its key."},
 		},
+		Check:  check,
 		Writer: newWriter,
 	}
 }
@@ -74,9 +75,11 @@ type writer struct {
 	format *format.Format
 }
 
+func check(v manifest.Values) error { return connect.CheckURL(v.Text("url")) }
+
 func newWriter(_ context.Context, e connect.End) (connect.Writer, error) {
 	w := &writer{end: e, url: e.Text("url"), batch: max(e.Int("batch"), 1)}
-	err := connect.CheckURL(w.url)
+	err := check(e.Values)
 	if err == nil {
 		w.secret, err = e.Secret("secret")
 	}
