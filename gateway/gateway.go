@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -452,6 +453,7 @@ func (s *Service) config() huma.Config {
 	c.DocsPath, c.SchemasPath = "", ""
 	// The hooks would put a $schema field into every answer.
 	c.CreateHooks = nil
+	c.Transformers = append(c.Transformers, shorten)
 	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		Scheme: {
@@ -460,6 +462,33 @@ func (s *Service) config() huma.Config {
 		},
 	}
 	return c
+}
+
+// Bounds of what an error tells of a request that is wrong.
+const (
+	mostEchoed = 500 // bytes of a value, as JSON
+	mostFaults = 100 // sentences
+)
+
+// shorten keeps an error from sending back what was sent: of a value that is long
+// only its sentence and its place stay, of very many faults the first.
+func shorten(_ huma.Context, _ string, v any) (any, error) {
+	e, ok := v.(*huma.ErrorModel)
+	if !ok {
+		return v, nil
+	}
+	if n := len(e.Errors); n > mostFaults {
+		e.Errors = append(e.Errors[:mostFaults:mostFaults], &huma.ErrorDetail{Message: fmt.Sprintf("and %d more", n-mostFaults)})
+	}
+	for _, d := range e.Errors {
+		if text, ok := d.Value.(string); ok && len(text) <= mostEchoed {
+			continue
+		}
+		if b, err := json.Marshal(d.Value); err != nil || len(b) > mostEchoed {
+			d.Value = nil
+		}
+	}
+	return e, nil
 }
 
 // schemaName names the schema of a type. A survey and manifests have words of
