@@ -355,7 +355,11 @@ func (r *ingestRun) check(ctx context.Context, first int) (right, all int, err e
 		at[string(g.ID)] = i
 	}
 	all = len(want) * len(doc.Groups)
-	seen := make(map[record.Millis]bool)
+	type part struct { // of a tick; one of very many groups is told in several messages
+		at     record.Millis
+		number uint32
+	}
+	seen, told := make(map[part]bool), 0
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	stop := errors.New("all seen")
@@ -367,17 +371,18 @@ func (r *ingestRun) check(ctx context.Context, first int) (right, all int, err e
 		for i := range t.Ticks {
 			k := &t.Ticks[i]
 			sums, ok := want[k.Time]
-			if !ok || seen[k.Time] {
+			if !ok || seen[part{k.Time, t.Part}] {
 				continue
 			}
-			seen[k.Time] = true
+			seen[part{k.Time, t.Part}] = true
+			told += len(t.Groups)
 			for g, id := range t.Groups {
 				if math.Float64bits(k.Sum[g]) == math.Float64bits(sums[at[id]]) && k.Count[g] == k.Total[g] {
 					right++
 				}
 			}
 		}
-		if len(seen) == len(want) {
+		if told >= all {
 			return stop
 		}
 		return nil

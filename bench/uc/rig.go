@@ -493,7 +493,12 @@ func (t *tree) sums(at record.Millis) []tally {
 func (t *tree) check(ctx context.Context) (verdict, []float64, error) {
 	var v verdict
 	var latency []float64
-	seen := make(map[record.Millis]bool)
+	type part struct { // of a tick; one of very many groups is told in several messages
+		at     record.Millis
+		number uint32
+	}
+	seen := make(map[part]bool)
+	told := make(map[record.Millis]int) // groups of a tick
 	x, err := t.bus.AggregatesExtent(ctx)
 	if err != nil || x.Last == 0 {
 		return v, nil, err
@@ -510,8 +515,10 @@ func (t *tree) check(ctx context.Context) (verdict, []float64, error) {
 		for i := range k.Ticks {
 			tick := &k.Ticks[i]
 			want := t.sums(tick.Time)
-			twice := seen[tick.Time]
-			seen[tick.Time] = true
+			this := part{tick.Time, k.Part}
+			twice := seen[this]
+			seen[this] = true
+			told[tick.Time] += len(k.Groups)
 			for g, id := range k.Groups {
 				w := want[at[id]]
 				v.results++
@@ -532,9 +539,7 @@ func (t *tree) check(ctx context.Context) (verdict, []float64, error) {
 		return v, nil, err
 	}
 	for tick := (t.load.Start+t.load.Period)/t.opts.Emit*t.opts.Emit + t.opts.Emit; tick <= t.last(); tick += t.opts.Emit {
-		if !seen[tick] {
-			v.missing += len(t.layout.Groups)
-		}
+		v.missing += max(len(t.layout.Groups)-told[tick], 0)
 	}
 	return v, latency, nil
 }
