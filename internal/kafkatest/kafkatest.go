@@ -21,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/daemon"
 )
 
 // Version is that of the broker.
@@ -99,15 +101,6 @@ func Start(t testing.TB) *Broker {
 // Topic gives a name that no other test has.
 func (b *Broker) Topic() string { return fmt.Sprintf("test-%d", b.topics.Add(1)) }
 
-func jars() (string, error) {
-	_, file, _, _ := runtime.Caller(0)
-	dir := filepath.Join(filepath.Dir(file), "..", "..", ".tools", "kafka-"+Version)
-	if _, err := os.Stat(dir); err != nil {
-		return "", fmt.Errorf("there is no Kafka %s: run 'make needs' (%w)", Version, err)
-	}
-	return filepath.Abs(dir)
-}
-
 func free() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -118,7 +111,7 @@ func free() (string, error) {
 
 // java makes a command of a class of the broker.
 func (b *Broker) java(class string, args ...string) (*exec.Cmd, error) {
-	at, err := jars()
+	at, err := daemon.Program("kafka-"+Version, "make needs")
 	if err != nil {
 		return nil, err
 	}

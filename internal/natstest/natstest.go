@@ -7,13 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/daemon"
 )
 
 // Version is that of the server, as scripts/needs.sh installs it.
@@ -122,10 +123,9 @@ jetstream { store_dir: %q, sync_interval: always, max_memory_store: 1GB, max_fil
 // Program is where the server is, and fails the test when it is nowhere.
 func Program(t testing.TB) string {
 	t.Helper()
-	_, file, _, _ := runtime.Caller(0)
-	at := filepath.Join(filepath.Dir(file), "..", "..", ".tools", "nats-server-"+Version)
-	if _, err := os.Stat(at); err != nil {
-		t.Fatalf("there is no nats-server %s: run 'make needs' (%v)", Version, err)
+	at, err := daemon.Program("nats-server-"+Version, "make needs")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return at
 }

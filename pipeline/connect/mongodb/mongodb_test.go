@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/wattwerk/wattwerk/internal/daemon"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -54,10 +54,9 @@ func start(t *testing.T) *server {
 
 func (s *server) start() {
 	s.t.Helper()
-	_, file, _, _ := runtime.Caller(0)
-	program := filepath.Join(filepath.Dir(file), "..", "..", "..", ".tools", "ferretdb-1.24.2")
-	if _, err := os.Stat(program); err != nil {
-		s.t.Fatalf("there is no FerretDB: run 'make needs' (%v)", err)
+	program, err := daemon.Program("ferretdb-1.24.2", "make needs")
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
