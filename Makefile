@@ -50,6 +50,16 @@ test: needs build ## run all tests, installing what they need
 test-go:
 	E2E_BINARY=$(CURDIR)/bin/wattwerk CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m ./...
 
+# The packages alone, and the tests of the whole program, which wait for its
+# processes more than they work.
+.PHONY: test-packages
+test-packages:
+	packages=$$(go list ./... | grep -v '/e2e$$'); CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m $$packages
+
+.PHONY: test-e2e
+test-e2e:
+	E2E_BINARY=$(CURDIR)/bin/wattwerk CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m ./e2e
+
 .PHONY: test-web
 test-web:
 	cd $(UI) && npm test
@@ -70,16 +80,15 @@ needs: $(UI)/node_modules/.package-lock.json
 # ---- check: what CI runs
 
 .PHONY: check
-check: needs build ## everything CI checks, all of make test within
-	$(MAKE) --jobs 2 --output-sync=line check-beside test-pages
-	$(MAKE) test-go test-web RACE=-race
+check: needs build check-generated ## everything CI checks, all of make test within
+	$(MAKE) --jobs 3 --output-sync=line test-pages test-e2e check-beside RACE='-race -vet=off'
 	@echo "make check: all is well"
 
-# The browser waits more than it works: what compiles and reckons takes what it
-# leaves, and gives way to it.
+# The browser and the processes of e2e wait more than they work: what compiles
+# and reckons takes what they leave, and gives way to them.
 .PHONY: check-beside
 check-beside:
-	nice -n 15 $(MAKE) --jobs=1 check-format check-vet check-lint check-web check-generated check-cross check-deploy test-fuzz test-field
+	nice -n 15 $(MAKE) --jobs=1 check-format check-vet check-lint check-web check-cross check-deploy test-fuzz test-field test-packages
 
 .PHONY: check-format
 check-format:
@@ -102,7 +111,8 @@ check-lint: $(LINT)
 check-web: $(UI)/node_modules/.package-lock.json
 	cd $(UI) && npm run check
 
-# What is generated and committed must be what would be generated now.
+# What is generated and committed must be what would be generated now. Others
+# read these files, so nothing runs beside it.
 .PHONY: check-generated
 check-generated: $(UI)/node_modules/.package-lock.json
 	scripts/generate.sh
