@@ -8,6 +8,11 @@
 // own are compared with the sum of their other members, and counters are looked at as
 // they count: one that shows less than before was reset, or exchanged.
 //
+// What is settled anew, because readings came late, were imported or corrected, or as
+// older time is settled after newer, is judged anew: everything that was looked at is
+// read again in turn, and from the first day on that is not what it was anomalies are
+// added and taken back, within the last seven days.
+//
 // What is found is told of from when it was looked first, seven days back; a restart
 // finds nothing twice. What may go on lasts; it ends three hours after its last value.
 //

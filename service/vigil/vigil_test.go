@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/model"
@@ -253,6 +256,67 @@ func TestWatch(t *testing.T) {
 	}
 	if got, _ := once.found(t, "?object=sensor/off&from=2026-02-01T00:00:00Z"); len(got) != 0 {
 		t.Error("what was always off is", got)
+	}
+}
+
+// TestSettledAnew looks at a sensor before what it measured is settled, as it happens when
+// the past is imported or settled from now on back: what is found is what would have been
+// found otherwise. What is corrected is taken back.
+func TestSettledAnew(t *testing.T) {
+	of := func(p *plant, query string) []string {
+		got, _ := p.found(t, query)
+		return slices.DeleteFunc(got, func(x string) bool { return strings.Contains(x, "unusual") })
+	}
+	p := open(t)
+	p.spoil()
+	all := maps.Clone(p.h.of)
+	good := open(t).h.of
+	clear(p.h.of)
+	r := p.round(t)
+	p.until(t, r, 80, 17)
+	if got, page := p.found(t, ""); len(got) != 0 || page.Watch.Objects != 6 {
+		t.Fatal(got, page.Watch)
+	}
+	const stuck = "sensor/a stuck from 80:08, 8 lasts"
+	maps.Copy(p.h.of, all)
+	p.until(t, r, 80, 17)
+	if got := of(p, ""); !slices.Equal(got, []string{stuck}) || !slices.Contains(p.lasting, "sensor/a stuck") {
+		t.Error(got, p.lasting)
+	}
+	p.until(t, r, 82, 13)
+	want := []string{"group/hall parts from 82:10, 2 lasts", "sensor/b zero from 81:10, 3", "sensor/a stuck from 80:08, 11"}
+	if got := of(p, ""); !slices.Equal(got, want) {
+		t.Error(got)
+	}
+	before := testutil.ToFloat64(p.meter.found.WithLabelValues("parts"))
+	p.until(t, r, 82, 13)
+	if after := testutil.ToFloat64(p.meter.found.WithLabelValues("parts")); after != before || before != 1 {
+		t.Errorf("it was found %v times, and then %v", before, after)
+	}
+	// Somebody corrects the main meter and what was dead; the stuck one stays.
+	p.h.of["sensor/b"] = good["sensor/b"]
+	copy(p.h.of["sensor/main"][82*24:], good["sensor/main"][82*24:])
+	for range 2 * len(p.h.of) { // one after the other, as nothing was settled anew for long
+		p.until(t, r, 82, 13)
+	}
+	if got := of(p, ""); !slices.Equal(got, want[2:]) || slices.Contains(p.lasting, "group/hall parts") {
+		t.Error("corrected:", got, p.lasting)
+	}
+	// What lasted and began before what was corrected is over when it does not go on.
+	late := open(t)
+	late.spoil()
+	for i := 80*24 + 16; i < 81*24+6; i++ {
+		late.h.of["sensor/a"][i] = 1555
+	}
+	r = late.round(t)
+	late.until(t, r, 81, 4)
+	if got := of(late, "?object=sensor/a&lasts=true"); !slices.Equal(got, []string{"sensor/a stuck from 80:08, 19 lasts"}) {
+		t.Error(got)
+	}
+	copy(late.h.of["sensor/a"][80*24+20:], good["sensor/a"][80*24+20:])
+	late.until(t, r, 81, 4)
+	if got, _ := late.found(t, "?kind=stuck"); !slices.Equal(got, []string{"sensor/a stuck from 80:08, 11"}) || slices.Contains(late.lasting, "sensor/a stuck") {
+		t.Error("goes on no more:", got, late.lasting)
 	}
 }
 

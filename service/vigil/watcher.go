@@ -18,9 +18,7 @@ import (
 	"github.com/wattwerk/wattwerk/object/vocabulary"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/book"
-	"github.com/wattwerk/wattwerk/service/foresight"
 	"github.com/wattwerk/wattwerk/service/stand"
-	"github.com/wattwerk/wattwerk/window"
 )
 
 // Most is how many objects are watched.
@@ -94,6 +92,7 @@ type series struct {
 	object   *object.Object
 	detector *anomaly.Detector // nil: it is a group whose parts are added up
 	looked   record.Millis     // up to here; 0: not at all
+	seen     sums              // what was looked at
 	told     record.Millis     // what ended before is known already
 	open     *anomaly.Event    // that may go on
 	shown    anomaly.Kind      // as which it is stored; "": it is not
@@ -119,6 +118,9 @@ type Round struct {
 	left    int
 	named   time.Time // when it was asked what is first
 	first   []object.ID
+	next    int // of the order, which is looked at again
+	credit  int // quarters that may be read again now
+	calm    int // objects that were looked at again since one was settled anew
 }
 
 // Begin takes up what is stored.
@@ -181,6 +183,11 @@ func (r *Round) Step(ctx context.Context) (more bool, err error) {
 	if r.o.History != nil {
 		if more, err = r.look(ctx, now); err != nil {
 			return false, err
+		}
+		if !more {
+			if err := r.again(ctx); err != nil {
+				return false, err
+			}
 		}
 	}
 	return more, r.tell(ctx)
@@ -298,28 +305,26 @@ func (r *Round) look(ctx context.Context, now record.Millis) (more bool, err err
 			if k.parts {
 				s.looked = s.told - s.told%stand.Hour
 			} else {
-				c, err := window.Load(foresight.Zone(m, k.object))
-				if err != nil {
-					return false, err
-				}
-				if s.detector, err = anomaly.New(anomaly.Options{Calendar: c, Step: int64(stand.Hour)}); err != nil {
+				if s.detector, err = r.detector(m, k.object); err != nil {
 					return false, err
 				}
 			}
 		}
 		reads += int((end - s.looked) / stand.Quarter)
-		from := s.looked
+		x, err := r.read(ctx, m, k, s.looked, end)
+		if err != nil {
+			return false, err
+		}
+		s.seen.add(&x)
+		s.seen.drop(end - learnt)
 		var events []anomaly.Event
 		if s.open != nil {
 			events = []anomaly.Event{*s.open}
 		}
 		if k.parts {
-			events, err = r.parts(ctx, m, s, events, from, end)
+			events = parts(events, &x)
 		} else {
-			events, err = r.judge(ctx, s, events, from, end)
-		}
-		if err != nil {
-			return false, err
+			events = judge(s, events, &x)
 		}
 		f, g := r.took(s, events, end)
 		found, gone = append(found, f...), append(gone, g...)
@@ -341,77 +346,6 @@ func (r *Round) look(ctx context.Context, now record.Millis) (more bool, err err
 	}
 	r.meter.now(len(r.series), behind, r.left)
 	return behind > 0, r.store(ctx, found, gone, looked)
-}
-
-// judge shows the hours of a span to the detector.
-func (r *Round) judge(ctx context.Context, s *series, events []anomaly.Event, from, to record.Millis) ([]anomaly.Event, error) {
-	all, err := r.o.History.Means(ctx, s.object.ID, from, to)
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range stand.Hours(all) {
-		at := from + record.Millis(i)*stand.Hour
-		x := s.detector.Add(at, v)
-		if x.Kind == anomaly.Stuck && believable(s.object) {
-			continue
-		}
-		events = anomaly.Join(events, at, int64(stand.Hour), v, x)
-		if x.Kind == anomaly.Stuck { // what was unusual before is not what it is stuck at
-			e := &events[len(events)-1]
-			e.Value, e.Worst = v, x
-		}
-	}
-	return events, nil
-}
-
-// parts compares the meter of a group with the sum of its other members.
-func (r *Round) parts(ctx context.Context, m *model.Model, s *series, events []anomaly.Event, from, to record.Millis) ([]anomaly.Event, error) {
-	id, _ := s.object.ID.Group()
-	g, ok := m.Group(id)
-	if !ok {
-		return events, nil
-	}
-	var whole []float64
-	var parts [][]float64
-	for _, x := range g.Members {
-		id := object.OfSensor(x.Sensor)
-		if x.Group != "" {
-			id = object.OfGroup(x.Group)
-		}
-		o, ok := r.world.Object(id)
-		if !ok || foresight.RateUnit(o) != foresight.RateUnit(s.object) {
-			continue
-		}
-		all, err := r.o.History.Means(ctx, id, from, to)
-		if err != nil {
-			return nil, err
-		}
-		values := stand.Hours(all)
-		if x.Meter {
-			whole = values
-			continue
-		}
-		if x.Sign < 0 {
-			for i := range values {
-				values[i] = -values[i]
-			}
-		}
-		parts = append(parts, values)
-	}
-	for i := range whole {
-		if whole[i] != whole[i] || len(parts) == 0 {
-			continue
-		}
-		now := make([]float64, len(parts))
-		for k := range parts {
-			now[k] = parts[k][i]
-		}
-		excess, kind := anomaly.Parts(whole[i], now, meters)
-		if kind != "" {
-			events = anomaly.Join(events, from+record.Millis(i)*stand.Hour, int64(stand.Hour), whole[i]+excess, anomaly.Verdict{Kind: kind, Expected: whole[i]})
-		}
-	}
-	return events, nil
 }
 
 // took notes what was found, and gives what is to be stored and removed.
