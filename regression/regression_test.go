@@ -3,6 +3,7 @@ package regression
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -56,6 +57,19 @@ func TestRidgeByHand(t *testing.T) {
 	near(t, "intercept", l.Intercept, 2, 1e-12)
 }
 
+// TestNoFeatures: without features the model is the mean.
+func TestNoFeatures(t *testing.T) {
+	g := NewGram(0)
+	for _, y := range []float64{4, 1, 7, 2} {
+		g.Add(nil, y)
+	}
+	l, err := g.Solve(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "mean", l.Intercept, 3.5, 1e-12)
+}
+
 // TestGramAddsAndRemoves compares with a fit of the rows that are left.
 func TestGramAddsAndRemoves(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
@@ -85,6 +99,41 @@ func TestGramAddsAndRemoves(t *testing.T) {
 	}
 	for _, row := range x {
 		near(t, "the same", got.At(row), want.At(row), 1e-3)
+	}
+}
+
+// TestSome takes features out of many, in another order, and compares with a fit of them.
+func TestSome(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	x, y := made(r, 60)
+	all := NewGram(4)
+	for i := range x {
+		y[i] += 10 * r.NormFloat64()
+		all.Add(x[i], y[i])
+	}
+	for _, features := range [][]int{{}, {0}, {3, 1}, {1, 2, 3}, {0, 1, 2, 3}} {
+		few := NewGram(len(features))
+		for i := range x {
+			row := make([]float64, len(features))
+			for k, f := range features {
+				row[k] = x[i][f]
+			}
+			few.Add(row, y[i])
+		}
+		got, err := all.Some(features...).Solve(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := few.Solve(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Intercept != want.Intercept || !slices.Equal(got.Weights, want.Weights) {
+			t.Errorf("%v: %+v, not %+v", features, got, want)
+		}
+	}
+	if _, err := NewGram(2).Some(1).Solve(1); err == nil {
+		t.Error("of no rows")
 	}
 }
 

@@ -80,7 +80,7 @@ func (g *Gram) add(x []float64, y, sign float64, rows int) bool {
 		}
 	}
 	if g.origin == nil {
-		g.origin, g.first = append([]float64(nil), x[:g.p]...), y
+		g.origin, g.first = append(make([]float64, 0, g.p), x[:g.p]...), y // of no features, too, it is not nil
 	}
 	for i := range g.row {
 		g.row[i] = x[i] - g.origin[i]
@@ -105,6 +105,30 @@ func (g *Gram) add(x []float64, y, sign float64, rows int) bool {
 		k += g.p - i
 	}
 	return true
+}
+
+// Some gives the equations of some of the features, in the order in which they are named:
+// they are to the bit what they were if rows had been added of these alone, and know
+// nothing of rows that are added later.
+func (g *Gram) Some(features ...int) *Gram {
+	out := NewGram(len(features))
+	out.n, out.weight, out.first, out.y = g.n, g.weight, g.first, g.y
+	if g.origin != nil {
+		out.origin = make([]float64, 0, len(features))
+	}
+	k := 0
+	for i, a := range features {
+		if g.origin != nil {
+			out.origin = append(out.origin, g.origin[a])
+		}
+		out.sum[i], out.xy[i] = g.sum[a], g.xy[a]
+		for _, b := range features[i:] {
+			lo, hi := min(a, b), max(a, b)
+			out.xx[k] = g.xx[lo*g.p-lo*(lo-1)/2+hi-lo]
+			k++
+		}
+	}
+	return out
 }
 
 // ErrFew says that there are no rows to fit.
