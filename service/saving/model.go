@@ -79,7 +79,6 @@ const tiny = 1e-9
 
 // fit fits a shape to days; it is not ok when the days do not carry it.
 func fit(s shape, days []*day) (f fitted, ok bool) {
-	f = fitted{shape: s}
 	g := regression.NewGram(len(s.row(&day{}, f.x[:])))
 	for _, d := range days {
 		if s.weather() && d.celsius != d.celsius {
@@ -87,6 +86,12 @@ func fit(s shape, days []*day) (f fitted, ok bool) {
 		}
 		g.Add(s.row(d, f.x[:]), d.kwh)
 	}
+	return solved(s, g, days)
+}
+
+// solved is a shape with its equations, of days.
+func solved(s shape, g *regression.Gram, days []*day) (f fitted, ok bool) {
+	f = fitted{shape: s}
 	l, err := g.Solve(tiny)
 	if err != nil || g.Rows() < len(l.Weights)+10 {
 		return f, false
@@ -120,13 +125,63 @@ const (
 	mildPoint, hotPoint  = 14.0, 28.0
 )
 
-// choose fits all shapes to days and takes the best.
+// gram has the equations of all features that a shape may have, so that days are added up
+// once for all shapes.
+type gram struct{ *regression.Gram }
+
+const (
+	hotFeatures  = int(warmPoint - coldPoint + 1) // after those of heating, one for each degree
+	freeFeature  = hotFeatures + int(hotPoint-mildPoint+1)
+	mostFeatures = freeFeature + 1
+)
+
+// features adds up days. Without the weather features of it mean nothing.
+func features(days []*day, weather bool) gram {
+	g := gram{regression.NewGram(mostFeatures)}
+	var row [mostFeatures]float64
+	for _, d := range days {
+		if weather {
+			for i := range hotFeatures {
+				row[i] = math.Max(0, coldPoint+float64(i)-d.celsius)
+			}
+			for i := hotFeatures; i < freeFeature; i++ {
+				row[i] = math.Max(0, d.celsius-(mildPoint+float64(i-hotFeatures)))
+			}
+		}
+		row[freeFeature] = 0
+		if d.free {
+			row[freeFeature] = 1
+		}
+		g.Add(row[:], d.kwh)
+	}
+	return g
+}
+
+// some gives the equations of a shape.
+func (g gram) some(s shape) *regression.Gram {
+	var list [3]int
+	of := list[:0]
+	if s.heat == s.heat {
+		of = append(of, int(s.heat-coldPoint))
+	}
+	if s.cool == s.cool {
+		of = append(of, hotFeatures+int(s.cool-mildPoint))
+	}
+	if s.free {
+		of = append(of, freeFeature)
+	}
+	return g.Some(of...)
+}
+
+// choose fits all shapes to days and takes the best. With the weather the temperature of
+// every day is known.
 func choose(days []*day, weather bool) (fitted, bool) {
 	var best fitted
 	found := false
 	none := math.NaN()
+	of := features(days, weather)
 	try := func(s shape) {
-		f, ok := fit(s, days)
+		f, ok := solved(s, of.some(s), days)
 		if ok && (!found || f.schwarz() < best.schwarz()-1e-9) {
 			best, found = f, true
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/service/series"
 	"github.com/wattwerk/wattwerk/service/series/seriestest"
+	"github.com/wattwerk/wattwerk/window"
 )
 
 const year = 365
@@ -199,6 +201,28 @@ func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
 		if _, err := Run(in); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestOneSumForAllShapes: a shape that is fitted from the sums of all features is to the bit
+// what it is when days are added up for it alone.
+func TestOneSumForAllShapes(t *testing.T) {
+	in := building(rand.New(rand.NewPCG(3, 4)), 200, 1, 0.05, 0.2)
+	c, err := window.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{in: &in, calendar: c, zone: c.Zone()}
+	r.split()
+	all, none := features(r.days, true), math.NaN()
+	for _, free := range []bool{false, true} {
+		for _, s := range []shape{{none, none, free}, {8, none, free}, {15, none, free}, {none, 28, free}, {none, 21, free}, {13, 22, free}, {22, 22, free}} {
+			got, ok := solved(s, all.some(s), r.days)
+			want, fits := fit(s, r.days)
+			if ok != fits || got.Intercept != want.Intercept || !slices.Equal(got.Weights, want.Weights) || got.sse != want.sse || got.n != want.n {
+				t.Errorf("%+v: %+v %v, not %+v %v", s, got, ok, want, fits)
+			}
 		}
 	}
 }
