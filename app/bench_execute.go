@@ -249,8 +249,8 @@ func newSettledHome(ctx context.Context, dir string, h *home.Home) (*ledger.Stor
 }
 
 // Quarters implements [energyfeed.Source].
-func (s *settledHome) Quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
-	return s.source.Quarters(ctx, id, from, to)
+func (s *settledHome) Quarters(ctx context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
+	return s.source.Quarters(ctx, id, from, to, each)
 }
 
 // Follow implements [keep.Revisions].

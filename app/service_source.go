@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"math"
 	"time"
 
 	"github.com/wattwerk/wattwerk/energy"
@@ -66,35 +65,25 @@ func settledPoint(m *model.Model, id object.ID) ledger.Point {
 
 // Quarters gives what is settled of each quarter of an hour; of a group that has a
 // meter of its own what the meter says, else the sum where every member is known.
-func (s *serviceSource) Quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
+func (s *serviceSource) Quarters(ctx context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
 	const quarter = record.Millis(window.QuarterLength)
-	out := make([]energy.Value, (to-from)/quarter)
 	ids, err := s.settled.IDs(ctx, []ledger.Point{settledPoint(s.model(), id)}, false)
 	if err != nil || ids[0] == 0 {
-		return out, err
-	}
-	rows, err := s.settled.Rows(ctx, nil, ledger.Quarters, ids[0], from, to)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	_, group := id.Group()
-	for _, r := range rows {
-		if r.Start < from || r.Start >= to {
-			continue
-		}
-		v := r.Value
+	return s.settled.Amounts(ctx, ids[0], from, to, func(r *ledger.Row) {
 		switch {
 		case r.Metered:
-			v.Known, v.Amount = true, r.Meter
+			r.Known, r.Amount = true, r.Meter
 		case group && r.Members < r.Total: // a part is no whole; a sensor without an amount, as of temperature, may have a mean
-			v = energy.Value{Average: math.NaN(), Min: math.NaN(), Max: math.NaN()}
+			return
 		}
 		if r.Total > 1 {
-			v.Covered /= int64(r.Total)
+			r.Covered /= int64(r.Total)
 		}
-		out[(r.Start-from)/quarter] = v
-	}
-	return out, nil
+		each(int((r.Start-from)/quarter), &r.Value)
+	})
 }
 
 // Parts gives what a group without a meter of its own adds up.

@@ -218,16 +218,13 @@ func price() (t tariff.Tariff, err error) {
 }
 
 // Quarters implements [feed.Source].
-func (h *Home) Quarters(_ context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
-	out := make([]energy.Value, max(0, int((to-from)/record.Millis(window.QuarterLength))))
+func (h *Home) Quarters(_ context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
 	list := h.quarters[id]
 	first := int((from - h.from()) / record.Millis(window.QuarterLength))
-	for i := range out {
-		if k := first + i; k >= 0 && k < len(list) {
-			out[i] = list[k]
-		}
+	for k := max(first, 0); k < min(first+int((to-from)/record.Millis(window.QuarterLength)), len(list)); k++ {
+		each(k-first, &list[k])
 	}
-	return out, nil
+	return nil
 }
 
 // Samples implements [feed.Source]: a reading every five minutes.

@@ -244,21 +244,20 @@ func (f *fake) of(id object.ID, at record.Millis) (float64, energy.Quality) {
 	return 200, energy.Measured
 }
 
-func (f *fake) Quarters(_ context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
+func (f *fake) Quarters(_ context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
 	f.asked.Add(1)
 	if f.err != nil {
-		return nil, f.err
+		return f.err
 	}
-	out := make([]energy.Value, (to-from)/(15*minute))
-	for i := range out {
+	for i := range int((to - from) / (15 * minute)) {
 		w, q := f.of(id, from+record.Millis(i)*15*minute)
 		if q == energy.None {
-			out[i] = energy.Value{Average: math.NaN()}
+			each(i, &energy.Value{Average: math.NaN()})
 			continue
 		}
-		out[i] = energy.Value{Known: true, Quality: q, Covered: int64(15 * minute), Average: w, Amount: energy.Amount(math.Round(w * 250_000))}
+		each(i, &energy.Value{Known: true, Quality: q, Covered: int64(15 * minute), Average: w, Amount: energy.Amount(math.Round(w * 250_000))})
 	}
-	return out, nil
+	return nil
 }
 
 func (f *fake) StoodIn(_ context.Context, id object.ID, from, to record.Millis) ([]float64, error) {

@@ -29,8 +29,10 @@ type Sample struct {
 // Source is what was measured, and what things cost. Spans begin and end with a
 // quarter of an hour.
 type Source interface {
-	// Quarters gives what is settled of each quarter of an hour of a span.
-	Quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error)
+	// Quarters gives what is settled of the quarters of an hour of a span, each with its
+	// number from the beginning on, in order; what is not known may be left out. The value
+	// is that of the call.
+	Quarters(ctx context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error
 	// Samples gives the readings of a sensor in a span, at most so many.
 	Samples(ctx context.Context, id record.SensorID, from, to record.Millis, most int) ([]Sample, error)
 	// Settled tells up to when quarters are settled.
@@ -212,17 +214,11 @@ func (g *gather) amounts(ctx context.Context, role string, id object.ID, from, t
 	if !counts(o) {
 		return series.EnergySeries{}, asked("%s: %q measures %s, which is no energy", role, id, o.Quantity)
 	}
-	values, err := g.Source.Quarters(ctx, id, from, to)
-	if err != nil {
+	out := series.EnergySeries{Start: from, Step: series.Quarter}
+	if out.Values, err = g.quarters(ctx, id, from, to); err != nil {
 		return series.EnergySeries{}, err
 	}
-	out := series.EnergySeries{Start: from, Step: series.Quarter, Values: make([]series.EnergyValue, len(values))}
-	holes := false
-	for i, v := range values {
-		out.Values[i] = series.Settled(v)
-		holes = holes || !v.Known
-	}
-	if holes {
+	if slices.ContainsFunc(out.Values, unknown) {
 		if err := g.fill(ctx, id, from, to, out.Values, 0); err != nil {
 			return series.EnergySeries{}, err
 		}
@@ -234,6 +230,15 @@ func (g *gather) amounts(ctx context.Context, role string, id object.ID, from, t
 	g.out.Rests = append(g.out.Rests, Rested{role, id, count})
 	return out, nil
 }
+
+// quarters gives what is settled of an object.
+func (g *gather) quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]series.EnergyValue, error) {
+	out := make([]series.EnergyValue, max(0, (to-from)/record.Millis(series.Quarter)))
+	err := g.Source.Quarters(ctx, id, from, to, func(i int, v *energy.Value) { out[i] = series.Settled(v) })
+	return out, err
+}
+
+func unknown(v series.EnergyValue) bool { return !v.Known() }
 
 // deepest bounds how deep groups are looked into for what stood in.
 const deepest = 20
@@ -270,17 +275,11 @@ func (g *gather) fill(ctx context.Context, id object.ID, from, to record.Millis,
 	}
 	sum := make([]series.EnergyValue, len(values))
 	for n, part := range parts {
-		own, err := g.Source.Quarters(ctx, part.Object, from, to)
+		next, err := g.quarters(ctx, part.Object, from, to)
 		if err != nil {
 			return err
 		}
-		next := make([]series.EnergyValue, len(values))
-		missing := false
-		for i, v := range own {
-			next[i] = series.Settled(v)
-			missing = missing || !v.Known
-		}
-		if missing {
+		if slices.ContainsFunc(next, unknown) {
 			if err := g.fill(ctx, part.Object, from, to, next, depth+1); err != nil {
 				return err
 			}
@@ -371,21 +370,19 @@ func (g *gather) levels(ctx context.Context, role string, id object.ID, from, to
 	if _, err := g.known(role, id); err != nil {
 		return series.GaugeSeries{}, err
 	}
-	values, err := g.Source.Quarters(ctx, id, from, to)
-	if err != nil {
-		return series.GaugeSeries{}, err
-	}
-	out := series.GaugeSeries{Start: from, Step: series.Quarter, Values: make([]series.GaugeValue, len(values))}
-	holes := false
-	for i, v := range values {
+	out := series.GaugeSeries{Start: from, Step: series.Quarter, Values: make([]series.GaugeValue, max(0, (to-from)/record.Millis(series.Quarter)))}
+	known := 0
+	err := g.Source.Quarters(ctx, id, from, to, func(i int, v *energy.Value) {
 		// What does not add up, as a temperature, has no amount and is known all the same.
 		if v.Covered > 0 && !math.IsNaN(v.Average) {
 			out.Values[i] = series.GaugeValue{Value: v.Average, Quality: max(v.Quality, energy.Measured)}
-		} else {
-			holes = true
+			known++
 		}
+	})
+	if err != nil {
+		return series.GaugeSeries{}, err
 	}
-	if holes && g.StandIns != nil {
+	if known < len(out.Values) && g.StandIns != nil {
 		in, err := g.StandIns.StoodIn(ctx, id, from, to)
 		if err != nil {
 			return series.GaugeSeries{}, err

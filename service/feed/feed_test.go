@@ -49,23 +49,22 @@ func (s *store) note() error {
 	return s.err
 }
 
-func (s *store) Quarters(_ context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
+func (s *store) Quarters(_ context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
 	if err := s.note(); err != nil {
-		return nil, err
+		return err
 	}
-	out := make([]energy.Value, (to-from)/quarter)
-	for i := range out {
+	for i := range int((to - from) / quarter) {
 		w := 1000.0
 		if of, ok := s.watts[id]; ok {
 			w = of[i%len(of)]
 		}
 		if math.IsNaN(w) {
-			out[i] = energy.Value{Average: w}
+			each(i, &energy.Value{Average: w})
 			continue
 		}
-		out[i] = energy.Value{Known: true, Quality: energy.Measured, Covered: series.Quarter, Average: w, Amount: energy.Amount(math.Round(w * 250_000))}
+		each(i, &energy.Value{Known: true, Quality: energy.Measured, Covered: series.Quarter, Average: w, Amount: energy.Amount(math.Round(w * 250_000))})
 	}
-	return out, nil
+	return nil
 }
 
 func (s *store) StoodIn(_ context.Context, id object.ID, from, to record.Millis) ([]float64, error) {

@@ -36,18 +36,17 @@ type source struct {
 	broken  error
 }
 
-func (s *source) Quarters(_ context.Context, _ object.ID, from, to record.Millis) ([]energy.Value, error) {
+func (s *source) Quarters(_ context.Context, _ object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reads++
-	out := make([]energy.Value, (to-from)/quarter)
-	for i := range out {
+	for i := range int((to - from) / quarter) {
 		if s.holes && i%50 == 7 {
 			continue
 		}
-		out[i] = energy.Value{Known: true, Quality: energy.Measured, Covered: window.QuarterLength, Amount: energy.Amount(s.power / 4 * energy.PerUnit), Average: s.power}
+		each(i, &energy.Value{Known: true, Quality: energy.Measured, Covered: window.QuarterLength, Amount: energy.Amount(s.power / 4 * energy.PerUnit), Average: s.power})
 	}
-	return out, s.broken
+	return s.broken
 }
 
 func (s *source) Samples(context.Context, record.SensorID, record.Millis, record.Millis, int) ([]feed.Sample, error) {

@@ -11,11 +11,11 @@ import (
 )
 
 // Quarters implements [feed.Source].
-func (s *noting) Quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]energy.Value, error) {
+func (s *noting) Quarters(ctx context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
 	if err := s.note(ctx, id); err != nil {
-		return nil, err
+		return err
 	}
-	return s.Source.Quarters(ctx, id, from, to)
+	return s.Source.Quarters(ctx, id, from, to, each)
 }
 
 // Samples implements [feed.Source]. A reading that is late has its quarter be settled

@@ -279,7 +279,7 @@ func Amount(watts float64, length int64) (energy.Amount, bool) {
 }
 
 // Settled is a settled value as a series has it.
-func Settled(v energy.Value) EnergyValue {
+func Settled(v *energy.Value) EnergyValue {
 	if !v.Known {
 		return EnergyValue{}
 	}

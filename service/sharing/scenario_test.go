@@ -91,7 +91,7 @@ func register(t testing.TB, day window.Span) (s series.EnergySeries, rise energy
 	}
 	s = series.EnergySeries{Start: day.From, Step: series.Quarter}
 	for _, v := range values {
-		s.Values = append(s.Values, series.Settled(v))
+		s.Values = append(s.Values, series.Settled(&v))
 	}
 	rise, err := energy.Of(readings[len(readings)-1].Value - readings[0].Value)
 	if err != nil {
