@@ -273,6 +273,43 @@ func (b *binder) resolve(r *microservice.Requirement) []*object.Object {
 	return within(o.Space)
 }
 
+// Takes gives a function that tells whether an object may be among what the microservices
+// are carried out with when it is the subject itself: it is named, or of a class that is
+// asked for. It says no without looking for anything; only discovery says yes for certain.
+// The function is for one goroutine.
+func (m *MSO) Takes() func(o *object.Object) bool {
+	type kind struct {
+		class     vocabulary.Class
+		quantity  record.Quantity
+		composite bool
+	}
+	known := make(map[kind]bool)
+	named := make(map[object.ID]bool)
+	var asked []*microservice.Requirement
+	for i := range m.Steps {
+		all := m.Steps[i].template.Composites
+		for j := range all {
+			if len(all[j].Objects) == 0 {
+				asked = append(asked, &all[j])
+			}
+			for _, id := range all[j].Objects {
+				named[id] = true
+			}
+		}
+	}
+	return func(o *object.Object) bool {
+		k := kind{o.Class, o.Quantity, o.Composite}
+		takes, ok := known[k]
+		if !ok {
+			takes = slices.ContainsFunc(asked, func(r *microservice.Requirement) bool {
+				return isA(o, r.Class) && (r.Quantity == "" || o.Quantity == r.Quantity)
+			})
+			known[k] = takes
+		}
+		return takes || named[o.ID]
+	}
+}
+
 // isA tells whether an object is of a class, as World.OfClass has it.
 func isA(o *object.Object, c vocabulary.Class) bool {
 	switch c {

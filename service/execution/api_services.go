@@ -199,13 +199,14 @@ const (
 	mostLooked  = 5000 // subjects, for one page
 )
 
-// subjects are those after one: objects, then spaces, by their identifiers.
-func subjects(w *object.World, after object.ID) iter.Seq2[object.ID, string] {
+// subjects are those after one: objects, then spaces, by their identifiers; of sensors
+// those that are taken.
+func subjects(w *object.World, after object.ID, takes func(*object.Object) bool) iter.Seq2[object.ID, string] {
 	return func(yield func(object.ID, string) bool) {
 		all := w.Objects()
 		at, _ := slices.BinarySearchFunc(all, after, func(o object.Object, id object.ID) int { return cmp.Compare(o.ID, id) })
 		for i := at; i < len(all); i++ {
-			if all[i].ID > after && !yield(all[i].ID, all[i].Name) {
+			if o := &all[i]; o.ID > after && (o.Composite || takes(o)) && !yield(o.ID, o.Name) {
 				return
 			}
 		}
@@ -257,8 +258,13 @@ func (e *Execution) listSubjects(_ context.Context, in *struct {
 	if m == nil {
 		return nil, Refuse(ErrNotReady)
 	}
+	// Most sensors are none of the service's: they are told from the others by their class.
+	of, err := e.find(plan.Request{SID: in.SID, Domain: in.Domain}, plan.BySum)
+	if err != nil {
+		return nil, Refuse(err)
+	}
 	looked := 0
-	for id, name := range subjects(m.World, object.ID(in.Cursor)) {
+	for id, name := range subjects(m.World, object.ID(in.Cursor), of.mso.Takes()) {
 		if len(out.Body.Subjects) == in.Limit || looked == mostLooked {
 			out.Body.Next = in.Cursor
 			break

@@ -2,7 +2,12 @@ package execution_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/wattwerk/wattwerk/microservice/builtin"
 	"github.com/wattwerk/wattwerk/microservice/plan"
@@ -67,5 +72,37 @@ func BenchmarkDiscover(b *testing.B) {
 			b.Fatal(err)
 		}
 		i++
+	}
+}
+
+// BenchmarkSubjects lists what can run S1 among 10,000 sensors of which none is for it.
+func BenchmarkSubjects(b *testing.B) {
+	d := model.Document{Sites: []model.Site{{ID: "site"}}}
+	for i := range 10_000 {
+		d.Sensors = append(d.Sensors, model.Sensor{ID: record.SensorID(fmt.Sprint("s", i)), Site: "site", Quantity: record.Pressure, Interval: model.Duration(60e9)})
+	}
+	of, err := model.New(d)
+	if err != nil {
+		b.Fatal(err)
+	}
+	world, _ := object.NewWorld(of, nil, nil)
+	board := watch.NewBoard(watch.New())
+	board.Set(world, begin)
+	moment, _ := board.Step(begin, nil)
+	docs := builtin.Services()
+	e, err := execution.New(execution.Options{
+		Moment: func() *watch.Moment { return moment }, Templates: docs.Microservices, Services: docs.Services, Clock: func() record.Millis { return begin },
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	e.Checked()
+	mux := http.NewServeMux()
+	e.Register(humago.New(mux, huma.DefaultConfig("test", "1")))
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		if mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/services/S1/subjects", nil)); w.Code != http.StatusOK {
+			b.Fatal(w.Code, w.Body)
+		}
 	}
 }

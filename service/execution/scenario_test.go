@@ -452,4 +452,32 @@ func TestSubjects(t *testing.T) {
 	if d := cmp.Diff(want, exec); d != "" {
 		t.Errorf("on %d pages: %s", pages, d)
 	}
+	// Of every service as if each sensor was asked for.
+	for _, s := range h.must(200, "GET", "/services", nil)["services"].([]any) {
+		sid, domain := s.(m)["sid"].(string), s.(m)["domain"].(string)
+		got, want := make(map[object.ID]bool), make(map[object.ID]bool)
+		for _, x := range h.must(200, "GET", "/services/"+sid+"/subjects?limit=1000&domain="+domain, nil)["subjects"].([]any) {
+			id := object.ID(x.(m)["subject"].(string))
+			if _, ok := id.Sensor(); ok {
+				got[id] = true
+			}
+		}
+		for sensor := range h.live {
+			id := object.OfSensor(sensor)
+			p, err := h.e.Discover(plan.Request{SID: sid, Domain: domain, Subject: id}, plan.BySum)
+			if err != nil {
+				continue
+			}
+			for i := range p.Steps {
+				for _, c := range p.Steps[i].Composites {
+					if slices.Contains(c.Members, id) {
+						want[id] = true
+					}
+				}
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", sid, d)
+		}
+	}
 }
