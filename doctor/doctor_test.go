@@ -132,6 +132,11 @@ func TestEachRule(t *testing.T) {
 		if x := all[0]; x.What == "" || x.Why == "" || x.Do == "" || x.Severity == "" || !strings.HasSuffix(x.What, ".") {
 			t.Errorf("%s does not say everything: %+v", c.rule, x)
 		}
+		for name, p := range all[0].Params {
+			if s, ok := p.(string); ok && !strings.Contains(strings.ToLower(all[0].What+all[0].Do), strings.ToLower(s)) {
+				t.Errorf("%s: %s is %q, which is in no sentence", c.rule, name, s)
+			}
+		}
 		text.WriteString("# " + c.rule + "\n")
 		if err := Print(&text, all); err != nil {
 			t.Fatal(err)

@@ -127,10 +127,15 @@ func unowned(f *Facts) (out []Finding) {
 		if len(none) == 0 || len(s.Takers) == 0 { // without anybody another rule speaks
 			continue
 		}
+		pieces := ""
+		if s.Noun != "" {
+			pieces = ranges(none)
+		}
 		out = append(out, Finding{
 			Rule: "pieces-unowned", Severity: Trouble, What: fmt.Sprintf("Nobody %s, although %s could.", s.doing(none), some(s.Takers)),
-			Why: "What comes in for it waits on the bus, and the sums or answers that need it wait with it.",
-			Do:  "Look at the logs of these processes for what they say of claims; restart one of them, or start another.",
+			Why:    "What comes in for it waits on the bus, and the sums or answers that need it wait with it.",
+			Do:     "Look at the logs of these processes for what they say of claims; restart one of them, or start another.",
+			Params: few("takers", s.Takers, "module", s.Module, "noun", s.Noun, "pieces", pieces),
 		})
 	}
 	return out
@@ -142,9 +147,10 @@ func uneven(f *Facts) (out []Finding) {
 		for _, name := range s.Overloaded() {
 			out = append(out, Finding{
 				Rule: "share-uneven", Severity: Risk,
-				What: fmt.Sprintf("%s works on %d of %s; among %d processes %d would be its part.", name, len(s.Owners[name]), s.all(), len(s.Takers), s.Even()),
-				Why:  "It falls behind first, while the others have less to do than they could.",
-				Do:   "Shares become even within seconds. If they stay like this, look at the logs of " + some(without(s.Takers, name)) + ", which should take their part, and restart them.",
+				What:   fmt.Sprintf("%s works on %d of %s; among %d processes %d would be its part.", name, len(s.Owners[name]), s.all(), len(s.Takers), s.Even()),
+				Why:    "It falls behind first, while the others have less to do than they could.",
+				Do:     "Shares become even within seconds. If they stay like this, look at the logs of " + some(without(s.Takers, name)) + ", which should take their part, and restart them.",
+				Params: few("others", without(s.Takers, name), "process", name, "has", len(s.Owners[name]), "of", s.Pieces, "module", s.Module, "noun", s.Noun, "processes", len(s.Takers), "even", s.Even()),
 			})
 		}
 	}

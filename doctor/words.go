@@ -22,6 +22,16 @@ func some(all []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:named], ", "), len(all)-named)
 }
 
+// few are the first ones by their name, how many more there are, and pairs of
+// what else a sentence has.
+func few(name string, all []string, pairs ...any) Params {
+	p := Params{name: all[:min(named, len(all))], "more": max(0, len(all)-named)}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		p[fmt.Sprint(pairs[i])] = pairs[i+1]
+	}
+	return p
+}
+
 func plural(n int, one, more string) string {
 	if n == 1 {
 		return one
