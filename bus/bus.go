@@ -42,6 +42,7 @@ type Options struct {
 	NoSync     bool          // do not fsync each write (embedded only): a power cut may lose seconds
 	MinFree    int64         // refuse writes below this many free bytes under Dir; default 256 MiB
 	MaxAge     time.Duration // keep records this long even if read; default 0: trimmed as soon as every reader has them
+	KnownFor   time.Duration // how long ids of observations are known, when their stream is made; default 30 min, 100 ms or more
 	Listen     string        // HOST:PORT for NATS clients of other processes; empty: none
 	Login      Login         // what other processes say at Listen; needed unless that is a loopback address, where nothing is asked without it
 	MQTT       string        // HOST:PORT of the MQTT listener; empty: none. It answers when AdmitMQTT was called

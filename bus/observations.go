@@ -18,9 +18,14 @@ const (
 	maxObserved        = 4 << 30 // bytes; see MakeObservations
 )
 
-// ObservedOnce is how long a batch with an identifier is known, so that it is not
+// KnownFor is how long a batch with an identifier is known, so that it is not
 // stored twice.
-const ObservedOnce = 30 * time.Minute
+func (b *Bus) KnownFor() time.Duration {
+	if b.opts.KnownFor > 0 {
+		return b.opts.KnownFor
+	}
+	return 30 * time.Minute
+}
 
 // MakeObservations makes the stream of what data sources of manifests tell, or
 // fits it. It is one stream, so that everything has one order, and the same is
@@ -29,7 +34,7 @@ const ObservedOnce = 30 * time.Minute
 func (b *Bus) MakeObservations(ctx context.Context) error {
 	return b.Stream(ctx, jetstream.StreamConfig{
 		Name: observationsStream, Subjects: []string{observationsPrefix + "*", clockSubject},
-		MaxBytes: maxObserved, Discard: jetstream.DiscardNew, Duplicates: ObservedOnce,
+		MaxBytes: maxObserved, Discard: jetstream.DiscardNew, Duplicates: b.KnownFor(),
 		Description: "What data sources of manifests tell, in the one order in which manifests see it.",
 	})
 }

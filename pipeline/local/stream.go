@@ -29,7 +29,7 @@ type stream struct {
 }
 
 func newStream(b *bus.Bus, id string) *stream {
-	return &stream{bus: b, id: id, soon: bus.ObservedOnce / 2, known: make(map[string]bool)}
+	return &stream{bus: b, id: id, soon: b.KnownFor() / 2, known: make(map[string]bool)}
 }
 
 // Write stores what one processor gave at one step as one message, whose id says

@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -16,15 +14,11 @@ import (
 // process died, when the bus has forgotten its id: it is found, whatever order the
 // steps come in, and what was not stored is.
 func TestStoredLongAgo(t *testing.T) {
-	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: 1, NoSync: true})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: 1, NoSync: true, KnownFor: 100 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
-	// What has an id is known for as short as a server takes.
-	if err := b.Stream(t.Context(), jetstream.StreamConfig{Name: "OBSERVATIONS", Subjects: []string{"observations.*", "observationsclock"}, Duplicates: 100 * time.Millisecond}); err != nil {
-		t.Fatal(err)
-	}
 	if err := b.MakeObservations(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +59,6 @@ func TestStoredLongAgo(t *testing.T) {
 		}
 	}
 	after, fourth := newStream(b, "out"), cause()
-	after.soon = 0
 	for _, step := range []uint64{third, second, first, fourth} {
 		if err := after.Write(t.Context(), []connect.Written{result(step)}); err != nil {
 			t.Fatal(err)
