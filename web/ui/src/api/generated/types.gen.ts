@@ -2412,6 +2412,12 @@ export type Finding = {
      */
     do: string;
     /**
+     * What the sentences have of this installation, by the rule, for who says them in another language: numbers in seconds and bytes, names, errors as they are
+     */
+    params?: {
+        [key: string]: unknown;
+    };
+    /**
      * Which rule found it, for programs
      */
     rule: string;
