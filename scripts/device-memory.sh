@@ -8,8 +8,10 @@ program=$(readlink -f "$1") next=$(readlink -f "${2:-$1}")
 dir=$(mktemp -d)
 children=()
 finish() {
-  for p in "${children[@]}" $(device); do kill "$p" 2>/dev/null || true; done
+  for p in "${children[@]}"; do kill "$p" 2>/dev/null || true; done
   wait || true
+  # The launcher is nobody's child now, and what it launched is its.
+  while pkill -f -- "--config $dir/device.yaml"; do sleep 0.2; done
   rm -rf "$dir"
 }
 trap finish EXIT
