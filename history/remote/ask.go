@@ -56,11 +56,23 @@ var errHangs = errors.New("it does not go on with its answer")
 // errStop marks errors that another replica would not mend.
 var errStop = errors.New("no use to ask another")
 
+// nobodys is a label that no series has.
+const nobodys = "wattwerk_asked"
+
+// askAnew has what is asked from now on found as it is now. VictoriaMetrics
+// remembers for up to ten seconds which series it found for the same matchers and
+// days, none above all (indexdb/tagFiltersToMetricIDs), whatever it shows by now. So
+// a matcher goes along that every series matches, and that nobody has asked with before.
+func (r *replica) askAnew() { r.asked.Store(time.Now().UnixNano()) }
+
 // selector writes matchers in PromQL.
-func selector(ms []*labels.Matcher) string {
-	all := make([]string, len(ms))
+func (r *replica) selector(ms []*labels.Matcher) string {
+	all := make([]string, len(ms), len(ms)+1)
 	for i, m := range ms {
 		all[i] = m.String()
+	}
+	if r.Read == "" {
+		all = append(all, fmt.Sprintf(`%s!="%x"`, nobodys, r.asked.Load()))
 	}
 	return "{" + strings.Join(all, ",") + "}"
 }
@@ -188,7 +200,7 @@ func (s *Store) export(ctx context.Context, r *replica, q question, f func(ls la
 		"max_rows_per_line": {strconv.Itoa(exportLine)},
 	}
 	for _, ms := range q.matchers {
-		v.Add("match[]", selector(ms))
+		v.Add("match[]", r.selector(ms))
 	}
 	address := r.Query + "/api/v1/export"
 	ctx, cancel := context.WithCancelCause(ctx)

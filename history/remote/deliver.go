@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/snappy"
@@ -24,6 +25,7 @@ type parcel struct {
 	entries []entry
 	marks   []byte // encoded series that go along
 	mixed   bool   // a series may come more than once
+	indexed bool   // the database makes entries of its index for some
 	waits   int    // replicas that have not taken it
 }
 
@@ -38,6 +40,7 @@ type replica struct {
 	Replica
 	number int
 	wake   chan struct{}
+	asked  atomic.Int64 // see askAnew
 
 	// Guarded by Store.mu.
 	queue []*parcel
@@ -74,6 +77,9 @@ func (s *Store) claim(c *cell, t int64, v float64) {
 func (s *Store) take(c *cell, t int64, v float64) {
 	p := s.parcel()
 	p.mixed = p.mixed || len(c.pending) > 0
+	if d := t / day.Milliseconds(); d != c.day {
+		c.day, p.indexed = d, true
+	}
 	s.note(p, c, t, v)
 	if len(p.entries) >= parcelSize {
 		s.post()

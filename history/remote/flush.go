@@ -102,12 +102,17 @@ func (s *Store) secure(ctx context.Context, r *replica, batch []*parcel) error {
 		return err
 	}
 	runs := wanted(batch)
+	anew := slices.ContainsFunc(batch, func(p *parcel) bool { return p.indexed })
 	for range rounds {
 		for look := range looks {
 			before, err := s.show(ctx, r)
 			if err != nil {
 				return err
 			}
+			if anew {
+				r.askAnew()
+			}
+			anew = true
 			if runs, err = s.missing(ctx, r, runs); err != nil {
 				return err
 			}

@@ -115,7 +115,7 @@ func (s *Store) selected(ctx context.Context, from, to int64, ms []*labels.Match
 func (s *Store) listed(ctx context.Context, from, to int64, limit int, ms []*labels.Matcher) (out []*selection, err error) {
 	var found []labels.Labels
 	err = s.ask(ctx, func(r *replica) error {
-		return s.client.api(ctx, r.Query+"/api/v1/series", about(from, to, limit, ms), &found)
+		return s.client.api(ctx, r.Query+"/api/v1/series", r.about(from, to, limit, ms), &found)
 	})
 	if err != nil {
 		return nil, err
@@ -132,11 +132,11 @@ func (s *Store) listed(ctx context.Context, from, to int64, limit int, ms []*lab
 
 // about are the parameters of a question about labels. Whoever names no series
 // means ours: others may keep theirs in the same database.
-func about(from, to int64, limit int, ms []*labels.Matcher) url.Values {
+func (r *replica) about(from, to int64, limit int, ms []*labels.Matcher) url.Values {
 	if len(ms) == 0 {
 		ms = []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, promodel.MetricNameLabel, "wattwerk_.+")}
 	}
-	v := url.Values{"match[]": {selector(ms)}, "start": {stamp(from)}, "end": {stamp(min(to, farFuture))}}
+	v := url.Values{"match[]": {r.selector(ms)}, "start": {stamp(from)}, "end": {stamp(min(to, farFuture))}}
 	if limit > 0 {
 		v.Set("limit", strconv.Itoa(limit))
 	}
@@ -156,7 +156,7 @@ func (q *querier) strings(ctx context.Context, path string, h *storage.LabelHint
 	var out []string
 	err := q.s.ask(ctx, func(r *replica) error {
 		out = nil
-		return q.s.client.api(ctx, r.Query+path, about(q.from, q.to, limitOf(h), ms), &out)
+		return q.s.client.api(ctx, r.Query+path, r.about(q.from, q.to, limitOf(h), ms), &out)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("ask history for labels: %w", away(err))

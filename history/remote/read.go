@@ -134,7 +134,7 @@ func (s *Store) steps(ctx context.Context, r *replica, ms []*labels.Matcher, fro
 		apart = 1000 // there is one point, and a step of decades is refused
 	}
 	err := s.client.api(ctx, r.Query+"/api/v1/query_range", url.Values{
-		"query": {fmt.Sprintf("count_over_time(%s[%dms])", selector(ms), step)},
+		"query": {fmt.Sprintf("count_over_time(%s[%dms])", r.selector(ms), step)},
 		"start": {stamp(from + step)}, "end": {stamp(from + step + (to-from-step)/step*step)}, "step": {stamp(apart)},
 		"nocache": {"1"}, "latency_offset": {"1ms"}, "deny_partial_response": {"1"},
 	}, &data)

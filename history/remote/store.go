@@ -93,6 +93,7 @@ type cell struct {
 	ours    bool     // and it was offered here, so that a flush sees to it
 	value   float64  //
 	touched int64    // when it was appended to, in Unix seconds
+	day     int64    // of the sample that was taken last, since 1970
 	pending []sample // not yet durable, in the order they came
 }
 
@@ -146,7 +147,9 @@ func open(ctx context.Context, o Options) (*Store, error) {
 			storage[i] = strings.TrimSuffix(u, "/")
 		}
 		r.Storage = storage
-		s.replicas = append(s.replicas, &replica{Replica: r, number: i, wake: make(chan struct{}, 1)})
+		x := &replica{Replica: r, number: i, wake: make(chan struct{}, 1)}
+		x.askAnew()
+		s.replicas = append(s.replicas, x)
 	}
 	if err := s.recall(ctx, 0); err != nil {
 		return nil, err
@@ -215,6 +218,9 @@ func (s *Store) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.era++
+	for _, r := range s.replicas {
+		r.askAnew()
+	}
 }
 
 // know gives what is known of a cell in this era. mu must be held.
@@ -237,7 +243,7 @@ func (s *Store) cell(k history.Series) *cell {
 	if c := s.find(k); c != nil {
 		return c
 	}
-	c := &cell{id: history.Ref(len(s.cells)), series: k, wire: wireLabels(k.Labels()), last: noTime, horizon: noTime}
+	c := &cell{id: history.Ref(len(s.cells)), series: k, wire: wireLabels(k.Labels()), last: noTime, horizon: noTime, day: noTime}
 	s.cells = append(s.cells, c)
 	if k.Metric == history.Record {
 		s.sensors[k.Name] = c
