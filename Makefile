@@ -50,11 +50,12 @@ test: needs build ## run all tests, installing what they need
 test-go:
 	E2E_BINARY=$(CURDIR)/bin/wattwerk CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m ./...
 
-# The packages alone, and the tests of the whole program, which wait for its
+# The packages alone, one more at a time than there are cores, for there are
+# always some that wait; and the tests of the whole program, which wait for its
 # processes more than they work.
 .PHONY: test-packages
 test-packages:
-	packages=$$(go list ./... | grep -v '/e2e$$'); CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m $$packages
+	packages=$$(go list ./... | grep -v '/e2e$$'); CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -p $$(($$(nproc) + 1)) -timeout 30m $$packages
 
 .PHONY: test-e2e
 test-e2e:
