@@ -90,15 +90,16 @@ check: needs build check-generated ## everything CI checks, all of make test wit
 	@echo "make check: all is well"
 
 # The browser and the processes of e2e wait more than they work: what compiles
-# and reckons takes what they leave, and gives way to them. The packages do not
-# give way: what waits in their tests has deadlines.
+# and reckons takes what they leave, and gives way to them. The packages give way
+# less: what waits in their tests has deadlines.
 .PHONY: check-beside
 check-beside:
 	nice -n 15 $(MAKE) --jobs=1 check-format check-lint check-web check-cross check-vet check-deploy test-fuzz test-field
 
 .PHONY: check-rest
 check-rest:
-	$(MAKE) --jobs=1 check-beside test-packages
+	$(MAKE) check-beside
+	nice -n 5 $(MAKE) test-packages
 
 .PHONY: check-format
 check-format:
