@@ -232,3 +232,20 @@ func TestMarksOfMany(t *testing.T) {
 		}
 	}
 }
+
+// TestWhy says of a line whose money stays what is marked otherwise, and not that it is what it was.
+func TestWhy(t *testing.T) {
+	was := ServiceBillLine{Key: "k", Unit: "kWh", Quantity: 7, Price: "0.3", Money: 2_100_000, Quality: energy.Estimated, Estimated: 900_000, Corrected: 10_000}
+	measured, less := was, was
+	measured.Quality, measured.Estimated = energy.Measured, 0
+	less.Estimated, less.Corrected = 864_300, 0
+	for want, now := range map[string]ServiceBillLine{
+		"what it rests on is measured instead of estimated, and the money stays: late":                                      measured,
+		"of its money 0.8643 is estimated instead of 0.90 and 0.00 is corrected instead of 0.01, and the money stays: late": less,
+	} {
+		d := Differ("anna", []ServiceBillLine{was}, []ServiceBillLine{now}, func(old, now *ServiceBillLine) string { return Why(old, now, "late") })
+		if len(d) != 1 || d[0].Reason != want || d[0].Difference != 0 {
+			t.Errorf("%+v", d)
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package bill
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // BillDifference is what a revision changed in one line.
 type BillDifference struct {
@@ -73,10 +76,26 @@ func Why(old, now *ServiceBillLine, rest string) string {
 		return "the tax is " + now.Percent + " % instead of " + old.Percent + " %"
 	case old.Quantity == now.Quantity && old.Price != now.Price:
 		return "the price is " + now.Price + " instead of " + old.Price
+	case old.Quantity == now.Quantity && old.Money == now.Money && old.Quality == now.Quality:
+		return "of its money " + marked(old, now) + ", and the money stays: " + rest
 	case old.Quantity == now.Quantity && old.Money == now.Money:
 		return "what it rests on is " + now.Quality.String() + " instead of " + old.Quality.String() + ", and the money stays: " + rest
 	case now.Percent != "":
 		return "the lines it is on changed"
 	}
 	return rest
+}
+
+// marked says which parts of the money of a line are marked otherwise than before.
+func marked(old, now *ServiceBillLine) string {
+	var parts []string
+	for _, x := range []struct {
+		now, old Money
+		what     string
+	}{{now.Estimated, old.Estimated, "estimated"}, {now.Substituted, old.Substituted, "substituted"}, {now.Corrected, old.Corrected, "corrected"}} {
+		if x.now != x.old {
+			parts = append(parts, x.now.String()+" is "+x.what+" instead of "+x.old.String())
+		}
+	}
+	return strings.Join(parts, " and ")
 }

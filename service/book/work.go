@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/uptrace/bun"
 
@@ -164,7 +166,7 @@ func (s *Store) Kept(ctx context.Context, kind, object string, day record.Millis
 	var row Result
 	err := s.db.NewSelect().Model(&row).Where("kind = ? AND object = ? AND day = ?", kind, object, day).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fmt.Errorf("%w: there is no %s of %q for this day", ErrNotFound, kind, object)
+		err = fmt.Errorf("%w: there is no %s of %s from %s on", ErrNotFound, kind, strings.ReplaceAll(object, "\n", " for "), day.Time().UTC().Format(time.RFC3339))
 	}
 	return row, err
 }
