@@ -1,99 +1,26 @@
 // What the pages of availability and of energy services ask for.
 
-import type { State } from './objects'
+import type {
+  AvailabilityComposite, AvailabilityMicroservice, AvailabilityObject, AvailabilityOutcome, AvailabilityPast, AvailabilityService, BillItem, GetAvailabilityResponse, GetImportanceResponse, ListBillsResponse, ListServicesResponse,
+  ListServiceSubjectsResponse, ListWaitingResponse, Missing, ServiceItem, ServiceResult, ServiceSubject, SimulateAvailabilityResponse, StoredBill, Substitution, WaitingWork,
+} from './generated/types.gen'
 import { address, ApiError, failure, get, post } from './request'
 
-export type Exec = 'full' | 'partial' | 'none'
-export type Source = 'none' | 'live' | 'substituted' | 'virtual'
+export type { BillItem, Missing, Rested } from './generated/types.gen'
+export type Available = AvailabilityService
+export type Composite = AvailabilityComposite
+export type Exec = AvailabilityService['exec']
+export type Microservice = AvailabilityMicroservice
+export type Outcome = AvailabilityOutcome
+export type Source = AvailabilityObject['source']
+export type StandIn = Substitution
 
-export interface Figures {
-  exec: Exec
-  strict: number
-  mean: number
-  quality: number
-  coupled: number
-  series: number
-  usable: number
-  full: number
-  of: number
-}
-
-export interface Member {
-  object?: string
-  share: number
-  source: Source
-  by?: string
-  since?: string
-  cut?: boolean
-}
-
-export interface Composite {
-  tag: string
-  usable: boolean
-  present: number
-  of: number
-  quality: number
-  objects: Member[] | null
-}
-
-export interface Microservice {
-  id: string
-  version: string
-  up: boolean
-  usable: boolean
-  full: boolean
-  fraction: number
-  quality: number
-  composites: Composite[] | null
-}
-
-export interface Missing {
-  ms: string
-  cvo?: string
-  vo?: string
-  cause: 'object' | 'link' | 'microservice' | 'absent' | 'quality' | 'conflict'
-  since?: number
-  holder?: { priority: number; until: number }
-}
-
-export interface StandIn {
-  ms: string
-  cvo: string
-  vo: string
-  source: 'substituted' | 'virtual'
-  by?: string
-  share: number
-  since?: number
-}
-
-export interface Available extends Figures {
-  sid: string
-  name?: string
-  domain: string
-  subject?: string
-  required: string
-  groups: (Figures & { name: string })[] | null
-  microservices: Microservice[] | null
-  missing: Missing[] | null
-  more: number
-  linkFailures: number
-  objectFailures: number
-  substitutions: StandIn[] | null
-  why?: string
-}
+/** A service as it is listed; one that is being written has no sid yet. */
+export type Service = Omit<ServiceItem, 'sid'> & { sid: string }
 
 type Asked = { url: string; path?: Record<string, string>; query?: Record<string, string | number | boolean | undefined>; body?: unknown }
 
-export const availability = (subject: string | undefined, signal?: AbortSignal) => get<Asked, { at: string; epoch: number; services: Available[] | null }>({ url: '/api/v1/availability', query: { subject } }, signal)
-
-export interface Important {
-  object: string
-  name?: string
-  state: State
-  strict: number
-  mean: number
-  quality: number
-}
+export const availability = (subject: string | undefined, signal?: AbortSignal) => get<Asked, GetAvailabilityResponse>({ url: '/api/v1/availability', query: { subject } }, signal)
 
 /** A service for a subject. */
 export interface Of {
@@ -104,76 +31,23 @@ export interface Of {
 
 const query = ({ sid, domain, subject }: Of) => ({ sid, domain, subject })
 
-export const importance = (of: Of, all: boolean, signal?: AbortSignal) => get<Asked, { objects: Important[] | null; of: number }>({ url: '/api/v1/availability/importance', query: { ...query(of), all, limit: 50 } }, signal)
+export const importance = (of: Of, all: boolean, signal?: AbortSignal) => get<Asked, GetImportanceResponse>({ url: '/api/v1/availability/importance', query: { ...query(of), all, limit: 50 } }, signal)
 
-export interface Share {
-  share: number | null
-  known_s: number
-  unknown_s: number
-}
-
-export interface Past {
-  from: string
-  to: string
-  strict: Share
-  mean: Share
-  any: Share
-  points: { at: string; exec: Exec; strict: number; mean: number }[] | null
-  events: number
-  whole: boolean
-}
-
-export const past = (of: Of, from: number, to: number, signal?: AbortSignal) => get<Asked, Past>({ url: '/api/v1/availability/history', query: { ...query(of), from: new Date(from).toISOString(), to: new Date(to).toISOString() } }, signal)
-
-export interface Estimate {
-  mean: number
-  error: number
-}
-
-export interface Outcome {
-  outage: number
-  strict: Estimate
-  mean: Estimate
-  monolith: Estimate
-  full: Estimate
-  runs: Estimate
-}
+export const past = (of: Of, from: number, to: number, signal?: AbortSignal) => get<Asked, AvailabilityPast>({ url: '/api/v1/availability/history', query: { ...query(of), from: new Date(from).toISOString(), to: new Date(to).toISOString() } }, signal)
 
 export const simulate = (of: Of, more: { outages: number[]; replicas: number; virtual: number; draws: number; seed: number }) =>
-  post<Asked, { draws: number; objects: number; curve: Outcome[] | null }>({ url: '/api/v1/availability/simulate', body: { ...query(of), ...more } })
+  post<Asked, SimulateAvailabilityResponse>({ url: '/api/v1/availability/simulate', body: { ...query(of), ...more } })
 
-export interface Service {
-  sid: string
-  name?: string
-  domain: string
-  priority: number
-  threshold: string
-  restriction: { kind: 'all' | 'min' | 'some'; k?: number }
-  steps: { microservice: string; major: number; critical?: boolean }[] | null
-  local?: string
-  builtIn: boolean
-  bills: boolean
-}
+export const services = (signal?: AbortSignal) => get<Asked, Omit<ListServicesResponse, 'services'> & { services: Service[] | null }>({ url: '/api/v1/services' }, signal)
 
-export const services = (signal?: AbortSignal) => get<Asked, { services: Service[] | null; faults: string[] | null }>({ url: '/api/v1/services' }, signal)
+/** A subject that a service may run for. */
+export type Subject = Omit<ServiceSubject, 'reason'> & { reason?: Reason }
 
-export interface Subject {
-  subject: string
-  name?: string
-  exec: Exec
-  strict: number
-  mean: number
-  quality: number
-  reason?: Reason
-  missing: Missing[] | null
-  more: number
-}
-
-export const subjects = (sid: string, domain: string, cursor?: string, signal?: AbortSignal) => get<Asked, { subjects: Subject[] | null; next?: string }>({ url: '/api/v1/services/{sid}/subjects', path: { sid }, query: { domain, limit: 100, cursor } }, signal)
+export const subjects = (sid: string, domain: string, cursor?: string, signal?: AbortSignal) => get<Asked, Omit<ListServiceSubjectsResponse, 'subjects'> & { subjects: Subject[] | null }>({ url: '/api/v1/services/{sid}/subjects', path: { sid }, query: { domain, limit: 100, cursor } }, signal)
 
 export type Reason = 'restriction' | 'threshold' | 'conflict' | 'no-microservice'
 
-/** Why a service cannot be carried out. */
+/** Why a service cannot be carried out: a problem with more than the description of the API says of problems. */
 export interface NotAvailable {
   detail: string
   reason: Reason
@@ -195,37 +69,6 @@ export class NotAvailableError extends ApiError {
     super(503, why.detail)
     this.name = 'NotAvailableError'
   }
-}
-
-export interface Counted {
-  intervals: number
-  measured: number
-  corrected: number
-  substituted: number
-  estimated: number
-  missing: number
-}
-
-export interface Rested {
-  role: string
-  object: string
-  quality: Counted
-}
-
-export interface Run {
-  sid: string
-  subject?: string
-  from: string | null
-  to: string | null
-  exec: 'full' | 'partial'
-  strict: number
-  mean: number
-  quality: number
-  rests: Rested[] | null
-  substitutions: StandIn[] | null
-  missing: Missing[] | null
-  took_ms: number
-  result: unknown
 }
 
 export interface Wish {
@@ -252,44 +95,12 @@ async function asking<T>(asked: Asked): Promise<T> {
   throw await failure(res)
 }
 
-export const execute = (sid: string, body: Wish) => asking<Run>({ url: '/api/v1/services/{sid}/execute', path: { sid }, body })
+export const execute = (sid: string, body: Wish) => asking<ServiceResult>({ url: '/api/v1/services/{sid}/execute', path: { sid }, body })
 
-export interface BillItem {
-  id: string
-  revision: number
-  service: string
-  subject?: string
-  name?: string
-  from: string
-  to: string
-  made: string
-  madeBy: string
-  note?: string
-}
-
-export interface Bill extends BillItem {
-  exec: 'full' | 'partial'
-  quality: number
-  rests: Rested[] | null
-  substitutions: StandIn[] | null
-  missing: Missing[] | null
-  result: unknown
-  revisions: BillItem[] | null
-}
-
-export const bills = async (service: string | undefined, signal?: AbortSignal): Promise<BillItem[]> => (await get<Asked, { bills: BillItem[] | null }>({ url: '/api/v1/bills', query: { service, limit: 200 } }, signal)).bills ?? []
+export const bills = async (service: string | undefined, signal?: AbortSignal): Promise<BillItem[]> => (await get<Asked, ListBillsResponse>({ url: '/api/v1/bills', query: { service, limit: 200 } }, signal)).bills ?? []
 export const bill = (id: string, revision: number | undefined, signal?: AbortSignal) =>
-  get<Asked, Bill>(revision === undefined ? { url: '/api/v1/bills/{id}', path: { id } } : { url: '/api/v1/bills/{id}/revisions/{revision}', path: { id, revision: `${revision}` } }, signal)
-export const makeBill = (body: Wish & { service: string; name?: string }) => asking<Bill>({ url: '/api/v1/bills', body })
-export const billAgain = (id: string) => asking<Bill>({ url: '/api/v1/bills/{id}/run', path: { id }, body: undefined })
+  get<Asked, StoredBill>(revision === undefined ? { url: '/api/v1/bills/{id}', path: { id } } : { url: '/api/v1/bills/{id}/revisions/{revision}', path: { id, revision: `${revision}` } }, signal)
+export const makeBill = (body: Wish & { service: string; name?: string }) => asking<StoredBill>({ url: '/api/v1/bills', body })
+export const billAgain = (id: string) => asking<StoredBill>({ url: '/api/v1/bills/{id}/run', path: { id }, body: undefined })
 
-export interface Waiting {
-  service: string
-  subject?: string
-  from: string
-  to: string
-  asked: string
-  who: string
-}
-
-export const waiting = async (signal?: AbortSignal): Promise<Waiting[]> => (await get<Asked, { waiting: Waiting[] | null }>({ url: '/api/v1/services/waiting' }, signal)).waiting ?? []
+export const waiting = async (signal?: AbortSignal): Promise<WaitingWork[]> => (await get<Asked, ListWaitingResponse>({ url: '/api/v1/services/waiting' }, signal)).waiting ?? []
