@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,7 +14,9 @@ import (
 )
 
 // TestScenarioR2 kills one of two processes that run services, while fifty requests a
-// second come in at the gateway: none fails but those that were on their way.
+// second come in at the gateway: none fails but those that were on their way. Some have a
+// service carried out, by the process that its plan names, whichever was asked; when that
+// one is gone by the other one.
 func TestScenarioR2(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "postgresql.url")
@@ -39,6 +42,7 @@ func TestScenarioR2(t *testing.T) {
 	defer d.says()
 	face := d.face()
 	face.call("PUT", "/api/v1/sensors/main", `{"id":"main","quantity":"active_power","interval":"1h"}`, nil)
+	face.call("PUT", "/api/v1/sensors/meter", `{"id":"meter","quantity":"energy","kind":"counter","interval":"1h"}`, nil)
 	discover := func() error {
 		return face.try("POST", "/api/v1/services/S1/discover", `{"subject":"sensor/main"}`, nil)
 	}
@@ -51,7 +55,27 @@ func TestScenarioR2(t *testing.T) {
 		})
 	}
 
-	const rate, calls, killAt = 50, 750, 250 // 15 s, killed after 5 s
+	execute := func() (by string, err error) {
+		var x struct{ Process, Instead string }
+		err = face.try("POST", "/api/v1/services/S6/execute", `{"subject":"sensor/meter"}`, &x)
+		if x.Instead != "" {
+			t.Logf("%s: %s", x.Process, x.Instead)
+		}
+		return x.Process, err
+	}
+	carried := make(map[string]bool)
+	eventually(t, 2*time.Minute, func() error {
+		by, err := execute()
+		if err != nil { // one that does not know the sensor yet has not seen what it said
+			return errors.Join(err, face.try("POST", "/api/v1/ingest/json", `{"sensor":"meter","value":5}`, nil))
+		}
+		if carried[by] = true; !carried["service-1"] || !carried["service-2"] {
+			return fmt.Errorf("carried out by %v alone", carried)
+		}
+		return nil
+	})
+
+	const rate, calls, killAt, executeEvery = 50, 750, 250, 25 // 15 s, killed after 5 s
 	type failure struct {
 		began time.Time
 		err   error
@@ -72,7 +96,11 @@ func TestScenarioR2(t *testing.T) {
 		}
 		all.Go(func() {
 			began := time.Now()
-			if err := discover(); err != nil {
+			ask := discover
+			if i%executeEvery == 0 {
+				ask = func() error { _, err := execute(); return err }
+			}
+			if err := ask(); err != nil {
 				mu.Lock()
 				failed = append(failed, failure{began, err})
 				mu.Unlock()
@@ -89,4 +117,9 @@ func TestScenarioR2(t *testing.T) {
 		t.Errorf("%d requests failed", len(failed))
 	}
 	t.Logf("of %d requests %d failed, that were on their way\n", calls, len(failed))
+	for range 4 {
+		if by, err := execute(); err != nil || by != "service-2" {
+			t.Errorf("carried out by %q: %v", by, err)
+		}
+	}
 }
