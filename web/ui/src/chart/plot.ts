@@ -115,7 +115,8 @@ export function plotOptions(o: PlotOptions): uPlot.Options {
         font,
         grid: { stroke: k.grid, width: 1 },
         ticks: { show: false },
-        space: 72,
+        // A day takes more room than a time of it does.
+        space: (_u, _i, from, to, width) => ((to - from) * 72 > width * 36_000_000 ? 100 : 72),
         size: 44,
         values: (_u, splits, _i, _s, incr) => axisLabels(splits, incr, o.zone),
       },

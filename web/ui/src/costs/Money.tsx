@@ -205,9 +205,8 @@ function Without({ subject, name, may, from }: { subject: Subject; name: string;
       {there.length > 0 && may ? (
         <form className={classes.form} onSubmit={submit}>
           <NativeSelect size="xs" label={t`Tariff`} value={tariff ?? there[0]?.id ?? ''} data={there.map((x) => x.id)} onChange={(e) => setTariff(e.currentTarget.value)} />
-          <label>
-            <span style={{ fontSize: '0.8rem' }}>{t`From the day`}</span>
-            <br />
+          <label className={`${classes.when ?? ''} ww-when`}>
+            {t`From the day`}
             <input type="date" required value={since} onChange={(e) => setSince(e.currentTarget.value)} />
           </label>
           <Button size="xs" type="submit" loading={put.isPending}>

@@ -37,21 +37,23 @@ export function PeriodPicker({ period, zone, onPick }: { period: Period; zone: s
           { value: 'year', label: t`Year` },
         ]}
       />
-      <Tooltip label={t`Earlier`}>
-        <ActionIcon variant="default" size="md" aria-label={t`Earlier`} onClick={() => step(-1)}>
-          <IconChevronLeft size={17} />
-        </ActionIcon>
-      </Tooltip>
-      <span className={classes.period} data-testid="period" aria-live="polite">
-        {name}
-      </span>
-      <Tooltip label={t`Later`}>
-        <ActionIcon variant="default" size="md" aria-label={t`Later`} disabled={period.to > now} onClick={() => step(1)}>
-          <IconChevronRight size={17} />
-        </ActionIcon>
-      </Tooltip>
-      <span className={classes.zone} title={zone}>
-        {zoneName(zone, period.to)}
+      <span className={classes.steps}>
+        <Tooltip label={t`Earlier`}>
+          <ActionIcon variant="default" size="md" aria-label={t`Earlier`} onClick={() => step(-1)}>
+            <IconChevronLeft size={17} />
+          </ActionIcon>
+        </Tooltip>
+        <span className={classes.period} data-testid="period" aria-live="polite">
+          {name}
+        </span>
+        <Tooltip label={t`Later`}>
+          <ActionIcon variant="default" size="md" aria-label={t`Later`} disabled={period.to > now} onClick={() => step(1)}>
+            <IconChevronRight size={17} />
+          </ActionIcon>
+        </Tooltip>
+        <span className={classes.zone} title={zone}>
+          {zoneName(zone, period.to)}
+        </span>
       </span>
     </div>
   )

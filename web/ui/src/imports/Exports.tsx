@@ -49,11 +49,11 @@ export function Exports({ index, zone }: { index: Index; zone: string }) {
             { value: 'raw', label: t`Raw readings, or all ticks of a group` },
           ]}
         />
-        <label className={classes.when}>
+        <label className={`${classes.when ?? ''} ww-when`}>
           {t`Begin`}
           <input type="datetime-local" value={ends[0]} onChange={(e) => setEnds([e.currentTarget.value, ends[1]])} />
         </label>
-        <label className={classes.when}>
+        <label className={`${classes.when ?? ''} ww-when`}>
           {t`End`}
           <input type="datetime-local" value={ends[1]} onChange={(e) => setEnds([ends[0], e.currentTarget.value])} />
         </label>

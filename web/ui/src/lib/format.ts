@@ -34,7 +34,9 @@ const prefixed = /^(W|Wh|var|varh|VA|VAh|V|A|Ah|Hz|J|Pa|lx|g)$/
 
 /** Splits a value into digits and a unit with a prefix; of the 4 or so digits that matter. */
 export function scaled(v: number | null | undefined, unit: string, locale = chosen): Shown {
-  if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit }
+  if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit: unit === '1' ? '' : unit }
+  // A number of nothing, or a yes and no: it has no unit, and is whole if it is.
+  if (unit === '1') return { value: number(Number.isInteger(v) ? 0 : 2, locale).format(v), unit: '' }
   const a = Math.abs(v)
   const step = (prefixed.test(unit) ? steps.find((s) => a >= s.at) : undefined) ?? steps[3]
   const scale = step.at === 0 ? 1 : step.at
@@ -49,7 +51,7 @@ export function scaled(v: number | null | undefined, unit: string, locale = chos
 
 export function text(v: number | null | undefined, unit: string, locale = chosen): string {
   const s = scaled(v, unit, locale)
-  return s.value === DASH ? DASH : `${s.value}\u00a0${s.unit}`
+  return s.value === DASH ? DASH : s.unit === '' ? s.value : `${s.value}\u00a0${s.unit}`
 }
 
 /** The prefix of the greatest of several values, which all of them have at an axis. */

@@ -115,7 +115,7 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
   const unit = energy.data?.body.unit ?? 'Wh'
   const settled = energy.data?.body.settled
   const said = settled === undefined ? '' : settled >= period.to ? t`settled` : settled <= 0 ? t`not settled yet` : t`settled until ${time(settled, zone)} ${zoneName(zone, settled)}`
-  const change = (c: NonNullable<typeof r>['previous']) => (c ? (c.change !== null ? signedPercent(c.change) : why[c.why ?? 'none']) : '–')
+  const change = (c: NonNullable<typeof r>['previous']) => (c ? (c.change !== null ? signedPercent(c.change) : <span className={classes.unsaid}>{why[c.why ?? 'none']}</span>) : '–')
   const why: Record<string, string> = {
     open: t`the period is open`, unknown: t`nothing known`, incomplete: t`too incomplete to compare`, zero: t`it was zero`, none: '–',
   }
@@ -188,14 +188,14 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
             <dt>{t`Against the period before`}</dt>
             <dd className="ww-number">
               {change(r?.previous)}
-              <small>{amount(r?.previous?.figure.amount, r?.unit ?? unit)}</small>
+              {typeof r?.previous?.figure.amount === 'number' && <small>{amount(r.previous.figure.amount, r.unit)}</small>}
             </dd>
           </div>
           <div>
             <dt>{t`Against the year before`}</dt>
             <dd className="ww-number">
               {change(r?.yearAgo)}
-              <small>{amount(r?.yearAgo?.figure.amount, r?.unit ?? unit)}</small>
+              {typeof r?.yearAgo?.figure.amount === 'number' && <small>{amount(r.yearAgo.figure.amount, r.unit)}</small>}
             </dd>
           </div>
         </dl>

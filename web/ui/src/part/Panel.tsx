@@ -45,8 +45,10 @@ export function Panel({ title, note, actions, asked = [], empty, height, warning
   return (
     <section className={`ww-card ${classes.panel ?? ''} ${className ?? ''}`} aria-labelledby={id} aria-busy={pending || old}>
       <header className={classes.head}>
-        <h2 id={id}>{title}</h2>
-        {note !== undefined && <span className={classes.note}>{note}</span>}
+        <div className={classes.titles}>
+          <h2 id={id}>{title}</h2>
+          {note !== undefined && <span className={classes.note}>{note}</span>}
+        </div>
         {actions !== undefined && <span className={`${classes.actions ?? ''} ww-noprint`}>{actions}</span>}
       </header>
       {warning !== undefined && (

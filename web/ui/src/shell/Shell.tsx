@@ -83,7 +83,7 @@ export function Shell() {
   if (signedOut) return null
 
   return (
-    <AppShell header={{ height: 56 }} navbar={{ width: 224, breakpoint: 'md', collapsed: { mobile: !open } }} padding="md">
+    <AppShell header={{ height: 56 }} navbar={{ width: 236, breakpoint: 'md', collapsed: { mobile: !open } }} padding="md">
       <a href="#main" className="ww-skip" onClick={(e) => {
         // The address after # belongs to the router.
         e.preventDefault()

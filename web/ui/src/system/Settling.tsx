@@ -77,11 +77,11 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
               run.mutate()
             }}
           >
-            <label className={classes.when}>
+            <label className={`${classes.when ?? ''} ww-when`}>
               {t`Begin`}
               <input type="datetime-local" required value={ends[0]} onChange={(e) => setEnds([e.currentTarget.value, ends[1]])} />
             </label>
-            <label className={classes.when}>
+            <label className={`${classes.when ?? ''} ww-when`}>
               {t`End`}
               <input type="datetime-local" required value={ends[1]} onChange={(e) => setEnds([ends[0], e.currentTarget.value])} />
             </label>
