@@ -6,6 +6,7 @@ import type { ReactNode } from 'react'
 import type { Exec, Missing, Source } from '../api/availability'
 import type { State } from '../api/objects'
 import { time } from '../lib/time'
+import { count } from '../lib/units'
 import { ObjectLink } from '../objects/words'
 import classes from './Availability.module.css'
 
@@ -38,8 +39,8 @@ export function ExecMark({ exec }: { exec: Exec }) {
 /** The state that a member shows. */
 export const stateOf = (s: Source): State => (s === 'none' ? 'down' : s)
 
-/** What is missing, as a sentence. */
-export function MissingSentence({ missing: m, zone }: { missing: Missing; zone: string }): ReactNode {
+/** What is missing, as a sentence, and how much more is. */
+export function MissingSentence({ missing: m, zone, more = 0 }: { missing: Missing; zone: string; more?: number }): ReactNode {
   const { t } = useLingui()
   const where = m.cvo === undefined ? m.ms : `${m.ms} › ${m.cvo}`
   const since = m.since === undefined || m.since === 0 ? '' : ` ${t`It is so since ${time(m.since, zone, 'exact')}.`}`
@@ -53,6 +54,7 @@ export function MissingSentence({ missing: m, zone }: { missing: Missing; zone: 
       {m.vo === undefined || m.vo === '' ? <strong>{where}</strong> : <ObjectLink id={m.vo} />} {said}
       {since}
       {m.vo !== undefined && m.vo !== '' && <span> ({where})</span>}
+      {more > 0 && <> {t`${count(more)} more are missing.`}</>}
     </>
   )
 }

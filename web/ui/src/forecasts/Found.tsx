@@ -7,7 +7,7 @@ import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { allAnomalies, type Anomaly } from '../api/standing'
 import { partsOf } from '../api/objects'
 import { DASH, text } from '../lib/format'
-import { time } from '../lib/time'
+import { time, zoneName } from '../lib/time'
 import { count } from '../lib/units'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
@@ -30,7 +30,7 @@ function Seen({ a }: { a: Anomaly }) {
   )
 }
 
-export function Found({ zone }: { zone: string }) {
+export function Found({ zone, zoneOf }: { zone: string; zoneOf: (object: string) => string }) {
   const { t } = useLingui()
   const names = useAnomalyKinds()
   const navigate = useNavigate()
@@ -50,10 +50,12 @@ export function Found({ zone }: { zone: string }) {
   const list = asked.data?.pages.flatMap((p) => p.anomalies ?? []) ?? []
   const watch = asked.data?.pages[0]?.watch
   const upTo = watch?.from ?? null
+  /** Each in the zone of its own site, which is named. */
+  const moment = (at: string, object: string) => `${time(Date.parse(at), zoneOf(object))} ${zoneName(zoneOf(object), Date.parse(at))}`
   return (
     <Panel
       title={t`What is not usual`} height={300} asked={asked}
-      note={watch && (upTo === null ? t`${count(watch.objects)} sensors and groups are watched` : t`${count(watch.objects)} sensors and groups are watched, all of them looked at up to ${time(Date.parse(upTo), zone)}`)}
+      note={watch && (upTo === null ? t`${count(watch.objects)} sensors and groups are watched` : t`${count(watch.objects)} sensors and groups are watched, all of them looked at up to ${time(Date.parse(upTo), zone)} ${zoneName(zone, Date.parse(upTo))}`)}
       warning={watch?.able === false ? t`Nothing is settled here: counters alone are watched.` : undefined}
     >
       <div className={classes.filters} role="search" aria-label={t`Narrow what is not usual`}>
@@ -79,8 +81,8 @@ export function Found({ zone }: { zone: string }) {
               <td>
                 <Seen a={a} />
               </td>
-              <td>{time(Date.parse(a.from), zone)}</td>
-              <td>{a.lasts ? t`goes on` : time(Date.parse(a.to), zone)}</td>
+              <td className={classes.when}>{moment(a.from, a.object)}</td>
+              <td className={classes.when}>{a.lasts ? t`goes on` : moment(a.to, a.object)}</td>
               <td>{a.untrue ? t`cannot be right` : t`not usual`}</td>
               <td>{names[a.kind]}</td>
               <td data-number="true">{a.value === null ? DASH : text(a.value, a.unit)}</td>

@@ -7,7 +7,7 @@ import { Link } from '@tanstack/react-router'
 import { useState } from 'react'
 import { keptForecasts, type KeptForecast } from '../api/standing'
 import { DASH, percent, text } from '../lib/format'
-import { time } from '../lib/time'
+import { time, zoneName } from '../lib/time'
 import { count } from '../lib/units'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
@@ -53,7 +53,7 @@ export function KeptOfOne({ id, onDay }: { id: string; onDay: (day: string) => v
             <td>{f.model}</td>
             <td data-number="true">{f.mean === null ? DASH : text(f.mean, f.unit)}</td>
             <Errors f={f} />
-            <td>{time(Date.parse(f.known), f.zone)}</td>
+            <td>{time(Date.parse(f.known), f.zone)} {zoneName(f.zone, Date.parse(f.known))}</td>
             <td>
               <Button size="compact-xs" variant="default" aria-label={t`Show ${time(Date.parse(f.from), f.zone, 'date')}`} onClick={() => onDay(f.day)}>
                 {t`Show`}

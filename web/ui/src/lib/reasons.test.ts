@@ -17,3 +17,22 @@ test('every sentence that S2, S5 and S6 say is known to the pages', () => {
   expect(said.length).toBeGreaterThan(25)
   expect(said.filter((s) => !known.includes(`'${s}'`))).toEqual([])
 })
+
+test('every rule of the doctor is known to the pages', () => {
+  const rules = import.meta.glob<string>(['../../../../doctor/{rules,owners}.go'], { query: '?raw', import: 'default', eager: true })
+  const words = Object.values(import.meta.glob<string>('../system/findings.ts', { query: '?raw', import: 'default', eager: true })).join('')
+  const names = Object.values(rules).flatMap((text) => [...text.matchAll(/Rule: "([^"]+)"/g)].map((m) => m[1] ?? ''))
+  expect(names.length).toBeGreaterThan(30)
+  expect(names.filter((n) => !words.includes(`'${n}': (`) && !words.includes(`\n    ${n}: (`))).toEqual([])
+})
+
+test('every reason of what stands in is known to the pages', () => {
+  const sources = import.meta.glob<string>(['../../../../substitute/{agent,candidates,choice,fit,methods}.go', '!**/*_test.go'], { query: '?raw', import: 'default', eager: true })
+  const words = Object.values(import.meta.glob<string>('../substitutes/reasons.ts', { query: '?raw', import: 'default', eager: true })).join('')
+  const said = Object.values(sources).flatMap((text) =>
+    [...text.matchAll(/(?:Reason: |why :?= |why = |fault = |refuse\([^"\n]*|return (?:n, |nil, )?)(?:fmt\.Sprintf\()?\s*"([^"]* [^"]*)"/g)].map((m) => m[1] ?? ''),
+  )
+  expect(said.length).toBeGreaterThan(35)
+  const put = ['%s; the last change was less than %s ago', '%s: %s', '%s: %s is %s', 'place %d']
+  expect(said.filter((s) => !put.includes(s) && !words.includes(`'${s}'`))).toEqual([])
+})

@@ -6,7 +6,7 @@ const known = new Map<string, RegExp>()
 export function matching(format: string, said: string): string[] | undefined {
   let is = known.get(format)
   if (!is) {
-    is = new RegExp(`^${format.split(/(%%|%\.?\d*[dfsv])/).map((x) => (x === '%%' ? '%' : /^%\.?\d*[dfsv]$/.test(x) ? '(.+?)' : x.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))).join('')}$`)
+    is = new RegExp(`^${format.split(/(%%|%\.?\d*[dfgqsv])/).map((x) => (x === '%%' ? '%' : /^%\.?\d*[dfgqsv]$/.test(x) ? '(.+?)' : x.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))).join('')}$`)
     known.set(format, is)
   }
   return is.exec(said)?.slice(1)

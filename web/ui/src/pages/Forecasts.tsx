@@ -6,6 +6,7 @@ import { Select, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
+import { partsOf } from '../api/objects'
 import { anomalies, forecast, values } from '../api/standing'
 import { TimeChart } from '../chart/TimeChart'
 import type { Line } from '../chart/lines'
@@ -14,7 +15,7 @@ import { Found } from '../forecasts/Found'
 import { KeptOfOne, KeptOfAll } from '../forecasts/Kept'
 import { useAnomalyKinds } from '../forecasts/words'
 import { DASH, percent, text } from '../lib/format'
-import { entries } from '../lib/subject'
+import { entries, zoneOf } from '../lib/subject'
 import { time } from '../lib/time'
 import { count } from '../lib/units'
 import { knownZone } from '../lib/zone'
@@ -31,11 +32,12 @@ export function Forecasts() {
   const { t } = useLingui()
   const { index } = useModel()
   const navigate = useNavigate()
-  const { o } = useSearch({ from: '/app' })
+  const { o, tab } = useSearch({ from: '/app' })
   const [wished, setWished] = useState('')
   const zone = knownZone(index?.model.sites[0]?.zone)
   const list = useMemo(() => (index ? entries(index).slice(0, 5000).map((e) => ({ value: `${e.kind}/${e.id}`, label: e.where === '' ? e.label : `${e.label} (${e.where})` })) : []), [index])
   const id = o ?? list[0]?.value
+  const ofSite = (object: string) => (index ? zoneOf(index, partsOf(object)) : zone)
   const one = () => (
     <>
       <div className={classes.filters}>
@@ -50,19 +52,19 @@ export function Forecasts() {
         <>
           <Ahead key={`${id} ${wished}`} id={id} wished={wished === '' ? undefined : wished} />
           <KeptOfOne key={`kept ${id}`} id={id} onDay={setWished} />
-          <Unusual key={`found ${id}`} id={id} zone={zone} />
+          <Unusual key={`found ${id}`} id={id} zone={ofSite(id)} />
         </>
       )}
     </>
   )
   return (
-    <Page title={t`Forecasts`} note={zone}>
+    <Page title={t`Forecasts`} note={tab !== undefined && tab !== 'one' ? t`times of each site` : id === undefined ? zone : ofSite(id)}>
       <Sections
         label={t`Forecasts`}
         sections={[
           { id: 'one', name: t`The day ahead`, content: one },
           { id: 'kept', name: t`All forecasts`, content: () => <KeptOfAll /> },
-          { id: 'found', name: t`Not usual`, content: () => <Found zone={zone} /> },
+          { id: 'found', name: t`Not usual`, content: () => <Found zone={zone} zoneOf={ofSite} /> },
         ]}
       />
     </Page>
@@ -127,7 +129,7 @@ function Unusual({ id, zone }: { id: string; zone: string }) {
   const list = asked.data?.anomalies ?? []
   const unit = asked.data?.unit ?? ''
   return (
-    <Panel title={t`What is not usual`} note={t`the last 30 days`} height={100} asked={asked} empty={list.length === 0 ? t`Nothing was found: all of it is as usual, or too little is known.` : undefined}>
+    <Panel title={t`What is not usual`} note={t`the last 30 days, times of ${zone}`} height={100} asked={asked} empty={list.length === 0 ? t`Nothing was found: all of it is as usual, or too little is known.` : undefined}>
       <Table label={t`What is not usual`} columns={[{ name: t`From` }, { name: t`To` }, { name: t`What` }, { name: t`Kind` }, { name: t`Farthest value`, number: true }, { name: t`Values`, number: true }]}>
         {list.map((a, i) => (
           <tr key={i}>

@@ -15,13 +15,15 @@ import { ObjectLink, StateMark } from '../objects/words'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
-import { useMethods, usePlaces } from '../substitutes/Substitutes'
+import { useStandingReasons } from '../substitutes/reasons'
+import { useMethods, usePlaces } from '../substitutes/words'
 import classes from '../objects/Objects.module.css'
 
 export function Substitutes() {
   const { t } = useLingui()
   const method = useMethods()
   const place = usePlaces()
+  const why = useStandingReasons()
   const { index } = useModel()
   const zone = knownZone(index?.model.sites[0]?.zone)
   const [past, setPast] = useState(false)
@@ -40,7 +42,7 @@ export function Substitutes() {
         actions={<Switch size="xs" label={t`the last 30 days, too`} checked={past} onChange={(e) => setPast(e.currentTarget.checked)} />}
       >
         <p className={classes.text}>{t`Values that were put in are in no history of readings and in no bill unmarked.`}</p>
-        <Table label={t`What stands in for what`} columns={[{ name: t`For` }, { name: t`State` }, { name: t`Method` }, { name: t`Made of` }, { name: t`Expected error`, number: true }, { name: t`Relative`, number: true }, { name: t`Error seen`, number: true }, { name: t`Since` }, { name: t`Why this` }]}>
+        <Table label={t`What stands in for what`} columns={[{ name: t`For` }, { name: t`State` }, { name: t`Method` }, { name: t`Made of` }, { name: t`Expected error`, number: true }, { name: t`Error seen`, number: true }, { name: t`Since` }, { name: t`Why this` }]}>
           {list.map((x) => (
             <tr key={x.id}>
               <td className={classes.cell}>
@@ -57,12 +59,14 @@ export function Substitutes() {
                 ))}
                 {(x.from ?? []).length > 0 && <span className={classes.dim}>{place(x.place)}</span>}
               </td>
-              <td data-number="true">{text(x.expected.mean, x.unit)}</td>
-              <td data-number="true">{percent(x.expected.relative, 1)}</td>
+              <td data-number="true">
+                {text(x.expected.mean, x.unit)}
+                <span className={classes.dim}>{percent(x.expected.relative, 1)}</span>
+              </td>
               <td data-number="true">{x.seen === null ? DASH : text(x.seen, x.unit)}</td>
-              <td>{time(Date.parse(x.began), zone)}</td>
-              <td className={classes.cell}>
-                {x.why}
+              <td className={classes.since}>{time(Date.parse(x.began), zone)}</td>
+              <td className={classes.why}>
+                {why(x.why)}
                 <span className={classes.dim}>{t`fitted up to ${time(Date.parse(x.fitted), zone)}, tried on ${count(x.expected.cells)} values`}</span>
               </td>
             </tr>

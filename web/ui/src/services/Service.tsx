@@ -55,8 +55,7 @@ export function Service({ service: s, zone, may }: { service: Known; zone: strin
                 <td data-number="true">{percent(x.mean)}</td>
                 <td data-number="true">{percent(x.quality)}</td>
                 <td>
-                  {m && <MissingSentence missing={m} zone={zone} />}
-                  {more > 0 && <span> {t`and ${count(more)} more`}</span>}
+                  {m && <MissingSentence missing={m} zone={zone} more={more} />}
                 </td>
                 <td>
                   <Button size="compact-xs" variant={o === x.subject ? 'filled' : 'default'} aria-label={t`Choose ${x.name ?? x.subject}`} aria-pressed={o === x.subject} onClick={() => choose(x.subject)}>

@@ -12,21 +12,9 @@ import { count, lasting } from '../lib/units'
 import { ObjectLink } from '../objects/words'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
+import { useStandingReasons } from './reasons'
+import { useMethods, usePlaces } from './words'
 import classes from '../objects/Objects.module.css'
-
-export function useMethods(): (m: string) => string {
-  const { t } = useLingui()
-  return (m) =>
-    ({
-      identity: t`as the other`, offset: t`the other, shifted`, ratio: t`the other, scaled`, hourly_ratio: t`the other, scaled by the hour`, ridge: t`fitted on several`, balance: t`main less the others`, balance_rest: t`share of what is left of the main`,
-      blend: t`a blend`, last: t`last value`, day_before: t`same hour yesterday`, mean7: t`mean of seven days`, weekly_profile: t`weekly profile`, past: t`fitted on its past`, forecast: t`forecast`,
-    })[m] ?? m
-}
-
-export function usePlaces(): (p: string) => string {
-  const { t } = useLingui()
-  return (p) => ({ replica: t`its replica`, together: t`same group`, group: t`same group`, room: t`same room`, floor: t`same level`, building: t`same building`, external: t`elsewhere` })[p] ?? p
-}
 
 const days = 7
 
@@ -61,6 +49,7 @@ export function Candidates({ id }: { id: string }) {
   const { t } = useLingui()
   const method = useMethods()
   const place = usePlaces()
+  const why = useStandingReasons()
   const asked = useQuery({ queryKey: ['objects', 'candidates', id], queryFn: ({ signal }) => candidates(id, signal), staleTime: 300_000, retry: 0 })
   const d = asked.data
   const list = d?.candidates ?? []
@@ -102,7 +91,7 @@ export function Candidates({ id }: { id: string }) {
             {refused.slice(0, 50).map((r, i) => (
               <li key={i}>
                 <span>{r.object === undefined || r.object === '' ? (r.method === undefined ? DASH : method(r.method)) : <ObjectLink id={r.object} />}</span>
-                <span className={classes.dim}>{r.reason}</span>
+                <span className={classes.dim}>{why(r.reason)}</span>
               </li>
             ))}
           </ul>

@@ -6,7 +6,7 @@ import { SegmentedControl } from '@mantine/core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useState, type CSSProperties } from 'react'
 import type { SurveyFulfilment, SurveyTarget } from '../api/generated/types.gen'
-import { targets } from '../api/survey'
+import { households, targets } from '../api/survey'
 import { DASH, percent } from '../lib/format'
 import { time, timeRange } from '../lib/time'
 import { count } from '../lib/units'
@@ -21,6 +21,13 @@ import classes from './Survey.module.css'
 type Every = 'day' | 'week'
 
 const hour = 3_600_000
+const quarter = 900_000
+
+/**
+ * When the first target is expected whose consent was given then: its hour is
+ * over, and two more have passed in which it may be on its way.
+ */
+const expectedFrom = (granted: number): number => Math.floor((Math.ceil(granted / quarter) * quarter) / hour) * hour + 3 * hour
 
 /** Rounded down: 100 % is said of nothing that lacks something. */
 const share = (x: SurveyTarget): string => (x.percent === null ? DASH : percent(Math.floor(x.percent * 100) / 10_000, 2))
@@ -51,6 +58,9 @@ export function Targets({ zone }: { zone: string }) {
   const asked = useQuery({ queryKey: ['survey', 'targets', chosen, every], queryFn: ({ signal }) => targets({ ...chosen, every }, signal), placeholderData: keepPreviousData, refetchInterval: 60_000 })
   const r = asked.data
   const nothing = r !== undefined && (r.meters ?? []).length === 0
+  const early = r !== undefined && !nothing && r.measured.expected === 0 && r.reported.expected === 0
+  const consents = useQuery({ queryKey: ['survey', 'consents'], queryFn: ({ signal }) => households({ state: 'granted' }, signal), enabled: early, staleTime: 60_000 })
+  const first = Math.min(...(consents.data?.items ?? []).flatMap((h) => (h.consent.granted === undefined ? [] : [expectedFrom(Date.parse(h.consent.granted))])))
   return (
     <>
       <div className={classes.filter} role="group" aria-label={t`Period`}>
@@ -60,11 +70,11 @@ export function Targets({ zone }: { zone: string }) {
         />
         {length === 'own' && (
           <>
-            <label className={classes.when}>
+            <label className={`${classes.when ?? ''} ww-when`}>
               {t`From`}
               <input type="datetime-local" value={from} onChange={(e) => own(e.currentTarget.value, to)} />
             </label>
-            <label className={classes.when}>
+            <label className={`${classes.when ?? ''} ww-when`}>
               {t`To`}
               <input type="datetime-local" value={to} onChange={(e) => own(from, e.currentTarget.value)} />
             </label>
@@ -75,6 +85,11 @@ export function Targets({ zone }: { zone: string }) {
       <Panel
         title={t`Target fulfilment`} note={r && timeRange(Date.parse(r.from), Date.parse(r.to), zone)} height={90} asked={asked}
         empty={nothing ? t`No household has consented yet, so nothing was to be measured.` : undefined}
+        warning={
+          !early ? undefined
+          : length === 'all' && Number.isFinite(first) && first > Date.parse(r.to) ? t`Nothing is expected yet: what is measured may be on its way for two hours after its hour has ended. The first shares stand here from ${time(first, zone)} on.`
+          : t`Nothing was expected in this time, so there are no shares.`
+        }
       >
         {r && (
           <dl className={classes.sums}>

@@ -10,6 +10,7 @@ import { count, lasting } from '../lib/units'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
 import { Instances } from './Instances'
+import { useFindings } from './findings'
 import classes from './System.module.css'
 
 export function Overview({ zone, names }: { zone: string; names: (hierarchy: string) => string }) {
@@ -17,7 +18,8 @@ export function Overview({ zone, names }: { zone: string; names: (hierarchy: str
   const sys = useQuery({ queryKey: ['system'], queryFn: ({ signal }) => system(signal), refetchInterval: 5000 })
   const doc = useQuery({ queryKey: ['doctor'], queryFn: ({ signal }) => doctor(signal), refetchInterval: 10_000 })
   const agg = useQuery({ queryKey: ['aggregation'], queryFn: ({ signal }) => aggregation(signal), refetchInterval: 5000 })
-  const findings = doc.data?.findings ?? []
+  const say = useFindings()
+  const findings = (doc.data?.findings ?? []).map((f) => ({ ...f, ...say(f) }))
   const states = { waiting: t`waiting`, starting: t`starting`, running: t`running`, stopping: t`stopping`, ended: t`ended` }
   const hierarchies = agg.data?.hierarchies ?? []
   const partitions = agg.data?.partitions ?? []
