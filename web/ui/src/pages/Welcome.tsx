@@ -57,6 +57,8 @@ function Steps({ index, operate, admin }: { index: Index; operate: boolean; admi
   const asked = useQuery({ queryKey: ['unassigned', ''], queryFn: ({ signal }) => unassigned('', signal), refetchInterval: sensor === undefined ? 1000 : false })
   const waiting = asked.data?.items ?? []
   const site = index.model.sites[0]
+  // Who comes back finds done what is.
+  const there = index.model.groups.flatMap((g) => g.members ?? []).find((m) => m.sensor !== undefined)?.sensor
   return (
     <div className={classes.steps}>
       <Step n={1} title={t`Where it is`} done={site !== undefined}>
@@ -72,22 +74,24 @@ function Steps({ index, operate, admin }: { index: Index; operate: boolean; admi
           <p>{t`Somebody with the role of an operator has to say it.`}</p>
         )}
       </Step>
-      <Step n={2} title={t`A token for the sender`} done={secret !== undefined}>
+      <Step n={2} title={t`A token for the sender`} done={secret !== undefined || there !== undefined}>
         {admin ? <TokenForm secret={secret} onMade={setSecret} /> : <p>{t`An administrator makes it, under System.`}</p>}
       </Step>
-      <Step n={3} title={t`The first reading`} done={waiting.length > 0 || sensor !== undefined}>
+      <Step n={3} title={t`The first reading`} done={waiting.length > 0 || sensor !== undefined || there !== undefined}>
         <Sending secret={secret} mqtt={sys.data?.mqtt} />
         <p aria-live="polite" className={waiting.length > 0 ? classes.good : classes.waiting} data-testid="heard">
           {waiting.length > 0
-            ? t`Heard: ${waiting[0]?.sensor ?? ''}, ${ago(asked.dataUpdatedAt - Date.parse(waiting[0]?.first ?? ''))}.`
+            ? t`Heard: ${waiting[0]?.sensor ?? ''}, ${ago(asked.dataUpdatedAt - Date.parse(waiting[0]?.first ?? ''))}`
             : sensor !== undefined
-              ? t`Heard: ${sensor}.`
+              ? t`Heard: ${sensor}`
               : t`Waiting for a sensor that is not known yet…`}
         </p>
       </Step>
-      <Step n={4} title={t`Its place`} done={sensor !== undefined}>
+      <Step n={4} title={t`Its place`} done={sensor !== undefined || (there !== undefined && waiting.length === 0)}>
         {sensor !== undefined ? (
           <Moving index={index} sensor={sensor} />
+        ) : waiting.length === 0 && there !== undefined ? (
+          <Moving index={index} sensor={there} />
         ) : waiting.length === 0 ? (
           <p className={classes.waiting}>{t`As soon as a sensor is heard, it is put into a group here.`}</p>
         ) : operate ? (
@@ -158,13 +162,14 @@ function Sending({ secret, mqtt }: { secret: string | undefined; mqtt: string | 
   const [host = '127.0.0.1', port = '1883'] = (mqtt ?? '').split(/:(?=\d+$)/)
   const line =
     way === 'http'
-      ? `curl ${base}api/v1/ingest/json -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' -d '{"sensor": "kettle", "value": 1800}'`
+      ? `curl ${base}api/v1/ingest/json \\\n  -H 'Authorization: Bearer ${token}' -H 'Content-Type: application/json' \\\n  -d '{"sensor": "kettle", "value": 1800}'`
       : `mosquitto_pub -h ${host} -p ${port} -q 1 -t power/kettle -m 1800`
   return (
     <>
       <p>{t`1800 W of a sensor called kettle. Send it a few times with other values, and see it move.`}</p>
       {mqtt !== undefined && <SegmentedControl size="xs" value={way} onChange={setWay} aria-label={t`How to send`} data={[{ value: 'http', label: 'HTTP' }, { value: 'mqtt', label: 'MQTT' }]} />}
       <Copied line={line} label={t`Line for the terminal`} />
+      {way === 'http' && secret === undefined && <p className={classes.quiet}>{t`In the place of TOKEN stands the one of the step before, once it is made; a token that was made earlier will do, too.`}</p>}
       <p className={classes.quiet}>
         <Trans>
           Telegraf, Prometheus, Tasmota, Shelly and rack PDUs work too: see the <a href="docs">API</a>. A file of readings comes by{' '}

@@ -33,7 +33,7 @@ export function Chooser({ index, hierarchy, group, sensor, query, onQuery, onGro
         type="search"
         size="sm"
         aria-label={t`Search sensors and groups`}
-        placeholder={t`Search ${index.model.sensors.length} sensors`}
+        placeholder={index.model.sensors.length === 1 ? t`Search` : t`Search ${index.model.sensors.length} sensors`}
         leftSection={<IconSearch size={16} aria-hidden="true" />}
         rightSection={typed === '' ? null : <CloseButton size="sm" aria-label={t`Clear the search`} onClick={() => take('')} />}
         value={typed}

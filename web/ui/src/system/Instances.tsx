@@ -21,6 +21,8 @@ export function Instances({ zone }: { zone: string }) {
   const name = (id: string) => list.find((x) => x.id === id)?.name ?? id
   const owned = (o: Owned) => {
     const pieces = ranges(o.pieces ?? [])
+    // What is not divided has no numbers.
+    if (o.of === 1 && pieces !== '') return o.module
     return pieces === '' ? t`${o.module}: none of ${o.of} ${o.share}` : t`${o.module}: ${o.share} ${pieces} of ${o.of}`
   }
   const state = (x: Instance): { text: string; bad: boolean } => {
