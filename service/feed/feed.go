@@ -123,6 +123,9 @@ type gather struct {
 	Request
 	out   Outcome
 	parts int // of sums that were looked into
+
+	energies rooms[series.EnergyValue]
+	gauges   rooms[series.GaugeValue]
 }
 
 // Run gathers and computes. An error that wraps [ErrAsked] is for whoever asked.
@@ -233,7 +236,7 @@ func (g *gather) amounts(ctx context.Context, role string, id object.ID, from, t
 
 // quarters gives what is settled of an object.
 func (g *gather) quarters(ctx context.Context, id object.ID, from, to record.Millis) ([]series.EnergyValue, error) {
-	out := make([]series.EnergyValue, max(0, (to-from)/record.Millis(series.Quarter)))
+	out := take(&g.energies, &amountRooms, int(max(0, (to-from)/record.Millis(series.Quarter))))
 	err := g.Source.Quarters(ctx, id, from, to, func(i int, v *energy.Value) { out[i] = series.Settled(v) })
 	return out, err
 }
@@ -370,7 +373,7 @@ func (g *gather) levels(ctx context.Context, role string, id object.ID, from, to
 	if _, err := g.known(role, id); err != nil {
 		return series.GaugeSeries{}, err
 	}
-	out := series.GaugeSeries{Start: from, Step: series.Quarter, Values: make([]series.GaugeValue, max(0, (to-from)/record.Millis(series.Quarter)))}
+	out := series.GaugeSeries{Start: from, Step: series.Quarter, Values: take(&g.gauges, &levelRooms, int(max(0, (to-from)/record.Millis(series.Quarter))))}
 	known := 0
 	err := g.Source.Quarters(ctx, id, from, to, func(i int, v *energy.Value) {
 		// What does not add up, as a temperature, has no amount and is known all the same.

@@ -187,6 +187,10 @@ func (g *gather) saving(ctx context.Context) error {
 	if p.BaselineTo != nil {
 		in.BaselineTo = record.MillisOf(*p.BaselineTo)
 	}
+	// Nothing of the series is in what comes out.
+	g.energies.given, g.gauges.given = true, true
+	defer g.energies.leave(&amountRooms)
+	defer g.gauges.leave(&levelRooms)
 	energy := g.first(p.Energy, roleHistory)
 	if in.Subject == "" {
 		in.Subject = string(energy)
