@@ -2,6 +2,7 @@ package estimation
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/wattwerk/wattwerk/record"
@@ -119,7 +120,13 @@ type model struct {
 var loads = []model{
 	{"mean of 7 days", (*days).week},
 	{"same weekday of 4 weeks", func(d *days, k, slot int) float64 {
-		return d.mean(slot, k+7, 22, func(j int) bool { return (j-k)%7 == 0 })
+		sum, count := 0.0, 0
+		for j := k + 7; j < min(k+7*5, len(d.rows)); j += 7 {
+			if v := d.rows[j][slot]; v == v {
+				sum, count = sum+v, count+1
+			}
+		}
+		return sum / float64(count) // NaN of none
 	}},
 	{"profile of 4 weeks with the level of one", profile},
 	{"blend of mean and profile", func(d *days, k, slot int) float64 {
@@ -253,8 +260,10 @@ func around(mean float64, errors []float64, part float64) EstimationBand {
 		// What comes next is one of n+1 that are alike (conformal prediction): it lies
 		// below the k-th of n by k/(n+1).
 		tail := math.Max(0, ((1-part)/2*(n+1)-1)/(n-1))
-		b.Low = math.Max(0, math.Min(mean, mean+regression.Quantile(errors, tail)))
-		b.High = math.Max(mean, mean+regression.Quantile(errors, 1-tail))
+		sorted := slices.DeleteFunc(slices.Clone(errors), func(e float64) bool { return e != e })
+		slices.Sort(sorted)
+		b.Low = math.Max(0, math.Min(mean, mean+regression.QuantileSorted(sorted, tail)))
+		b.High = math.Max(mean, mean+regression.QuantileSorted(sorted, 1-tail))
 	}
 	return b
 }
