@@ -101,7 +101,7 @@ export function ContributionsNow({ index, subject, onPick }: { index: Index; sub
         tooltip: tooltip(k, (i) => [data[i]?.name ?? '', power(data[i]?.value), whole ? percent((data[i]?.value ?? 0) / whole) : '']),
         series: [{
           type: 'pie', radius: ['52%', '84%'], center: ['50%', '50%'], data, minAngle: 2, itemStyle: { borderColor: k.card, borderWidth: 2, borderRadius: 4 },
-          label: { show: true, position: 'center', color: k.ink, fontSize: 15, fontWeight: 600, formatter: power(whole) }, emphasis: { label: { show: true } }, labelLine: { show: false },
+          label: { show: true, position: 'center', color: k.ink, fontSize: 13, fontWeight: 600, formatter: power(whole) }, emphasis: { label: { show: true } }, labelLine: { show: false },
         }],
       }
     },

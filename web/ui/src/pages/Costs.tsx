@@ -218,10 +218,8 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
       />
       <Money title={t`Costs`} subject={subject} name={name} period={period} zone={zone} costs={costs.data} bill={bill.data} asked={[bill, costs]} may={may} />
       {hasFactors && <Money title={t`Emissions`} subject={subject} name={name} period={period} zone={zone} costs={emissions.data} bill={emitted.data} asked={[emitted, emissions]} may={may} />}
-      <div className={classes.pair}>
-        <Duration body={curve.data} asked={curve} name={name} period={period.text} zone={zone} />
-        <Peaks body={demand.data} asked={demand} index={index} name={name} zone={zone} />
-      </div>
+      <Duration body={curve.data} asked={curve} name={name} period={period.text} zone={zone} />
+      <Peaks body={demand.data} asked={demand} index={index} name={name} zone={zone} />
     </Page>
   )
 }
