@@ -149,7 +149,7 @@ func (s *Store) appendLate(ctx context.Context, late []lateEntry, times []record
 			switch {
 			case at < len(have) && have[at].t == t:
 				if same(v, have[at].v) {
-					s.claim(c, t, have[at].v)
+					s.claim(c, t, have[at].v, true)
 					mine = t
 				} else {
 					refused = append(refused, history.Refusal{Index: l.i, Reason: history.ErrContradiction, Stored: have[at].v})

@@ -122,7 +122,7 @@ func (b *backfill) sift() error {
 			switch {
 			case there.t == w.t && same(there.v, w.v):
 				b.result.Duplicates++
-				s.claim(c, w.t, there.v)
+				s.claim(c, w.t, there.v, false) // an import that is repeated is much, and mostly old
 			case there.t == w.t:
 				refused = append(refused, refusal{c.series, w, history.Refusal{Index: -1, Reason: history.ErrContradiction, Stored: there.v}})
 			case w.t <= expired:

@@ -26,6 +26,7 @@ type parcel struct {
 	marks   []byte // encoded series that go along
 	mixed   bool   // a series may come more than once
 	indexed bool   // the database makes entries of its index for some
+	again   bool   // it was found, and is to be sent all the same
 	waits   int    // replicas that have not taken it
 }
 
@@ -65,12 +66,15 @@ func (s *Store) parcel() *parcel {
 
 // claim notes a sample that the database shows. It may not be on its disk: who
 // wrote it may be dead. So the next flush looks for it too, and writes it if it
-// is gone. mu must be held.
-func (s *Store) claim(c *cell, t int64, v float64) {
-	if s.claims == nil {
-		s.claims = &parcel{}
+// is gone; or, with again, in any case where nobody says that it is on the disk.
+// mu must be held.
+func (s *Store) claim(c *cell, t int64, v float64, again bool) {
+	n := len(s.claims)
+	if n == 0 || s.claims[n-1].again != again || len(s.claims[n-1].entries) >= parcelSize {
+		s.claims = append(s.claims, &parcel{mixed: true, again: again})
+		n++
 	}
-	s.note(s.claims, c, t, v)
+	s.note(s.claims[n-1], c, t, v)
 }
 
 // take puts a sample into the parcel that is open. mu must be held.

@@ -50,10 +50,17 @@ func (s *Store) flush(ctx context.Context) error {
 	}
 	s.mark()
 	s.post()
-	if s.claims != nil {
-		s.sent = append(s.sent, s.claims)
-		s.claims = nil
+	for _, p := range s.claims {
+		s.sent = append(s.sent, p)
+		for _, r := range s.replicas {
+			// One node of a cluster may be all that has them, though it was to be two,
+			// and nobody says. They are sent again, and two take them.
+			if p.again && len(r.Storage) == 0 {
+				s.postTo(r, p)
+			}
+		}
 	}
+	s.claims = nil
 	batch := slices.Clone(s.sent)
 	s.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)

@@ -19,6 +19,7 @@ import (
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/history/historytest"
 	"github.com/wattwerk/wattwerk/history/promapi"
+	"github.com/wattwerk/wattwerk/record"
 )
 
 // database speaks remote write, remote read and PromQL, as Prometheus and Mimir
@@ -26,8 +27,13 @@ import (
 type database struct {
 	history.Store // nil; for promapi
 
-	mu  sync.Mutex
-	all map[string]*selection
+	mu    sync.Mutex
+	all   map[string]*selection
+	taken map[string]int // samples that were sent, twice if they were sent twice
+}
+
+func newDatabase() *database {
+	return &database{all: make(map[string]*selection), taken: make(map[string]int)}
 }
 
 func (d *database) write(r *http.Request) error {
@@ -53,6 +59,7 @@ func (d *database) write(r *http.Request) error {
 			got = append(got, sample{p.Timestamp, p.Value})
 		}
 		x.samples = merge(got, x.samples, 0, endless)
+		d.taken[ls.String()] += len(got)
 	}
 	return nil
 }
@@ -146,34 +153,73 @@ func unpack(r *http.Request, into func([]byte) error) error {
 	return into(plain)
 }
 
+// serve serves a database, and names it as the one replica.
+func serve(t testing.TB, d *database) Options {
+	mux := http.NewServeMux()
+	handle := func(path string, f func(w http.ResponseWriter, r *http.Request) error) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if err := f(w, r); err != nil {
+				http.Error(w, fmt.Sprint(err), http.StatusInternalServerError)
+			}
+		})
+	}
+	handle("/api/v1/push", func(_ http.ResponseWriter, r *http.Request) error { return d.write(r) })
+	handle("/prometheus/api/v1/read", d.read)
+	mux.Handle("/prometheus/", promapi.Handler(promapi.Options{Store: d}))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return Options{Settle: -1, Replicas: []Replica{{
+		Write: server.URL + "/api/v1/push", Query: server.URL + "/prometheus", Read: server.URL + "/prometheus/api/v1/read",
+	}}}
+}
+
 // TestConformanceOverRemoteRead runs the suite over the routes that VictoriaMetrics
 // has not, and Prometheus and Mimir have.
 func TestConformanceOverRemoteRead(t *testing.T) {
-	servers := make(map[string]*httptest.Server)
+	servers := make(map[string]Options)
 	historytest.Run(t, func(t testing.TB, dir string) history.Store {
-		if servers[dir] == nil {
-			d := &database{all: make(map[string]*selection)}
-			mux := http.NewServeMux()
-			handle := func(path string, f func(w http.ResponseWriter, r *http.Request) error) {
-				mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-					if err := f(w, r); err != nil {
-						http.Error(w, fmt.Sprint(err), http.StatusInternalServerError)
-					}
-				})
-			}
-			handle("/api/v1/push", func(_ http.ResponseWriter, r *http.Request) error { return d.write(r) })
-			handle("/prometheus/api/v1/read", d.read)
-			mux.Handle("/prometheus/", promapi.Handler(promapi.Options{Store: d}))
-			servers[dir] = httptest.NewServer(mux)
-			t.Cleanup(servers[dir].Close)
+		o, ok := servers[dir]
+		if !ok {
+			o = serve(t, newDatabase())
+			servers[dir] = o
 		}
-		u := servers[dir].URL
-		s, err := Open(t.Context(), Options{Settle: -1, Replicas: []Replica{{
-			Write: u + "/api/v1/push", Query: u + "/prometheus", Read: u + "/prometheus/api/v1/read",
-		}}})
+		s, err := Open(t.Context(), o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	})
+}
+
+// TestFoundIsSentAgain has a store find what another one sent. One node of a
+// cluster may be all that has it, so it is sent again, and no more than once.
+func TestFoundIsSentAgain(t *testing.T) {
+	d := newDatabase()
+	o := serve(t, d)
+	sent := func(s *Store) int {
+		t.Helper()
+		for n := range 3 {
+			put(t, s, t0+record.Millis(n), float64(n))
+		}
+		for range 2 {
+			if err := s.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.taken[history.RecordsOf("a").Labels().String()]
+	}
+	for want := 3; want <= 6; want += 3 {
+		s := mustOpen(t, o)
+		if n := sent(s); n != want {
+			t.Errorf("%d samples were sent, want %d", n, want)
+		}
+		if got := values(t, s); !slices.Equal(got, []float64{0, 1, 2}) {
+			t.Errorf("got %v", got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -55,10 +55,10 @@ type Store struct {
 	mu       sync.Mutex // guards what follows, and all cells
 	sensors  map[string]*cell
 	groups   map[history.Series]*cell
-	cells    []*cell // by reference
-	era      uint64  // what cells know from an earlier one is not true any more
-	open     *parcel // not yet on its way; nil: empty
-	claims   *parcel // see claim; nil: empty
+	cells    []*cell   // by reference
+	era      uint64    // what cells know from an earlier one is not true any more
+	open     *parcel   // not yet on its way; nil: empty
+	claims   []*parcel // see claim
 	sent     []*parcel
 	held     uint64        // samples of all parcels
 	dirty    uint64        // cells with pending samples
