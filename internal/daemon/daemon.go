@@ -62,6 +62,21 @@ func (d *Daemon) PID() int {
 	return d.cmd.Process.Pid
 }
 
+// Running tells whether there is a process, frozen or not.
+func (d *Daemon) Running() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cmd == nil {
+		return false
+	}
+	select {
+	case <-d.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // Kill ends the server with SIGKILL, and waits until it is gone. It does
 // nothing when it does not run.
 func (d *Daemon) Kill() { d.end(syscall.SIGKILL) }
@@ -76,8 +91,8 @@ func (d *Daemon) end(sig syscall.Signal) {
 	if d.cmd == nil {
 		return
 	}
-	// One that was stopped by SIGSTOP hears nothing else but SIGKILL.
 	_ = d.cmd.Process.Signal(sig)
+	_ = d.cmd.Process.Signal(syscall.SIGCONT) // one that was frozen hears nothing else before it
 	select {
 	case <-d.ended:
 	case <-time.After(Deadline):
@@ -128,6 +143,8 @@ func (d *Daemon) Begin() (ended chan struct{}, err error) {
 	defer func() { _ = log.Close() }() // the process has its own copy
 	cmd := exec.Command(d.command[0], d.command[1:]...)
 	cmd.Stdout, cmd.Stderr = log, log
+	// A test that is killed takes its servers with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

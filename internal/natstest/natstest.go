@@ -1,15 +1,15 @@
 package natstest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,14 +54,8 @@ type Node struct {
 	Host string // IP address
 	Dir  string // of its files
 
-	t      testing.TB
-	enter  []string
-	config string
-
-	mu      sync.Mutex
-	cmd     *exec.Cmd
-	ended   chan struct{}
-	stopped bool // by Pause
+	*daemon.Daemon
+	t testing.TB
 }
 
 // Start runs the servers and returns when they are ready. The test ends them.
@@ -92,11 +86,15 @@ func Prepare(t testing.TB, o Options) *Cluster {
 	}
 	for i := range o.Nodes {
 		n := &Node{Name: fmt.Sprintf("node-%d", i), Host: o.Hosts[i], Dir: t.TempDir(), t: t}
-		n.config = filepath.Join(n.Dir, "nats.conf")
+		config := filepath.Join(n.Dir, "nats.conf")
+		command := []string{program, "-c", config}
 		if o.Enter != nil {
-			n.enter = o.Enter(i)
+			command = append(slices.Clone(o.Enter(i)), command...)
 		}
-		n.enter = append(n.enter, program)
+		n.Daemon = daemon.New(t, n.Name, filepath.Join(n.Dir, "nats.log"), command, func(ctx context.Context) bool {
+			_, ok := daemon.Get(ctx, n.Monitor()+"/healthz")
+			return ok
+		})
 		text := fmt.Sprintf(`server_name: %q
 listen: %q
 http: %q
@@ -110,12 +108,10 @@ jetstream { store_dir: %q, sync_interval: always, max_memory_store: 1GB, max_fil
 		if o.Config != nil {
 			text += o.Config(n)
 		}
-		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		c.Nodes = append(c.Nodes, n)
-		t.Cleanup(n.tell)
-		t.Cleanup(n.Kill)
 	}
 	return c
 }
@@ -174,117 +170,25 @@ func (c *Cluster) URL() string {
 // as it is.
 func (n *Node) Start() {
 	n.t.Helper()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.cmd != nil {
+	if n.PID() != 0 {
 		return
 	}
-	log, err := os.OpenFile(n.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	defer log.Close()
-	args := append(n.enter[1:len(n.enter):len(n.enter)], "-c", n.config)
-	cmd := exec.Command(n.enter[0], args...)
-	cmd.Stdout, cmd.Stderr = log, log
-	// A test that is killed takes its servers with it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	if _, err := n.Begin(); err != nil {
 		n.t.Fatalf("start %s: %v", n.Name, err)
-	}
-	ended := make(chan struct{})
-	n.cmd, n.ended, n.stopped = cmd, ended, false
-	go func() {
-		_ = cmd.Wait() // how it ended is in its log
-		close(ended)
-	}()
-}
-
-// Running tells whether there is a process, frozen or not.
-func (n *Node) Running() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.cmd == nil {
-		return false
-	}
-	select {
-	case <-n.ended:
-		return false
-	default:
-		return true
 	}
 }
 
 // crashed tells whether the process ended though nobody ended it.
-func (n *Node) crashed() bool {
-	n.mu.Lock()
-	started := n.cmd != nil
-	n.mu.Unlock()
-	return started && !n.Running()
-}
-
-// Kill ends the node as a power cut would.
-func (n *Node) Kill() { n.end(syscall.SIGKILL) }
-
-// Stop ends the node as its operator would.
-func (n *Node) Stop() { n.end(syscall.SIGTERM) }
-
-func (n *Node) end(by syscall.Signal) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.cmd == nil {
-		return
-	}
-	if n.stopped {
-		_ = n.cmd.Process.Signal(syscall.SIGCONT)
-	}
-	_ = n.cmd.Process.Signal(by)
-	select {
-	case <-n.ended:
-	case <-time.After(Within):
-		n.t.Errorf("%s did not end within %v", n.Name, Within)
-		_ = n.cmd.Process.Kill()
-		<-n.ended
-	}
-	n.cmd = nil
-}
+func (n *Node) crashed() bool { return n.PID() != 0 && !n.Running() }
 
 // Pause freezes the node: it keeps its connections and answers nothing.
-func (n *Node) Pause() { n.freeze(true) }
+func (n *Node) Pause() { n.signal(syscall.SIGSTOP) }
 
 // Resume lets a frozen node go on.
-func (n *Node) Resume() { n.freeze(false) }
+func (n *Node) Resume() { n.signal(syscall.SIGCONT) }
 
-func (n *Node) freeze(stop bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.cmd == nil || n.stopped == stop {
-		return
+func (n *Node) signal(s syscall.Signal) {
+	if n.PID() != 0 {
+		n.Signal(s)
 	}
-	signal := syscall.SIGCONT
-	if stop {
-		signal = syscall.SIGSTOP
-	}
-	if err := n.cmd.Process.Signal(signal); err != nil {
-		n.t.Errorf("signal %s: %v", n.Name, err)
-	}
-	n.stopped = stop
-}
-
-func (n *Node) log() string { return filepath.Join(n.Dir, "nats.log") }
-
-// told is how much of a node's log is printed at most.
-const told = 16 << 10
-
-// tell prints the end of the log when the test has failed.
-func (n *Node) tell() {
-	if !n.t.Failed() {
-		return
-	}
-	data, err := os.ReadFile(n.log())
-	if err != nil {
-		n.t.Logf("%s: no log: %v", n.Name, err)
-		return
-	}
-	n.t.Logf("%s said:\n%s", n.Name, data[max(0, len(data)-told):])
 }
