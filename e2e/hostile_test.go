@@ -24,7 +24,7 @@ func TestHostileManifests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer inner.Close() //nolint:errcheck // nothing is written to it
+	defer inner.Close()
 	go func() {
 		for {
 			c, err := inner.Accept()
