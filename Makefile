@@ -74,6 +74,12 @@ test-pages:
 test-field: ## run the field test of three weeks, its clock turned fast
 	go test -vet=off -run TestField -timeout 20m ./edge
 
+# Not within make test: to build a Cortex takes about six minutes of one core, once.
+.PHONY: test-cluster
+test-cluster: ## keep the history in a cluster of three Cortex, which it builds
+	scripts/needs.sh cluster
+	go test ./history/remote -count=1 -timeout 30m -tags cluster -run OnACluster $(ARGS)
+
 .PHONY: needs
 needs: $(UI)/node_modules/.package-lock.json
 	scripts/needs.sh
@@ -108,7 +114,7 @@ check-format:
 # For machines of 32 bits, on which more can be wrong; check-lint vets for this one.
 .PHONY: check-vet
 check-vet:
-	GOOS=linux GOARCH=arm GOARM=7 go vet ./...
+	GOOS=linux GOARCH=arm GOARM=7 go vet -tags cluster ./...
 
 $(LINT):
 	GOBIN=$(CURDIR)/.tools/new go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0

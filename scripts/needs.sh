@@ -3,6 +3,7 @@
 # (a broker of Kafka is Java),
 # and from the system a browser, a foreign MQTT broker, network namespaces, and
 # what checks units and packages.
+# With "cluster" it builds a Cortex, which takes long, and nothing else.
 # Does nothing about what is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,7 +25,8 @@ tool victoria-metrics github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-me
 
 # compile NAME MODULE VERSION PACKAGE [FLAG ...] builds a program of a module whose
 # go.mod says more than "go install" takes, as its makers do: as the main module,
-# with the versions it pins.
+# with the versions it pins. A function without_NAME, if there is one, takes out of its
+# source what tests do not need.
 compile() {
   local to=.tools/$1-${3#v}
   if [ ! -x "$to" ]; then
@@ -32,12 +34,43 @@ compile() {
     new=$(mktemp -d)
     from=$(go mod download -json "$2@$3" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
     cp -r --no-preserve=mode "$from" "$new/source"
-    (cd "$new/source" && rm -rf vendor && GOWORK=off GOFLAGS=-trimpath CGO_ENABLED=0 go build -ldflags '-s -w' "${@:5}" -o "$new/program" "$4")
+    (cd "$new/source" && rm -rf vendor && if declare -F "without_$1" >/dev/null; then "without_$1"; fi && GOWORK=off GOFLAGS=-trimpath CGO_ENABLED=0 go build -ldflags '-s -w' "${@:5}" -o "$new/program" "$4")
     mkdir -p .tools
     mv "$new/program" "$to"
     rm -r "$new"
   fi
 }
+# without_cortex takes the clients of three object storages out, and with them a
+# fifth of what has to be compiled: Envoy's API, the clouds' own.
+without_cortex() {
+  local b first
+  for b in azure gcs swift; do
+    first=
+    [ $b != gcs ] || first='context.Context, '
+    cat >pkg/storage/bucket/$b/bucket_client.go <<EOF
+package $b
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/go-kit/log"
+	"github.com/thanos-io/objstore"
+)
+
+type _ = context.Context
+
+func NewBucketClient(${first}Config, func(http.RoundTripper) http.RoundTripper, string, log.Logger) (objstore.Bucket, error) {
+	return nil, errors.New("$b is not built in")
+}
+EOF
+  done
+}
+if [ "${1-}" = cluster ]; then
+  compile cortex github.com/cortexproject/cortex v1.21.1 ./cmd/cortex -tags netgo,slicelabels
+  exit 0
+fi
 compile prometheus github.com/prometheus/prometheus v0.315.0 ./cmd/prometheus -tags remove_all_sd
 
 ferretdb=.tools/ferretdb-1.24.2

@@ -63,8 +63,11 @@ func TestPrometheusIsKilled(t *testing.T) {
 // sample, as a whole; the other samples must get in, and one of the two values
 // stays.
 func TestTwoStoresContradict(t *testing.T) {
-	db := promtest.Start(t, promtest.Options{})
-	a, b := mustOpen(t, onPrometheus(db)), mustOpen(t, onPrometheus(db))
+	contradict(t, onPrometheus(promtest.Start(t, promtest.Options{})))
+}
+
+func contradict(t *testing.T, o Options) {
+	a, b := mustOpen(t, o), mustOpen(t, o)
 	defer a.Close()
 	defer b.Close()
 	for n := range 20 {
