@@ -39,7 +39,8 @@ const (
 
 // settings are those of a node, by its host, its name, its directory, and the
 // members of the cluster. A node keeps its blocks itself, ten years of them: there is
-// no object storage. docs/history-database.md tells what matters.
+// no object storage. Blocks are of 90 days, for in ten years of a few samples most
+// blocks of two hours would be empty, and made all the same. docs/history-database.md tells what matters.
 const settings = `target: distributor,ingester,querier
 auth_enabled: true
 server:
@@ -78,7 +79,7 @@ querier:
 blocks_storage:
   backend: filesystem
   filesystem: {dir: %[3]s/blocks}
-  tsdb: {dir: %[3]s/tsdb, retention_period: 87600h, ship_interval: 0s}
+  tsdb: {dir: %[3]s/tsdb, retention_period: 87600h, ship_interval: 0s, block_ranges_period: [2160h]}
   bucket_store: {sync_dir: %[3]s/sync}
 limits:
   out_of_order_time_window: 10y
@@ -151,14 +152,28 @@ func (c *Cluster) Again() {
 
 func (c *Cluster) address(i int) string { return fmt.Sprintf("http://%s:%d", c.hosts[i], httpPort) }
 
-// ready tells whether a node answers and sees all the others.
+// ready tells whether a node answers, sees all the others, and is answered by them:
+// it may wait for a second before it turns to one again that was away.
 func (c *Cluster) ready(i int) func(ctx context.Context) bool {
 	return func(ctx context.Context) bool {
 		if _, ok := daemon.Get(ctx, c.address(i)+"/ready"); !ok {
 			return false
 		}
 		metrics, ok := daemon.Get(ctx, c.address(i)+"/metrics")
-		return ok && strings.Contains(metrics, fmt.Sprintf("cortex_ring_members{name=\"ingester\",state=\"ACTIVE\",zone=\"\"} %d\n", nodes))
+		if !ok || !strings.Contains(metrics, fmt.Sprintf("cortex_ring_members{name=\"ingester\",state=\"ACTIVE\",zone=\"\"} %d\n", nodes)) {
+			return false
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.address(i)+"/prometheus/api/v1/query?query=nothing", nil)
+		if err != nil {
+			return false
+		}
+		req.Header.Set("X-Scope-OrgID", "nobody")
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false
+		}
+		_ = res.Body.Close() // of what is not read
+		return res.StatusCode == http.StatusOK
 	}
 }
 
