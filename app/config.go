@@ -117,7 +117,7 @@ func DefaultConfig() Config {
 		Service:    DefaultServiceConfig(),
 		Survey:     DefaultSurveyConfig(),
 		Edge:       DefaultEdgeConfig(),
-		SQL:        SQLConfig{Conns: 16},
+		SQL:        SQLConfig{Conns: 16, Wait: config.Duration(2 * time.Minute)},
 	}
 }
 

@@ -178,6 +178,7 @@ type RemoteConfig struct {
 	FlushEvery      config.Duration `koanf:"flush_every" doc:"How often it is made sure that the database has everything on its disk; what the bus keeps is let go of then."`
 	Buffer          int             `koanf:"buffer" doc:"Samples held until they are on the database's disk, about 100 bytes each. When it is full the bus keeps what comes."`
 	Timeout         config.Duration `koanf:"timeout" doc:"How long one request may take."`
+	Wait            config.Duration `koanf:"wait" doc:"How long to wait at the start for a database that does not answer yet."`
 	Compression     string          `koanf:"compression" doc:"Of what is written: snappy, which every database takes, or zstd, which is smaller and VictoriaMetrics takes."`
 	Tenant          string          `koanf:"tenant" doc:"The header X-Scope-OrgID, for databases that tell tenants apart by it."`
 	BearerTokenFile string          `koanf:"bearer_token_file" doc:"File with a token that the database asks for."`
@@ -192,7 +193,7 @@ type RemoteConfig struct {
 func DefaultRemoteConfig() RemoteConfig {
 	return RemoteConfig{
 		Settle: config.Duration(20 * time.Second), FlushEvery: config.Duration(10 * time.Second), Buffer: 2_000_000,
-		Timeout: config.Duration(30 * time.Second), Compression: "snappy",
+		Timeout: config.Duration(30 * time.Second), Wait: config.Duration(2 * time.Minute), Compression: "snappy",
 	}
 }
 
@@ -216,6 +217,7 @@ func (c *RemoteConfig) Validate() error {
 	bad(c.Settle < 0 || c.Settle.Std() > 10*time.Minute, "history.remote.settle must be between 0 and 10m")
 	bad(c.FlushEvery.Std() < time.Second, "history.remote.flush_every must be 1s at least")
 	bad(c.Timeout.Std() < time.Second, "history.remote.timeout must be 1s at least")
+	bad(c.Wait < 0, "history.remote.wait must not be negative")
 	bad(c.Buffer < 100_000, "history.remote.buffer must be 100000 at least")
 	bad(c.Compression != "snappy" && c.Compression != "zstd", fmt.Sprintf("history.remote.compression %q is neither snappy nor zstd", c.Compression))
 	bad(c.BearerTokenFile != "" && c.BasicUser != "", "history.remote.bearer_token_file and history.remote.basic_user are both set; one of both is not meant")
@@ -254,7 +256,7 @@ func (c *RemoteConfig) replicas() []remote.Replica {
 // options are what the store takes; late and retention are those of the history.
 func (c *RemoteConfig) options(late, retention time.Duration, log *slog.Logger) remote.Options {
 	o := remote.Options{
-		Replicas: c.replicas(), Zstd: c.Compression == "zstd", Settle: c.Settle.Std(), Timeout: c.Timeout.Std(),
+		Replicas: c.replicas(), Zstd: c.Compression == "zstd", Settle: c.Settle.Std(), Timeout: c.Timeout.Std(), Wait: c.Wait.Std(),
 		Retention: retention, Window: late, MaxPending: uint64(c.Buffer), Log: log,
 		Access: remote.Access{
 			BearerTokenFile: c.BearerTokenFile, BasicUser: c.BasicUser, PasswordFile: c.PasswordFile,

@@ -4,20 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
 
 // SQLConfig is where users, sessions and tokens are.
 type SQLConfig struct {
-	URL     string `koanf:"url" doc:"A PostgreSQL that all gateways of an installation share, as postgres://user@host:5432/name; empty: a file in the data directory. Without a password: that goes into url_file."`
-	URLFile string `koanf:"url_file" doc:"File with one line: the URL of the PostgreSQL, password included."`
-	Conns   int    `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 14 to 100."`
+	URL     string          `koanf:"url" doc:"A PostgreSQL that all gateways of an installation share, as postgres://user@host:5432/name; empty: a file in the data directory. Without a password: that goes into url_file."`
+	URLFile string          `koanf:"url_file" doc:"File with one line: the URL of the PostgreSQL, password included."`
+	Wait    config.Duration `koanf:"wait" doc:"How long to wait at the start for a PostgreSQL that does not answer yet."`
+	Conns   int             `koanf:"conns" doc:"How many connections to PostgreSQL this process may have, 14 to 100."`
 }
 
 // Validate gives what cannot work.
@@ -34,6 +37,9 @@ func (c *SQLConfig) Validate() error {
 				errs = append(errs, errors.New("sql.url holds a password, and settings are shown; put the URL into a file and name it in sql.url_file"))
 			}
 		}
+	}
+	if c.Wait < 0 {
+		errs = append(errs, fmt.Errorf("sql.wait is %v; it must not be negative", c.Wait.Std()))
 	}
 	if c.Conns < leastConns || c.Conns > 100 {
 		errs = append(errs, fmt.Errorf("sql.conns is %d; between %d and 100 are possible", c.Conns, leastConns))
@@ -58,6 +64,17 @@ func (c *SQLConfig) url() (string, error) {
 		return "", fmt.Errorf("sql.url_file %s: %w", c.URLFile, err)
 	}
 	return line, nil
+}
+
+// await waits for a PostgreSQL that is not there yet, as after a power cut.
+func (c *SQLConfig) await(ctx context.Context, log *slog.Logger) error {
+	at, err := c.url()
+	if err != nil || at == "" {
+		return err
+	}
+	return sqldb.Await(ctx, sqldb.Options{URL: at, Conns: 2}, c.Wait.Std(), func(err error) {
+		log.Warn("waiting for PostgreSQL", "most", c.Wait.Std(), "error", err)
+	})
 }
 
 // leastConns are two for each owner of tables: users, alerts, settled windows,

@@ -145,6 +145,9 @@ func runModules(ctx context.Context, c Config, log *slog.Logger, out io.Writer, 
 		return err
 	}
 	defer p.dir.Close()
+	if err := c.SQL.await(ctx, log); err != nil {
+		return unlessEnded(ctx, err)
+	}
 	if p.users, err = c.openUsers(ctx); err != nil {
 		return unlessEnded(ctx, err)
 	}

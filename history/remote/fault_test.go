@@ -480,3 +480,42 @@ func TestCredentials(t *testing.T) {
 func pemOf(s *httptest.Server) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 }
+
+// TestNotThereYet opens a store whose database answers only the third time, as
+// after a power cut; but not one that does not let it in.
+func TestNotThereYet(t *testing.T) {
+	var asked atomic.Int32
+	answer := func(early int) *httptest.Server {
+		asked.Store(0)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) < 3 {
+				w.WriteHeader(early)
+			}
+		}))
+		t.Cleanup(s.Close)
+		return s
+	}
+	open := func(s *httptest.Server, wait time.Duration) error {
+		store, err := Open(t.Context(), Options{Wait: wait, Replicas: []Replica{{Write: s.URL + "/api/v1/write", Query: s.URL}}})
+		if err != nil {
+			return err
+		}
+		return store.Close()
+	}
+	if err := open(answer(http.StatusServiceUnavailable), time.Minute); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct {
+		early int
+		wait  time.Duration
+		want  string
+	}{
+		{http.StatusServiceUnavailable, 0, "answered 503"},
+		{http.StatusServiceUnavailable, time.Nanosecond, "after waiting for 1ns: "},
+		{http.StatusUnauthorized, time.Minute, "answered 401 (are the credentials right?)"},
+	} {
+		if err := open(answer(c.early), c.wait); err == nil || !strings.Contains(err.Error(), c.want) || asked.Load() != 1 {
+			t.Errorf("%d, wait %v: after %d questions %v, want %q", c.early, c.wait, asked.Load(), err, c.want)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,7 @@ type Options struct {
 	Zstd       bool          // compress with zstd, which VictoriaMetrics takes, instead of snappy, which all take
 	Settle     time.Duration // after so long what a replica shows is on its disk; used where Storage is not given; default 20 s, negative: at once
 	Timeout    time.Duration // until a request is answered; default 30 s
+	Wait       time.Duration // how long Open waits for databases that do not answer yet; default 0: not at all
 	Retention  time.Duration // samples this much older than the newest are refused; 0: none
 	Window     time.Duration // how far behind the newest samples are taken; default 90 days
 	MaxPending uint64        // samples held beyond which Append refuses until a Flush works; default 2 million
@@ -151,7 +154,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		x.askAnew()
 		s.replicas = append(s.replicas, x)
 	}
-	if err := s.recall(ctx, 0); err != nil {
+	if err := s.patiently(ctx, func() error { return s.recall(ctx, 0) }); err != nil {
 		return nil, err
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
@@ -160,6 +163,36 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.workers.Go(s.keepUp)
 	return s, nil
+}
+
+// pause is that between two looks for a database that does not answer yet.
+const pause = 250 * time.Millisecond
+
+// patiently does what needs a database that may not be there yet. It says once
+// what it waits for. One that does not let us in, or is none, is not waited for.
+func (s *Store) patiently(ctx context.Context, do func() error) error {
+	until := time.Now().Add(s.opts.Wait)
+	for said := false; ; {
+		err := do()
+		if err == nil || ctx.Err() != nil || s.opts.Wait == 0 {
+			return err
+		}
+		if e, ok := errors.AsType[*statusError](err); ok && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, e.status) {
+			return err
+		}
+		if time.Now().After(until) {
+			return fmt.Errorf("after waiting for %v: %w", s.opts.Wait, err)
+		}
+		if !said {
+			said = true
+			s.log.Warn("waiting for the history database", "most", s.opts.Wait, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 func (o *Options) defaults() {

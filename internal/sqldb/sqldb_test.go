@@ -3,6 +3,7 @@ package sqldb_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -187,5 +188,31 @@ func TestOpenSays(t *testing.T) {
 	}
 	if sqldb.Down(nil) || sqldb.Down(context.Canceled) || sqldb.Down(errors.New("x")) {
 		t.Error("these are no reason to try again")
+	}
+}
+
+// TestAwait waits for a server that is started when somebody waits for it, and
+// not for one that does not let us in.
+func TestAwait(t *testing.T) {
+	server := pgtest.Start(t)
+	at := server.Database(t)
+	server.Kill(t)
+	if err := sqldb.Await(t.Context(), sqldb.Options{URL: at}, 0, nil); !sqldb.Down(err) {
+		t.Errorf("nobody wants to wait: %v", err)
+	}
+	said := 0
+	if err := sqldb.Await(t.Context(), sqldb.Options{URL: at}, 2*time.Minute, func(error) {
+		said++
+		server.Start(t)
+	}); err != nil || said != 1 {
+		t.Errorf("said %d times that it waits: %v", said, err)
+	}
+	u, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/nothing"
+	if err := sqldb.Await(t.Context(), sqldb.Options{URL: u.String()}, time.Minute, func(err error) { t.Errorf("it is waited for: %v", err) }); err == nil {
+		t.Errorf("a database that is not there: %v", err)
 	}
 }
