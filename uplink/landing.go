@@ -352,9 +352,11 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 	return parts, count, nil
 }
 
-// store publishes the parts, each once.
+// store publishes the parts, each once. When one fails the others are waited for
+// all the same: one that is called off may be stored a moment later, when it has
+// been looked for already.
 func (l *Landing) store(ctx context.Context, site string, e *envelope, parts []*part, behind map[int]uint64, again bool) error {
-	g, ctx := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(8)
 	for _, x := range parts {
 		g.Go(func() error {
