@@ -50,12 +50,11 @@ test: needs build ## run all tests, installing what they need
 test-go:
 	E2E_BINARY=$(CURDIR)/bin/wattwerk CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m ./...
 
-# The packages alone, one more at a time than there are cores, for there are
-# always some that wait; and the tests of the whole program, which wait for its
+# The packages alone; and the tests of the whole program, which wait for its
 # processes more than they work.
 .PHONY: test-packages
 test-packages:
-	packages=$$(go list ./... | grep -v '/e2e$$'); CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -p $$(($$(nproc) + 1)) -timeout 30m $$packages
+	packages=$$(go list ./... | grep -v '/e2e$$'); CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -timeout 30m $$packages
 
 .PHONY: test-e2e
 test-e2e:
@@ -97,7 +96,7 @@ check: needs build check-generated ## everything CI checks, all of make test wit
 
 # The browser and the processes of e2e wait more than they work: what compiles
 # and reckons takes what they leave, and gives way to them. The packages give way
-# less: what waits in their tests has deadlines.
+# to nothing: what waits in their tests has deadlines.
 .PHONY: check-beside
 check-beside:
 	nice -n 15 $(MAKE) --jobs=1 check-format check-lint check-web check-cross check-vet check-deploy test-fuzz test-field
@@ -105,7 +104,7 @@ check-beside:
 .PHONY: check-rest
 check-rest:
 	$(MAKE) check-beside
-	nice -n 5 $(MAKE) test-packages
+	$(MAKE) test-packages
 
 .PHONY: check-format
 check-format:
