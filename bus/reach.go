@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // How soon an external server that is gone without a word counts as gone: two
@@ -94,34 +96,19 @@ func redacted(urls string) string {
 // patiently does what needs an external NATS that may not be there yet, or
 // whose nodes have not found together. It says once what it waits for.
 func (b *Bus) patiently(ctx context.Context, what string, do func(context.Context) error) error {
-	until := time.Now().Add(b.opts.Wait)
-	for said := false; ; {
-		err := do(ctx)
-		if err == nil {
-			return nil
+	return run.Await(ctx, b.opts.Wait, func(ctx context.Context) error {
+		if err := do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
 		}
-		err = fmt.Errorf("%s: %w", what, err)
+		return nil
+	}, func(err error) bool {
 		// What others are making at this moment may be there for one node of a
 		// cluster and not yet for another.
 		missing := errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrBucketNotFound)
 		// Two that make the same at once get into one another's way.
 		clash := code(err) == clashing && b.Shared()
-		if ctx.Err() != nil || !clash && (b.opts.URL == "" || !passing(err) && !missing) {
-			return err
-		}
-		if time.Now().After(until) {
-			return fmt.Errorf("after waiting for %v: %w", b.opts.Wait, err)
-		}
-		if !said {
-			said = true
-			b.opts.Log.Warn("waiting for NATS", "most", b.opts.Wait, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(lookEvery):
-		}
-	}
+		return clash || b.opts.URL != "" && (passing(err) || missing)
+	}, func(err error) { b.opts.Log.Warn("waiting for NATS", "most", b.opts.Wait, "error", err) })
 }
 
 // checkLimits says in a sentence what an account on an external NATS lacks.

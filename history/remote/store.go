@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 
 	"github.com/wattwerk/wattwerk/history"
+	processes "github.com/wattwerk/wattwerk/internal/run" // run is a type here
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -154,7 +155,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 		x.askAnew()
 		s.replicas = append(s.replicas, x)
 	}
-	if err := s.patiently(ctx, func() error { return s.recall(ctx, 0) }); err != nil {
+	if err := s.begin(ctx); err != nil {
 		return nil, err
 	}
 	s.stopped, s.stop = context.WithCancel(context.Background())
@@ -165,34 +166,13 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// pause is that between two looks for a database that does not answer yet.
-const pause = 250 * time.Millisecond
-
-// patiently does what needs a database that may not be there yet. It says once
-// what it waits for. One that does not let us in, or is none, is not waited for.
-func (s *Store) patiently(ctx context.Context, do func() error) error {
-	until := time.Now().Add(s.opts.Wait)
-	for said := false; ; {
-		err := do()
-		if err == nil || ctx.Err() != nil || s.opts.Wait == 0 {
-			return err
-		}
-		if e, ok := errors.AsType[*statusError](err); ok && slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, e.status) {
-			return err
-		}
-		if time.Now().After(until) {
-			return fmt.Errorf("after waiting for %v: %w", s.opts.Wait, err)
-		}
-		if !said {
-			said = true
-			s.log.Warn("waiting for the history database", "most", s.opts.Wait, "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
-	}
+// begin asks how far the history is, and waits for a database that is not there
+// yet. One that does not let us in, or is none, is not waited for.
+func (s *Store) begin(ctx context.Context) error {
+	return processes.Await(ctx, s.opts.Wait, func(ctx context.Context) error { return s.recall(ctx, 0) }, func(err error) bool {
+		e, ok := errors.AsType[*statusError](err)
+		return !ok || !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, e.status)
+	}, func(err error) { s.log.Warn("waiting for the history database", "most", s.opts.Wait, "error", err) })
 }
 
 func (o *Options) defaults() {
