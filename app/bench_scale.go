@@ -27,6 +27,21 @@ type BenchScaleCmd struct {
 	SVG        string        `name:"svg" placeholder:"FILE" help:"Draw the result into this file." type:"path"`
 }
 
+// Help implements kong.HelpProvider.
+func (*BenchScaleCmd) Help() string {
+	return `Instances work off a backlog, then follow what is offered. All ticks are compared
+with sums in whole numbers.
+
+With half a core each, four instances need all of two cores, and the bus is what
+there is too little of. A smaller share makes the instances scarce, as they are
+where each has a machine: then more of them do more, on few cores too.
+
+Example:
+
+    wattwerk bench scale --svg scale.svg
+    wattwerk bench scale --share 0.05 --rate 0 --repeat 2`
+}
+
 // Run measures.
 func (c *BenchScaleCmd) Run(ctx context.Context, sys IO) error {
 	program, err := os.Executable()

@@ -67,8 +67,9 @@ func (o *Outcome) SVG() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, sans-serif" font-size="12">`+"\n", 2*panelWidth, panelHeight)
 	fmt.Fprintf(&b, "<title>Processing instances and what they do</title>\n<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n", 2*panelWidth, panelHeight)
-	left.draw(&b, 0)
-	right.draw(&b, panelWidth)
+	below := "processing instances of " + strconv.FormatFloat(o.Share, 'g', 3, 64) + " of a core"
+	left.draw(&b, 0, below)
+	right.draw(&b, panelWidth, below)
 	b.WriteString("</svg>\n")
 	return []byte(b.String())
 }
@@ -98,7 +99,7 @@ func short(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-func (c *chart) draw(b *strings.Builder, offset float64) {
+func (c *chart) draw(b *strings.Builder, offset float64, below string) {
 	mostX, mostY := 1.0, 0.0
 	var xs []float64
 	for _, s := range c.series {
@@ -131,7 +132,7 @@ func (c *chart) draw(b *strings.Builder, offset float64) {
 			text(atX(x), plotTop+height+18, "middle", ` fill="#374151"`, short(x))
 		}
 	}
-	text(offset+plotLeft+width/2, plotTop+height+36, "middle", ` fill="#374151"`, "processing instances of half a core")
+	text(offset+plotLeft+width/2, plotTop+height+36, "middle", ` fill="#374151"`, below)
 	y := float64(plotTop + height + 54)
 	for _, s := range c.series {
 		if len(s.points) == 0 {

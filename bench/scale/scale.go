@@ -61,6 +61,7 @@ type Point struct {
 // Outcome is what a run gives.
 type Outcome struct {
 	Limit   string // how instances were held to their share
+	Share   float64
 	Points  []Point
 	Records int64 // in the backlog
 	Ticks   int
@@ -130,7 +131,7 @@ func Run(ctx context.Context, o Options) (out *Outcome, err error) {
 	// Long enough ago that no clock has a say.
 	now := record.MillisOf(time.Now().Truncate(time.Second))
 	r.plant.start = now - record.Millis(o.Backlog)*1000 - 4_000_000
-	out = &Outcome{Limit: r.limiter.how(), Records: int64(o.Backlog) * int64(r.plant.all())}
+	out = &Outcome{Limit: r.limiter.how(), Share: o.Share, Records: int64(o.Backlog) * int64(r.plant.all())}
 	o.Say("storing a backlog of %s records …", bench.Human(out.Records))
 	// Waiting for the disk would only take time: this is not measured.
 	if err := r.open(ctx, true, func(ctx context.Context) error {
@@ -295,7 +296,7 @@ func (r *runner) point(ctx context.Context, p *Point) (err error) {
 		}
 		all = append(all, x)
 	}
-	within, done := context.WithTimeout(ctx, readyWithin)
+	within, done := context.WithTimeout(ctx, r.opts.patience(readyWithin))
 	defer done()
 	for _, x := range all {
 		if err := x.ready(within); err != nil {
@@ -315,7 +316,7 @@ func (r *runner) point(ctx context.Context, p *Point) (err error) {
 		return err
 	}
 	noted, late := len(p.Rates), at.late
-	for begun := time.Now(); time.Since(begun) < r.opts.Measure || len(p.Rates) == noted && time.Since(begun) < evenWithin; {
+	for begun := time.Now(); time.Since(begun) < r.opts.Measure || len(p.Rates) == noted && time.Since(begun) < r.opts.patience(evenWithin); {
 		next, err := r.look(ctx, all, lookEvery)
 		if err != nil {
 			return err
@@ -382,13 +383,20 @@ func (r *runner) look(ctx context.Context, all []*instance, wait time.Duration) 
 	return s, nil
 }
 
-// answerWithin is how long an instance may take to say how far it is.
+// answerWithin is how long an instance with half a core may take to say how far
+// it is.
 const answerWithin = 2 * time.Second
+
+// patience is how long to wait for instances where one of half a core would have
+// d: who has less of a core takes longer for everything.
+func (o *Options) patience(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * max(1, 0.5/o.Share))
+}
 
 // ask asks all instances at once how far they are: on the bus, which costs them
 // less than a request to each.
 func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, late int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	ctx, cancel := context.WithTimeout(ctx, r.opts.patience(answerWithin))
 	defer cancel()
 	conn := r.bus.Conn()
 	inbox := conn.NewRespInbox()
@@ -470,7 +478,7 @@ func (r *runner) even(ctx context.Context, p *Point, all []*instance) (*state, e
 				return now, err
 			}
 		}
-		if time.Since(begun) > evenWithin || p.Offered == 0 && r.dry(now) {
+		if time.Since(begun) > r.opts.patience(evenWithin) || p.Offered == 0 && r.dry(now) {
 			p.Uneven = true
 			return now, nil
 		}
