@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -84,6 +85,9 @@ func (s *Service) describe(doc *huma.OpenAPI) {
 			responses["400"] = &huma.Response{Description: "A part or all of it cannot be taken; sending it again does not help"}
 		} else {
 			responses["422"] = &huma.Response{Description: "Nothing of it can be taken"}
+		}
+		if strings.Contains(op.path, "{mapping}") {
+			responses["404"] = &huma.Response{Description: "There is no such mapping"}
 		}
 		doc.AddOperation(&huma.Operation{
 			OperationID: op.id, Method: http.MethodPost, Path: op.path, Tags: []string{"Intake"}, Summary: op.summary,

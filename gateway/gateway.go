@@ -454,6 +454,7 @@ func (s *Service) config() huma.Config {
 	// The hooks would put a $schema field into every answer.
 	c.CreateHooks = nil
 	c.Transformers = append(c.Transformers, shorten)
+	c.OnAddOperation = append(c.OnAddOperation, complete)
 	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		Scheme: {

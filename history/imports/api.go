@@ -176,9 +176,9 @@ func (s *Service) registerUpload(api huma.API) {
 			_ = huma.WriteErr(api, ctx, n, err.Error())
 			return
 		}
-		ctx.SetStatus(http.StatusCreated)
 		ctx.SetHeader("Content-Type", "application/json")
 		ctx.SetHeader("Location", "/api/v1/imports/"+x.ID)
+		ctx.SetStatus(http.StatusCreated)               // sends the headers
 		_ = json.NewEncoder(ctx.BodyWriter()).Encode(x) // likewise
 	}))
 }

@@ -134,6 +134,7 @@ func (a *face) registerImport(api huma.API) {
 		Summary:     "Import a file of readings of any age",
 		Description: "The body is the file, or a form with the file in it. Importing it again changes nothing.",
 		Security:    []map[string][]string{{"wattwerk": {"admin"}}},
+		Errors:      []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable},
 		Parameters: []*huma.Param{
 			param("format", "csv, ndjson or parquet. Default: by the content type"),
 			param("encoding", "Of CSV: utf-8, utf-16le, utf-16be or latin-1. Default: by the first bytes, else utf-8"),
