@@ -6,7 +6,12 @@ package problem
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 // ContentType is the media type of every HTTP error.
@@ -14,14 +19,34 @@ const ContentType = "application/problem+json"
 
 // Details is the body of an HTTP error.
 type Details struct {
+	Type   string `json:"type,omitempty"`   // names what it is, where others have the same status; see [Type]
 	Title  string `json:"title"`            // the status in words
 	Status int    `json:"status"`           // the HTTP status code
 	Detail string `json:"detail,omitempty"` // what is wrong with this request, in a sentence
 }
 
+// Type is what a problem with a code has as its type: a URI that stays the same.
+func Type(code phrase.Code) string {
+	if code == "" {
+		return ""
+	}
+	return "urn:wattwerk:problem:" + string(code)
+}
+
+// Typed gives an error of the typed API the type of a code.
+func Typed(code phrase.Code, err huma.StatusError) huma.StatusError {
+	if e, ok := errors.AsType[*huma.ErrorModel](err); ok {
+		e.Type = Type(code)
+	}
+	return err
+}
+
 // Write answers with the status and the sentence. Headers that were set
 // before, such as Retry-After, are kept; a Content-Length is not.
-func Write(w http.ResponseWriter, status int, detail string) {
+func Write(w http.ResponseWriter, status int, detail string) { WriteAs(w, status, "", detail) }
+
+// WriteAs is Write for a sentence with a code.
+func WriteAs(w http.ResponseWriter, status int, code phrase.Code, detail string) {
 	h := w.Header()
 	h.Del("Content-Length")
 	h.Del("Content-Encoding")
@@ -29,7 +54,7 @@ func Write(w http.ResponseWriter, status int, detail string) {
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	// The status is out; a connection that broke meanwhile needs no answer.
-	_ = json.NewEncoder(w).Encode(Details{Title: http.StatusText(status), Status: status, Detail: detail})
+	_ = json.NewEncoder(w).Encode(Details{Type: Type(code), Title: http.StatusText(status), Status: status, Detail: detail})
 }
 
 // Handler answers every request with the status and the sentence.
