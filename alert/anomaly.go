@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/uptrace/bun"
 
@@ -12,7 +13,8 @@ import (
 // Found is something that cannot be right, or is not usual, and may go on.
 type Found struct {
 	Subject rule.Ref
-	Text    string // in a sentence
+	Text    string // in a sentence in English
+	Found   *rule.Oddity
 }
 
 // Find has the rules about anomalies hold for what is found now, and for nothing else,
@@ -40,11 +42,18 @@ func (s *Store) Find(ctx context.Context, all []Found, now record.Millis) error 
 		for _, f := range all {
 			if s := r.Subject; s.Sensor == "" && s.Group == "" || s.Sensor == f.Subject.Sensor && string(s.Group) == f.Subject.Group {
 				g.Firing, g.Words = 1, f.Text
+				if f.Found != nil {
+					says, err := json.Marshal(f.Found)
+					if err != nil {
+						return err
+					}
+					g.Found = string(says)
+				}
 				break
 			}
 		}
 		was, ok := is[r.ID]
-		if !ok && g.Firing == 0 || ok && was.Firing == g.Firing && was.Words == g.Words {
+		if !ok && g.Firing == 0 || ok && was.Firing == g.Firing && was.Words == g.Words && was.Found == g.Found {
 			continue
 		}
 		next = append(next, g)
@@ -53,7 +62,7 @@ func (s *Store) Find(ctx context.Context, all []Found, now record.Millis) error 
 		return nil
 	}
 	return s.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewInsert().Model(&next).On("CONFLICT (rule) DO UPDATE").Set("firing = EXCLUDED.firing, words = EXCLUDED.words, at = EXCLUDED.at").Exec(ctx)
+		_, err := tx.NewInsert().Model(&next).On("CONFLICT (rule) DO UPDATE").Set("firing = EXCLUDED.firing, words = EXCLUDED.words, found = EXCLUDED.found, at = EXCLUDED.at").Exec(ctx)
 		return err
 	})
 }

@@ -42,9 +42,9 @@ func TestFind(t *testing.T) {
 		new   bool
 	}{
 		{nil, map[string]string{}, false},
-		{[]Found{{rule.Ref{Sensor: "a"}, "stuck"}}, map[string]string{"a": "stuck", "any": "stuck"}, true},
-		{[]Found{{rule.Ref{Sensor: "a"}, "stuck"}}, map[string]string{"a": "stuck", "any": "stuck"}, false},
-		{[]Found{{rule.Ref{Group: "hall"}, "parts"}}, map[string]string{"hall": "parts", "any": "parts"}, true},
+		{[]Found{{rule.Ref{Sensor: "a"}, "stuck", nil}}, map[string]string{"a": "stuck", "any": "stuck"}, true},
+		{[]Found{{rule.Ref{Sensor: "a"}, "stuck", nil}}, map[string]string{"a": "stuck", "any": "stuck"}, false},
+		{[]Found{{rule.Ref{Group: "hall"}, "parts", &rule.Oddity{Object: "group/hall", Kind: "parts", Began: 7}}}, map[string]string{"hall": "parts", "any": "parts"}, true},
 		{nil, map[string]string{}, true},
 	} {
 		before, err := s.changes(t.Context())

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/wattwerk/wattwerk/alert/rule"
 	"github.com/wattwerk/wattwerk/internal/etag"
+	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -42,22 +45,24 @@ type StoredRule struct {
 
 // Incident is an alert that was raised.
 type Incident struct {
-	ID         string     `json:"id"`
-	Rule       string     `json:"rule"`
-	Name       string     `json:"name,omitempty" doc:"Of the rule"`
-	Severity   string     `json:"severity"`
-	Kind       string     `json:"kind"`
-	Subject    rule.Ref   `json:"subject"`
-	Status     string     `json:"status" enum:"firing,hushed,resolved" doc:"hushed: an alert of a group above says it already"`
-	Since      time.Time  `json:"since" doc:"Since when the condition held"`
-	Fired      time.Time  `json:"fired"`
-	Resolved   *time.Time `json:"resolved" doc:"Null while it lasts"`
-	Unknown    *time.Time `json:"unknown" doc:"Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over"`
-	Withdrawn  bool       `json:"withdrawn" doc:"It should not have been raised, as windows that were settled again say"`
-	Messages   int64      `json:"messages" doc:"How many were sent about it"`
-	Sentence   string     `json:"sentence" doc:"What became of it last"`
-	Ack        *Ack       `json:"acknowledged,omitempty" doc:"Who has seen it"`
-	Deliveries []Outcome  `json:"deliveries" doc:"What became of the messages about it, the newest last"`
+	ID         string      `json:"id"`
+	Rule       string      `json:"rule"`
+	Name       string      `json:"name,omitempty" doc:"Of the rule"`
+	Severity   string      `json:"severity"`
+	Kind       string      `json:"kind"`
+	Subject    rule.Ref    `json:"subject"`
+	Status     string      `json:"status" enum:"firing,hushed,resolved" doc:"hushed: an alert of a group above says it already"`
+	Since      time.Time   `json:"since" doc:"Since when the condition held"`
+	Fired      time.Time   `json:"fired"`
+	Resolved   *time.Time  `json:"resolved" doc:"Null while it lasts"`
+	Unknown    *time.Time  `json:"unknown" doc:"Since when it is not known whether it lasts, as the value is null: until it is known nothing more is told. Null: it is known, or over"`
+	Withdrawn  bool        `json:"withdrawn" doc:"It should not have been raised, as windows that were settled again say"`
+	Messages   int64       `json:"messages" doc:"How many were sent about it"`
+	Sentence   string      `json:"sentence" doc:"What became of it last, in English"`
+	Code       phrase.Code `json:"code,omitempty" doc:"Which sentence it is, for who says it in another language: one of docs/phrases.md. Absent: it was noted by a version that had none" example:"alert-above"`
+	Params     *rule.Case  `json:"params,omitempty" doc:"What the sentence says, without its words"`
+	Ack        *Ack        `json:"acknowledged,omitempty" doc:"Who has seen it"`
+	Deliveries []Outcome   `json:"deliveries" doc:"What became of the messages about it, the newest last"`
 }
 
 // Ack is somebody's word that an incident is seen to.
@@ -114,7 +119,7 @@ func refuse(err error) error {
 	case errors.Is(err, ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database does not answer, try again in a moment"), http.Header{"Retry-After": {"2"}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }
@@ -277,7 +282,7 @@ func (s *Service) signal(ctx context.Context, in *struct {
 		g.Firing = 1
 	}
 	if err := s.opts.Store.change(ctx, func(ctx context.Context, tx bun.Tx) error {
-		_, err := tx.NewInsert().Model(g).On("CONFLICT (rule) DO UPDATE").Set("firing = EXCLUDED.firing, words = EXCLUDED.words, at = EXCLUDED.at").Exec(ctx)
+		_, err := tx.NewInsert().Model(g).On("CONFLICT (rule) DO UPDATE").Set("firing = EXCLUDED.firing, words = EXCLUDED.words, found = EXCLUDED.found, at = EXCLUDED.at").Exec(ctx)
 		return err
 	}); err != nil {
 		return nil, refuse(err)
@@ -316,6 +321,12 @@ func (s *Service) incidents(ctx context.Context, pick func(*bun.SelectQuery) *bu
 			Status: r.Status, Since: time.UnixMilli(r.Since).UTC(), Fired: time.UnixMilli(r.Fired).UTC(), Messages: r.Messages, Sentence: r.Sentence,
 			Withdrawn:  r.Withdrawn != 0,
 			Deliveries: append([]Outcome{}, told[r.ID]...),
+		}
+		if r.Params != "" {
+			in.Code, in.Params = phrase.Code(r.Code), new(rule.Case)
+			if err := json.Unmarshal([]byte(r.Params), in.Params); err != nil {
+				return nil, refuse(fmt.Errorf("read alert %q: %w", r.ID, err))
+			}
 		}
 		if r.Resolved != nil {
 			at := time.UnixMilli(*r.Resolved).UTC()
@@ -466,9 +477,9 @@ func (s *Service) testSink(ctx context.Context, in *struct {
 	now := time.Now().UTC()
 	m := Message{
 		ID: "test-" + newID(), Change: Test, Rule: "test", Severity: rule.Info, Time: now, Since: now,
-		Sentence: "This is a test that " + s.opts.Actor(ctx) + " has sent. Nothing is the matter.",
+		Code: phrase.AlertTest, Params: &rule.Case{Change: Test, Time: now, Since: now, Who: s.opts.Actor(ctx)},
 	}
-	m.Title = m.title()
+	m.Title, m.Sentence = m.title(phrase.English), m.Params.Say(m.Code, phrase.English)
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
 	if err := sink.Send(ctx, m); err != nil {

@@ -2,9 +2,7 @@ package alert
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/wattwerk/wattwerk/alert/rule"
@@ -28,16 +26,13 @@ type Used struct {
 	Settled      record.Millis // from here on it is from live readings, or missing
 }
 
-func (u *Used) note(zone *time.Location) string {
-	parts := []string{fmt.Sprintf("settled until %s", u.Settled.Time().In(zone).Format("2006-01-02 15:04")), percent(u.Completeness) + " complete"}
+func (u *Used) figures() rule.Figures {
+	f := rule.Figures{Settled: u.Settled, Completeness: rule.Number(u.Completeness)}
 	if u.Estimated > 0 && u.Amount != 0 {
-		parts = append(parts, percent(u.Estimated/math.Abs(u.Amount))+" estimated")
+		f.Estimated = rule.Number(u.Estimated / math.Abs(u.Amount))
 	}
-	return strings.Join(parts, ", ")
+	return f
 }
-
-// percent rounds down, so that only what is whole is 100 %.
-func percent(v float64) string { return fmt.Sprintf("%.0f %%", math.Floor(v*100+1e-9)) }
 
 // Profiles tells what is usual at an hour of the week.
 type Profiles interface {
@@ -60,7 +55,7 @@ type Deviation struct {
 }
 
 // answer says what a rule makes of it.
-func (d *Deviation) answer(c *rule.Condition, zone *time.Location) rule.Answer {
+func (d *Deviation) answer(c *rule.Condition) rule.Answer {
 	a := rule.Answer{Time: d.To, Value: math.NaN()}
 	if math.IsNaN(d.Demand) || math.IsNaN(d.Usual) {
 		return a
@@ -72,9 +67,9 @@ func (d *Deviation) answer(c *rule.Condition, zone *time.Location) rule.Answer {
 	default:
 		a.Value = min(off/d.Spread, mostSpreads)
 	}
-	a.Note = fmt.Sprintf("from %s to %s it was %s, usual at this hour of the week are %s to %s (%d weeks)",
-		d.From.Time().In(zone).Format("15:04"), d.To.Time().In(zone).Format("15:04"), rule.Show(d.Demand, d.Unit),
-		rule.Show(d.Usual-c.Limit*d.Spread, d.Unit), rule.Show(d.Usual+c.Limit*d.Spread, d.Unit), d.Weeks)
+	a.Figures = rule.Figures{
+		From: d.From, To: d.To, Was: rule.Number(d.Demand), Low: rule.Number(d.Usual - c.Limit*d.Spread), High: rule.Number(d.Usual + c.Limit*d.Spread), Weeks: d.Weeks, Unit: d.Unit,
+	}
 	return a
 }
 
@@ -144,7 +139,7 @@ func (w *worker) judge(q *rule.Question) error {
 	}
 	quarters := make([]rule.Answer, len(all))
 	for i := range all {
-		quarters[i] = all[i].answer(&q.Condition, q.Zone)
+		quarters[i] = all[i].answer(&q.Condition)
 	}
 	w.mu.Lock()
 	w.engine.Judge(q.Rule, q.Subject, quarters)
@@ -163,5 +158,5 @@ func (w *worker) answer(q *rule.Question, now record.Millis) (rule.Answer, error
 		amounts = w.opts.Costs
 	}
 	used, err := amounts.Amount(w.ctx, q.Subject, from, now, q.Zone)
-	return rule.Answer{Time: now, Value: used.Amount, Unit: used.Unit, Note: used.note(q.Zone)}, err
+	return rule.Answer{Time: now, Value: used.Amount, Unit: used.Unit, Figures: used.figures()}, err
 }

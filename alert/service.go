@@ -136,8 +136,7 @@ type worker struct {
 
 type told struct {
 	rule.Transition
-	sentence string
-	zone     *time.Location
+	says *rule.Case
 }
 
 // subject names an alert.
@@ -165,8 +164,7 @@ func (s *Service) work(ctx context.Context) (err error) {
 	}
 	w := &worker{Service: s, epoch: row.Epoch, lanes: make(map[int]*lane), unanswered: make(map[string]bool), judged: make(map[subject]record.Millis), saved: time.Now(), plan: new(rule.Plan)}
 	w.engine = rule.NewEngine(func(t rule.Transition) {
-		zone := w.plan.Zone(t.Rule, t.Subject)
-		w.out = append(w.out, told{t, t.Sentence(zone), zone})
+		w.out = append(w.out, told{t, t.Case(w.plan.Zone(t.Rule, t.Subject))})
 	})
 	positions := make(map[int]uint64)
 	if row.Checkpoint != "" {
@@ -269,7 +267,7 @@ func (w *worker) replan(state catalog.State, positions map[int]uint64) error {
 	w.plan = plan
 	for _, g := range signals {
 		// A rule that has become another kind takes none.
-		_ = w.engine.Say(g.Rule, g.Firing != 0, g.Words, record.Millis(g.At))
+		_ = w.engine.Say(g.Rule, g.Firing != 0, g.Words, g.oddity(), record.Millis(g.At))
 	}
 	for _, l := range w.lanes {
 		l.known.Forget()
@@ -517,7 +515,7 @@ func (w *worker) address(to []queueRow, t *told, now int64) ([]queueRow, error) 
 	if !t.Tell {
 		return to, nil
 	}
-	m := messageOf(&t.Transition, t.sentence)
+	m := messageOf(&t.Transition, t.says)
 	data, err := json.Marshal(m)
 	if err != nil {
 		return nil, err

@@ -138,6 +138,19 @@ func (w *world) want(status int, method, path, body, match string) string {
 	return said
 }
 
+// forget makes an incident one that was noted before there were codes.
+func (w *world) forget(incident string) {
+	w.t.Helper()
+	store, err := Open(w.t.Context(), w.where)
+	if err == nil {
+		_, err = store.db.NewUpdate().Model((*incidentRow)(nil)).Set("code = ''").Set("params = ''").Where("id = ?", incident).Exec(w.t.Context())
+		err = errors.Join(err, store.Close())
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // send stores a reading of now.
 func (w *world) send(sensor record.SensorID, v float64) {
 	w.t.Helper()
@@ -279,7 +292,13 @@ func follow(w *world, stop func()) {
 		t.Errorf("got %+v", m)
 	}
 	fired := m.Incident
+	if _, german := m.Say("de"); m.Code != "alert-above" || m.Params == nil || m.Params.Zone != "Europe/Berlin" || !strings.HasPrefix(german, "Ausgelöst: Gruppe hall über 1 kW, aktuell 2 kW, seit ") {
+		t.Errorf("got %q of %+v", german, m)
+	}
 	w.await("", fired)
+	if said := w.want(200, "GET", "", "", ""); !strings.Contains(said, `"code":"alert-above","params":{"change":"fired","rule":"peak","group":"hall","value":2000,"limit":1000,"unit":"W"`) {
+		t.Error(said)
+	}
 	until := time.Now().Add(time.Hour).Format(time.RFC3339)
 	w.want(404, "PUT", "/incidents/none/acknowledgement", `{"until":"`+until+`"}`, "")
 	w.want(200, "PUT", "/incidents/"+fired+"/acknowledgement", `{"until":"`+until+`","why":"on my way"}`, "")
@@ -299,6 +318,11 @@ func follow(w *world, stop func()) {
 		}
 	}
 	w.await("/history?rule=peak", `"status":"resolved"`)
+	// What was noted before there were codes has its sentence alone.
+	w.forget(fired)
+	if said := w.want(200, "GET", "/history?rule=peak", "", ""); strings.Contains(said, `"params"`) || strings.Contains(said, `"code"`) || !strings.Contains(said, `"sentence":"Resolved after`) {
+		t.Error(said)
+	}
 	if said := w.want(200, "GET", "", "", ""); strings.Count(said, `"status":"firing"`) != 1 {
 		t.Errorf("active are %s", said)
 	}

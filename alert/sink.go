@@ -3,9 +3,11 @@ package alert
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/wattwerk/wattwerk/alert/rule"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -38,37 +40,65 @@ type Message struct {
 	Count    int             `json:"count" doc:"How many messages there were about the incident"`
 	Title    string          `json:"title"`
 	Sentence string          `json:"sentence" doc:"What is the case, in a line"`
+	Code     phrase.Code     `json:"code,omitempty" doc:"Which sentence it is, for who says it in another language"`
+	Params   *rule.Case      `json:"params,omitempty" doc:"What the sentence says, without its words"`
 	Text     string          `json:"text,omitempty" doc:"What the rule says is to be done"`
 }
 
 // Test is the change of a message that somebody sends to see whether it comes.
 const Test rule.Change = "test"
 
-func messageOf(t *rule.Transition, sentence string) Message {
+func messageOf(t *rule.Transition, c *rule.Case) Message {
 	m := Message{
 		ID: t.Incident + "-" + string(t.Change) + "-" + itoa(t.Count), Change: t.Change, Rule: t.Rule, Name: t.Name, Severity: t.Severity, Kind: t.Kind,
 		Of: t.Of, Subject: t.Subject, Incident: t.Incident, Time: t.Time.Time(), Since: t.Since.Time(), Value: t.Value, Limit: t.Limit,
-		Quantity: t.Quantity, Count: t.Count, Sentence: sentence, Text: t.Text,
+		Quantity: t.Quantity, Count: t.Count, Sentence: c.Say(t.Code(), phrase.English), Code: t.Code(), Params: c, Text: t.Text,
 	}
-	m.Title = m.title()
+	m.Title = m.title(phrase.English)
 	return m
 }
 
-func (m *Message) title() string {
+// Say gives title and sentence in a language. What was queued by a version that
+// had no params is in English.
+func (m *Message) Say(language string) (title, sentence string) {
+	if m.Params == nil || language == phrase.English {
+		return m.Title, m.Sentence
+	}
+	return m.title(language), m.Params.Say(m.Code, language)
+}
+
+var germanTitles = map[string]string{
+	string(rule.Info): "Hinweis", string(rule.Warning): "Warnung", string(rule.Critical): "Kritisch",
+	string(rule.Resolved): "Beendet", string(rule.Withdrawn): "Zurückgezogen",
+}
+
+func (m *Message) title(language string) string {
 	name := m.Name
 	if name == "" {
 		name = m.Rule
 	}
-	if m.Of == rule.Unaccounted { // a loss is another thing than a load, and is to be told apart by the subject alone
+	german := language == phrase.German
+	switch { // a loss is another thing than a load, and is to be told apart by the subject alone
+	case m.Of != rule.Unaccounted:
+	case german:
+		name += " (nicht zugeordnet)"
+	default:
 		name += " (unaccounted)"
 	}
+	kind := string(m.Severity)
 	switch m.Change {
 	case rule.Withdrawn:
-		return "Withdrawn: " + name
+		kind = "Withdrawn"
 	case rule.Resolved:
-		return "Resolved: " + name
+		kind = "Resolved"
 	case Test:
+		if german {
+			return "Test von Wattwerk"
+		}
 		return "Test of Wattwerk"
 	}
-	return string(m.Severity) + ": " + name
+	if word, ok := germanTitles[strings.ToLower(kind)]; german && ok {
+		kind = word
+	}
+	return kind + ": " + name
 }

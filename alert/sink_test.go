@@ -33,7 +33,7 @@ func TestMessage(t *testing.T) {
 			Change: x.change, Rule: "loss", Name: "Loss", Severity: rule.Warning, Kind: x.kind, Of: x.of, Subject: rule.Ref{Group: "hall"},
 			Time: record.MillisOf(since.Add(7 * time.Minute)), Since: record.MillisOf(since), Value: new(15_000.), Limit: 10_000, Quantity: record.ActivePower,
 		}
-		m := messageOf(&tr, tr.Sentence(time.UTC))
+		m := messageOf(&tr, tr.Case(time.UTC))
 		if m.Title != x.title || m.Sentence != x.sentence {
 			t.Errorf("%s of %s says %q, %q", x.change, x.of, m.Title, m.Sentence)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/wattwerk/wattwerk/alert/rule"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -74,6 +75,8 @@ type incidentRow struct {
 	Messages  int64    `bun:"messages"`
 	Value     *float64 `bun:"value"`
 	Sentence  string   `bun:"sentence"`
+	Code      string   `bun:"code"`
+	Params    string   `bun:"params"`
 }
 
 type ackRow struct {
@@ -105,7 +108,17 @@ type signalRow struct {
 	Rule   string `bun:"rule,pk"`
 	Firing int64  `bun:"firing"`
 	Words  string `bun:"words"`
+	Found  string `bun:"found"`
 	At     int64  `bun:"at"`
+}
+
+// oddity is what the words say; nil when they are of another program.
+func (g *signalRow) oddity() *rule.Oddity {
+	o := new(rule.Oddity)
+	if g.Found == "" || json.Unmarshal([]byte(g.Found), o) != nil {
+		return nil
+	}
+	return o
 }
 
 type queueRow struct {
@@ -304,11 +317,15 @@ func note(ctx context.Context, tx bun.Tx, t *told) error {
 	if t.Incident == "" {
 		return nil // pending, or over before it was raised
 	}
+	params, err := json.Marshal(t.says)
+	if err != nil {
+		return err
+	}
 	row := &incidentRow{
 		ID: t.Incident, Rule: t.Rule, Name: t.Name, Severity: string(t.Severity), Kind: string(t.Kind), Sensor: string(t.Subject.Sensor), Group: t.Subject.Group,
-		Status: "firing", Since: int64(t.Since), Fired: int64(t.Time), Messages: int64(t.Count), Value: t.Value, Sentence: t.sentence,
+		Status: "firing", Since: int64(t.Since), Fired: int64(t.Time), Messages: int64(t.Count), Value: t.Value, Sentence: t.says.Say(t.Code(), phrase.English), Code: string(t.Code()), Params: string(params),
 	}
-	set := "messages = EXCLUDED.messages, sentence = EXCLUDED.sentence, resolved = EXCLUDED.resolved, unknown = EXCLUDED.unknown, withdrawn = EXCLUDED.withdrawn"
+	set := "messages = EXCLUDED.messages, sentence = EXCLUDED.sentence, code = EXCLUDED.code, params = EXCLUDED.params, resolved = EXCLUDED.resolved, unknown = EXCLUDED.unknown, withdrawn = EXCLUDED.withdrawn"
 	if t.Unknown > 0 {
 		row.Unknown = new(int64(t.Unknown))
 	}
@@ -324,7 +341,7 @@ func note(ctx context.Context, tx bun.Tx, t *told) error {
 			row.Withdrawn = 1
 		}
 	}
-	_, err := tx.NewInsert().Model(row).On("CONFLICT (id) DO UPDATE").Set(set).Exec(ctx)
+	_, err = tx.NewInsert().Model(row).On("CONFLICT (id) DO UPDATE").Set(set).Exec(ctx)
 	return err
 }
 

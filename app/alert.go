@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/alert"
 	"github.com/wattwerk/wattwerk/alert/sink"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
 
@@ -39,12 +41,14 @@ type MailConfig struct {
 	User         string   `koanf:"user" doc:"Who signs in at the server; empty: nobody."`
 	PasswordFile string   `koanf:"password_file" doc:"File with the password of user."`
 	Plain        bool     `koanf:"plain" doc:"Send without TLS when the server offers none."`
+	Language     string   `koanf:"language" doc:"Of mails about alerts: en or de. A report has its own."`
 }
 
 // NtfyConfig names a topic.
 type NtfyConfig struct {
 	URL       string `koanf:"url" doc:"The topic, as https://ntfy.sh/our-plant; empty: none."`
 	TokenFile string `koanf:"token_file" doc:"File with an access token; empty: the topic needs none."`
+	Language  string `koanf:"language" doc:"Of messages: en or de."`
 }
 
 // topics are those that can be published from here.
@@ -73,6 +77,9 @@ func (c *AlertConfig) Validate() error {
 		bad((m.User == "") != (m.PasswordFile == ""), "alert.mail.user and alert.mail.password_file go together")
 		bad(m.User != "" && m.Plain, "alert.mail.plain is on and alert.mail.user is set: a password is not sent without TLS")
 	}
+	for name, l := range map[string]string{"mail": c.Mail.Language, "ntfy": c.Ntfy.Language} {
+		bad(!slices.Contains(phrase.Languages(), l), "alert.%s.language %q is none of %s", name, l, strings.Join(phrase.Languages(), ", "))
+	}
 	bad(c.MQTT != "" && !topics.MatchString(c.MQTT), "alert.mqtt %q is not a topic of letters, digits, - and _ with slashes between", c.MQTT)
 	return errors.Join(errs...)
 }
@@ -100,7 +107,7 @@ func (p *process) sinks() (map[string]alert.Sink, error) {
 		if err != nil {
 			return nil, err
 		}
-		if out["ntfy"], err = sink.NewNtfy(c.Ntfy.URL, token, c.Private); err != nil {
+		if out["ntfy"], err = sink.NewNtfy(c.Ntfy.URL, token, c.Ntfy.Language, c.Private); err != nil {
 			return nil, err
 		}
 	}
@@ -133,7 +140,7 @@ func (c *AlertConfig) mail() (*sink.Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sink.NewMail(sink.MailOptions{Server: m.Server, From: m.From, To: m.To, User: m.User, Password: password, Plain: m.Plain})
+	return sink.NewMail(sink.MailOptions{Server: m.Server, From: m.From, To: m.To, User: m.User, Password: password, Plain: m.Plain, Language: m.Language})
 }
 
 func readSecret(setting, file string) (string, error) {

@@ -46,6 +46,7 @@ func TestAlertSettings(t *testing.T) {
 		"alert: {mail: {server: 'mail'}}":                                                                      "not HOST:PORT",
 		"alert: {mail: {server: 'mail:25', from: a@b.c, to: [a@b.c], user: x, password_file: y, plain: true}}": "without TLS",
 		"alert: {mqtt: 'a b/#'}":                                                                               "not a topic",
+		"alert: {ntfy: {url: 'https://ntfy.sh/x', language: fr}}":                                              "alert.ntfy.language",
 	} {
 		if _, err := read(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, without %q", text, err, want)

@@ -14,6 +14,7 @@ import (
 	"github.com/wattwerk/wattwerk/gateway"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/internal/config"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/settlement"
 	"github.com/wattwerk/wattwerk/settlement/report/desk"
 )
@@ -112,6 +113,7 @@ func DefaultConfig() Config {
 		History:    HistoryConfig{Store: storeTSDB, FlushEvery: config.Duration(2 * time.Hour), Late: config.Duration(90 * 24 * time.Hour), Remote: DefaultRemoteConfig()},
 		Imports:    DefaultImportsConfig(),
 		Settlement: SettlementConfig{Delay: config.Duration(settlement.DefaultDelay)},
+		Alert:      AlertConfig{Mail: MailConfig{Language: phrase.English}, Ntfy: NtfyConfig{Language: phrase.English}},
 		Report:     ReportConfig{Delay: config.Duration(desk.DefaultDelay)},
 		Pipeline:   DefaultPipelineConfig(),
 		Service:    DefaultServiceConfig(),

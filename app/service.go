@@ -9,6 +9,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/access"
 	"github.com/wattwerk/wattwerk/alert"
+	"github.com/wattwerk/wattwerk/alert/rule"
 	"github.com/wattwerk/wattwerk/internal/config"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/object"
@@ -91,7 +92,7 @@ func found(lasting []book.Anomaly) []alert.Found {
 	out := make([]alert.Found, 0, len(lasting))
 	for i := range lasting {
 		a := &lasting[i]
-		f := alert.Found{Text: vigil.Sentence(a)}
+		f := alert.Found{Text: vigil.Sentence(a), Found: &rule.Oddity{Object: a.Object, Kind: a.Kind, Began: a.Began, Value: a.Value, Expected: a.Expected}}
 		if sensor, ok := object.ID(a.Object).Sensor(); ok {
 			f.Subject.Sensor = sensor
 		} else if g, ok := object.ID(a.Object).Group(); ok {

@@ -127,7 +127,7 @@ func (j *judgement) replay(quarters []Answer) {
 	}
 	for _, a := range quarters {
 		if a.Time >= j.from {
-			j.shadow.Text, j.shadow.Unit = a.Note, a.Unit
+			j.shadow.Figures, j.shadow.Unit = a.Figures, a.Unit
 			j.step(j.in, j.shadow, a.Time, a.Time, a.Value)
 		}
 	}
@@ -150,7 +150,7 @@ func (j *judgement) withdraw() {
 			st, current = j.st, true
 		}
 		t := j.transition(j.in, st, Withdrawn, j.now)
-		t.Value, t.Note, t.Why = nil, "", "settled again, it does not hold"
+		t.Value, t.Figures, t.Why = nil, Figures{}, SettledAgain
 		if t.Tell = x.Messages > 0; t.Tell {
 			t.Count++
 			if after := j.quietUntil(j.in, j.now); after > j.now {
@@ -178,7 +178,6 @@ func meetsAny(x *episode, all []episode) bool {
 
 // raise tells what should have been raised.
 func (j *judgement) raise() {
-	const found = "found when windows were settled again"
 	told := 0
 	for _, x := range j.shadow.Episodes {
 		if !j.within(x.Since) || meetsAny(&x, j.st.Episodes) {
@@ -189,13 +188,13 @@ func (j *judgement) raise() {
 			was = y.Messages // it was withdrawn
 		}
 		t := j.fired[x.Incident]
-		t.Note += "; " + found
+		t.Figures.Again = true
 		t.Tell, t.Count, t.Why = true, was+1, ""
 		switch {
 		case j.quietUntil(j.in, j.now) > j.now:
-			t.Tell, t.Count, t.Why = false, was, "quiet hours, or silenced"
+			t.Tell, t.Count, t.Why = false, was, Silenced
 		case x.Over > 0 && told == mostLate:
-			t.Tell, t.Count, t.Why = false, was, "as many others were found"
+			t.Tell, t.Count, t.Why = false, was, FoundMany
 		case x.Over > 0:
 			told++
 		}
@@ -209,7 +208,7 @@ func (j *judgement) raise() {
 		j.say(j.st, t)
 		if x.Over > 0 {
 			over := j.over[x.Incident]
-			over.Tell, over.After, over.Count, over.Why = false, 0, t.Count, "it was over when it was found"
+			over.Tell, over.After, over.Count, over.Why = false, 0, t.Count, FoundOver
 			j.say(j.st, over)
 		}
 	}

@@ -40,11 +40,12 @@ type state struct {
 	Messages int               `json:"messages,omitempty"` // about this incident
 	Told     record.Millis     `json:"told,omitempty"`     // when the last one was due
 	Value    *float64          `json:"value,omitempty"`
-	Begun    record.Millis     `json:"begun,omitempty"` // watched since
-	Grace    record.Millis     `json:"grace,omitempty"` // missing: silence counts from here, as a group above was silent until then
-	Said     *bool             `json:"said,omitempty"`  // what the outside says
-	Text     string            `json:"text,omitempty"`  // and its words
-	Unit     string            `json:"unit,omitempty"`  // of the value, if not the quantity's
+	Begun    record.Millis     `json:"begun,omitempty"`  // watched since
+	Grace    record.Millis     `json:"grace,omitempty"`  // missing: silence counts from here, as a group above was silent until then
+	Said     *bool             `json:"said,omitempty"`   // what the outside says
+	Text     string            `json:"text,omitempty"`   // and its words
+	Figures  Figures           `json:"figures,omitzero"` // beside the value
+	Unit     string            `json:"unit,omitempty"`   // of the value, if not the quantity's
 	Demand   *forecast.Running `json:"demand,omitempty"`
 	Window   record.Millis     `json:"window,omitempty"`  // demand of a group: begin of the newest window that was going to be above the limit
 	Members  uint32            `json:"members,omitempty"` // and how many members said so
@@ -99,7 +100,7 @@ func (e *Engine) SetPlan(p *Plan) {
 			if in == nil { // it went while nobody was looking
 				in = &instance{key: k, rule: &Rule{ID: k.rule, Severity: Warning, Condition: Condition{Kind: st.Kind}}, zone: time.UTC}
 			}
-			e.resolve(in, st, max(e.now, st.At), "the rule was changed or removed")
+			e.resolve(in, st, max(e.now, st.At), RuleChanged)
 		}
 		delete(e.states, k)
 	}
@@ -306,14 +307,14 @@ func factor(p, with float64, apparent bool) float64 {
 
 // Say takes what another program says of a rule from outside. ErrNotExternal
 // when it is not one.
-func (e *Engine) Say(id string, firing bool, text string, t record.Millis) error {
+func (e *Engine) Say(id string, firing bool, text string, found *Oddity, t record.Millis) error {
 	for _, in := range e.plan.instances {
 		if in.key.rule == id && in.rule.Condition.Kind == External {
 			st := e.state(in)
 			if st.Said == nil || *st.Said != firing {
 				st.Said = &firing
 			}
-			st.Text = text
+			st.Text, st.Figures = text, Figures{Found: found}
 			e.judge(in, max(t, e.now, st.At), 0)
 			return nil
 		}
@@ -326,17 +327,17 @@ var ErrNotExternal = errors.New("it is not a rule that is raised from outside")
 
 // Answer is what is found in settled windows for a [Question].
 type Answer struct {
-	Time  record.Millis // until when it is about
-	Value float64       // what was used, or how many times the usual spread a deviation is; NaN: not known
-	Unit  string        // of the value, if it is not the quantity's
-	Note  string        // figures beside it
+	Time    record.Millis // until when it is about
+	Value   float64       // what was used, or how many times the usual spread a deviation is; NaN: not known
+	Unit    string        // of the value, if it is not the quantity's
+	Figures Figures       // beside it
 }
 
 // Answer takes an answer. It may be given again, and is then nothing new.
 func (e *Engine) Answer(id string, subject Ref, a Answer) {
 	if in := e.plan.at[key{id, subject}]; in != nil && in.rule.Condition.Kind.asked() {
 		st := e.state(in)
-		st.Text, st.Unit = a.Note, a.Unit
+		st.Text, st.Figures, st.Unit = "", a.Figures, a.Unit
 		e.step(in, st, max(a.Time, st.At), a.Time, a.Value)
 	}
 }
@@ -499,7 +500,7 @@ func (e *Engine) open(in *instance, st *state, now record.Millis) {
 	st.Messages, st.Told = 0, 0
 }
 
-func (e *Engine) resolve(in *instance, st *state, now record.Millis, why string) {
+func (e *Engine) resolve(in *instance, st *state, now record.Millis, why Why) {
 	t := e.transition(in, st, Resolved, now)
 	t.Why = why
 	// Who was told that it began is told that it ended, when it is not quiet.
@@ -509,7 +510,7 @@ func (e *Engine) resolve(in *instance, st *state, now record.Millis, why string)
 			t.After = after
 		}
 	} else if why == "" {
-		t.Why = "nobody had been told"
+		t.Why = Untold
 	}
 	e.say(st, t)
 	st.rest()
@@ -541,7 +542,7 @@ func (e *Engine) tell(in *instance, st *state, c Change, now record.Millis) {
 	t := e.transition(in, st, c, now)
 	if c == Fired || c == Repeated {
 		if e.quietUntil(in, now) > now {
-			t.Why = "quiet hours, or silenced"
+			t.Why = Silenced
 		} else {
 			st.Messages++
 			st.Told = now
@@ -557,18 +558,13 @@ func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis
 		Change: c, Rule: r.ID, Name: r.Name, Severity: r.Severity, Kind: r.Condition.Kind, Of: r.Condition.Of, Subject: in.subject, Incident: st.Incident,
 		Time: now, Since: st.Since, Unknown: st.Unknown, Value: st.Value, Limit: r.Condition.Limit, Quantity: in.quantity, Unit: st.Unit, Count: st.Messages, Text: r.Text, To: r.To,
 	}
+	t.Figures = st.Figures
 	if st.Text != "" {
-		t.Note = st.Text
+		t.Figures.Text = st.Text
 	}
 	if d := st.Demand; d != nil {
 		v := d.Last()
-		t.Note = "window until " + v.To.Time().In(in.zone).Format("15:04")
-		if !math.IsNaN(v.Mean) {
-			t.Note += ", mean so far " + t.show(v.Mean)
-		}
-		if left := v.Left(r.Condition.Limit); !math.IsNaN(left) {
-			t.Note += fmt.Sprintf(", at most %s from now on", t.show(left))
-		}
+		t.Figures = Figures{WindowEnd: v.To, Mean: Number(v.Mean), Left: Number(v.Left(r.Condition.Limit))}
 	}
 	return t
 }

@@ -145,7 +145,7 @@ func (e *Engine) Active() []Active {
 		t := e.transition(in, st, Fired, max(e.now, st.At))
 		out = append(out, Active{
 			Rule: in.key.rule, Subject: in.subject, Status: st.Status, Severity: in.rule.Severity, Incident: st.Incident,
-			Since: st.Since, Unknown: st.Unknown, Value: st.Value, Sentence: t.what(),
+			Since: st.Since, Unknown: st.Unknown, Value: st.Value, Sentence: english{Case: t.Case(in.zone), code: t.Code()}.what(),
 		})
 	}
 	return out

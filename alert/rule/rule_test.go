@@ -107,7 +107,7 @@ hierarchies: [{id: h, root: plant}]
 					k := record.Tick{Time: at, Sum: []float64{v}, Min: []float64{v}, Max: []float64{v}, Count: []uint32{uint32(v) % 3}, Total: []uint32{2}, Meter: []float64{v}, Unaccounted: []float64{v}}
 					e.Tick([]string{group}, &k, k.Time)
 				case what == 6:
-					if err := e.Say("hook", v > 50, "", now); err != nil {
+					if err := e.Say("hook", v > 50, "", nil, now); err != nil {
 						t.Error(err)
 					}
 				default:

@@ -247,7 +247,7 @@ func (p *player) command(words []string, body string) {
 		p.acks = append(p.acks, Acknowledgement{Incident: p.fired, Until: p.time(words[2])})
 		p.plan()
 	case "say":
-		if err := p.engine.Say(words[1], words[2] == "fires", strings.Join(words[3:], " "), p.now); err != nil {
+		if err := p.engine.Say(words[1], words[2] == "fires", strings.Join(words[3:], " "), nil, p.now); err != nil {
 			p.t.Fatal(err)
 		}
 	case "amount":
@@ -264,7 +264,7 @@ func (p *player) command(words []string, body string) {
 			var all []Answer
 			end := p.time(words[2])
 			for _, w := range words[3:] {
-				all = append(all, Answer{Time: end, Value: p.value([]string{w}), Note: "until " + end.Time().In(p.zone).Format("15:04")})
+				all = append(all, Answer{Time: end, Value: p.value([]string{w}), Figures: Figures{Text: "until " + end.Time().In(p.zone).Format("15:04")}})
 				end += 900_000
 			}
 			p.now = max(p.now, end-900_000+120_000)

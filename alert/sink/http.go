@@ -154,12 +154,13 @@ func Sign(secret []byte, t int64, body []byte) string {
 // Ntfy sends messages to a topic of an ntfy server, and by it to phones.
 type Ntfy struct {
 	url, topic, token string
+	language          string
 	client            *http.Client
 }
 
-// NewNtfy makes a sink for a topic; at is its whole address, as
+// NewNtfy makes a sink for a topic, in a language; at is its whole address, as
 // https://ntfy.sh/topic. The token may be empty.
-func NewNtfy(at, token string, private bool) (*Ntfy, error) {
+func NewNtfy(at, token, language string, private bool) (*Ntfy, error) {
 	if err := CheckURL(at); err != nil {
 		return nil, fmt.Errorf("open ntfy: %w", err)
 	}
@@ -167,7 +168,7 @@ func NewNtfy(at, token string, private bool) (*Ntfy, error) {
 	if !ok || topic == "" {
 		return nil, errors.New("open ntfy: the address has no topic at its end")
 	}
-	return &Ntfy{url: server + "/", topic: topic, token: token, client: client(private)}, nil
+	return &Ntfy{url: server + "/", topic: topic, token: token, language: language, client: client(private)}, nil
 }
 
 func cutLast(s string) (before, after string, ok bool) {
@@ -185,8 +186,9 @@ func (n *Ntfy) Send(ctx context.Context, m alert.Message) error {
 	if m.Change == rule.Resolved || m.Change == rule.Withdrawn {
 		priority, tag = 2, "white_check_mark"
 	}
+	title, sentence := m.Say(n.language)
 	body, err := json.Marshal(map[string]any{
-		"topic": n.topic, "title": m.Title, "message": text(m), "priority": max(priority, 1), "tags": []string{tag},
+		"topic": n.topic, "title": title, "message": text(sentence, &m), "priority": max(priority, 1), "tags": []string{tag},
 	})
 	if err != nil {
 		return err
@@ -203,9 +205,9 @@ func (n *Ntfy) Send(ctx context.Context, m alert.Message) error {
 }
 
 // text is the message for people.
-func text(m alert.Message) string {
+func text(sentence string, m *alert.Message) string {
 	if m.Text == "" {
-		return m.Sentence
+		return sentence
 	}
-	return m.Sentence + "\n\n" + m.Text
+	return sentence + "\n\n" + m.Text
 }

@@ -26,6 +26,7 @@ type MailOptions struct {
 	Server   string // HOST:PORT that takes mail
 	From     string
 	To       []string // who is told of alerts; empty: it takes letters alone
+	Language string   // of messages about alerts; empty: English
 	User     string   // empty: no sign-in
 	Password string
 	Plain    bool        // go on without TLS when the server offers none
@@ -203,10 +204,11 @@ func (s *Mail) compose(m alert.Message) []byte {
 	if m.Incident != "" { // one thread for one incident
 		more = append(more[:2:2], [2]string{"References", "<" + m.Incident + "@" + s.domain() + ">"})
 	}
-	b := s.head(m.ID, s.o.To, m.Title, m.Time, more...)
+	title, sentence := m.Say(s.o.Language)
+	b := s.head(m.ID, s.o.To, title, m.Time, more...)
 	b.WriteString("\r\n")
 	w := quotedprintable.NewWriter(b)
-	_, _ = w.Write([]byte(text(m) + "\n")) // to memory
+	_, _ = w.Write([]byte(text(sentence, &m) + "\n")) // to memory
 	_ = w.Close()
 	return b.Bytes()
 }

@@ -6,16 +6,21 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"mime"
+	"mime/quotedprintable"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/mail"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/wattwerk/wattwerk/alert"
+	"github.com/wattwerk/wattwerk/alert/rule"
 	"github.com/wattwerk/wattwerk/alert/sink"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 var message = alert.Message{
@@ -91,7 +96,7 @@ func TestNtfy(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	n, err := sink.NewNtfy(server.URL+"/base/plant", "tk", true)
+	n, err := sink.NewNtfy(server.URL+"/base/plant", "tk", "", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +106,58 @@ func TestNtfy(t *testing.T) {
 	if got["topic"] != "plant" || got["priority"] != 5. || got["message"] != "Fired: group hall above 1 kW\n\nLook at the oven." {
 		t.Errorf("got %v", got)
 	}
-	if _, err := sink.NewNtfy("https://ntfy.example.org", "", true); err == nil {
+	if _, err := sink.NewNtfy("https://ntfy.example.org", "", "", true); err == nil {
 		t.Error("no topic")
+	}
+}
+
+// TestLanguage sends to people in German, and what has no params in English.
+func TestLanguage(t *testing.T) {
+	var got map[string]any
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	n, err := sink.NewNtfy(server.URL+"/plant", "", "de", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, mails := smtpServer(t, "250 ok")
+	m, err := sink.NewMail(sink.MailOptions{Server: addr, From: "wattwerk@example.org", To: []string{"eva@example.org"}, Plain: true, Language: "de"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.UnixMilli(1e12).UTC()
+	coded := alert.Message{
+		ID: "abc-fired-1", Change: rule.Fired, Rule: "loss", Name: "Loss", Severity: rule.Critical, Of: rule.Unaccounted, Time: at, Title: "critical: Loss (unaccounted)", Sentence: "Fired: …",
+		Code: phrase.AlertAbove, Params: &rule.Case{Change: rule.Fired, Group: "hall", Of: rule.Unaccounted, Value: new(1234.5), Limit: 1000, Unit: "W", Time: at, Since: at, Zone: "Europe/Berlin"},
+	}
+	const title, sentence = "Kritisch: Loss (nicht zugeordnet)", "Ausgelöst: Nicht zugeordnetes in Gruppe hall über 1 kW, aktuell 1,234 kW, seit 03:46 Uhr"
+	if err := n.Send(t.Context(), coded); err != nil || got["title"] != title || got["message"] != sentence {
+		t.Errorf("sent is %v, %v", got, err)
+	}
+	if err := m.Send(t.Context(), coded); err != nil {
+		t.Fatal(err)
+	}
+	read, err := mail.ReadMessage(strings.NewReader(<-mails))
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := new(mime.WordDecoder).DecodeHeader(read.Header.Get("Subject"))
+	body, bad := io.ReadAll(quotedprintable.NewReader(read.Body))
+	if err != nil || bad != nil || subject != title || strings.TrimSpace(string(body)) != sentence {
+		t.Errorf("sent is %q, %q, %v, %v", subject, body, err, bad)
+	}
+	for change, want := range map[rule.Change]string{rule.Resolved: "Beendet: Loss (nicht zugeordnet)", rule.Withdrawn: "Zurückgezogen: Loss (nicht zugeordnet)", alert.Test: "Test von Wattwerk"} {
+		coded.Change = change
+		if title, _ := coded.Say("de"); title != want {
+			t.Errorf("%s is %q", change, title)
+		}
+	}
+	if err := n.Send(t.Context(), message); err != nil || got["message"] != "Fired: group hall above 1 kW\n\nLook at the oven." {
+		t.Errorf("sent is %v, %v", got, err)
 	}
 }
 
