@@ -165,7 +165,7 @@ func (s *Service) read(ctx context.Context, p *part) error {
 		if err := batch.Decode(m.Data); err != nil {
 			// It can be no record of ours; keep it where it can be looked at.
 			batch.Reset()
-			if err := s.opts.Bus.Bury(ctx, bus.DeadLetter{Source: Reader, Reason: err.Error()}); err != nil {
+			if err := s.opts.Bus.Bury(ctx, bus.DeadLetter{Source: Reader}.Because(err)); err != nil {
 				return err
 			}
 		}

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"reflect"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -37,7 +37,7 @@ func (s *Service) Register(api huma.API) {
 // of the bus, as of [Service.Take]. No dead letter is made.
 func (s *Service) Again(ctx context.Context, letter bus.DeadLetter) (refused, err error) {
 	if !letter.Decoded || letter.Value == nil {
-		return errors.New("only the beginning of what was offered is kept; have it sent again"), nil
+		return phrase.Errorf(phrase.OnlyBeginning, nil, "only the beginning of what was offered is kept; have it sent again"), nil
 	}
 	now := record.MillisOf(s.now())
 	d := &drain{s: s, ctx: ctx, source: letter.Source, now: now}

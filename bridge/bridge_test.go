@@ -17,6 +17,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -127,7 +128,7 @@ func TestReadingsAreCheckedAndConverted(t *testing.T) {
 				t.Fatalf("got %+v, %v, want one dead letter", a, m.letters)
 			}
 			l := m.letters[0]
-			if !strings.Contains(l.Reason, c.reason) || l.Reason != a.Reasons[0] || l.Source != "test" {
+			if !strings.Contains(l.Reason, c.reason) || l.Reason != a.Reasons[0] || l.Source != "test" || l.Code == "" {
 				t.Errorf("dead letter %+v, want reason %q", l, c.reason)
 			}
 		})
@@ -159,7 +160,8 @@ func TestManyFaultsAreBounded(t *testing.T) {
 		t.Fatalf("%d dead letters", len(m.letters))
 	}
 	found := slices.ContainsFunc(m.letters, func(l bus.DeadLetter) bool {
-		return strings.HasPrefix(l.Reason, fmt.Sprint(maxRefused-maxLetters, " more")) && strings.HasSuffix(l.Reason, "not looked at")
+		return strings.HasPrefix(l.Reason, fmt.Sprint(maxRefused-maxLetters, " more")) && strings.HasSuffix(l.Reason, "not looked at") &&
+			l.Code == phrase.Others && l.Params["count"] == maxRefused-maxLetters && l.Params["last"] == phrase.IdentifierEmpty && l.Params["faults"] == maxRefused
 	})
 	if !found {
 		t.Error("no dead letter speaks for the others")

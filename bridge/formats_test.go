@@ -45,6 +45,9 @@ func told(t *testing.T, s *Service, m *memory, b Bridge, msg *Message) []string 
 	// Dead letters are stored side by side, in no order.
 	slices.SortFunc(m.letters, func(a, b bus.DeadLetter) int { return strings.Compare(a.Reason+a.Sample, b.Reason+b.Sample) })
 	for _, l := range m.letters {
+		if l.Code == "" {
+			t.Errorf("there is no code for %s", l.Reason)
+		}
 		out = append(out, "refused: "+l.Reason+" | "+l.Sample)
 	}
 	return out

@@ -12,6 +12,7 @@ import (
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -119,7 +120,7 @@ func precision(name string) (int64, error) {
 	case "h":
 		return 3600e9, nil
 	}
-	return 0, fmt.Errorf("precision %.20q is none of ns, us, ms, s, m, h", name)
+	return 0, phrase.Errorf(phrase.PrecisionOdd, phrase.Params{"precision": name}, "precision %.20q is none of ns, us, ms, s, m, h", name)
 }
 
 func influxLines(m *Message) iter.Seq2[*influxLine, error] {
@@ -228,12 +229,12 @@ func influxTime(stamp []byte, unit int64) (record.Millis, error) {
 	var n int64
 	for _, c := range s {
 		if c < '0' || c > '9' || n > (math.MaxInt64-9)/10 {
-			return 0, fmt.Errorf("timestamp %.40q is not a 64 bit integer", stamp)
+			return 0, phrase.Errorf(phrase.TimeUnreadable, phrase.Params{"text": string(stamp)}, "timestamp %.40q is not a 64 bit integer", stamp)
 		}
 		n = n*10 + int64(c-'0')
 	}
 	if len(s) == 0 {
-		return 0, fmt.Errorf("timestamp %.40q is not a 64 bit integer", stamp)
+		return 0, phrase.Errorf(phrase.TimeUnreadable, phrase.Params{"text": string(stamp)}, "timestamp %.40q is not a 64 bit integer", stamp)
 	}
 	var ms int64
 	switch perMilli := int64(time.Millisecond); {
@@ -276,7 +277,7 @@ func (l *lineFinder) refusal(err error) *Refusal {
 	if i := bytes.IndexByte(sample, '\n'); i >= 0 {
 		sample = sample[:i]
 	}
-	return Refuse(sample, "unable to parse '%.100s': %w", sample, err)
+	return Refuse(sample, "%w", phrase.Errorf(phrase.LineUnreadable, phrase.Params{"line": string(sample[:min(len(sample), 100)]), "error": err.Error()}, "unable to parse '%.100s': %w", sample, err))
 }
 
 func (in *influx) reading(_ *Message, f influxField) (Reading, error) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/wattwerk/wattwerk/bridge/clock"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -157,7 +158,7 @@ func (c *mapping) documents(m *Message) iter.Seq2[json.RawMessage, error] {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
-			yield(nil, Refuse(from, "not JSON: %w", err))
+			yield(nil, Refuse(from, "%w", notJSON(err)))
 		}
 		inside := false
 		for n := 0; ; n++ {
@@ -172,7 +173,7 @@ func (c *mapping) documents(m *Message) iter.Seq2[json.RawMessage, error] {
 				continue
 			case !inside && len(rest) == 0:
 				if n == 0 {
-					yield(nil, errors.New("not JSON: the message is empty"))
+					yield(nil, phrase.Errorf(phrase.MessageEmpty, nil, "not JSON: the message is empty"))
 				}
 				return
 			case !inside && c.items == nil && rest[0] == '[':
@@ -189,7 +190,7 @@ func (c *mapping) documents(m *Message) iter.Seq2[json.RawMessage, error] {
 				return
 			}
 			if len(raw) > maxJSONValue {
-				if !yield(nil, Refuse(raw, "one JSON value is %d bytes long, at most %d are taken", len(raw), maxJSONValue)) {
+				if !yield(nil, Refuse(raw, "%w", phrase.Errorf(phrase.MessageLong, phrase.Params{"bytes": len(raw), "most": maxJSONValue}, "one JSON value is %d bytes long, at most %d are taken", len(raw), maxJSONValue))) {
 					return
 				}
 				continue
@@ -201,12 +202,20 @@ func (c *mapping) documents(m *Message) iter.Seq2[json.RawMessage, error] {
 	}
 }
 
+func notJSON(err error) error {
+	return phrase.Errorf(phrase.NotJSON, phrase.Params{"error": err.Error()}, "not JSON: %w", err)
+}
+
+func lacks(how, part string) error {
+	return phrase.Errorf(phrase.MessageLacks, phrase.Params{"part": part}, "the message has %s %s", how, part)
+}
+
 func parseJSON(raw []byte) (any, error) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	var v any
 	if err := dec.Decode(&v); err != nil {
-		return nil, Refuse(raw, "not JSON: %w", err)
+		return nil, Refuse(raw, "%w", notJSON(err))
 	}
 	return v, nil
 }
@@ -223,7 +232,7 @@ func (c *mapping) split(_ *Message, raw json.RawMessage) iter.Seq2[jsonItem, err
 			return
 		}
 		if n := spread(root, root, c.items, "", yield); n == 0 {
-			yield(jsonItem{}, Refuse(raw, "the message has nothing at %s", strings.Join(c.items, ".")))
+			yield(jsonItem{}, Refuse(raw, "%w", lacks("nothing at", strings.Join(c.items, "."))))
 		}
 	}
 }
@@ -331,7 +340,7 @@ func (c *mapping) readings(m *Message, it jsonItem) iter.Seq2[Reading, error] {
 		if v, there := it.at(c.time); c.time != nil && there {
 			text := it.text(c.time)
 			if text == "" {
-				refuse("the time is neither text nor a number but %.40v", v)
+				refuse("%w", phrase.Errorf(phrase.TimeUnreadable, phrase.Params{"text": fmt.Sprintf("%.40v", v)}, "the time is neither text nor a number but %.40v", v))
 				return
 			}
 			if at, err = c.parser.Parse(text); err != nil {
@@ -358,12 +367,12 @@ func (v *valueMapping) reading(it jsonItem, sensor string, at record.Millis, yie
 		if v.Optional {
 			return true
 		}
-		return refuse("the message has no %s", v.Path)
+		return refuse("%w", lacks("no", v.Path))
 	}
 	text := it.text(v.path)
 	value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || text == "" {
-		return refuse("the value is not a number but %.60v", raw)
+		return refuse("%w", phrase.Errorf(phrase.NotANumber, phrase.Params{"text": fmt.Sprintf("%.60v", raw)}, "the value is not a number but %.60v", raw))
 	}
 	r := Reading{Sensor: sensor + v.Suffix, Time: at, Value: value, Unit: v.Unit, Quantity: v.Quantity, Part: it.raw}
 	if u := it.text(v.unit); v.unit != nil && u != "" {

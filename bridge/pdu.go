@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/wattwerk/wattwerk/bridge/clock"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -51,10 +52,10 @@ func PDU() Bridge {
 func decodePDU(m *Message) (pduMessage, error) {
 	var p pduMessage
 	if err := json.Unmarshal(m.Body, &p); err != nil {
-		return p, fmt.Errorf("not a message of a power-distribution unit: %w", err)
+		return p, phrase.Errorf(phrase.MessageForeign, phrase.Params{"of": "PDU", "error": err.Error()}, "not a message of a power-distribution unit: %w", err)
 	}
 	if len(p.Sensors) == 0 && len(p.Rows) > 0 {
-		return p, fmt.Errorf("not a message of a power-distribution unit: it has rows, but names no sensors")
+		return p, phrase.Errorf(phrase.MessageForeign, phrase.Params{"of": "PDU"}, "not a message of a power-distribution unit: it has rows, but names no sensors")
 	}
 	return p, nil
 }
@@ -64,7 +65,7 @@ func pduSamples(_ *Message, p pduMessage) iter.Seq2[pduSample, error] {
 		for i := range p.Rows {
 			row := &p.Rows[i]
 			if len(row.Records) != len(p.Sensors) {
-				if !yield(pduSample{}, fmt.Errorf("row %d has %d entries for %d sensors", i+1, len(row.Records), len(p.Sensors))) {
+				if !yield(pduSample{}, phrase.Errorf(phrase.RowTorn, phrase.Params{"row": i + 1, "has": len(row.Records), "columns": len(p.Sensors)}, "row %d has %d entries for %d sensors", i+1, len(row.Records), len(p.Sensors))) {
 					return
 				}
 				continue
@@ -96,7 +97,7 @@ func pduReading(m *Message, s pduSample) (Reading, error) {
 	}
 	r := Reading{Sensor: id, Time: s.at, Quantity: record.ActivePower}
 	if s.value.Avg == nil {
-		return r, &Refusal{Reason: fmt.Errorf("the entry has no avgValue"), Sensor: record.SensorID(id), Time: s.at}
+		return r, &Refusal{Reason: phrase.Errorf(phrase.MessageLacks, phrase.Params{"part": "avgValue"}, "the entry has no avgValue"), Sensor: record.SensorID(id), Time: s.at}
 	}
 	r.Value = *s.value.Avg
 	return r, nil

@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -13,6 +12,7 @@ import (
 	"github.com/klauspost/compress/snappy"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -108,7 +108,7 @@ func (s remoteSample) isNumber() bool {
 	return !s.other && math.Float64bits(s.value) != staleMarker
 }
 
-var errProto = errors.New("not a message of remote write 1.0: malformed protobuf")
+var errProto = phrase.Errorf(phrase.BytesMalformed, nil, "not a message of remote write 1.0: malformed protobuf")
 
 // protoFields walks the fields of a protobuf message until each says no. The error is
 // errProto.

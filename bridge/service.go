@@ -19,6 +19,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge/intake"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -298,8 +299,8 @@ func (d *drain) check(m *Message, r Reading) (rec record.Record, unknown Seen, e
 		return rec, unknown, err
 	}
 	if ahead := rec.Time - m.At; ahead > record.Millis(futureBound.Milliseconds()) {
-		return rec, unknown, fmt.Errorf("time %s is %s ahead of the clock, at most %s are taken",
-			rec.Time, (time.Duration(ahead) * time.Millisecond).Round(time.Second), futureBound)
+		return rec, unknown, phrase.Errorf(phrase.TimeAhead, phrase.Params{"time": phrase.Time(rec.Time.Time()), "seconds": float64(ahead) / 1000, "most": futureBound.Seconds()},
+			"time %s is %s ahead of the clock, at most %s are taken", rec.Time, (time.Duration(ahead) * time.Millisecond).Round(time.Second), futureBound)
 	}
 	var sensor Sensor
 	known := false
@@ -308,13 +309,13 @@ func (d *drain) check(m *Message, r Reading) (rec record.Record, unknown Seen, e
 	}
 	switch is := sensor.Quantity; {
 	case sensor.Virtual:
-		return rec, unknown, fmt.Errorf("sensor %q is virtual: its values follow from its formula, and are not sent", rec.Sensor)
+		return rec, unknown, phrase.Errorf(phrase.SensorVirtual, phrase.Params{"sensor": string(rec.Sensor)}, "sensor %q is virtual: its values follow from its formula, and are not sent", rec.Sensor)
 	case !known:
 		if d.s.seen.first(rec.Sensor) {
 			unknown = Seen{Sensor: rec.Sensor, Source: d.source, Quantity: quantity, Unit: r.Unit, At: d.now}
 		}
 	case r.Unit != "" && is != "" && quantity != is && !alike(is, quantity):
-		return rec, unknown, fmt.Errorf("unit %q measures %s, but the sensor measures %s", r.Unit, quantity, is)
+		return rec, unknown, phrase.Errorf(phrase.UnitOther, phrase.Params{"unit": r.Unit, "measures": string(quantity), "is": string(is)}, "unit %q measures %s, but the sensor measures %s", r.Unit, quantity, is)
 	}
 	return rec, unknown, nil
 }
@@ -345,7 +346,8 @@ func (d *drain) refuse(m *Message, err error) bool {
 	if len(d.answer.Reasons) < maxReasons && !slices.Contains(d.answer.Reasons, reason) {
 		d.answer.Reasons = append(d.answer.Reasons, reason)
 	}
-	letter := bus.DeadLetter{Source: d.source, Reason: reason, At: d.now}
+	letter := bus.DeadLetter{Source: d.source, At: d.now}.Because(err)
+	letter.Reason = reason
 	sample := m.Body
 	var r *Refusal
 	if errors.As(err, &r) {
@@ -394,9 +396,11 @@ func (d *drain) finish() error {
 	}
 	letters := d.letters
 	if n := d.answer.Refused - len(letters); n > 0 {
+		d.more.Code, d.more.Params = phrase.Others, d.more.Params.With("last", d.more.Code).With("count", n)
 		d.more.Reason = fmt.Sprintf("%d more of this delivery were refused, the last because: %s", n, d.more.Reason)
 		if d.cut != "" {
 			d.more.Reason += "; " + d.cut
+			d.more.Params["faults"] = maxRefused
 		}
 		letters = append(letters, d.more)
 	}

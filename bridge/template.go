@@ -3,6 +3,8 @@ package bridge
 import (
 	"fmt"
 	"strings"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 // Template makes a sensor's identifier from parts of a message: text with
@@ -65,7 +67,7 @@ func (t Template) Expand(get func(name string) (string, bool)) (string, error) {
 		}
 		v, ok := get(p.name)
 		if !ok {
-			return "", fmt.Errorf("the message has no %s, which the sensor is named by (%s)", p.name, t.text)
+			return "", phrase.Errorf(phrase.NameLacks, phrase.Params{"part": p.name, "template": t.text}, "the message has no %s, which the sensor is named by (%s)", p.name, t.text)
 		}
 		b.WriteString(v)
 	}

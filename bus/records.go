@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -261,7 +262,9 @@ func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
 type DeadLetter struct {
 	ID     uint64          `json:"id,omitempty" doc:"Its number; later ones have higher ones"`
 	Source string          `json:"source" doc:"The bridge or service that refused it" example:"influx"`
-	Reason string          `json:"reason" doc:"Why, in a sentence"`
+	Reason string          `json:"reason" doc:"Why, in a sentence in English"`
+	Code   phrase.Code     `json:"code,omitempty" doc:"Which sentence it is, for who says it in another language: one of docs/phrases.md. Absent: it has none" example:"time-ahead"`
+	Params phrase.Params   `json:"params,omitempty" doc:"What the sentence has of the case"`
 	Sensor record.SensorID `json:"sensor,omitempty" doc:"The sensor concerned, when known"`
 	Time   record.Millis   `json:"time,omitempty" doc:"The time it claims, in ms since 1970 UTC"`
 	Value  *float64        `json:"value,omitempty" doc:"The value it claims, when finite"`
@@ -272,6 +275,16 @@ type DeadLetter struct {
 	Decoded bool   `json:"decoded,omitempty" doc:"Sensor, time, value and unit are all that was offered, so that it can be tried again"`
 	Unit    string `json:"unit,omitempty" doc:"Unit of the value as it was offered; empty: the coherent one of the sensor"`
 }
+
+// Because gives the letter with why it was refused.
+func (d DeadLetter) Because(err error) DeadLetter {
+	says := phrase.Of(err)
+	d.Reason, d.Code, d.Params = err.Error(), says.Code, says.Params
+	return d
+}
+
+// maxParam is how much of a text a dead letter says of the case.
+const maxParam = 200
 
 // MaxSample is how much of refused bytes a dead letter keeps.
 const MaxSample = 2000
@@ -285,6 +298,7 @@ func (b *Bus) Bury(ctx context.Context, d DeadLetter) error {
 		d.Sample = d.Sample[:MaxSample]
 	}
 	d.ID = 0 // the stream numbers it
+	d.Params = d.Params.Cut(maxParam)
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("bury: %w", err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -33,7 +34,7 @@ func (s *Service) records(ctx context.Context, p int) reader {
 	handle := func(m bus.Message) error {
 		if err := batch.Decode(m.Data); err != nil {
 			s.refused.WithLabelValues("malformed").Inc()
-			if err := s.bury(ctx, bus.DeadLetter{Reason: fmt.Sprintf("message %d of partition %d: %v", m.Seq, p, err), Sample: printable(m.Data)}); err != nil {
+			if err := s.bury(ctx, bus.DeadLetter{Sample: printable(m.Data)}.Because(fmt.Errorf("message %d of partition %d: %w", m.Seq, p, err))); err != nil {
 				return err
 			}
 			s.streams[p].done(m.Seq, 0)
@@ -198,15 +199,17 @@ func (s *Service) buryAll(ctx context.Context, bad []letter) error {
 				n++
 			}
 			first := all[0]
-			d := bus.DeadLetter{Reason: first.reason.Error(), Sensor: record.SensorID(first.name), Time: first.time, Value: &first.value}
+			d := bus.DeadLetter{Sensor: record.SensorID(first.name), Time: first.time, Value: &first.value}.Because(first.reason)
 			if math.IsNaN(first.value) || math.IsInf(first.value, 0) {
 				d.Value = nil // JSON has no such number
 			}
 			if errors.Is(first.reason, ErrContradiction) {
+				d.Params = phrase.Params{"time": phrase.Time(first.time.Time()), "offered": first.value, "stored": first.stored}
 				d.Reason = fmt.Sprintf("%v: %v was offered for %s, %v is stored", first.reason, first.value, first.time, first.stored)
 			}
 			if n > 1 {
 				d.Reason += fmt.Sprintf(" (and %d more like it)", n-1)
+				d.Params = d.Params.With("more", n-1)
 				d.Sample = text.String()
 			}
 			if err := s.bury(ctx, d); err != nil {
@@ -275,7 +278,7 @@ func (s *Service) aggregates(ctx context.Context) reader {
 		var ticks record.Ticks
 		if err := ticks.Decode(m.Data); err != nil {
 			s.refused.WithLabelValues("malformed").Inc()
-			if err := s.bury(ctx, bus.DeadLetter{Reason: fmt.Sprintf("message %d of the aggregates: %v", m.Seq, err), Sample: printable(m.Data)}); err != nil {
+			if err := s.bury(ctx, bus.DeadLetter{Sample: printable(m.Data)}.Because(fmt.Errorf("message %d of the aggregates: %w", m.Seq, err))); err != nil {
 				return err
 			}
 			s.aggregated().done(m.Seq, 0)

@@ -28,6 +28,7 @@ import (
 	"github.com/wattwerk/wattwerk/history/promapi"
 	"github.com/wattwerk/wattwerk/history/transfer"
 	"github.com/wattwerk/wattwerk/history/tsdb"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -505,6 +506,9 @@ func TestRefusedRecordsAreBuried(t *testing.T) {
 	lines := 0
 	for _, d := range ds {
 		all = append(all, d.Reason)
+		if d.Code == "" || d.Code == phrase.Contradiction && (d.Params["time"] == nil || d.Params["offered"] == nil || d.Params["stored"] == nil) {
+			t.Errorf("%q is said by the code %q and %v", d.Reason, d.Code, d.Params)
+		}
 		if d.Sensor == "temp" {
 			lines += max(1, strings.Count(d.Sample, "\n"))
 		}
@@ -528,7 +532,7 @@ func TestRefusedRecordsAreBuried(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.settle()
-	if ds, err = p.bus.DeadLetters(t.Context(), 1); err != nil || !strings.Contains(ds[0].Reason, "malformed") {
+	if ds, err = p.bus.DeadLetters(t.Context(), 1); err != nil || !strings.Contains(ds[0].Reason, "malformed") || ds[0].Code != phrase.BytesMalformed {
 		t.Errorf("%v %v", ds, err)
 	}
 }

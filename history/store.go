@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -100,10 +101,10 @@ var Null = math.Float64frombits(value.StaleNaN)
 
 // Reasons for a [Refusal].
 var (
-	ErrContradiction = errors.New("another value is stored for this sensor and time, and the first one stays")
-	ErrTooOld        = errors.New("too far behind the newest record; use `wattwerk import` for old data")
-	ErrFuture        = errors.New("the time is too far in the future")
-	ErrExpired       = errors.New("older than the retention of this deployment")
+	ErrContradiction = phrase.Errorf(phrase.Contradiction, nil, "another value is stored for this sensor and time, and the first one stays")
+	ErrTooOld        = phrase.Errorf(phrase.TooOld, nil, "too far behind the newest record; use `wattwerk import` for old data")
+	ErrFuture        = phrase.Errorf(phrase.TooNew, nil, "the time is too far in the future")
+	ErrExpired       = phrase.Errorf(phrase.Expired, nil, "older than the retention of this deployment")
 )
 
 // Refusal is a sample that was not stored, and why.

@@ -2,18 +2,19 @@ package record
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 // MaxBatch is the largest number of records taken in one batch.
 const MaxBatch = 65536
 
 // ErrWire marks bytes that are not a valid message of the wire form.
-var ErrWire = errors.New("malformed message")
+var ErrWire = phrase.Errorf(phrase.BytesMalformed, nil, "malformed message")
 
 // Batch is a set of records as columns: what one message on a records stream
 // carries. Sensor names are kept once each; Index[i] says whose record i is.

@@ -1,10 +1,11 @@
 package record
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 // MaxIDBytes is the longest identifier taken, in bytes of UTF-8.
@@ -23,24 +24,28 @@ func (id SensorID) Validate() error { return ValidateID("sensor", string(id)) }
 func ValidateID(kind, id string) error {
 	switch {
 	case id == "":
-		return fmt.Errorf("%s identifier is empty", kind)
+		return phrase.Errorf(phrase.IdentifierEmpty, phrase.Params{"kind": kind}, "%s identifier is empty", kind)
 	case len(id) > MaxIDBytes:
-		return fmt.Errorf("%s identifier %.40q… is %d bytes long, at most %d are taken", kind, id, len(id), MaxIDBytes)
+		return phrase.Errorf(phrase.IdentifierLong, phrase.Params{"kind": kind, "id": id[:40], "bytes": len(id), "most": MaxIDBytes}, "%s identifier %.40q… is %d bytes long, at most %d are taken", kind, id, len(id), MaxIDBytes)
 	case !utf8.ValidString(id):
-		return fmt.Errorf("%s identifier %q is not valid UTF-8", kind, id)
+		return odd(kind, id, "%s identifier %q is not valid UTF-8", kind, id)
 	case id == "." || id == ".." || id == "/":
 		// Web servers, proxies and browsers resolve these, however they are written.
-		return fmt.Errorf("%s identifier %q cannot stand in the path of an address", kind, id)
+		return odd(kind, id, "%s identifier %q cannot stand in the path of an address", kind, id)
 	case strings.TrimSpace(id) != id:
-		return fmt.Errorf("%s identifier %q begins or ends with a space", kind, id)
+		return odd(kind, id, "%s identifier %q begins or ends with a space", kind, id)
 	}
 	for _, r := range id {
 		// U+FFFD is what broken text turns into: two broken names would meet in one.
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return fmt.Errorf("%s identifier %q contains the unprintable character %U", kind, id, r)
+			return odd(kind, id, "%s identifier %q contains the unprintable character %U", kind, id, r)
 		}
 	}
 	return nil
+}
+
+func odd(kind, id, format string, a ...any) error {
+	return phrase.Errorf(phrase.IdentifierOdd, phrase.Params{"kind": kind, "id": id}, format, a...)
 }
 
 // Partition gives the partition of a sensor among n (1 ≤ n): the same sensor

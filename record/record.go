@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 // Millis is a point in time: milliseconds since 1970-01-01 UTC, without leap
@@ -40,7 +42,7 @@ type Record struct {
 var (
 	ErrNotFinite  = errors.New("value is not a finite number")
 	ErrTooLarge   = errors.New("value is larger than any real quantity")
-	ErrTimeBounds = errors.New("time is outside 1970 to 2100")
+	ErrTimeBounds = phrase.Errorf(phrase.TimeBounds, nil, "time is outside 1970 to 2100")
 )
 
 // Validate says what is wrong with the record, or nil.
@@ -55,9 +57,9 @@ func (r Record) Validate() error {
 func ValidateSample(t Millis, v float64) error {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
-		return fmt.Errorf("%w: %v", ErrNotFinite, v)
+		return phrase.Errorf(phrase.ValueNotFinite, phrase.Params{"value": fmt.Sprint(v)}, "%w: %v", ErrNotFinite, v)
 	case math.Abs(v) > MaxValue:
-		return fmt.Errorf("%w: %g", ErrTooLarge, v)
+		return phrase.Errorf(phrase.ValueTooLarge, phrase.Params{"value": v}, "%w: %g", ErrTooLarge, v)
 	case t < MinTime || t > MaxTime:
 		return fmt.Errorf("%w: %d ms", ErrTimeBounds, int64(t))
 	}

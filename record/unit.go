@@ -1,8 +1,9 @@
 package record
 
 import (
-	"fmt"
 	"strings"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 // Unit is a unit of measure. A value v in the unit is v*Factor + Offset in the
@@ -73,7 +74,7 @@ func (q Quantity) LookupUnit(name string) (Unit, bool) {
 func Convert(value float64, unit string) (float64, Quantity, error) {
 	u, ok := LookupUnit(unit)
 	if !ok {
-		return 0, "", fmt.Errorf("unit %.60q is unknown", unit)
+		return 0, "", phrase.Errorf(phrase.UnitUnknown, phrase.Params{"unit": unit}, "unit %.60q is unknown", unit)
 	}
 	return u.Coherent(value), u.Quantity, nil
 }

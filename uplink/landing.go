@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -313,7 +314,7 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 	for i, id := range names {
 		names[i] = record.SensorID(prefix) + id
 		if faults[i] = names[i].Validate(); faults[i] == nil && l.opts.Virtual != nil && l.opts.Virtual(names[i]) {
-			faults[i] = fmt.Errorf("sensor %q is virtual: its values follow from its formula, and are not sent", names[i])
+			faults[i] = phrase.Errorf(phrase.SensorVirtual, phrase.Params{"sensor": string(names[i])}, "sensor %q is virtual: its values follow from its formula, and are not sent", names[i])
 		}
 		where[i] = record.Partition(names[i], l.opts.Bus.Partitions())
 	}
@@ -330,7 +331,7 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 			err = record.ValidateSample(r.Time, r.Value)
 		}
 		if err != nil {
-			d := bus.DeadLetter{Source: "landing-" + site, Reason: err.Error(), Time: r.Time, Sample: string(r.Sensor)}
+			d := bus.DeadLetter{Source: "landing-" + site, Time: r.Time, Sample: string(r.Sensor)}.Because(err)
 			if err := l.opts.Bus.Bury(ctx, d); err != nil {
 				return nil, 0, err
 			}

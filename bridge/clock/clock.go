@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -96,14 +97,14 @@ func (p Parser) ParseAgain(s string) (at record.Millis, again bool, err error) {
 	case "s", "ms", "us", "ns":
 		v, ok := number64(s)
 		if !ok {
-			return 0, false, fmt.Errorf("time %.60q is not a number", s)
+			return 0, false, unreadable(s, "time %.60q is not a number", s)
 		}
 		at, err = FromEpoch(v, p.format, s)
 		return at, false, err
 	}
 	t, err := time.Parse(p.format, strings.TrimSpace(s))
 	if err != nil {
-		return 0, false, fmt.Errorf("time %.60q is not like %q", s, p.format)
+		return 0, false, unreadable(s, "time %.60q is not like %q", s, p.format)
 	}
 	if strings.Contains(p.format, "Z07") || strings.Contains(p.format, "-07") {
 		return record.MillisOf(t), false, nil
@@ -126,7 +127,11 @@ func (p Parser) rfc3339(s string) (record.Millis, bool, error) {
 			return record.MillisOf(t), again, nil
 		}
 	}
-	return 0, false, fmt.Errorf("time %.60q is neither RFC 3339 nor a number", s)
+	return 0, false, unreadable(s, "time %.60q is neither RFC 3339 nor a number", s)
+}
+
+func unreadable(text, format string, a ...any) error {
+	return phrase.Errorf(phrase.TimeUnreadable, phrase.Params{"text": text}, format, a...)
 }
 
 func number64(s string) (float64, bool) {

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -20,6 +21,7 @@ import (
 const (
 	mostLooked = 5000 // letters that are looked at
 	mostTried  = 1000
+	maxParam   = 200 // bytes of a text
 )
 
 // bucket is where it is marked which letters were tried again.
@@ -73,9 +75,19 @@ type ListBody struct {
 
 // TriedBody is what became of a letter that was tried.
 type TriedBody struct {
-	ID     uint64 `json:"id"`
-	State  string `json:"state" enum:"stored,refused,done,busy,gone" doc:"stored; refused again; done: was stored before; busy: somebody else tries it now; gone: there is no such letter any more"`
-	Reason string `json:"reason,omitempty" doc:"Why it cannot be taken still"`
+	ID     uint64        `json:"id"`
+	State  string        `json:"state" enum:"stored,refused,done,busy,gone" doc:"stored; refused again; done: was stored before; busy: somebody else tries it now; gone: there is no such letter any more"`
+	Reason string        `json:"reason,omitempty" doc:"Why it cannot be taken still, in English"`
+	Code   phrase.Code   `json:"code,omitempty" doc:"Which sentence that is: one of docs/phrases.md"`
+	Params phrase.Params `json:"params,omitempty" doc:"What the sentence has of the case"`
+}
+
+// because notes why it cannot be taken, if that is so.
+func (t *TriedBody) because(refused error) {
+	if refused != nil {
+		says := phrase.Of(refused)
+		t.Reason, t.Code, t.Params = refused.Error(), says.Code, says.Params.Cut(maxParam)
+	}
 }
 
 // RetryBody is what became of all that were tried.
@@ -225,9 +237,7 @@ func (f *face) try(ctx context.Context, kv jetstream.KeyValue, d bus.DeadLetter)
 	t := TriedBody{ID: d.ID, State: "refused"}
 	if !d.Decoded {
 		refused, err := f.Again(ctx, d)
-		if refused != nil {
-			t.Reason = refused.Error()
-		}
+		t.because(refused)
 		return t, err
 	}
 	key := strconv.FormatUint(d.ID, 10)
@@ -264,8 +274,6 @@ func (f *face) try(ctx context.Context, kv jetstream.KeyValue, d bus.DeadLetter)
 		t.State = "stored"
 		return t, err
 	}
-	if refused != nil {
-		t.Reason = refused.Error()
-	}
+	t.because(refused)
 	return t, errors.Join(err, kv.Delete(context.WithoutCancel(ctx), key, jetstream.LastRevision(revision)))
 }

@@ -1,17 +1,17 @@
 package meters
 
 import (
-	"errors"
 	"iter"
 	"strings"
 
 	"github.com/wattwerk/wattwerk/bridge"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/meter"
 	"github.com/wattwerk/wattwerk/record"
 )
 
 // errDirection is why a reading is not taken.
-var errDirection = errors.New("its sign contradicts the meter's own counters or status: whether energy is drawn or fed in is not known")
+var errDirection = phrase.Errorf(phrase.SignContrary, nil, "its sign contradicts the meter's own counters or status: whether energy is drawn or fed in is not known")
 
 // readings is the way from a telegram of the meter of that name to readings.
 func readings(name string, t *meter.Telegram) bridge.Flow[bridge.Reading] {

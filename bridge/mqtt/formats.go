@@ -3,7 +3,6 @@ package mqtt
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bridge/clock"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/meter/plug"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -44,7 +44,7 @@ func number(sensor bridge.Template, unit string, quantity record.Quantity) bridg
 		text := string(bytes.TrimSpace(m.Body[:min(len(m.Body), 100)]))
 		var err error
 		if r.Value, err = strconv.ParseFloat(text, 64); err != nil {
-			return r, fmt.Errorf("the message is not a number but %.60q", text)
+			return r, phrase.Errorf(phrase.NotANumber, phrase.Params{"text": text}, "the message is not a number but %.60q", text)
 		}
 		r.Sensor, err = base(sensor, m)
 		return r, err
@@ -70,7 +70,7 @@ func tasmota(sensor bridge.Template, times clock.Parser) bridge.Flow[bridge.Read
 			var objects map[string]json.RawMessage
 			if err == nil {
 				if err = json.Unmarshal(m.Body, &objects); err != nil {
-					err = fmt.Errorf("not a message of Tasmota: %w", err)
+					err = phrase.Errorf(phrase.MessageForeign, phrase.Params{"of": "Tasmota", "error": err.Error()}, "not a message of Tasmota: %w", err)
 				}
 			}
 			at := bridge.Arrival
@@ -112,7 +112,7 @@ func (v measured) reading(name string, is plug.Meaning) (bridge.Reading, error) 
 	}
 	r := bridge.Reading{Sensor: name, Time: v.at, Unit: is.Unit, Quantity: is.Quantity, Part: v.value}
 	if err := json.Unmarshal(v.value, &r.Value); err != nil || string(v.value) == "null" {
-		ref := bridge.Refuse(v.value, "%s of %s is not a number", v.key, v.object)
+		ref := bridge.Refuse(v.value, "%w", phrase.Errorf(phrase.NotANumber, phrase.Params{"text": string(v.value)}, "%s of %s is not a number", v.key, v.object))
 		ref.Sensor = record.SensorID(name)
 		return r, ref
 	}
@@ -134,12 +134,12 @@ func shelly(sensor bridge.Template) bridge.Flow[bridge.Reading] {
 			}
 			if err == nil {
 				if err = json.Unmarshal(m.Body, &note); err != nil {
-					err = fmt.Errorf("not a message of Shelly: %w", err)
+					err = phrase.Errorf(phrase.MessageForeign, phrase.Params{"of": "Shelly", "error": err.Error()}, "not a message of Shelly: %w", err)
 				}
 			}
 			var ts *float64
 			if raw, ok := note.Params["ts"]; ok && err == nil && json.Unmarshal(raw, &ts) != nil {
-				err = fmt.Errorf("the time of the message (params.ts) is not a number")
+				err = phrase.Errorf(phrase.TimeUnreadable, phrase.Params{"text": string(raw)}, "the time of the message (params.ts) is not a number")
 			}
 			if err != nil {
 				yield(measured{}, err)

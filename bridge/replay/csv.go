@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bridge/clock"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -184,7 +185,7 @@ func Rows(src io.Reader, m Mapping) iter.Seq2[Row, error] {
 			}
 			part := []byte(strings.Join(fields, string(c.comma)))
 			if len(fields) != width {
-				if !yield(Row{}, bridge.Refuse(part, "row %d has %d of %d columns", n, len(fields), width)) {
+				if !yield(Row{}, bridge.Refuse(part, "%w", phrase.Errorf(phrase.RowTorn, phrase.Params{"row": n, "has": len(fields), "columns": width}, "row %d has %d of %d columns", n, len(fields), width))) {
 					return
 				}
 				continue
@@ -263,7 +264,7 @@ func (c *compiled) value(v *Value, text string, at record.Millis) (bridge.Readin
 	}
 	var err error
 	if r.Value, err = strconv.ParseFloat(text, 64); err != nil {
-		return r, fmt.Errorf("%.60q is not a number", text)
+		return r, phrase.Errorf(phrase.NotANumber, phrase.Params{"text": text}, "%.60q is not a number", text)
 	}
 	if v.PerInterval {
 		if r.Value, _, err = record.Convert(r.Value, v.Unit); err != nil {

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -279,7 +280,9 @@ func (r *Router) bury(ctx context.Context, e *manifest.End, bad connect.Bad) err
 	if !utf8.ValidString(sample) {
 		sample = hex.EncodeToString(bad.Sample)
 	}
-	return r.bus.Bury(ctx, bus.DeadLetter{Source: "source", Reason: fmt.Sprintf("data source %q: %s", e.Source.Name, bad.Reason), Sample: sample})
+	return r.bus.Bury(ctx, bus.DeadLetter{
+		Source: "source", Reason: fmt.Sprintf("data source %q: %s", e.Source.Name, bad.Reason), Code: phrase.SourceOdd, Params: phrase.Params{"source": e.Source.Name, "reason": bad.Reason}, Sample: sample,
+	})
 }
 
 // builder makes a batch of pieces.

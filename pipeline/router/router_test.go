@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -175,6 +176,9 @@ func TestBadIsBuried(t *testing.T) {
 	var reasons []string
 	for _, l := range letters {
 		reasons = append(reasons, l.Reason)
+		if l.Code != phrase.SourceOdd || l.Params["reason"] == nil {
+			t.Errorf("%q is said by the code %q and %v", l.Reason, l.Code, l.Params)
+		}
 	}
 	for _, want := range []string{"it is no number", "more than an hour in the future", "longer than 200 bytes", "larger than any real quantity"} {
 		if !strings.Contains(strings.Join(reasons, "\n"), `data source "meter": `) || !strings.Contains(strings.Join(reasons, "\n"), want) {

@@ -10,7 +10,6 @@ import (
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/engine"
-	"github.com/wattwerk/wattwerk/record"
 )
 
 // finish has a manifest that was stopped while nothing ran it take what came until
@@ -135,7 +134,7 @@ func (r *Runner) unfinished(id, name string, at checkpoint.Checkpoint, why strin
 	r.log.Warn("a manifest cannot be finished", "manifest", name, "position", at.Seq, "reason", why)
 	r.dead.Inc()
 	r.letters.add(letterOf{id, "", reason}, func() bus.DeadLetter {
-		return bus.DeadLetter{Source: "manifest", Reason: fmt.Sprintf("manifest %q: %s", name, reason), At: record.MillisOf(time.Now())}
+		return ofManifest(name, reason)
 	}, 1)
 	if r.held[id] != nil {
 		r.revive(id)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/processor"
@@ -83,6 +84,7 @@ func (l *letters) write(ctx context.Context) (err error) {
 		d := x.DeadLetter
 		if x.n > 1 {
 			d.Reason = fmt.Sprintf("%s (one of %d within a second)", d.Reason, x.n)
+			d.Params = d.Params.With("more", x.n-1)
 		}
 		if e := l.bury(ctx, d); e != nil {
 			err = e
@@ -90,6 +92,14 @@ func (l *letters) write(ctx context.Context) (err error) {
 		}
 	}
 	return err
+}
+
+// ofManifest is a letter about a manifest as a whole.
+func ofManifest(name, why string) bus.DeadLetter {
+	return bus.DeadLetter{
+		Source: "manifest", Reason: fmt.Sprintf("manifest %q: %s", name, why), Code: phrase.ManifestLost, Params: phrase.Params{"manifest": name, "reason": why},
+		At: record.MillisOf(time.Now()),
+	}
 }
 
 // bury makes dead letters of what a node refused.
@@ -100,6 +110,7 @@ func (r *Runner) bury(j *job, node string, refused []processor.Refused) {
 			v := f.Item.Value
 			return bus.DeadLetter{
 				Source: "manifest", Reason: fmt.Sprintf("manifest %q, processor %q: %s", j.name, node, f.Reason),
+				Code: phrase.ManifestLost, Params: phrase.Params{"manifest": j.name, "processor": node, "reason": f.Reason},
 				Time: f.Item.Time, Value: &v, Sample: j.inst.Key(f.Item.Series),
 			}
 		}, 1)
@@ -113,6 +124,7 @@ func (r *Runner) buryWritten(to *manifest.End, f connect.Refusal) {
 		v := f.Result.Value
 		return bus.DeadLetter{
 			Source: "manifest", Reason: fmt.Sprintf("manifest %q, processor %q: sink %q refused a result: %s", f.Result.Manifest, f.Result.Processor, to.Source.Name, f.Reason),
+			Code: phrase.ManifestLost, Params: phrase.Params{"manifest": f.Result.Manifest, "processor": f.Result.Processor, "sink": to.Source.Name, "reason": f.Reason},
 			Time: f.Result.Time, Value: &v, Sample: f.Result.Key, At: record.MillisOf(time.Now()),
 		}
 	}, 1)

@@ -12,7 +12,6 @@ import (
 	"github.com/wattwerk/wattwerk/pipeline/checkpoint"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/outbox"
-	"github.com/wattwerk/wattwerk/record"
 )
 
 // leaving is a job that is not to be fed any more; keep: it will go on.
@@ -200,7 +199,7 @@ func (r *Runner) unreadableRest(j *job, err error) {
 	r.log.Error("results that waited cannot be read", "manifest", cmp.Or(j.name, j.id), "error", err)
 	r.dead.Inc()
 	r.letters.add(letterOf{j.id, "", err.Error()}, func() bus.DeadLetter {
-		return bus.DeadLetter{Source: "manifest", Reason: fmt.Sprintf("manifest %q: %v", cmp.Or(j.name, j.id), err), At: record.MillisOf(time.Now())}
+		return ofManifest(cmp.Or(j.name, j.id), err.Error())
 	}, 1)
 }
 
@@ -281,7 +280,7 @@ func (r *Runner) giveUp(j *job) {
 	r.log.Warn("results of a manifest that is removed are given up", "manifest", j.name, "results", s.Waiting)
 	r.dead.Add(float64(s.Waiting))
 	r.letters.add(letterOf{j.id, "", why}, func() bus.DeadLetter {
-		return bus.DeadLetter{Source: "manifest", Reason: fmt.Sprintf("manifest %q: %s", j.name, why), At: record.MillisOf(time.Now())}
+		return ofManifest(j.name, why)
 	}, 1)
 }
 

@@ -264,7 +264,7 @@ func TestBrokenProcessorAndDeadLetters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(letters) == 1 && strings.Contains(letters[0].Reason, `manifest "m", processor "f": it is negative (one of 2 within a second)`) {
+		if len(letters) == 1 && strings.Contains(letters[0].Reason, `manifest "m", processor "f": it is negative (one of 2 within a second)`) && letters[0].Params["processor"] == "f" && letters[0].Params["more"] == 1. {
 			break
 		}
 		select {
