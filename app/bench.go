@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"os"
 )
 
@@ -59,4 +60,9 @@ type benchFlags struct {
 func (f benchFlags) workDir() (dir string, remove func(), err error) {
 	dir, err = os.MkdirTemp(f.Dir, "wattwerk-bench-")
 	return dir, func() { _ = os.RemoveAll(dir) }, err
+}
+
+// say tells people how far a benchmark is.
+func say(sys IO) func(format string, a ...any) {
+	return func(format string, a ...any) { fmt.Fprintf(sys.Err, format+"\n", a...) } //nolint:errcheck // only words
 }

@@ -52,7 +52,7 @@ func (c *BenchScaleCmd) Run(ctx context.Context, sys IO) error {
 		Command: []string{program}, Dir: c.Dir, Instances: c.Instances, Share: c.Share, Bridges: c.Bridges, Sensors: c.Sensors,
 		Partitions: c.Partitions, Backlog: c.Backlog / max(1, c.Bridges*c.Sensors), Measure: c.Measure, Repeat: c.Repeat, Rate: c.Rate,
 		Log: slog.New(slog.NewTextHandler(sys.Err, &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Say: func(format string, a ...any) { fmt.Fprintf(sys.Err, format+"\n", a...) }, //nolint:errcheck // only words
+		Say: say(sys),
 	}
 	out, err := scale.Run(ctx, o)
 	if err != nil {

@@ -1,4 +1,4 @@
-package app
+package analytics
 
 import (
 	"bytes"
@@ -18,12 +18,12 @@ import (
 // messages a second come to, each a value of its own request, stored before it is
 // answered. Every rule lets every value through. What is told is the share of two
 // cores that all of it takes, with those who send, and what is lost.
-func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *bench.Figures) error {
+func (m *rig) rules(ctx context.Context, o *Options, out *bench.Figures) error {
 	m.sink.mu.Lock()
 	m.sink.once = nil
 	m.sink.mu.Unlock()
 	b := new(manifest.Bundle)
-	for i := range c.Rules {
+	for i := range o.Rules {
 		b.Manifests = append(b.Manifests, manifest.Manifest{
 			Common: manifest.Common{Name: fmt.Sprint("one rule of many ", i)}, State: manifest.Running,
 			Processors: []manifest.Processor{
@@ -34,7 +34,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 	if _, err := m.models.Apply(ctx, b, false, "bench"); err != nil {
 		return err
 	}
-	for running := 0; running < c.Rules; {
+	for running := 0; running < o.Rules; {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -50,7 +50,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 		return err
 	}
 	first, before, cpu, began := m.sink.total.Load(), time.Now(), bench.CPU(), time.Now()
-	messages, clients := c.RuleRate*c.RuleSeconds, 64 // each waits for the disk
+	messages, clients := o.RuleRate*o.RuleSeconds, 64 // each waits for the disk
 	fail := make(chan error, clients)
 	for k := range clients {
 		go func() {
@@ -60,7 +60,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 				case <-ctx.Done():
 					fail <- ctx.Err()
 					return
-				case <-time.After(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(c.RuleRate)))):
+				case <-time.After(time.Until(began.Add(time.Duration(i) * time.Second / time.Duration(o.RuleRate)))):
 				}
 				if err := m.tell(ctx, source, fmt.Sprintf(`{"time":%d,"value":%d}`, 1_500_000_000_000+int64(i), i%1000)); err != nil {
 					fail <- err
@@ -76,7 +76,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 		}
 	}
 	sent := time.Since(began)
-	want := int64(messages) * int64(c.Rules)
+	want := int64(messages) * int64(o.Rules)
 	for was := int64(-1); m.sink.total.Load()-first < want; {
 		if now := m.sink.total.Load(); now != was {
 			was, before = now, time.Now()
@@ -90,7 +90,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 		}
 	}
 	took := time.Since(began)
-	out.Add("rules", "rules on one source", c.Rules)
+	out.Add("rules", "rules on one source", o.Rules)
 	out.Add("rules_messages_per_second", "messages a second that were sent to them", int(float64(messages)/sent.Seconds()))
 	out.Add("rules_evaluated_per_second", "messages times rules a second", int(float64(want)/took.Seconds()))
 	out.Add("rules_cpu_percent", "CPU of all of it, % of two cores", 100*(bench.CPU()-cpu).Seconds()/took.Seconds()/2)
@@ -99,7 +99,7 @@ func (m *manifestBench) rules(ctx context.Context, c *BenchManifestCmd, out *ben
 }
 
 // tell pushes one message.
-func (m *manifestBench) tell(ctx context.Context, source, body string) error {
+func (m *rig) tell(ctx context.Context, source, body string) error {
 	for {
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader([]byte(body))).WithContext(ctx)
 		r.Header.Set("Content-Type", "application/json")
