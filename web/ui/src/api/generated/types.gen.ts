@@ -981,6 +981,129 @@ export type CandidateRefusal = {
     reason: string;
 };
 
+export type Case = {
+    /**
+     * alert-deviation: it was found when windows were settled again
+     */
+    again?: boolean;
+    /**
+     * suppressed: the group whose alert says it already
+     */
+    by?: string;
+    /**
+     * What became of the alert: pending, passed, fired, repeated, unknown, known, suppressed, resolved, withdrawn; test: somebody tried the sink
+     */
+    change: string;
+    /**
+     * alert-budget: part of the span that readings speak of, 0 to 1
+     */
+    completeness?: number;
+    /**
+     * alert-budget: part of the amount that was not measured, or is not settled yet, 0 to 1
+     */
+    estimated?: number;
+    /**
+     * alert-external: what text says, if the module service found it
+     */
+    found?: Oddity;
+    /**
+     * alert-deviation: the quarter of an hour
+     */
+    from?: string;
+    /**
+     * Or a group
+     */
+    group?: string;
+    /**
+     * alert-deviation: the most that is usual, in usualUnit
+     */
+    high?: number;
+    /**
+     * alert-demand: what may be drawn from now on; absent: not known
+     */
+    left?: number;
+    /**
+     * In the same unit
+     */
+    limit: number;
+    /**
+     * alert-deviation: the least that is usual, in usualUnit
+     */
+    low?: number;
+    /**
+     * alert-demand: its mean so far; absent: not known
+     */
+    mean?: number;
+    /**
+     * Which value of it, if not the value itself: magnitude, meter, unaccounted, cost, anomaly
+     */
+    of?: string;
+    /**
+     * Which rule says so
+     */
+    rule?: string;
+    /**
+     * What it is about: a sensor
+     */
+    sensor?: string;
+    /**
+     * alert-budget: from here on it is from live readings, or missing
+     */
+    settled?: string;
+    /**
+     * Since when the condition holds, or held
+     */
+    since: string;
+    /**
+     * The words of another program, as they are
+     */
+    text?: string;
+    /**
+     * When it became so
+     */
+    time: string;
+    /**
+     * alert-deviation: its end
+     */
+    to?: string;
+    /**
+     * Of value, limit, mean and left, as W, Wh or EUR; absent: they have none
+     */
+    unit?: string;
+    /**
+     * alert-deviation: of was, low and high
+     */
+    usualUnit?: string;
+    /**
+     * In unit; of alert-coverage a share from 0 to 1; null: not known
+     */
+    value: number | null;
+    /**
+     * alert-deviation: its mean, in usualUnit
+     */
+    was?: number;
+    /**
+     * alert-deviation: how many weeks before say what is usual
+     */
+    weeks?: number;
+    /**
+     * test: who tries the sink
+     */
+    who?: string;
+    /**
+     * Why nobody is told, or what made it: quiet, untold, rule-changed, settled-again, many-found, found-over
+     */
+    why?: string;
+    /**
+     * alert-demand: when the running window ends
+     */
+    windowEnd?: string;
+    /**
+     * The time zone of the site; absent: UTC
+     */
+    zone?: string;
+};
+
 export type CategoryFilter = {
     id?: string;
     sourceId?: string;
@@ -3369,6 +3492,10 @@ export type Incident = {
      */
     acknowledged?: Ack;
     /**
+     * Which sentence it is, for who says it in another language: one of docs/phrases.md. Absent: it was noted by a version that had none
+     */
+    code?: string;
+    /**
      * What became of the messages about it, the newest last
      */
     deliveries: Array<Outcome> | null;
@@ -3384,12 +3511,16 @@ export type Incident = {
      */
     name?: string;
     /**
+     * What the sentence says, without its words
+     */
+    params?: Case;
+    /**
      * Null while it lasts
      */
     resolved: string | null;
     rule: string;
     /**
-     * What became of it last
+     * What became of it last, in English
      */
     sentence: string;
     severity: string;
@@ -3850,6 +3981,10 @@ export type Letter = {
      */
     at: number;
     /**
+     * Which sentence it is, for who says it in another language: one of docs/phrases.md. Absent: it has none
+     */
+    code?: string;
+    /**
      * Sensor, time, value and unit are all that was offered, so that it can be tried again
      */
     decoded?: boolean;
@@ -3858,7 +3993,13 @@ export type Letter = {
      */
     id?: number;
     /**
-     * Why, in a sentence
+     * What the sentence has of the case
+     */
+    params?: {
+        [key: string]: unknown;
+    };
+    /**
+     * Why, in a sentence in English
      */
     reason: string;
     /**
@@ -5465,6 +5606,29 @@ export type ObjectsImported = {
      */
     spaces: number;
     statements: number;
+};
+
+export type Oddity = {
+    /**
+     * Since when, ms since 1970 UTC
+     */
+    began: number;
+    /**
+     * What was to be expected instead, in the same unit; absent: not known
+     */
+    expected?: number;
+    /**
+     * stuck, zero, unusual, parts, backwards, rating
+     */
+    kind: string;
+    /**
+     * What it is about, as sensor/main
+     */
+    object: string;
+    /**
+     * In the coherent unit of the object; absent: none
+     */
+    value?: number;
 };
 
 export type Outcome = {
@@ -9556,9 +9720,19 @@ export type TrendOutputBody = {
 };
 
 export type TriedBody = {
+    /**
+     * Which sentence that is: one of docs/phrases.md
+     */
+    code?: string;
     id: number;
     /**
-     * Why it cannot be taken still
+     * What the sentence has of the case
+     */
+    params?: {
+        [key: string]: unknown;
+    };
+    /**
+     * Why it cannot be taken still, in English
      */
     reason?: string;
     /**
@@ -9865,6 +10039,10 @@ export type IncidentWritable = {
      */
     acknowledged?: AckWritable;
     /**
+     * Which sentence it is, for who says it in another language: one of docs/phrases.md. Absent: it was noted by a version that had none
+     */
+    code?: string;
+    /**
      * What became of the messages about it, the newest last
      */
     deliveries: Array<Outcome> | null;
@@ -9880,12 +10058,16 @@ export type IncidentWritable = {
      */
     name?: string;
     /**
+     * What the sentence says, without its words
+     */
+    params?: Case;
+    /**
      * Null while it lasts
      */
     resolved: string | null;
     rule: string;
     /**
-     * What became of it last
+     * What became of it last, in English
      */
     sentence: string;
     severity: string;
