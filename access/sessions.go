@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/uptrace/bun"
+
+	"github.com/wattwerk/wattwerk/internal/phrase"
 )
 
 type sessionRow struct {
@@ -57,7 +59,9 @@ func (s *Store) SignIn(ctx context.Context, name, password, remote string) (User
 	return row.user(), nil
 }
 
-func denied() error { return fmt.Errorf("%w: the name or the password is wrong", ErrDenied) }
+func denied() error {
+	return phrase.Errorf(phrase.SignInRefused, nil, "%w: the name or the password is wrong", ErrDenied)
+}
 
 // NewSession begins a session and gives its secret, for a cookie.
 func (s *Store) NewSession(ctx context.Context, userID string) (string, error) {
@@ -143,7 +147,7 @@ func (s *Store) Redeem(ctx context.Context, sec string) (User, error) {
 		return User{}, fmt.Errorf("redeem link: %w", err)
 	}
 	if len(rows) == 0 || rows[0].Expires <= s.millis() {
-		return User{}, fmt.Errorf("%w: the link was used already or has expired", ErrDenied)
+		return User{}, phrase.Errorf(phrase.LinkOver, nil, "%w: the link was used already or has expired", ErrDenied)
 	}
 	return s.UserByID(ctx, rows[0].UserID)
 }

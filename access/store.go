@@ -17,6 +17,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
 
@@ -40,7 +41,7 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrInvalid  = errors.New("invalid")
-	ErrLast     = errors.New("the last administrator has to stay one")
+	ErrLast     = phrase.Errorf(phrase.LastAdmin, nil, "the last administrator has to stay one")
 )
 
 //go:embed migrations/*.sql

@@ -13,6 +13,8 @@ import (
 	"github.com/wattwerk/wattwerk/backup"
 	"github.com/wattwerk/wattwerk/doctor"
 	"github.com/wattwerk/wattwerk/gateway"
+	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/run"
 )
 
@@ -76,7 +78,7 @@ func (p *process) system() System {
 
 func (p *process) serveBackup(context.Context, *struct{}) (*huma.StreamResponse, error) {
 	if !p.trimming.TryLock() {
-		return nil, huma.Error409Conflict("another backup is being made; try again in a moment")
+		return nil, problem.Typed(phrase.BackupRunning, huma.Error409Conflict("another backup is being made; try again in a moment"))
 	}
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		defer p.trimming.Unlock()

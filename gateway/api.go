@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
@@ -157,7 +158,7 @@ func (s *Service) me(ctx context.Context, _ *struct{}) (*out[Me], error) {
 
 func (s *Service) login(ctx context.Context, in *loginIn) (*cookieOut[Me], error) {
 	if s.opts.NoPasswords {
-		return nil, huma.Error403Forbidden("passwords are not taken here; sign in at the provider")
+		return nil, problem.Typed(phrase.PasswordsOff, huma.Error403Forbidden("passwords are not taken here; sign in at the provider"))
 	}
 	user, err := s.opts.Access.SignIn(ctx, in.Body.Name, in.Body.Password, in.remote)
 	if err != nil {
@@ -246,7 +247,7 @@ func (s *Service) redeem(w http.ResponseWriter, r *http.Request) {
 		s.opts.Log.Warn("sign-in link refused", "remote", remoteHost(r), "error", err)
 		if sqldb.Down(err) { // the link is still good
 			w.Header().Set("Retry-After", retryAfter)
-			problem.Write(w, http.StatusServiceUnavailable, away)
+			problem.WriteAs(w, http.StatusServiceUnavailable, phrase.DatabaseAway, away)
 			return
 		}
 		s.home(w, r, "#/sign-in?why=link")
@@ -310,17 +311,17 @@ func status(err error) error {
 	switch {
 	case errors.As(err, &many):
 		seconds := int((many.After + time.Second - 1) / time.Second)
-		return huma.ErrorWithHeaders(huma.Error429TooManyRequests(err.Error()), http.Header{"Retry-After": {strconv.Itoa(seconds)}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.ManyAttempts, huma.Error429TooManyRequests(err.Error())), http.Header{"Retry-After": {strconv.Itoa(seconds)}})
 	case errors.Is(err, access.ErrDenied):
-		return huma.Error401Unauthorized(err.Error())
+		return problem.Typed(phrase.Of(err).Code, huma.Error401Unauthorized(err.Error()))
 	case errors.Is(err, access.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, access.ErrExists), errors.Is(err, access.ErrLast):
-		return huma.Error409Conflict(err.Error())
+		return problem.Typed(phrase.Of(err).Code, huma.Error409Conflict(err.Error()))
 	case errors.Is(err, access.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(away), http.Header{"Retry-After": {retryAfter}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable(away)), http.Header{"Retry-After": {retryAfter}})
 	}
 	return err
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/trace"
 )
@@ -307,7 +308,9 @@ func (s *Service) Handler() http.Handler {
 		// The URL was checked; a scheme and a host are an origin.
 		_ = cross.AddTrustedOrigin(s.public.Scheme + "://" + s.public.Host)
 	}
-	cross.SetDenyHandler(problem.Handler(http.StatusForbidden, "another web site's page asked for this, so it was refused"))
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem.WriteAs(w, http.StatusForbidden, phrase.ForeignPage, "another web site's page asked for this, so it was refused")
+	}))
 	h := http.Handler(http.HandlerFunc(s.route))
 	h = s.identify(h)
 	h = cross.Handler(h)
@@ -426,7 +429,7 @@ func (s *Service) guard(next http.Handler) http.Handler {
 				if out.status != 0 {
 					panic(http.ErrAbortHandler)
 				}
-				problem.Write(out, http.StatusInternalServerError, "this is a fault of the program; its log says more")
+				problem.WriteAs(out, http.StatusInternalServerError, phrase.ProgramFault, "this is a fault of the program; its log says more")
 			}
 			s.meter.count(r, out)
 		}()

@@ -238,7 +238,10 @@ func TestPasswordSignIn(t *testing.T) {
 	w := start(t, nil, routes)
 	c := w.client(t)
 	wantProblem(t, w.do(t, c, "GET", "/api/v1/me", ""), 401, "sign in")
-	wantProblem(t, w.do(t, c, "POST", "/api/v1/login", `{"name":"admin","password":"wrong"}`), 401, "wrong")
+	wrong := w.do(t, c, "POST", "/api/v1/login", `{"name":"admin","password":"wrong"}`)
+	if wantProblem(t, wrong, 401, "wrong"); !strings.Contains(wrong.body, `"type":"urn:wattwerk:problem:sign-in-refused"`) {
+		t.Errorf("the problem is %s", wrong.body)
+	}
 	a := w.do(t, c, "POST", "/api/v1/login", `{"name":"admin","password":"`+adminPassword+`"}`)
 	if a.StatusCode != 200 || !strings.Contains(a.body, "administrator") {
 		t.Fatalf("signing in: %d %s", a.StatusCode, a.body)

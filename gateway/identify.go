@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 )
 
@@ -58,7 +59,7 @@ func (s *Service) identify(next http.Handler) http.Handler {
 		case err != nil:
 			s.opts.Log.Error("identity unknown", "error", err)
 			w.Header().Set("Retry-After", retryAfter)
-			problem.Write(w, http.StatusServiceUnavailable, "who you are could not be looked up; try again in a moment")
+			problem.WriteAs(w, http.StatusServiceUnavailable, phrase.DatabaseAway, "who you are could not be looked up; try again in a moment")
 			return
 		case ok:
 			ctx = access.With(ctx, who)

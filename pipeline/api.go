@@ -15,6 +15,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
@@ -58,7 +60,7 @@ func refuse(err error) error {
 	case errors.Is(err, repository.ErrInvalid), errors.Is(err, manifest.ErrUnknown):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, bus.ErrAway):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database or the bus does not answer, try again in a moment"), http.Header{"Retry-After": {"2"}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database or the bus does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/etag"
+	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/model"
 )
 
@@ -89,9 +91,9 @@ func refuse(st catalog.State, err error) error {
 	case errors.Is(err, errRequest), errors.Is(err, catalog.ErrEffective):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, bus.ErrFull):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(bus.ErrFull.Error()), http.Header{"Retry-After": {"10"}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.BusFull, huma.Error503ServiceUnavailable(bus.ErrFull.Error())), http.Header{"Retry-After": {"10"}})
 	case errors.Is(err, bus.ErrAway):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(bus.ErrAway.Error()), http.Header{"Retry-After": {"1"}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.BusAway, huma.Error503ServiceUnavailable(bus.ErrAway.Error())), http.Header{"Retry-After": {"1"}})
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the change did not come through in time: "+err.Error()), http.Header{"Retry-After": {"1"}})
 	}

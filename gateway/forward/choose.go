@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 )
 
@@ -292,11 +293,11 @@ func (f *Forwarder) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case isTimeout(err):
 		f.unanswered.Inc()
 		f.log.Warn("request not answered", "module", f.opts.Module, "error", err)
-		problem.Write(w, http.StatusGatewayTimeout, name+" did not answer in time; it is not known whether it did what was asked")
+		problem.WriteAs(w, http.StatusGatewayTimeout, phrase.ModuleSlow, name+" did not answer in time; it is not known whether it did what was asked")
 	default:
 		f.unanswered.Inc()
 		f.log.Warn("request not answered", "module", f.opts.Module, "error", err)
-		problem.Write(w, http.StatusBadGateway, "the connection to "+name+" broke before it answered; it is not known whether it did what was asked")
+		problem.WriteAs(w, http.StatusBadGateway, phrase.ModuleBroke, "the connection to "+name+" broke before it answered; it is not known whether it did what was asked")
 	}
 }
 

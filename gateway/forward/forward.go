@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 )
 
@@ -182,7 +183,7 @@ func (m *measured) Read(p []byte) (int, error) {
 func (f *Forwarder) none(w http.ResponseWriter, detail string) {
 	f.unanswered.Inc()
 	w.Header().Set("Retry-After", "2")
-	problem.Write(w, http.StatusServiceUnavailable, detail)
+	problem.WriteAs(w, http.StatusServiceUnavailable, phrase.ModuleAway, detail)
 }
 
 type heldKey struct{}

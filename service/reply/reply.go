@@ -11,6 +11,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/microservice/lease"
 	"github.com/wattwerk/wattwerk/microservice/plan"
@@ -101,7 +103,7 @@ func Refuse(err error) error {
 	case errors.Is(err, book.ErrFull), errors.Is(err, lease.ErrFull):
 		return huma.Error409Conflict(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the database does not answer, try again in a moment"), http.Header{"Retry-After": {"2"}})
+		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/internal/etag"
+	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
 	"github.com/wattwerk/wattwerk/settlement/report"
 )
@@ -324,7 +326,7 @@ func (s *Service) makeAsked(ctx context.Context, d *Definition, period string) (
 		return nil, err
 	}
 	if r.Open {
-		return nil, huma.Error409Conflict("not all of the period is settled yet; look at a preview instead")
+		return nil, problem.Typed(phrase.PeriodOpen, huma.Error409Conflict("not all of the period is settled yet; look at a preview instead"))
 	}
 	x, err := s.issue(ctx, d, r, at.Span(), 1, s.opts.Actor(ctx), s.opts.Now())
 	if err == nil && x == nil { // another was first
