@@ -11,6 +11,7 @@ import { time } from '../lib/time'
 import { lasting } from '../lib/units'
 import { Panel } from '../part/Panel'
 import classes from './Alerts.module.css'
+import { sentenceOf } from './words'
 
 interface Common {
   zone: string
@@ -86,7 +87,7 @@ function One({ incident: x, zone, names, now, onAcknowledge }: { incident: Incid
       <Icon size={19} aria-hidden="true" />
       <div className={classes.body}>
         <strong>{x.name ?? x.rule}</strong>
-        <span>{x.sentence}</span>
+        <span>{sentenceOf(x)}</span>
         <span className={classes.dim}>
           {severities[x.severity] ?? x.severity} · {names(x.subject)} · {time(Date.parse(x.fired), zone, 'exact')} ·{' '}
           {x.resolved === null ? t`lasts ${length}` : t`lasted ${length}`}
@@ -142,7 +143,7 @@ function Acknowledge({ incident: x, onClose }: { incident: Incident; onClose: ()
           send.mutate()
         }}
       >
-        <p>{x.sentence}</p>
+        <p>{sentenceOf(x)}</p>
         <Textarea label={t`Note`} description={t`What is done about it`} value={why} onChange={(e) => setWhy(e.currentTarget.value)} data-autofocus autosize minRows={2} />
         <Select
           mt="sm" label={t`Not told again for`} allowDeselect={false} value={hours} onChange={(v) => v !== null && setHours(v)}

@@ -5,7 +5,7 @@ import type {
   CancelImportData, CancelImportResponse, DeleteImportData, DeleteImportResponse, ErrorModel, GetImportData, GetImportResponse, Import, ListImportsData, ListImportsResponse, PreviewImportData, PreviewImportResponse,
   RedoImportData, RedoImportResponse, RunImportData, RunImportResponse, UndoImportData, UndoImportResponse,
 } from './generated/types.gen'
-import { address, ApiError, del, get, post } from './request'
+import { address, ApiError, del, get, post, sentence } from './request'
 
 export const imports = (offset: number, signal?: AbortSignal) => get<ListImportsData, ListImportsResponse>({ url: '/api/v1/imports', query: { limit: 20, offset } }, signal)
 export const oneImport = (id: string, signal?: AbortSignal) => get<GetImportData, GetImportResponse>({ url: '/api/v1/imports/{id}', path: { id } }, signal)
@@ -35,7 +35,7 @@ export function upload(file: File, progress: (share: number) => void, signal: Ab
         body = {}
       }
       if (x.status === 201) resolve(body as Import)
-      else reject(new ApiError(x.status, (body as ErrorModel).detail ?? t`the server answered ${x.status}`))
+      else reject(new ApiError(x.status, sentence(x.status, body as ErrorModel)))
     }
     x.onerror = () => reject(new ApiError(0, t`the server cannot be reached`))
     x.onabort = () => reject(new DOMException('cancelled', 'AbortError'))

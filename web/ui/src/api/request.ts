@@ -3,6 +3,7 @@
 // not a success as errors.
 
 import { t } from '@lingui/core/macro'
+import { problem } from '../lib/problems'
 import type { ErrorModel } from './generated/types.gen'
 
 /** An answer that is not a success, as RFC 9457 problem details say it. */
@@ -18,16 +19,21 @@ export class ApiError extends Error {
 
 /** What went wrong, out of an answer that is not a success. */
 export async function failure(res: Response): Promise<ApiError> {
-  let said = res.statusText || t`the server answered ${res.status}`
+  let body: ErrorModel = {}
   try {
-    const p = (await res.json()) as ErrorModel
-    said = p.detail ?? p.title ?? said
-    const first = p.errors?.[0]
-    if (first?.message) said += `: ${first.message}${first.location ? ` (${first.location})` : ''}`
+    body = (await res.json()) as ErrorModel
   } catch {
     // Not a problem document; the status has to do.
   }
-  return new ApiError(res.status, said)
+  return new ApiError(res.status, sentence(res.status, body, res.statusText))
+}
+
+/** What a problem says, in the language of the page. */
+export function sentence(status: number, p: ErrorModel, otherwise = ''): string {
+  let said = p.detail ?? p.title ?? (otherwise || t`the server answered ${status}`)
+  const first = p.errors?.[0]
+  if (first?.message) said += `: ${first.message}${first.location ? ` (${first.location})` : ''}`
+  return problem(status, p.type, said)
 }
 
 /** What the generated types say of a request. */

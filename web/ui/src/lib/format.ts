@@ -76,6 +76,16 @@ export function axisText(values: readonly (number | null | undefined)[], unit: s
   return (v) => `${f.format(v === 0 ? 0 : v / c.scale)}${c.unit === '' ? '' : `\u00a0${c.unit}`}`
 }
 
+/** A value in a sentence: four digits at most, and no zeros behind the point. */
+export function figure(v: number | null | undefined, unit: string, locale = chosen): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return DASH
+  const a = Math.abs(v)
+  const step = (prefixed.test(unit) ? steps.find((s) => a >= s.at) : undefined) ?? steps[3]
+  const scale = step.at === 0 ? 1 : step.at
+  const x = new Intl.NumberFormat(locale, { maximumSignificantDigits: 4 }).format(v === 0 ? 0 : v / scale)
+  return unit === '' ? x : `${x}\u00a0${step.prefix}${unit}`
+}
+
 export function power(v: number | null | undefined, locale = chosen): string {
   return text(v, 'W', locale)
 }

@@ -8,6 +8,7 @@ import { time } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel } from '../part/Panel'
 import type { Subject } from '../subject/subject'
+import { reasonOf } from '../system/letters'
 import classes from './Lists.module.css'
 
 /** So many are shown; all of them are in the view of the system. */
@@ -31,7 +32,7 @@ export function DeadLetters({ subject }: { subject: Subject }) {
           name={t`${subject.label} refused`}
           table={() => ({
             columns: [{ name: t`Refused`, unit: '' }, { name: t`Time`, unit: '' }, { name: t`Value`, unit }, { name: t`Source`, unit: '' }, { name: t`Why`, unit: '' }, { name: t`Sample`, unit: '' }],
-            rows: list.map((l) => [{ at: l.at }, l.time === undefined ? null : { at: l.time }, l.value ?? null, l.source, l.reason, l.sample ?? null]),
+            rows: list.map((l) => [{ at: l.at }, l.time === undefined ? null : { at: l.time }, l.value ?? null, l.source, reasonOf(l, zone), l.sample ?? null]),
             zone,
           })}
         />
@@ -42,7 +43,7 @@ export function DeadLetters({ subject }: { subject: Subject }) {
           <li key={l.id ?? l.at}>
             <span>{time(l.at, zone, 'exact')}</span>
             <span className={classes.end}>{l.value === undefined ? l.source : t`${text(l.value, unit)} from ${l.source}`}</span>
-            <span className={classes.sentence}>{l.reason}</span>
+            <span className={classes.sentence}>{reasonOf(l, zone)}</span>
             {l.retriedAt !== undefined && <span className={classes.dim}>{t`Stored since, when it was tried again.`}</span>}
             {l.sample !== undefined && <span className={classes.sample}>{l.sample}</span>}
           </li>

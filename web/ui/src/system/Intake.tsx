@@ -12,6 +12,7 @@ import { bytes, count } from '../lib/units'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
 import { tell } from '../part/tell'
+import { reasonOf } from './letters'
 import classes from './System.module.css'
 
 export function Intake({ zone, may }: { zone: string; may: boolean }) {
@@ -78,7 +79,7 @@ function Letters({ zone }: { zone: string }) {
     mutationFn: (l: Letter) => retryLetters({ ids: [l.id ?? 0] }),
     onSuccess: (r) => {
       const one = r.letters?.[0]
-      if (one?.state === 'refused') tell({ bad: true, title: t`Refused again`, message: one.reason ?? '' })
+      if (one?.state === 'refused') tell({ bad: true, title: t`Refused again`, message: reasonOf(one, zone) })
       else if (one?.state === 'busy') tell({ message: t`Somebody else is trying it at this moment.` })
       else if (one?.state === 'gone') tell({ message: t`It is not kept any more.` })
       else tell({ title: t`Taken`, message: t`What was refused has now been stored.` })
@@ -115,7 +116,7 @@ function Letters({ zone }: { zone: string }) {
   const fresh = [...new Set(letters.map((l) => l.source))].filter((x) => !seen.includes(x))
   if (fresh.length > 0) setSeen([...seen, ...fresh].sort())
   const low = q.trim().toLowerCase()
-  const shown = letters.filter((l) => low === '' || `${l.reason} ${l.sensor ?? ''} ${l.sample ?? ''}`.toLowerCase().includes(low))
+  const shown = letters.filter((l) => low === '' || `${reasonOf(l, zone)} ${l.reason} ${l.sensor ?? ''} ${l.sample ?? ''}`.toLowerCase().includes(low))
   const total = asked.data?.pages[0]?.count ?? 0
   const busy = attempt?.state === 'running'
   const some = letters.some((l) => l.decoded === true && l.retriedAt === undefined)
@@ -150,7 +151,7 @@ function Letters({ zone }: { zone: string }) {
         {shown.map((l) => (
           <li key={l.id ?? l.at}>
             <span className={classes.letterHead}>
-              <strong>{l.reason}</strong>
+              <strong>{reasonOf(l, zone)}</strong>
               {l.decoded && l.retriedAt === undefined && (
                 <Button size="compact-xs" variant="default" disabled={busy} loading={retry.isPending && retry.variables.id === l.id} onClick={() => retry.mutate(l)}>
                   {t`Try again`}

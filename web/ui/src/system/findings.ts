@@ -4,40 +4,13 @@
 
 import { useLingui } from '@lingui/react/macro'
 import type { Finding } from '../api/generated/types.gen'
-import { bytes, count, lasting } from '../lib/units'
+import { Given } from '../lib/given'
+import { lasting } from '../lib/units'
 
 export interface Said {
   what: string
   why: string
   do: string
-}
-
-/** What a rule put in, as far as it is what is expected. */
-class Given {
-  constructor(private readonly params: Readonly<Record<string, unknown>>) {}
-  text(name: string): string {
-    const v = this.params[name]
-    return typeof v === 'string' ? v : typeof v === 'number' ? String(v) : ''
-  }
-  number(name: string): number {
-    const v = this.params[name]
-    return typeof v === 'number' ? v : 0
-  }
-  flag(name: string): boolean {
-    return this.params[name] === true
-  }
-  /** An error or a sentence of another program, with a full stop. */
-  error(name = 'error'): string {
-    const v = this.text(name).trim()
-    return v === '' || v.endsWith('.') ? v : `${v}.`
-  }
-  list(name: string): string {
-    const v = this.params[name]
-    return Array.isArray(v) ? v.filter((x) => typeof x === 'string').join(', ') : ''
-  }
-  count = (name: string) => count(this.number(name))
-  bytes = (name: string) => bytes(this.number(name))
-  lasting = (name: string) => lasting(this.number(name))
 }
 
 export function useFindings(): (f: Finding) => Said {
