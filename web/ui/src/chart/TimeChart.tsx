@@ -15,8 +15,9 @@ import { part, type Span } from '../lib/span'
 import { time } from '../lib/time'
 import { strokes, useTokens } from './colour'
 import { hands } from './hands'
-import { aligned, nearest, summary, type Line } from './lines'
+import { aligned, nearest, type Line } from './lines'
 import { plotOptions, type Kind, type Limit } from './plot'
+import { columnWidth, Thinner } from './thin'
 import classes from './TimeChart.module.css'
 
 export interface TimeChartProps {
@@ -44,6 +45,9 @@ export interface TimeChartProps {
 
 const none: readonly Limit[] = []
 
+/** No chart is wider, pixels of the device. */
+const widest = () => Math.ceil(screen.width * devicePixelRatio)
+
 export function TimeChart(props: TimeChartProps) {
   const { lines, from, to, zone, label, height, kind = 'line', limits = none, sync, onLive, children } = props
   const { t } = useLingui()
@@ -53,6 +57,10 @@ export function TimeChart(props: TimeChartProps) {
   const latest = useRef(props)
   const [at, setAt] = useState<number | null>(null)
   const [hidden, setHidden] = useState<ReadonlySet<string>>(() => new Set())
+  const [thinner] = useState(() => new Thinner())
+  const column = columnWidth(from, to, widest())
+  /** What is drawn of the lines; of bars each. */
+  const drawable = useCallback((lines: readonly Line[], column: number) => aligned(kind === 'bars' ? lines : thinner.lines(lines, column)), [kind, thinner])
 
   useEffect(() => {
     latest.current = props
@@ -83,7 +91,7 @@ export function TimeChart(props: TimeChartProps) {
         },
         selects: (e) => e.button === 0 && !e.shiftKey && latest.current.onSpan !== undefined,
       }),
-      aligned(p.lines),
+      drawable(p.lines, columnWidth(p.from, p.to, widest())),
       el,
     )
     made.setScale('x', { min: p.from, max: p.to })
@@ -99,23 +107,23 @@ export function TimeChart(props: TimeChartProps) {
       made.destroy()
       chart.current = undefined
     }
-  }, [tokens, shape, hidden, kind, zone, limits, sync, height])
+  }, [tokens, shape, hidden, kind, zone, limits, sync, height, drawable])
 
   useEffect(() => {
     const c = chart.current
     if (!c) return
     const began = performance.now()
     c.batch(() => {
-      c.setData(aligned(lines), false)
+      c.setData(drawable(lines, column), false)
       c.setScale('x', { min: from, max: to })
     })
     // uPlot draws in a microtask of its own, which comes before this one.
     queueMicrotask(() => {
       if (host.current) host.current.dataset.ms = (performance.now() - began).toFixed(1)
     })
-  }, [lines, from, to])
+  }, [lines, from, to, column, drawable])
 
-  const sums = useMemo(() => lines.map((l) => summary(l, from, to)), [lines, from, to])
+  const sums = useMemo(() => lines.map((l) => thinner.summary(l, from, to, column)), [lines, from, to, column, thinner])
   const drawn = strokes(lines.map((l) => l.of ?? l.key))
   const only = lines.length === 1 ? lines[0] : undefined
   const sum = sums[0]

@@ -4,7 +4,11 @@ import uPlot from 'uplot'
 
 export type Column = (number | null)[]
 
-/** One line: columns of equal length, ascending times in ms, null where nothing is known. */
+/**
+ * One line: columns of equal length, ascending times in ms, null where nothing
+ * is known. What was drawn once may go on in the same columns: new points come
+ * at their end, the last may change, and old ones may go from their beginning.
+ */
 export interface Line {
   /** What is drawn: the identifier of a sensor or group; different for each line of a chart. */
   key: string
@@ -53,9 +57,13 @@ export interface Summary {
 /** The least, greatest and newest value between two moments. */
 export function summary(l: Line, from: number, to: number): Summary {
   const out: Summary = { min: null, max: null, last: null, points: 0 }
-  for (let i = 0; i < l.t.length; i++) {
-    const t = l.t[i] ?? 0
-    if (t < from || t > to) continue
+  summarise(out, l, place(l.t, from), after(l.t, to))
+  return out
+}
+
+/** Adds the points from one place up to another, which come behind those that were added. */
+export function summarise(out: Summary, l: Line, begin: number, end: number): void {
+  for (let i = begin; i < end; i++) {
     const avg = l.avg[i] ?? null
     const lo = l.min?.[i] ?? avg
     const hi = l.max?.[i] ?? avg
@@ -66,19 +74,30 @@ export function summary(l: Line, from: number, to: number): Summary {
       out.points++
     }
   }
-  return out
 }
 
-/** The place in ascending times that lies nearest; -1 when there is none. */
-export function nearest(t: readonly number[], at: number): number {
+/** The first place in ascending times that is not before a moment; their number when all are. */
+export function place(t: readonly number[], at: number): number {
   let lo = 0
-  let hi = t.length - 1
-  if (hi < 0) return -1
+  let hi = t.length
   while (lo < hi) {
     const mid = (lo + hi) >> 1
     if ((t[mid] ?? 0) < at) lo = mid + 1
     else hi = mid
   }
-  const before = t[lo - 1]
-  return before !== undefined && at - before < (t[lo] ?? 0) - at ? lo - 1 : lo
+  return lo
+}
+
+/** The place behind the last that is not after a moment. */
+export function after(t: readonly number[], at: number): number {
+  let i = place(t, at)
+  while (t[i] === at) i++
+  return i
+}
+
+/** The place in ascending times that lies nearest; -1 when there is none. */
+export function nearest(t: readonly number[], at: number): number {
+  const i = Math.min(place(t, at), t.length - 1)
+  const before = t[i - 1]
+  return before !== undefined && at - before < (t[i] ?? 0) - at ? i - 1 : i
 }

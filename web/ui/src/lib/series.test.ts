@@ -35,6 +35,18 @@ describe('Series', () => {
     expect(s.columns().t).toEqual([40_000, 45_000])
   })
 
+  it('never keeps much more than it was told to', () => {
+    const s = new Series(1000, 3000)
+    let most = 0
+    for (let t = 0; t < 5_000_000; t += 1000) {
+      s.add(t, t)
+      s.drop(t - 900_000)
+      most = Math.max(most, s.columns().t.length)
+    }
+    expect(most).toBeLessThanOrEqual(920)
+    expect(s.columns().t[0]).toBeGreaterThan(4_999_000 - 920_000)
+  })
+
   it('sums up', () => {
     expect(summary({ t: [1, 2], min: [1, null], avg: [2, null], max: [3, null] })).toEqual({ min: 1, max: 3, last: 2 })
     expect(summary({ t: [], min: [], avg: [], max: [] })).toEqual({ min: null, max: null, last: null })

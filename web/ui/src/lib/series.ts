@@ -74,12 +74,12 @@ export class Series {
     this.inLast = 1
   }
 
-  /** Forgets what is older. */
+  /** Forgets what is older, once that is a fiftieth of all there is: all that is kept moves up each time. */
   drop(before: number): void {
     const c = this.drawn
     let n = 0
     while (n < c.t.length && (c.t[n] ?? 0) < before) n++
-    if (n === 0) return
+    if (n === 0 || n * 50 < c.t.length) return
     for (const x of [c.t, c.min, c.avg, c.max]) x.splice(0, n)
   }
 
