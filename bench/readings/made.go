@@ -1,4 +1,4 @@
-package app
+package readings
 
 import (
 	"context"
@@ -13,18 +13,20 @@ import (
 // minute is the interval of the readings that are measured with, in ms.
 const minute = 60_000
 
-// made are readings that are made while they are asked for: the same ones
+// Made are readings that are made while they are asked for: the same ones
 // whenever that is, one a minute for each sensor. It is safe for concurrent
 // use.
-type made struct {
+type Made struct {
 	from, to record.Millis // of them; to is not part of it
 	week     []float64     // what a sensor shows in a week, minute by minute
 	sensors  map[record.SensorID]int
 	count    atomic.Int64 // readings that were handed over
 }
 
-func newMade(gen *sim.Generator, sensors int, from, to record.Millis) *made {
-	m := &made{from: from, to: to, week: make([]float64, 7*24*60), sensors: make(map[record.SensorID]int, sensors)}
+// Make makes those of so many sensors of a generator, between two times of which
+// the second is not part of them.
+func Make(gen *sim.Generator, sensors int, from, to record.Millis) *Made {
+	m := &Made{from: from, to: to, week: make([]float64, 7*24*60), sensors: make(map[record.SensorID]int, sensors)}
 	for n := range m.week {
 		m.week[n], _ = gen.Value(0, from/minute*minute+record.Millis(n)*minute)
 	}
@@ -36,7 +38,7 @@ func newMade(gen *sim.Generator, sensors int, from, to record.Millis) *made {
 
 // Scan hands over those of a sensor, a few hours at once. Sensors show the same
 // week, each begins elsewhere in it.
-func (m *made) Scan(ctx context.Context, id record.SensorID, from, to record.Millis, f func([]int64, []float64) error) error {
+func (m *Made) Scan(ctx context.Context, id record.SensorID, from, to record.Millis, f func([]int64, []float64) error) error {
 	i, ok := m.sensors[id]
 	if !ok {
 		return nil
@@ -65,26 +67,30 @@ func (m *made) Scan(ctx context.Context, id record.SensorID, from, to record.Mil
 }
 
 // Extent gives their bounds.
-func (m *made) Extent() (oldest, newest record.Millis) { return m.from, m.to - minute }
+func (m *Made) Extent() (oldest, newest record.Millis) { return m.from, m.to - minute }
 
-// late are readings of which those of a sensor in a span come later.
-type late struct {
+// Late are readings of which those of a sensor in a span come later. It is safe for
+// concurrent use.
+type Late struct {
 	reading.Source
-	sensor record.SensorID
-	at     window.Span
+	Sensor record.SensorID
+	At     window.Span
 	come   atomic.Bool
 }
 
+// Come has those come that are late.
+func (l *Late) Come() { l.come.Store(true) }
+
 // Scan hands over those that have come.
-func (l *late) Scan(ctx context.Context, id record.SensorID, from, to record.Millis, f func([]int64, []float64) error) error {
-	if id != l.sensor || l.come.Load() {
+func (l *Late) Scan(ctx context.Context, id record.SensorID, from, to record.Millis, f func([]int64, []float64) error) error {
+	if id != l.Sensor || l.come.Load() {
 		return l.Source.Scan(ctx, id, from, to, f)
 	}
 	return l.Source.Scan(ctx, id, from, to, func(ts []int64, vs []float64) error {
 		var times []int64
 		var values []float64
 		for i, t := range ts {
-			if t < int64(l.at.From) || t >= int64(l.at.To) {
+			if t < int64(l.At.From) || t >= int64(l.At.To) {
 				times, values = append(times, t), append(values, vs[i])
 			}
 		}

@@ -1,19 +1,19 @@
-package app
+package readings
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/wattwerk/wattwerk/history"
+	"github.com/wattwerk/wattwerk/history/tsdb"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/reading"
 	"github.com/wattwerk/wattwerk/sim"
 	"github.com/wattwerk/wattwerk/window"
 )
 
-var _ reading.Source = (*late)(nil)
+var _ reading.Source = (*Late)(nil)
 
 // TestMadeReadings asks for readings in parts and at once: they are the same, one
 // a minute, within their bounds; those that are late come when they do.
@@ -24,7 +24,7 @@ func TestMadeReadings(t *testing.T) {
 	}
 	from := record.MillisOf(time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC))
 	to := from + 9*24*60*minute
-	m := newMade(gen, 3, from, to)
+	m := Make(gen, 3, from, to)
 	scan := func(s reading.Source, i int, from, to record.Millis) (times []int64, values []float64) {
 		t.Helper()
 		err := s.Scan(t.Context(), gen.Sensor(i), from, to, func(ts []int64, vs []float64) error {
@@ -54,40 +54,44 @@ func TestMadeReadings(t *testing.T) {
 	if n := m.count.Load(); n != 3*9*24*60 {
 		t.Errorf("%d were counted", n)
 	}
-	l := &late{Source: m, sensor: gen.Sensor(1), at: window.Span{From: from + 24*60*minute, To: from + 2*24*60*minute}}
+	l := &Late{Source: m, Sensor: gen.Sensor(1), At: window.Span{From: from + 24*60*minute, To: from + 2*24*60*minute}}
 	if some, _ := scan(l, 1, 0, record.MaxTime); len(some) != 8*24*60 {
 		t.Errorf("%d have come", len(some))
 	}
-	l.come.Store(true)
+	l.Come()
 	if all, _ := scan(l, 1, 0, record.MaxTime); len(all) != 9*24*60 {
 		t.Errorf("%d have come at last", len(all))
 	}
 }
 
-// TestBenchSettle measures a little, with readings that are made and with such as
-// are written first.
-func TestBenchSettle(t *testing.T) {
-	for _, written := range []bool{false, true} {
-		var out, errs bytes.Buffer
-		c := BenchSettleCmd{Sensors: 20, Groups: 2, Days: 2, Written: written}
-		c.JSON, c.Dir = true, t.TempDir()
-		if err := c.Run(t.Context(), IO{Out: &out, Err: &errs}); err != nil {
-			t.Fatal(err, errs.String())
+// TestWrite writes two days, and reads what is written.
+func TestWrite(t *testing.T) {
+	gen, err := sim.New(sim.Options{Sensors: 2, Interval: time.Minute, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := record.MillisOf(time.Date(2026, 3, 28, 0, 0, 0, 0, time.UTC))
+	dir := t.TempDir()
+	n, _, err := Write(t.Context(), dir, gen, 2, from, from+2*24*60*minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := tsdb.Open(tsdb.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	found := 0
+	for i := range 2 {
+		err := store.Scan(t.Context(), history.RecordsOf(gen.Sensor(i)), 0, record.MaxTime, func(times []int64, _ []float64) error {
+			found += len(times)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		var got map[string]any
-		if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-			t.Fatal(err, out.String())
-		}
-		// 20 sensors, 2 lines, 2 of 10 halls that have some, and the plant, without the
-		// day that comes late; the last reading holds a little longer.
-		rows, _ := got["rows"].(float64)
-		if rows < 2*96*25-96 || rows > 2*96*25 {
-			t.Errorf("%v rows: %s", rows, out.String())
-		}
-		for _, name := range []string{"rows_per_second", "cpu_us_per_row", "year_hours", "year_gigabytes", "correction_ms", "late_day_ms"} {
-			if v, ok := got[name].(float64); !ok || v <= 0 {
-				t.Errorf("%s is %v: %s", name, got[name], out.String())
-			}
-		}
+	}
+	if n < 2*(2*24*60-2) || n > 2*2*24*60 || found != n {
+		t.Errorf("%d readings were written, and %d are there", n, found)
 	}
 }
