@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"github.com/wattwerk/wattwerk/record"
 )
 
 func TestFigures(t *testing.T) {
@@ -68,5 +70,18 @@ func TestProcess(t *testing.T) {
 	ResetPeak()
 	if PeakRSS() < 1<<20 {
 		t.Errorf("the process holds %d bytes", PeakRSS())
+	}
+}
+
+func TestParts(t *testing.T) {
+	var p Parts
+	for _, c := range []struct {
+		at     record.Millis
+		number uint32
+		before bool
+	}{{1000, 0, false}, {1000, 1, false}, {2000, 0, false}, {1000, 0, true}, {1000, 1, true}} {
+		if got := p.Came(c.at, c.number); got != c.before {
+			t.Errorf("part %d of %d came before: %v", c.number, c.at, got)
+		}
 	}
 }

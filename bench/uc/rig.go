@@ -15,6 +15,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/aggregate"
 	"github.com/wattwerk/wattwerk/aggregate/tick"
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/history"
@@ -493,11 +494,7 @@ func (t *tree) sums(at record.Millis) []tally {
 func (t *tree) check(ctx context.Context) (verdict, []float64, error) {
 	var v verdict
 	var latency []float64
-	type part struct { // of a tick; one of very many groups is told in several messages
-		at     record.Millis
-		number uint32
-	}
-	seen := make(map[part]bool)
+	var parts bench.Parts
 	told := make(map[record.Millis]int) // groups of a tick
 	x, err := t.bus.AggregatesExtent(ctx)
 	if err != nil || x.Last == 0 {
@@ -515,9 +512,7 @@ func (t *tree) check(ctx context.Context) (verdict, []float64, error) {
 		for i := range k.Ticks {
 			tick := &k.Ticks[i]
 			want := t.sums(tick.Time)
-			this := part{tick.Time, k.Part}
-			twice := seen[this]
-			seen[this] = true
+			twice := parts.Came(tick.Time, k.Part)
 			told[tick.Time] += len(k.Groups)
 			for g, id := range k.Groups {
 				w := want[at[id]]
