@@ -6,16 +6,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
-	"github.com/wattwerk/wattwerk/bench"
+	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/bench/answering"
 	"github.com/wattwerk/wattwerk/bench/ladder"
-	"github.com/wattwerk/wattwerk/bench/town"
+	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/internal/run"
+	"github.com/wattwerk/wattwerk/model"
+	"github.com/wattwerk/wattwerk/object"
+	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/service/execution"
+	"github.com/wattwerk/wattwerk/settlement/cost/contract"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
 // BenchServicesCmd is "wattwerk bench services".
@@ -51,198 +56,51 @@ Examples:
   wattwerk bench services --objects 100000 --time 10s --json`
 }
 
-// paperLadder is the mean that is published for the ladder, s.
-const paperLadder = 0.083626
-
 // Run measures.
 func (c *BenchServicesCmd) Run(ctx context.Context, sys IO) error {
-	if c.Time < 100*time.Millisecond || len(c.Ladder) == 0 || len(c.Ladder) > 50 || len(c.Rates) > 20 || c.Instances < 1 || c.Instances > 50 {
-		return usageError{errors.New("at least 100ms, 1 to 50 levels, at most 20 rates, 1 to 50 instances")}
+	o := answering.Options{
+		Objects: c.Objects, Microservices: c.Microservices, Down: c.Down, Ladder: c.Ladder, Time: c.Time, Rates: c.Rates, Instances: c.Instances,
+		Profile: c.Profile, Version: Version(), Say: say(sys), Ask: askApart, Settled: settledQuarters,
+		Elsewhere: func(n *access.Notary) execution.Elsewhere {
+			return askElsewhere(func() *access.Notary { return n }, nil)
+		},
 	}
-	w, err := town.New(c.Objects, c.Microservices, c.Down)
-	if err != nil {
+	if err := o.Validate(); err != nil {
 		return usageError{err}
 	}
-	var out bench.Figures
-	c.inProcess(w, &out)
-	stop, err := bench.Profile(c.Profile)
-	if err != nil {
-		return err
+	out, err := answering.Run(ctx, o)
+	if out != nil {
+		err = errors.Join(err, out.Print(sys.Out, c.JSON))
 	}
-	before := bench.CPU()
-	asked, err := c.overHTTP(ctx, sys, w, &out)
-	if err := errors.Join(err, stop()); err != nil {
-		if ctx.Err() == nil {
-			return err
-		}
-		out.Add("stopped", "stopped before the end", true) // what was measured by then was measured
-		out.Machine()
-		return errors.Join(ctx.Err(), out.Print(sys.Out, c.JSON))
-	}
-	out.Add("cpu_us_per_request", "CPU of the server a request, µs", (bench.CPU()-before).Seconds()*1e6/float64(max(asked, 1)))
-	out.Add("objects", "objects", w.World.Len())
-	out.Add("microservices", "microservices", c.Microservices)
-	out.Machine()
-	return out.Print(sys.Out, c.JSON)
+	return err
 }
 
-// inProcess discovers one service after the other for one room after the other.
-func (c *BenchServicesCmd) inProcess(w *town.Town, out *bench.Figures) {
-	for n := range 6 * len(w.Rooms) { // what a service means for a room is worked out once
-		_, _ = w.Discover(n)
-	}
-	n, full := 0, 0
-	began := time.Now()
-	for time.Since(began) < c.Time {
-		for range 100 {
-			if _, err := w.Discover(n); err == nil {
-				full++
-			}
-			n++
-		}
-	}
-	out.Add("discovery_us", "a discovery in this process, mean, µs (goal 50)", time.Since(began).Seconds()*1e6/float64(n))
-	out.Add("discovered_percent", "of them available, %", 100*float64(full)/float64(n))
-}
-
-// asking asks, and counts what came of it.
-type asking struct {
-	cmd   *BenchServicesCmd
-	out   *bench.Figures
-	asked int
-	wrong int
-	why   []string // of the first wrong answers
-}
-
-// ask has a plan be carried out by a process of its own. 503 is an answer where
-// something may be missing.
-func (a *asking) ask(ctx context.Context, p ladder.Plan, mayLack bool) (*ladder.Result, error) {
-	p.For, p.Warm, p.Timeout = a.cmd.Time, 2*p.Clients, 30*time.Second
-	r, err := askApart(ctx, p)
+// settledRevisions follows what is settled of a model that stays.
+func settledRevisions(ctx context.Context, store *ledger.Store, m *model.Model) (*serviceRevisions, error) {
+	contracts, err := contract.Open(ctx, store)
 	if err != nil {
 		return nil, err
 	}
-	a.asked += r.Requests
-	wrong := r.Errors + r.Timeouts
-	for status, n := range r.Statuses {
-		if status != http.StatusOK && (status != http.StatusServiceUnavailable || !mayLack) {
-			wrong += n
-		}
-	}
-	if a.wrong += wrong; wrong > 0 && len(a.why) < 3 {
-		a.why = append(a.why, fmt.Sprintf("%.100s: %v, %d errors, %d timeouts %s", p.URLs[0], r.Statuses, r.Errors, r.Timeouts, r.Error))
-	}
-	return r, nil
+	return newServiceRevisions(&serviceSource{model: func() *model.Model { return m }, settled: store, contracts: contracts}), nil
 }
 
-// overHTTP asks at each level and rate, and tells how many requests that were.
-func (c *BenchServicesCmd) overHTTP(ctx context.Context, sys IO, w *town.Town, out *bench.Figures) (asked int, err error) {
-	dir, err := os.MkdirTemp("", "wattwerk-bench-")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	doors, err := newDoors(ctx, dir)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, doors.close()) }()
-	a := &asking{cmd: c, out: out}
-	if err := c.discoveries(ctx, sys, w, doors, a); err != nil {
-		return a.asked, err
-	}
-	if err := c.executions(ctx, sys, dir, doors, a); err != nil {
-		return a.asked, err
-	}
-	out.Add("wrong_answers", "answers that are neither a plan nor 503, and timeouts", a.wrong)
-	if a.wrong > 0 {
-		return a.asked, fmt.Errorf("%d requests were not answered as they should be: %s", a.wrong, strings.Join(a.why, "; "))
-	}
-	return a.asked, nil
+// quartersOf are settled quarters, read and followed as the program does.
+type quartersOf struct{ *serviceRevisions }
+
+// Point implements [answering.Settled].
+func (q quartersOf) Point(id object.ID) ledger.Point { return settledPoint(q.source.model(), id) }
+
+// Quarters implements [answering.Settled].
+func (q quartersOf) Quarters(ctx context.Context, id object.ID, from, to record.Millis, each func(i int, v *energy.Value)) error {
+	return q.source.Quarters(ctx, id, from, to, each)
 }
 
-// discoveries asks for plans.
-func (c *BenchServicesCmd) discoveries(ctx context.Context, sys IO, w *town.Town, doors *doors, a *asking) error {
-	program, err := w.Program()
+func settledQuarters(ctx context.Context, store *ledger.Store, m *model.Model) (answering.Settled, error) {
+	r, err := settledRevisions(ctx, store, m)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	route, err := doors.open(program.Execution)
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/microservices", w.Microservices())
-	mux.Handle("/monolith", w.Monolith())
-	plain, err := doors.serve(mux)
-	if err != nil {
-		return err
-	}
-	stirring, stop := context.WithCancel(ctx)
-	defer stop()
-	go func() {
-		for run.Pause(stirring, time.Second) {
-			program.Stir()
-		}
-	}()
-	real := ladder.Plan{Headers: doors.headers()}
-	bare, monolith := ladder.Plan{}, ladder.Plan{}
-	for n := range 6 * len(w.Rooms) {
-		r := w.Request(n)
-		real.URLs = append(real.URLs, route+"/api/v1/services/"+r.SID+"/discover")
-		real.Bodies = append(real.Bodies, fmt.Sprintf(`{"subject":%q}`, r.Subject))
-		bare.URLs = append(bare.URLs, fmt.Sprintf("%s/microservices?n=%d", plain, n))
-		monolith.URLs = append(monolith.URLs, fmt.Sprintf("%s/monolith?n=%d", plain, n))
-	}
-	levels := func(p ladder.Plan, what string, told bool) (mean float64, err error) {
-		for _, clients := range c.Ladder {
-			fmt.Fprintf(sys.Err, "%s, %d clients …\n", what, clients) //nolint:errcheck // only words
-			p.Clients, p.Least = clients, 4*clients
-			r, err := a.ask(ctx, p, true)
-			if err != nil {
-				return 0, err
-			}
-			mean += r.Mean / float64(len(c.Ladder))
-			if told {
-				key := fmt.Sprintf("c%d", clients)
-				a.out.Add(key+"_mean_ms", fmt.Sprintf("%d clients: mean, ms", clients), r.Mean*1e3)
-				a.out.Add(key+"_p50_ms", "  median, ms", r.P50*1e3)
-				a.out.Add(key+"_p99_ms", "  99 %, ms", r.P99*1e3)
-				a.out.Add(key+"_per_second", "  answers a second", r.Rate)
-			}
-		}
-		return mean, nil
-	}
-	before, was := bench.CPU(), a.asked
-	mean, err := levels(real, "discovery", true)
-	if err != nil {
-		return err
-	}
-	a.out.Add("ladder_mean_seconds", fmt.Sprintf("mean over the ladder, s (published %v, goal 0.02)", paperLadder), mean)
-	a.out.Add("ladder_cpu_us", "  CPU of the server a request, µs", (bench.CPU()-before).Seconds()*1e6/float64(max(a.asked-was, 1)))
-	if mean, err = levels(bare, "bare discovery", false); err != nil {
-		return err
-	}
-	a.out.Add("bare_ladder_mean_seconds", "  without gateway and route, no plan kept, s", mean)
-	if mean, err = levels(monolith, "a monolith", false); err != nil {
-		return err
-	}
-	a.out.Add("monolith_ladder_mean_seconds", "mean over the ladder of a monolith of the same parts, bare, s (published 0.465)", mean)
-	for _, rate := range c.Rates {
-		fmt.Fprintf(sys.Err, "%g requests a second …\n", rate) //nolint:errcheck // only words
-		p := real
-		p.Clients, p.Rate = 2000, rate
-		r, err := a.ask(ctx, p, true)
-		if err != nil {
-			return err
-		}
-		key := fmt.Sprintf("open%g", rate)
-		a.out.Add(key+"_mean_ms", fmt.Sprintf("open loop, %g a second: mean, ms", rate), r.Mean*1e3)
-		a.out.Add(key+"_p99_ms", "  99 %, ms", r.P99*1e3)
-		a.out.Add(key+"_per_second", "  answers a second", r.Rate)
-		a.out.Add(key+"_late", "  not sent when they were due", r.Late)
-	}
-	return nil
+	return quartersOf{r}, nil
 }
 
 // askApart has a process of its own ask, so that it does not work on the time of

@@ -64,11 +64,10 @@ type peer struct {
 // New makes a town of so many objects and microservices, in which a share of the
 // objects is down. The same numbers make the same town.
 func New(objects, microservices int, down float64) (*Town, error) {
-	rooms := objects / (PerClass * len(classes))
-	if rooms < 1 || objects > 1_000_000 || microservices < services*steps || microservices > 10_000 || down < 0 || down > 1 {
-		return nil, fmt.Errorf("%d objects and %d microservices, %v down: a town has %d to 1,000,000 and %d to 10,000, and a share between 0 and 1",
-			objects, microservices, down, PerClass*len(classes), services*steps)
+	if err := Check(objects, microservices, down); err != nil {
+		return nil, err
 	}
+	rooms := objects / (PerClass * len(classes))
 	w := &Town{peers: make(map[peer][]*object.Object)}
 	if err := w.build(rooms, objects-rooms*PerClass*len(classes)); err != nil {
 		return nil, err
@@ -83,6 +82,15 @@ func New(objects, microservices int, down float64) (*Town, error) {
 		w.peers[peer{o.Space, o.Class}] = append(w.peers[peer{o.Space, o.Class}], o)
 	}
 	return w, nil
+}
+
+// Check tells which towns cannot be made.
+func Check(objects, microservices int, down float64) error {
+	if objects < PerClass*len(classes) || objects > 1_000_000 || microservices < services*steps || microservices > 10_000 || down < 0 || down > 1 {
+		return fmt.Errorf("%d objects and %d microservices, %v down: a town has %d to 1,000,000 and %d to 10,000, and a share between 0 and 1",
+			objects, microservices, down, PerClass*len(classes), services*steps)
+	}
+	return nil
 }
 
 // build makes rooms with sensors, and some that no service asks for.
