@@ -42,7 +42,7 @@ export function Now({ zone, names, may }: Common & { may: boolean }) {
           <One key={x.id} incident={x} zone={zone} names={names} now={asked.dataUpdatedAt} onAcknowledge={may ? () => setAcking(x) : undefined} />
         ))}
       </ul>
-      {acking && <Acknowledge incident={acking} onClose={() => setAcking(undefined)} />}
+      {acking && <Acknowledge incident={acking} zone={zone} onClose={() => setAcking(undefined)} />}
     </Panel>
   )
 }
@@ -87,7 +87,7 @@ function One({ incident: x, zone, names, now, onAcknowledge }: { incident: Incid
       <Icon size={19} aria-hidden="true" />
       <div className={classes.body}>
         <strong>{x.name ?? x.rule}</strong>
-        <span>{sentenceOf(x)}</span>
+        <span>{sentenceOf(x, zone)}</span>
         <span className={classes.dim}>
           {severities[x.severity] ?? x.severity} · {names(x.subject)} · {time(Date.parse(x.fired), zone, 'exact')} ·{' '}
           {x.resolved === null ? t`lasts ${length}` : t`lasted ${length}`}
@@ -123,7 +123,7 @@ function One({ incident: x, zone, names, now, onAcknowledge }: { incident: Incid
   )
 }
 
-function Acknowledge({ incident: x, onClose }: { incident: Incident; onClose: () => void }) {
+function Acknowledge({ incident: x, zone, onClose }: { incident: Incident; zone: string; onClose: () => void }) {
   const { t } = useLingui()
   const client = useQueryClient()
   const [why, setWhy] = useState('')
@@ -143,7 +143,7 @@ function Acknowledge({ incident: x, onClose }: { incident: Incident; onClose: ()
           send.mutate()
         }}
       >
-        <p>{sentenceOf(x)}</p>
+        <p>{sentenceOf(x, zone)}</p>
         <Textarea label={t`Note`} description={t`What is done about it`} value={why} onChange={(e) => setWhy(e.currentTarget.value)} data-autofocus autosize minRows={2} />
         <Select
           mt="sm" label={t`Not told again for`} allowDeselect={false} value={hours} onChange={(v) => v !== null && setHours(v)}

@@ -129,11 +129,11 @@ function changeOf(p: Case, what: string): string | undefined {
   return undefined
 }
 
-/** The sentence of an alert. */
-export function sentenceOf(x: Told): string {
+/** The sentence of an alert, with times in the zone of its site, or of the page where it has none. */
+export function sentenceOf(x: Told, otherwise = 'UTC'): string {
   const p = x.params
   if (x.code === undefined || p === undefined) return x.sentence
-  const zone = p.zone ?? 'UTC'
+  const zone = p.zone ?? otherwise
   let what = whatOf(x.code, p)
   const why = p.why === undefined ? '' : whyOf(p.why)
   if (what === undefined || why === undefined) return x.sentence
