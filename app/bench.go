@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"os"
 )
 
 // BenchCmd is "wattwerk bench".
@@ -54,12 +53,6 @@ Examples:
 type benchFlags struct {
 	JSON bool   `name:"json" help:"Print one JSON object."`
 	Dir  string `help:"Work below this directory instead of the one for temporary files: it must be on the disk to be measured." type:"path"`
-}
-
-// workDir makes a directory that remove takes away again.
-func (f benchFlags) workDir() (dir string, remove func(), err error) {
-	dir, err = os.MkdirTemp(f.Dir, "wattwerk-bench-")
-	return dir, func() { _ = os.RemoveAll(dir) }, err
 }
 
 // say tells people how far a benchmark is.
