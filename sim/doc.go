@@ -8,5 +8,5 @@
 // A generator is safe for concurrent use, each of its lanes for one goroutine.
 // Values are W, multiples of 1/8 W, exact in binary.
 //
-// Only app and tests import it.
+// Only app, benchmarks and tests import it.
 package sim
