@@ -10296,6 +10296,14 @@ export type AggregationStatusData = {
 
 export type AggregationStatusErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -10320,6 +10328,14 @@ export type ListAlertsData = {
 };
 
 export type ListAlertsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -10360,6 +10376,14 @@ export type ListIncidentsData = {
 
 export type ListIncidentsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -10395,9 +10419,25 @@ export type AcknowledgeAlertData = {
 
 export type AcknowledgeAlertErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -10431,6 +10471,14 @@ export type ListAlertRulesData = {
 };
 
 export type ListAlertRulesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -10472,6 +10520,14 @@ export type DeleteAlertRuleErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -10515,6 +10571,14 @@ export type GetAlertRuleData = {
 };
 
 export type GetAlertRuleErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -10565,9 +10629,21 @@ export type PutAlertRuleErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -10604,9 +10680,25 @@ export type SignalAlertRuleData = {
 
 export type SignalAlertRuleErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -10641,6 +10733,14 @@ export type ListSilencesData = {
 
 export type ListSilencesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -10669,6 +10769,22 @@ export type CreateSilenceData = {
 };
 
 export type CreateSilenceErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -10704,6 +10820,14 @@ export type DeleteSilenceData = {
 };
 
 export type DeleteSilenceErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -10742,6 +10866,14 @@ export type ListSinksData = {
 
 export type ListSinksErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -10772,6 +10904,14 @@ export type TestSinkData = {
 };
 
 export type TestSinkErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -10840,6 +10980,14 @@ export type ListObjectAnomaliesData = {
 
 export type ListObjectAnomaliesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -10886,6 +11034,14 @@ export type AssignErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -10949,6 +11105,14 @@ export type GetAvailabilityData = {
 
 export type GetAvailabilityErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -11003,6 +11167,14 @@ export type GetAvailabilityHistoryData = {
 };
 
 export type GetAvailabilityHistoryErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -11059,6 +11231,14 @@ export type GetImportanceData = {
 
 export type GetImportanceErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -11096,9 +11276,25 @@ export type SimulateAvailabilityData = {
 
 export type SimulateAvailabilityErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11133,6 +11329,14 @@ export type BackupData = {
 
 export type BackupErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -11165,6 +11369,14 @@ export type ListBillsData = {
 };
 
 export type ListBillsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11199,6 +11411,18 @@ export type PostBillData = {
 
 export type PostBillErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -11210,6 +11434,10 @@ export type PostBillErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11245,6 +11473,14 @@ export type GetBillData = {
 };
 
 export type GetBillErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -11286,6 +11522,14 @@ export type GetBillRevisionData = {
 
 export type GetBillRevisionErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -11324,6 +11568,14 @@ export type RunBillData = {
 };
 
 export type RunBillErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -11370,9 +11622,25 @@ export type CirDeleteCategoriesData = {
 
 export type CirDeleteCategoriesErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11412,6 +11680,14 @@ export type CirChangesData = {
 };
 
 export type CirChangesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11454,6 +11730,14 @@ export type CirChangeData = {
 
 export type CirChangeErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -11489,13 +11773,21 @@ export type CirUndoData = {
 
 export type CirUndoErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
     /**
      * Conflict
      */
-    409: CirFault;
+    409: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11537,6 +11829,14 @@ export type CirByCiridData = {
 
 export type CirByCiridErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -11570,9 +11870,25 @@ export type CirDeleteEntriesData = {
 
 export type CirDeleteEntriesErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11607,13 +11923,29 @@ export type CirCreateEquivalentData = {
 
 export type CirCreateEquivalentErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
     /**
      * Conflict
      */
-    409: CirFault;
+    409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11647,6 +11979,22 @@ export type CirEquivalentsData = {
 };
 
 export type CirEquivalentsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11693,6 +12041,14 @@ export type CirExportData = {
 
 export type CirExportErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -11731,13 +12087,25 @@ export type CirImportData = {
 
 export type CirImportErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
      * Forbidden
      */
-    403: CirFault;
+    403: ErrorModel;
     /**
      * Conflict
      */
-    409: CirFault;
+    409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11772,6 +12140,22 @@ export type CirMergeData = {
 
 export type CirMergeErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -11805,9 +12189,25 @@ export type CirDeletePropertiesData = {
 
 export type CirDeletePropertiesErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11862,6 +12262,14 @@ export type CirListData = {
 
 export type CirListErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -11895,9 +12303,25 @@ export type CirUpdateData = {
 
 export type CirUpdateErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11932,13 +12356,25 @@ export type CirCreateData = {
 
 export type CirCreateErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
      * Forbidden
      */
-    403: CirFault;
+    403: ErrorModel;
     /**
      * Conflict
      */
-    409: CirFault;
+    409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -11973,9 +12409,25 @@ export type CirDeleteRegistriesData = {
 
 export type CirDeleteRegistriesErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -12019,6 +12471,22 @@ export type CirGetData = {
 
 export type CirGetErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -12052,9 +12520,25 @@ export type CirSplitData = {
 
 export type CirSplitErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
-    404: CirFault;
+    404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -12090,6 +12574,14 @@ export type CirGatherData = {
 };
 
 export type CirGatherErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -12137,6 +12629,14 @@ export type ListCostAssignmentsData = {
 
 export type ListCostAssignmentsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -12162,6 +12662,18 @@ export type AssignCostsData = {
 
 export type AssignCostsErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -12169,6 +12681,10 @@ export type AssignCostsErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -12201,9 +12717,25 @@ export type UndoCostAssignmentData = {
 
 export type UndoCostAssignmentErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -12260,6 +12792,14 @@ export type GroupCostsData = {
 
 export type GroupCostsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -12315,6 +12855,14 @@ export type GroupBillData = {
 
 export type GroupBillErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -12361,6 +12909,14 @@ export type GroupCostsNowData = {
 };
 
 export type GroupCostsNowErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -12417,6 +12973,14 @@ export type SensorCostsData = {
 
 export type SensorCostsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -12468,6 +13032,14 @@ export type SensorBillData = {
 
 export type SensorBillErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -12510,6 +13082,14 @@ export type SensorCostsNowData = {
 };
 
 export type SensorCostsNowErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -12561,6 +13141,14 @@ export type DeadLettersData = {
 
 export type DeadLettersErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -12585,6 +13173,22 @@ export type RetryDeadLettersData = {
 };
 
 export type RetryDeadLettersErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Error
      */
@@ -12611,6 +13215,14 @@ export type DoctorData = {
 
 export type DoctorErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -12635,6 +13247,14 @@ export type ListFactorsData = {
 };
 
 export type ListFactorsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -12680,6 +13300,14 @@ export type DeleteFactorErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -12739,6 +13367,14 @@ export type GetFactorData = {
 
 export type GetFactorErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -12787,6 +13423,14 @@ export type PutFactorErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Conflict
      */
@@ -12838,6 +13482,14 @@ export type ListFactorRevisionsData = {
 
 export type ListFactorRevisionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -12881,6 +13533,14 @@ export type ListForecastsData = {
 
 export type ListForecastsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -12922,6 +13582,14 @@ export type GetObjectForecastData = {
 
 export type GetObjectForecastErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -12962,6 +13630,14 @@ export type DeleteForecastDailyData = {
 
 export type DeleteForecastDailyErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -13001,6 +13677,14 @@ export type PutForecastDailyData = {
 };
 
 export type PutForecastDailyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -13043,6 +13727,14 @@ export type ListGatewayStatusesData = {
 
 export type ListGatewayStatusesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -13084,6 +13776,14 @@ export type ListGroupsData = {
 };
 
 export type ListGroupsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -13130,6 +13830,14 @@ export type DeleteGroupErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -13175,6 +13883,14 @@ export type GetGroupData = {
 };
 
 export type GetGroupErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -13223,6 +13939,14 @@ export type PutGroupErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Precondition Failed
      */
@@ -13275,6 +13999,14 @@ export type GroupCompositionData = {
 
 export type GroupCompositionErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -13322,6 +14054,14 @@ export type GroupCountData = {
 
 export type GroupCountErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -13368,6 +14108,14 @@ export type GroupCoverageData = {
 };
 
 export type GroupCoverageErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -13420,6 +14168,14 @@ export type GroupDistributionData = {
 
 export type GroupDistributionErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -13462,6 +14218,14 @@ export type GroupEnergyData = {
 };
 
 export type GroupEnergyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -13510,6 +14274,14 @@ export type GroupExportData = {
 
 export type GroupExportErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -13542,6 +14314,14 @@ export type GroupLatestData = {
 };
 
 export type GroupLatestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -13598,6 +14378,14 @@ export type GroupRangeData = {
 
 export type GroupRangeErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -13645,6 +14433,14 @@ export type GroupTrendData = {
 
 export type GroupTrendErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -13682,6 +14478,14 @@ export type ListHierarchiesData = {
 };
 
 export type ListHierarchiesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -13728,6 +14532,14 @@ export type DeleteHierarchyErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -13773,6 +14585,14 @@ export type GetHierarchyData = {
 };
 
 export type GetHierarchyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -13821,6 +14641,14 @@ export type PutHierarchyErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Precondition Failed
      */
@@ -13930,6 +14758,39 @@ export type ImportData = {
     url: '/api/v1/import';
 };
 
+export type ImportErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Internal Server Error
+     */
+    500: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type ImportError = ImportErrors[keyof ImportErrors];
+
 export type ImportResponses = {
     /**
      * What was done
@@ -13956,6 +14817,14 @@ export type ListImportsData = {
 };
 
 export type ListImportsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -13985,6 +14854,35 @@ export type UploadImportData = {
     url: '/api/v1/imports';
 };
 
+export type UploadImportErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
+     * Unprocessable Entity
+     */
+    422: ErrorModel;
+    /**
+     * Service Unavailable
+     */
+    503: ErrorModel;
+};
+
+export type UploadImportError = UploadImportErrors[keyof UploadImportErrors];
+
 export type UploadImportResponses = {
     /**
      * It is kept
@@ -14007,6 +14905,14 @@ export type DeleteImportData = {
 };
 
 export type DeleteImportErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -14050,6 +14956,14 @@ export type GetImportData = {
 
 export type GetImportErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -14087,6 +15001,14 @@ export type CancelImportData = {
 };
 
 export type CancelImportErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -14130,6 +15052,18 @@ export type PreviewImportData = {
 
 export type PreviewImportErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -14137,6 +15071,10 @@ export type PreviewImportErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14172,6 +15110,18 @@ export type RedoImportData = {
 
 export type RedoImportErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -14179,6 +15129,10 @@ export type RedoImportErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14214,6 +15168,18 @@ export type RunImportData = {
 
 export type RunImportErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -14221,6 +15187,10 @@ export type RunImportErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14256,6 +15226,18 @@ export type UndoImportData = {
 
 export type UndoImportErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -14263,6 +15245,10 @@ export type UndoImportErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14293,6 +15279,22 @@ export type IngestJsonData = {
 
 export type IngestJsonErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Nothing of it can be taken
      */
     422: unknown;
@@ -14305,6 +15307,8 @@ export type IngestJsonErrors = {
      */
     503: unknown;
 };
+
+export type IngestJsonError = IngestJsonErrors[keyof IngestJsonErrors];
 
 export type IngestJsonResponses = {
     /**
@@ -14343,6 +15347,26 @@ export type IngestJsonMappedData = {
 
 export type IngestJsonMappedErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * There is no such mapping
+     */
+    404: unknown;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Nothing of it can be taken
      */
     422: unknown;
@@ -14355,6 +15379,8 @@ export type IngestJsonMappedErrors = {
      */
     503: unknown;
 };
+
+export type IngestJsonMappedError = IngestJsonMappedErrors[keyof IngestJsonMappedErrors];
 
 export type IngestJsonMappedResponses = {
     /**
@@ -14396,6 +15422,22 @@ export type IngestPduData = {
 
 export type IngestPduErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Nothing of it can be taken
      */
     422: unknown;
@@ -14408,6 +15450,8 @@ export type IngestPduErrors = {
      */
     503: unknown;
 };
+
+export type IngestPduError = IngestPduErrors[keyof IngestPduErrors];
 
 export type IngestPduResponses = {
     /**
@@ -14444,6 +15488,14 @@ export type InstancesData = {
 
 export type InstancesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -14468,6 +15520,14 @@ export type IntakeData = {
 };
 
 export type IntakeErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -14504,6 +15564,14 @@ export type ListInterventionsData = {
 
 export type ListInterventionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -14530,6 +15598,22 @@ export type UndoInterventionData = {
 };
 
 export type UndoInterventionErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Error
      */
@@ -14565,6 +15649,14 @@ export type LatestData = {
 
 export type LatestErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -14589,6 +15681,14 @@ export type ListLeasesData = {
 };
 
 export type ListLeasesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -14619,6 +15719,18 @@ export type PostLeaseData = {
 
 export type PostLeaseErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -14626,6 +15738,10 @@ export type PostLeaseErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14659,6 +15775,22 @@ export type CheckLeaseData = {
 };
 
 export type CheckLeaseErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14694,6 +15826,14 @@ export type DeleteLeaseData = {
 };
 
 export type DeleteLeaseErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -14736,6 +15876,14 @@ export type ListLinksData = {
 
 export type ListLinksErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -14765,9 +15913,25 @@ export type CutLinkData = {
 
 export type CutLinkErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14803,6 +15967,14 @@ export type MendLinkData = {
 };
 
 export type MendLinkErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -14841,6 +16013,10 @@ export type LoginData = {
 
 export type LoginErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
      * Unauthorized
      */
     401: ErrorModel;
@@ -14848,6 +16024,10 @@ export type LoginErrors = {
      * Forbidden
      */
     403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14907,6 +16087,14 @@ export type ListManifestDraftsData = {
 
 export type ListManifestDraftsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -14935,6 +16123,22 @@ export type CreateManifestDraftData = {
 };
 
 export type CreateManifestDraftErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -14984,6 +16188,14 @@ export type DeleteManifestDraftErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15029,6 +16241,14 @@ export type GetManifestDraftData = {
 };
 
 export type GetManifestDraftErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15082,6 +16302,14 @@ export type PutManifestDraftErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15089,6 +16317,10 @@ export type PutManifestDraftErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -15122,6 +16354,14 @@ export type ListManifestStatusesData = {
 };
 
 export type ListManifestStatusesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -15169,6 +16409,14 @@ export type ListManifestsData = {
 
 export type ListManifestsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -15202,9 +16450,25 @@ export type CreateManifestData = {
 
 export type CreateManifestErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -15239,6 +16503,22 @@ export type TestManifestData = {
 
 export type TestManifestErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -15271,6 +16551,22 @@ export type ValidateManifestData = {
 };
 
 export type ValidateManifestErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -15319,6 +16615,14 @@ export type DeleteManifestErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15369,6 +16673,14 @@ export type GetManifestData = {
 };
 
 export type GetManifestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15422,6 +16734,14 @@ export type PutManifestErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15433,6 +16753,10 @@ export type PutManifestErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -15471,6 +16795,14 @@ export type ExplainManifestData = {
 };
 
 export type ExplainManifestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15514,6 +16846,14 @@ export type TailManifestData = {
 
 export type TailManifestErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15555,6 +16895,14 @@ export type PauseManifestData = {
 };
 
 export type PauseManifestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15598,6 +16946,14 @@ export type ResumeManifestData = {
 
 export type ResumeManifestErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15639,6 +16995,14 @@ export type StartManifestData = {
 };
 
 export type StartManifestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15682,6 +17046,14 @@ export type GetManifestStatusData = {
 
 export type GetManifestStatusErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15723,6 +17095,14 @@ export type StopManifestData = {
 };
 
 export type StopManifestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15766,6 +17146,14 @@ export type ListManifestUsersData = {
 
 export type ListManifestUsersErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15807,6 +17195,14 @@ export type ListManifestVersionsData = {
 };
 
 export type ListManifestVersionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15850,6 +17246,14 @@ export type GetManifestVersionData = {
 };
 
 export type GetManifestVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -15904,6 +17308,14 @@ export type RestoreManifestErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -15953,6 +17365,10 @@ export type MeErrors = {
      */
     401: ErrorModel;
     /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -15978,9 +17394,21 @@ export type ChangePasswordData = {
 
 export type ChangePasswordErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
      * Unauthorized
      */
     401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -16014,6 +17442,14 @@ export type ListMicroservicesData = {
 };
 
 export type ListMicroservicesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -16054,6 +17490,14 @@ export type PostMicroserviceErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
@@ -16061,6 +17505,10 @@ export type PostMicroserviceErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -16112,6 +17560,14 @@ export type DeleteMicroserviceErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -16154,6 +17610,14 @@ export type GetMicroserviceData = {
 };
 
 export type GetMicroserviceErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -16200,6 +17664,14 @@ export type GetModelData = {
 
 export type GetModelErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -16234,6 +17706,14 @@ export type PatchModelErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Precondition Failed
      */
@@ -16290,6 +17770,14 @@ export type PutModelErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Precondition Failed
      */
     412: ErrorModel;
@@ -16344,6 +17832,18 @@ export type ApplyModelsData = {
 
 export type ApplyModelsErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
@@ -16390,6 +17890,14 @@ export type GetModelBundleData = {
 
 export type GetModelBundleErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -16428,6 +17936,14 @@ export type ListModelChangesData = {
 };
 
 export type ListModelChangesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -16479,6 +17995,14 @@ export type ListDataChannelsData = {
 
 export type ListDataChannelsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -16512,9 +18036,25 @@ export type CreateDataChannelData = {
 
 export type CreateDataChannelErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -16563,6 +18103,14 @@ export type DeleteDataChannelErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -16613,6 +18161,14 @@ export type GetDataChannelData = {
 };
 
 export type GetDataChannelErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -16666,6 +18222,14 @@ export type PutDataChannelErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -16677,6 +18241,10 @@ export type PutDataChannelErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -16720,6 +18288,10 @@ export type GetChannelDataData = {
 };
 
 export type GetChannelDataErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
     /**
      * Forbidden
      */
@@ -16767,6 +18339,14 @@ export type ListDataChannelUsersData = {
 
 export type ListDataChannelUsersErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -16808,6 +18388,14 @@ export type ListDataChannelVersionsData = {
 };
 
 export type ListDataChannelVersionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -16851,6 +18439,14 @@ export type GetDataChannelVersionData = {
 };
 
 export type GetDataChannelVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -16904,6 +18500,14 @@ export type RestoreDataChannelErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -16967,6 +18571,14 @@ export type ListDataConsumersData = {
 
 export type ListDataConsumersErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -17000,9 +18612,25 @@ export type CreateDataConsumerData = {
 
 export type CreateDataConsumerErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -17051,6 +18679,14 @@ export type DeleteDataConsumerErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17101,6 +18737,14 @@ export type GetDataConsumerData = {
 };
 
 export type GetDataConsumerErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17154,6 +18798,14 @@ export type PutDataConsumerErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -17165,6 +18817,10 @@ export type PutDataConsumerErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -17203,6 +18859,14 @@ export type ListDataConsumerUsersData = {
 };
 
 export type ListDataConsumerUsersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17246,6 +18910,14 @@ export type ListDataConsumerVersionsData = {
 
 export type ListDataConsumerVersionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -17288,6 +18960,14 @@ export type GetDataConsumerVersionData = {
 };
 
 export type GetDataConsumerVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17341,6 +19021,14 @@ export type RestoreDataConsumerErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17404,6 +19092,14 @@ export type ListProcessorDefinitionsData = {
 
 export type ListProcessorDefinitionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -17437,9 +19133,25 @@ export type CreateProcessorDefinitionData = {
 
 export type CreateProcessorDefinitionErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -17488,6 +19200,14 @@ export type DeleteProcessorDefinitionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17538,6 +19258,14 @@ export type GetProcessorDefinitionData = {
 };
 
 export type GetProcessorDefinitionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17591,6 +19319,14 @@ export type PutProcessorDefinitionErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -17602,6 +19338,10 @@ export type PutProcessorDefinitionErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -17640,6 +19380,14 @@ export type ListProcessorDefinitionUsersData = {
 };
 
 export type ListProcessorDefinitionUsersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17683,6 +19431,14 @@ export type ListProcessorDefinitionVersionsData = {
 
 export type ListProcessorDefinitionVersionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -17725,6 +19481,14 @@ export type GetProcessorDefinitionVersionData = {
 };
 
 export type GetProcessorDefinitionVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17778,6 +19542,14 @@ export type RestoreProcessorDefinitionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17841,6 +19613,14 @@ export type ListEdgeGatewaysData = {
 
 export type ListEdgeGatewaysErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -17874,9 +19654,25 @@ export type CreateEdgeGatewayData = {
 
 export type CreateEdgeGatewayErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -17925,6 +19721,14 @@ export type DeleteEdgeGatewayErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -17975,6 +19779,14 @@ export type GetEdgeGatewayData = {
 };
 
 export type GetEdgeGatewayErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18028,6 +19840,14 @@ export type PutEdgeGatewayErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -18039,6 +19859,10 @@ export type PutEdgeGatewayErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -18084,6 +19908,14 @@ export type GetGatewayBundleData = {
 
 export type GetGatewayBundleErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -18125,6 +19957,18 @@ export type PutGatewayReportData = {
 };
 
 export type PutGatewayReportErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18172,6 +20016,14 @@ export type ListEdgeGatewayUsersData = {
 
 export type ListEdgeGatewayUsersErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -18213,6 +20065,14 @@ export type ListEdgeGatewayVersionsData = {
 };
 
 export type ListEdgeGatewayVersionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18256,6 +20116,14 @@ export type GetEdgeGatewayVersionData = {
 };
 
 export type GetEdgeGatewayVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18309,6 +20177,14 @@ export type RestoreEdgeGatewayErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18372,6 +20248,14 @@ export type ListDataInterfacesData = {
 
 export type ListDataInterfacesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -18405,9 +20289,25 @@ export type CreateDataInterfaceData = {
 
 export type CreateDataInterfaceErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -18456,6 +20356,14 @@ export type DeleteDataInterfaceErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18506,6 +20414,14 @@ export type GetDataInterfaceData = {
 };
 
 export type GetDataInterfaceErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18559,6 +20475,14 @@ export type PutDataInterfaceErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -18570,6 +20494,10 @@ export type PutDataInterfaceErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -18608,6 +20536,14 @@ export type ListDataInterfaceUsersData = {
 };
 
 export type ListDataInterfaceUsersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18651,6 +20587,14 @@ export type ListDataInterfaceVersionsData = {
 
 export type ListDataInterfaceVersionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -18693,6 +20637,14 @@ export type GetDataInterfaceVersionData = {
 };
 
 export type GetDataInterfaceVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18746,6 +20698,14 @@ export type RestoreDataInterfaceErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18809,6 +20769,14 @@ export type ListDataKindsData = {
 
 export type ListDataKindsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -18842,9 +20810,25 @@ export type CreateDataKindData = {
 
 export type CreateDataKindErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -18893,6 +20877,14 @@ export type DeleteDataKindErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18943,6 +20935,14 @@ export type GetDataKindData = {
 };
 
 export type GetDataKindErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -18996,6 +20996,14 @@ export type PutDataKindErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -19007,6 +21015,10 @@ export type PutDataKindErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -19045,6 +21057,14 @@ export type ListDataKindUsersData = {
 };
 
 export type ListDataKindUsersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19088,6 +21108,14 @@ export type ListDataKindVersionsData = {
 
 export type ListDataKindVersionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -19130,6 +21158,14 @@ export type GetDataKindVersionData = {
 };
 
 export type GetDataKindVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19183,6 +21219,14 @@ export type RestoreDataKindErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19246,6 +21290,14 @@ export type ListSourceDefinitionsData = {
 
 export type ListSourceDefinitionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -19279,9 +21331,25 @@ export type CreateSourceDefinitionData = {
 
 export type CreateSourceDefinitionErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -19330,6 +21398,14 @@ export type DeleteSourceDefinitionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19380,6 +21456,14 @@ export type GetSourceDefinitionData = {
 };
 
 export type GetSourceDefinitionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19433,6 +21517,14 @@ export type PutSourceDefinitionErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -19444,6 +21536,10 @@ export type PutSourceDefinitionErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -19482,6 +21578,14 @@ export type ListSourceDefinitionUsersData = {
 };
 
 export type ListSourceDefinitionUsersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19525,6 +21629,14 @@ export type ListSourceDefinitionVersionsData = {
 
 export type ListSourceDefinitionVersionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -19567,6 +21679,14 @@ export type GetSourceDefinitionVersionData = {
 };
 
 export type GetSourceDefinitionVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19620,6 +21740,14 @@ export type RestoreSourceDefinitionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19683,6 +21811,14 @@ export type ListDataSourcesData = {
 
 export type ListDataSourcesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -19716,9 +21852,25 @@ export type CreateDataSourceData = {
 
 export type CreateDataSourceErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -19767,6 +21919,14 @@ export type DeleteDataSourceErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19817,6 +21977,14 @@ export type GetDataSourceData = {
 };
 
 export type GetDataSourceErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -19870,6 +22038,14 @@ export type PutDataSourceErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -19881,6 +22057,10 @@ export type PutDataSourceErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -19925,6 +22105,14 @@ export type GetSourceDataData = {
 
 export type GetSourceDataErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -19966,6 +22154,14 @@ export type TailSourceData = {
 };
 
 export type TailSourceErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20009,6 +22205,14 @@ export type ListDataSourceUsersData = {
 
 export type ListDataSourceUsersErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -20050,6 +22254,14 @@ export type ListDataSourceVersionsData = {
 };
 
 export type ListDataSourceVersionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20093,6 +22305,14 @@ export type GetDataSourceVersionData = {
 };
 
 export type GetDataSourceVersionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20146,6 +22366,14 @@ export type RestoreDataSourceErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20201,6 +22429,14 @@ export type MoveErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20277,6 +22513,14 @@ export type ListObjectsData = {
 
 export type ListObjectsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -20314,6 +22558,14 @@ export type ExportObjectsJsonldData = {
 };
 
 export type ExportObjectsJsonldErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -20353,6 +22605,14 @@ export type ExportObjectsTurtleData = {
 
 export type ExportObjectsTurtleErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -20391,6 +22651,14 @@ export type ListObjectChangesData = {
 };
 
 export type ListObjectChangesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -20436,6 +22704,14 @@ export type ListObjectEventsData = {
 
 export type ListObjectEventsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -20470,6 +22746,14 @@ export type ListObjectFindingsData = {
 };
 
 export type ListObjectFindingsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -20511,9 +22795,25 @@ export type ImportObjectsData = {
 
 export type ImportObjectsErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -20547,6 +22847,22 @@ export type QueryObjectsData = {
 };
 
 export type QueryObjectsErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -20583,6 +22899,14 @@ export type GetObjectData = {
 };
 
 export type GetObjectErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20623,6 +22947,14 @@ export type ListObjectCandidatesData = {
 };
 
 export type ListObjectCandidatesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20673,6 +23005,14 @@ export type DeleteObjectEnrichmentErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -20728,6 +23068,14 @@ export type PutObjectEnrichmentErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -20735,6 +23083,10 @@ export type PutObjectEnrichmentErrors = {
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -20779,6 +23131,14 @@ export type GetObjectValuesData = {
 
 export type GetObjectValuesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -20815,6 +23175,14 @@ export type ListPriceSeriesData = {
 };
 
 export type ListPriceSeriesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -20854,6 +23222,14 @@ export type GetPriceSeriesData = {
 };
 
 export type GetPriceSeriesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -20895,6 +23271,18 @@ export type PutPricesData = {
 };
 
 export type PutPricesErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Conflict
      */
@@ -20942,6 +23330,14 @@ export type ListPricePutsData = {
 
 export type ListPricePutsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -20966,6 +23362,14 @@ export type ListProcessorsData = {
 };
 
 export type ListProcessorsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -20995,6 +23399,14 @@ export type ListProtocolsData = {
 };
 
 export type ListProtocolsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -21050,6 +23462,14 @@ export type RangesData = {
 
 export type RangesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -21084,6 +23504,14 @@ export type RenameErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21130,6 +23558,14 @@ export type ListReportDefinitionsData = {
 
 export type ListReportDefinitionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -21170,6 +23606,14 @@ export type DeleteReportDefinitionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21213,6 +23657,14 @@ export type GetReportDefinitionData = {
 };
 
 export type GetReportDefinitionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21263,9 +23715,21 @@ export type PutReportDefinitionErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -21302,6 +23766,18 @@ export type MakeReportData = {
 
 export type MakeReportErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -21309,6 +23785,10 @@ export type MakeReportErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -21362,6 +23842,14 @@ export type PreviewReportData = {
 };
 
 export type PreviewReportErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21423,6 +23911,14 @@ export type GroupReportData = {
 };
 
 export type GroupReportErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21498,6 +23994,14 @@ export type EnergyIndicatorData = {
 
 export type EnergyIndicatorErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -21553,6 +24057,14 @@ export type ListReportsData = {
 
 export type ListReportsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Unprocessable Entity
      */
     422: ErrorModel;
@@ -21599,6 +24111,14 @@ export type GetReportData = {
 
 export type GetReportErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -21637,6 +24157,14 @@ export type SendReportData = {
 };
 
 export type SendReportErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21695,6 +24223,14 @@ export type SensorReportData = {
 
 export type SensorReportErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -21741,6 +24277,14 @@ export type ListRevisionsData = {
 
 export type ListRevisionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -21770,6 +24314,14 @@ export type GetRevisionData = {
 };
 
 export type GetRevisionErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21813,6 +24365,14 @@ export type RevisionDifferencesData = {
 };
 
 export type RevisionDifferencesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21861,6 +24421,14 @@ export type RestoreRevisionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21917,6 +24485,14 @@ export type UndoRevisionErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -21976,6 +24552,14 @@ export type ListSensorsData = {
 
 export type ListSensorsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22020,6 +24604,14 @@ export type DeleteSensorErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -22066,6 +24658,14 @@ export type GetSensorData = {
 };
 
 export type GetSensorErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -22114,6 +24714,14 @@ export type PutSensorErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Precondition Failed
      */
@@ -22170,6 +24778,14 @@ export type AnnotationsData = {
 
 export type AnnotationsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22208,6 +24824,14 @@ export type SensorCountData = {
 };
 
 export type SensorCountErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -22248,6 +24872,14 @@ export type ReplaceDeviceErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -22312,6 +24944,14 @@ export type SensorDistributionData = {
 
 export type SensorDistributionErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22350,6 +24990,14 @@ export type SensorEnergyData = {
 };
 
 export type SensorEnergyErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -22393,6 +25041,14 @@ export type SensorExportData = {
 };
 
 export type SensorExportErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -22439,6 +25095,14 @@ export type ListFiguresData = {
 
 export type ListFiguresErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -22477,6 +25141,18 @@ export type EnterFigureData = {
 
 export type EnterFigureErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -22484,6 +25160,10 @@ export type EnterFigureErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -22528,6 +25208,14 @@ export type DeleteFigureData = {
 
 export type DeleteFigureErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -22570,6 +25258,18 @@ export type ChangeFigureData = {
 
 export type ChangeFigureErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -22577,6 +25277,10 @@ export type ChangeFigureErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -22629,6 +25333,14 @@ export type SensorGapsData = {
 
 export type SensorGapsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22659,6 +25371,22 @@ export type InterveneData = {
 
 export type InterveneErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22688,6 +25416,14 @@ export type SensorLatestData = {
 };
 
 export type SensorLatestErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -22736,6 +25472,14 @@ export type SensorRangeData = {
 
 export type SensorRangeErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22774,6 +25518,14 @@ export type SensorReadingsData = {
 };
 
 export type SensorReadingsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -22814,6 +25566,14 @@ export type SensorTrendData = {
 
 export type SensorTrendErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -22838,6 +25598,14 @@ export type ListServicesData = {
 };
 
 export type ListServicesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -22869,6 +25637,14 @@ export type ListWaitingData = {
 };
 
 export type ListWaitingErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -22920,6 +25696,14 @@ export type DeleteServiceErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -22967,6 +25751,14 @@ export type GetServiceData = {
 };
 
 export type GetServiceErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -23017,9 +25809,21 @@ export type PutServiceErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -23056,9 +25860,25 @@ export type DiscoverServiceData = {
 
 export type DiscoverServiceErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -23095,9 +25915,25 @@ export type ExecuteServiceData = {
 
 export type ExecuteServiceErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -23139,6 +25975,14 @@ export type GetServiceResultData = {
 };
 
 export type GetServiceResultErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -23187,6 +26031,14 @@ export type ListServiceSubjectsData = {
 
 export type ListServiceSubjectsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -23224,6 +26076,22 @@ export type SettleAgainData = {
 
 export type SettleAgainErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23248,6 +26116,14 @@ export type CancelSettlingData = {
 };
 
 export type CancelSettlingErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -23290,6 +26166,14 @@ export type SettledCorrelationData = {
 };
 
 export type SettledCorrelationErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -23338,6 +26222,14 @@ export type SettledGroupData = {
 
 export type SettledGroupErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23385,6 +26277,14 @@ export type SettledGroupContributorsData = {
 
 export type SettledGroupContributorsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23423,6 +26323,14 @@ export type SettledGroupDayData = {
 };
 
 export type SettledGroupDayErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -23479,6 +26387,14 @@ export type SettledGroupDemandData = {
 
 export type SettledGroupDemandErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23534,6 +26450,14 @@ export type SettledGroupDurationData = {
 
 export type SettledGroupDurationErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23588,6 +26512,14 @@ export type ExportSettledGroupData = {
 };
 
 export type ExportSettledGroupErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -23648,6 +26580,14 @@ export type SettledGroupFlowData = {
 
 export type SettledGroupFlowErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23699,6 +26639,14 @@ export type SettledMembersStatisticsData = {
 
 export type SettledMembersStatisticsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23746,6 +26694,14 @@ export type SettledGroupProfileData = {
 
 export type SettledGroupProfileErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23788,6 +26744,14 @@ export type SettledGroupRunningData = {
 };
 
 export type SettledGroupRunningErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -23836,6 +26800,14 @@ export type SettledGroupStatisticsData = {
 
 export type SettledGroupStatisticsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23879,6 +26851,14 @@ export type SettledSensorData = {
 
 export type SettledSensorErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -23913,6 +26893,14 @@ export type SettledSensorDayData = {
 };
 
 export type SettledSensorDayErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -23960,6 +26948,14 @@ export type SettledSensorDemandData = {
 };
 
 export type SettledSensorDemandErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -24012,6 +27008,14 @@ export type SettledSensorDurationData = {
 
 export type SettledSensorDurationErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -24058,6 +27062,14 @@ export type ExportSettledSensorData = {
 };
 
 export type ExportSettledSensorErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -24110,6 +27122,14 @@ export type SettledSensorProfileData = {
 
 export type SettledSensorProfileErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -24148,6 +27168,14 @@ export type SettledSensorRunningData = {
 };
 
 export type SettledSensorRunningErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -24192,6 +27220,14 @@ export type SettledSensorStatisticsData = {
 
 export type SettledSensorStatisticsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -24216,6 +27252,14 @@ export type SettlementStatusData = {
 };
 
 export type SettlementStatusErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -24244,6 +27288,14 @@ export type ListTreesData = {
 
 export type ListTreesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -24268,6 +27320,22 @@ export type ReachBackData = {
 };
 
 export type ReachBackErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Error
      */
@@ -24332,6 +27400,14 @@ export type ListSitesData = {
 
 export type ListSitesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -24376,6 +27452,14 @@ export type DeleteSiteErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -24422,6 +27506,14 @@ export type GetSiteData = {
 };
 
 export type GetSiteErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -24471,6 +27563,14 @@ export type PutSiteErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Precondition Failed
      */
     412: ErrorModel;
@@ -24512,6 +27612,14 @@ export type ListSourceStatusesData = {
 
 export type ListSourceStatusesErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Internal Server Error
      */
     500: ErrorModel;
@@ -24540,6 +27648,14 @@ export type ListSpacesData = {
 };
 
 export type ListSpacesErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Internal Server Error
      */
@@ -24580,9 +27696,21 @@ export type PutSpacesErrors = {
      */
     400: ErrorModel;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Precondition Failed
      */
     412: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -24696,6 +27824,14 @@ export type ListSubstitutionsData = {
 };
 
 export type ListSubstitutionsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -25678,6 +28814,14 @@ export type SystemData = {
 
 export type SystemErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -25702,6 +28846,14 @@ export type ListTariffsData = {
 };
 
 export type ListTariffsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -25747,6 +28899,14 @@ export type DeleteTariffErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -25806,6 +28966,14 @@ export type GetTariffData = {
 
 export type GetTariffErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -25854,6 +29022,14 @@ export type PutTariffErrors = {
      * Bad Request
      */
     400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Conflict
      */
@@ -25905,6 +29081,14 @@ export type ListTariffRevisionsData = {
 
 export type ListTariffRevisionsErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -25932,6 +29116,14 @@ export type ListThingsData = {
 };
 
 export type ListThingsErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -25968,6 +29160,14 @@ export type GetThingData = {
 };
 
 export type GetThingErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -26006,6 +29206,14 @@ export type ListTokensData = {
 
 export type ListTokensErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -26030,6 +29238,22 @@ export type CreateTokenData = {
 };
 
 export type CreateTokenErrors = {
+    /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Error
      */
@@ -26057,6 +29281,14 @@ export type RevokeTokenData = {
 };
 
 export type RevokeTokenErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -26104,6 +29336,14 @@ export type ListUnassignedData = {
 
 export type ListUnassignedErrors = {
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Error
      */
     default: ErrorModel;
@@ -26128,6 +29368,14 @@ export type ListUsersData = {
 };
 
 export type ListUsersErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Error
      */
@@ -26154,9 +29402,25 @@ export type CreateUserData = {
 
 export type CreateUserErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -26188,6 +29452,14 @@ export type DeleteUserData = {
 };
 
 export type DeleteUserErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -26228,6 +29500,18 @@ export type ChangeUserData = {
 
 export type ChangeUserErrors = {
     /**
+     * Bad Request
+     */
+    400: ErrorModel;
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
      * Not Found
      */
     404: ErrorModel;
@@ -26235,6 +29519,10 @@ export type ChangeUserErrors = {
      * Conflict
      */
     409: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
     /**
      * Unprocessable Entity
      */
@@ -26266,6 +29554,14 @@ export type CreateLinkData = {
 };
 
 export type CreateLinkErrors = {
+    /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
     /**
      * Not Found
      */
@@ -26304,6 +29600,18 @@ export type RemoteWriteErrors = {
      */
     400: unknown;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * More comes in than can be stored; see Retry-After
      */
     429: unknown;
@@ -26312,6 +29620,8 @@ export type RemoteWriteErrors = {
      */
     503: unknown;
 };
+
+export type RemoteWriteError = RemoteWriteErrors[keyof RemoteWriteErrors];
 
 export type RemoteWriteResponses = {
     /**
@@ -26340,6 +29650,18 @@ export type InfluxWriteV2Errors = {
      */
     400: unknown;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * More comes in than can be stored; see Retry-After
      */
     429: unknown;
@@ -26348,6 +29670,8 @@ export type InfluxWriteV2Errors = {
      */
     503: unknown;
 };
+
+export type InfluxWriteV2Error = InfluxWriteV2Errors[keyof InfluxWriteV2Errors];
 
 export type InfluxWriteV2Responses = {
     /**
@@ -26376,6 +29700,18 @@ export type InfluxWriteErrors = {
      */
     400: unknown;
     /**
+     * Unauthorized
+     */
+    401: ErrorModel;
+    /**
+     * Forbidden
+     */
+    403: ErrorModel;
+    /**
+     * Request Entity Too Large
+     */
+    413: ErrorModel;
+    /**
      * More comes in than can be stored; see Retry-After
      */
     429: unknown;
@@ -26384,6 +29720,8 @@ export type InfluxWriteErrors = {
      */
     503: unknown;
 };
+
+export type InfluxWriteError = InfluxWriteErrors[keyof InfluxWriteErrors];
 
 export type InfluxWriteResponses = {
     /**
