@@ -20,9 +20,10 @@ type sends struct {
 	records    int    // at least
 }
 
-// pageSends are the requests of a run of Titan's page, as they were recorded view
-// by view, with times counted from the time of the run: {-10h} is ten hours
-// before. The page asks for `root` by that name only once.
+// pageSends are the requests of a run of Titan's page, view by view, as they were
+// recorded, with a few that stand in its source and were not met; times are counted
+// from the time of the run: {-10h} is ten hours before. The page asks for `root` by
+// that name only once.
 var pageSends = []sends{
 	{"start", "/api/sensor-hierarchy/root", "", 1},
 
