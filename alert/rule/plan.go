@@ -213,7 +213,7 @@ func (l *layer) addSensor(r *Rule, id record.SensorID) {
 	}
 	in := &instance{
 		key: key{r.ID, Ref{Sensor: id}}, rule: r, quantity: x.Quantity, maxAge: x.Age(), depth: sensorDepth,
-		zone: l.location(x.Site), leaves: []leaf{{id, interval(x)}},
+		zone: l.location(l.siteOf(x)), leaves: []leaf{{id, interval(x)}},
 	}
 	for _, g := range l.model.Parents(id) {
 		in.above = append(in.above, l.up(g)...)
@@ -222,6 +222,24 @@ func (l *layer) addSensor(r *Rule, id record.SensorID) {
 		in.apparent = with.Quantity == record.ApparentPower
 	}
 	l.plan.instances = append(l.plan.instances, in)
+}
+
+// siteOf is the site of a sensor; of one that names none that of the first of its
+// hierarchies that does, or none.
+func (l *layer) siteOf(x *model.Sensor) model.SiteID {
+	if x.Site != "" {
+		return x.Site
+	}
+	for _, g := range l.model.Parents(x.ID) {
+		h, ok := l.model.HierarchyOf(g)
+		if !ok {
+			continue
+		}
+		if y, ok := l.model.Hierarchy(h); ok && y.Site != "" {
+			return y.Site
+		}
+	}
+	return ""
 }
 
 func (l *layer) addGroup(r *Rule, id model.GroupID) {
