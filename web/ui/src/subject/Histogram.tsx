@@ -5,6 +5,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { useCallback, useMemo } from 'react'
 import { distribution } from '../api/subject'
 import type { Tokens } from '../chart/colour'
+import { wide } from '../lib/bins'
 import { percent, text } from '../lib/format'
 import { coarse } from '../lib/steps'
 import { timeRange } from '../lib/time'
@@ -24,7 +25,7 @@ export function Histogram({ subject, view }: { subject: Subject; view: View }) {
     placeholderData: keepPreviousData,
     staleTime: 60_000,
   })
-  const bins = useMemo(() => asked.data ?? [], [asked.data])
+  const bins = useMemo(() => wide(asked.data ?? []), [asked.data])
   const all = bins.reduce((n, b) => n + b.elements, 0)
   const usual = bins.reduce((best, b) => (best === undefined || b.elements > best.elements ? b : best), bins[0])
   const { unit } = subject
@@ -33,11 +34,11 @@ export function Histogram({ subject, view }: { subject: Subject; view: View }) {
       grid: grid(),
       tooltip: tooltip(k, (i) => {
         const b = bins[i]
-        return b ? [t`${text(b.lower, unit)} to ${text(b.upper, unit)}`, t`${percent(all > 0 ? b.elements / all : null, 1)} of the values`] : []
+        return b ? [b.lower < b.upper ? t`${text(b.lower, unit)} to ${text(b.upper, unit)}` : text(b.lower, unit), t`${percent(all > 0 ? b.elements / all : null, 1)} of the values`] : []
       }),
       xAxis: { type: 'category', data: bins.map((b) => text((b.lower + b.upper) / 2, unit)), ...axis(k), axisTick: { show: false } },
       yAxis: { type: 'value', ...axis(k), axisLabel: { color: k.dim, formatter: (v: number) => percent(v) } },
-      series: [{ type: 'bar', barCategoryGap: '8%', data: bins.map((b) => (all > 0 ? b.elements / all : 0)), itemStyle: { color: k.power, borderRadius: [3, 3, 0, 0] } }],
+      series: [{ type: 'bar', barCategoryGap: '8%', barMaxWidth: 80, data: bins.map((b) => (all > 0 ? b.elements / all : 0)), itemStyle: { color: k.power, borderRadius: [3, 3, 0, 0] } }],
     }),
     [bins, all, unit, t],
   )
