@@ -365,7 +365,7 @@ func (s *Store) Count(ctx context.Context) (int, error) {
 	}
 	sum := 0
 	for some := range slices.Chunk(points, countAtOnce) {
-		n, err := s.db.NewSelect().Table("settled_quarters").Where("point IN (?)", bun.In(some)).Count(ctx)
+		n, err := s.db.NewSelect().Table("settled_quarters").Where("point IN (?)", bun.List(some)).Count(ctx)
 		if err != nil {
 			return fail(err)
 		}
