@@ -1,7 +1,10 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+
+	"github.com/wattwerk/wattwerk/bench"
 )
 
 // BenchCmd is "wattwerk bench".
@@ -53,6 +56,19 @@ Examples:
 type benchFlags struct {
 	JSON bool   `name:"json" help:"Print one JSON object."`
 	Dir  string `help:"Work below this directory instead of the one for temporary files: it must be on the disk to be measured." type:"path"`
+}
+
+// measure runs a benchmark that can be run as its options say, and prints the
+// figures; of one that was broken off those that it has.
+func (f benchFlags) measure(sys IO, options interface{ Validate() error }, run func() (*bench.Figures, error)) error {
+	if err := options.Validate(); err != nil {
+		return usageError{err}
+	}
+	out, err := run()
+	if out != nil {
+		err = errors.Join(err, out.Print(sys.Out, f.JSON))
+	}
+	return err
 }
 
 // say tells people how far a benchmark is.

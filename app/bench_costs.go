@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bench/pricing"
 )
 
@@ -28,16 +29,9 @@ Example:
 // Run measures.
 func (c *BenchCostsCmd) Run(ctx context.Context, sys IO) error {
 	o := pricing.Options{Sensors: c.Sensors, Days: c.Days, Dir: c.Dir, Profile: c.Profile, Readings: storedReadings, Say: say(sys)}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
 	var err error
 	if o.URL, err = (&SQLConfig{URLFile: c.SQLURLFile}).url(); err != nil {
 		return err
 	}
-	out, err := pricing.Run(ctx, o)
-	if err != nil {
-		return err
-	}
-	return out.Print(sys.Out, c.JSON)
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return pricing.Run(ctx, o) })
 }

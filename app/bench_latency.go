@@ -34,14 +34,7 @@ the tick is reached, and the final tick, told after the grace.`
 // Run measures.
 func (c *BenchLatencyCmd) Run(ctx context.Context, sys IO) error {
 	o := delay.Options{Rate: c.Rate, Post: c.Post, Sensors: c.Sensors, Groups: c.Groups, Duration: c.Duration, Dir: c.Dir, Start: startBench}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
-	out, err := delay.Run(ctx, o)
-	if err != nil {
-		return err
-	}
-	return out.Print(sys.Out, c.JSON)
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return delay.Run(ctx, o) })
 }
 
 // startBench runs a whole process on dir and connects to it.
@@ -60,10 +53,7 @@ func startBench(ctx context.Context, dir string) (*bench.Server, error) {
 		if in, err := datadir.Running(dir); err == nil {
 			cl := &client{base: in.URL, token: in.Secret, http: http.DefaultClient}
 			if resp, err := cl.do(ctx, http.MethodGet, "/readyz", "", nil); err == nil {
-				ask := func(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error) {
-					return cl.do(ctx, method, path, contentType, body)
-				}
-				return &bench.Server{URL: cl.base, Token: cl.token, Do: ask, Stop: stop}, resp.Body.Close()
+				return &bench.Server{Do: cl.do, Stop: stop}, resp.Body.Close()
 			}
 		}
 		select {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bench/analytics"
 )
 
@@ -39,12 +40,5 @@ func (c *BenchManifestCmd) Run(ctx context.Context, sys IO) error {
 		Manifests: c.Manifests, Dir: c.Dir, Models: modelOptions,
 		Log: slog.New(slog.NewTextHandler(sys.Err, &slog.HandlerOptions{Level: slog.LevelError})), Say: say(sys),
 	}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
-	out, err := analytics.Run(ctx, o)
-	if err != nil {
-		return err
-	}
-	return out.Print(sys.Out, c.JSON)
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return analytics.Run(ctx, o) })
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bench/chart"
 )
 
@@ -24,12 +25,5 @@ multiples of 1/8 W), then asks for the whole year of one sensor over HTTP, as a 
 // Run measures.
 func (c *BenchQueryCmd) Run(ctx context.Context, sys IO) error {
 	o := chart.Options{Sensors: c.Sensors, Queries: c.Queries, Points: c.Points, Dir: c.Dir, Profile: c.Profile, Start: startBench, Say: say(sys)}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
-	out, err := chart.Run(ctx, o)
-	if err != nil {
-		return err
-	}
-	return out.Print(sys.Out, c.JSON)
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return chart.Run(ctx, o) })
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/access"
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bench/answering"
 	"github.com/wattwerk/wattwerk/bench/ladder"
 	"github.com/wattwerk/wattwerk/energy"
@@ -60,19 +61,12 @@ Examples:
 func (c *BenchServicesCmd) Run(ctx context.Context, sys IO) error {
 	o := answering.Options{
 		Objects: c.Objects, Microservices: c.Microservices, Down: c.Down, Ladder: c.Ladder, Time: c.Time, Rates: c.Rates, Instances: c.Instances,
-		Profile: c.Profile, Version: Version(), Say: say(sys), Ask: askApart, Settled: settledQuarters,
+		Dir: c.Dir, Profile: c.Profile, Version: Version(), Say: say(sys), Ask: askApart, Settled: settledQuarters,
 		Elsewhere: func(n *access.Notary) execution.Elsewhere {
 			return askElsewhere(func() *access.Notary { return n }, nil)
 		},
 	}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
-	out, err := answering.Run(ctx, o)
-	if out != nil {
-		err = errors.Join(err, out.Print(sys.Out, c.JSON))
-	}
-	return err
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return answering.Run(ctx, o) })
 }
 
 // settledRevisions follows what is settled of a model that stays.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bench/settling"
 	"github.com/wattwerk/wattwerk/history"
 	"github.com/wattwerk/wattwerk/settlement/reading"
@@ -28,7 +29,7 @@ days. Readings are made while they are asked for, so that only windows need room
 
 Example:
   wattwerk bench settle --days 7
-  wattwerk bench settle --days 365 --dir /var/tmp/bench   # the whole year: 26 GB of windows`
+  wattwerk bench settle --days 365 --dir /var/tmp/bench   # the whole year: 31 GB of windows`
 }
 
 // Run measures.
@@ -36,18 +37,11 @@ func (c *BenchSettleCmd) Run(ctx context.Context, sys IO) error {
 	o := settling.Options{
 		Sensors: c.Sensors, Groups: c.Groups, Days: c.Days, Written: c.Written, Dir: c.Dir, Profile: c.Profile, Readings: storedReadings, Say: say(sys),
 	}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
 	var err error
 	if o.URL, err = (&SQLConfig{URLFile: c.SQLURLFile}).url(); err != nil {
 		return err
 	}
-	out, err := settling.Run(ctx, o)
-	if err != nil {
-		return err
-	}
-	return out.Print(sys.Out, c.JSON)
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return settling.Run(ctx, o) })
 }
 
 // storedReadings reads for settling as the program does.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bench/field"
 )
 
@@ -39,16 +40,9 @@ Examples:
 // Run measures.
 func (c *BenchSurveyCmd) Run(ctx context.Context, sys IO) error {
 	o := field.Options{Devices: c.Devices, Clients: c.Clients, Time: c.Time, Hours: c.Hours, Dir: c.Dir, Profile: c.Profile, Say: say(sys)}
-	if err := o.Validate(); err != nil {
-		return usageError{err}
-	}
 	var err error
 	if o.URL, err = (&SQLConfig{URLFile: c.SQLURLFile}).url(); err != nil {
 		return err
 	}
-	out, err := field.Run(ctx, o)
-	if err != nil {
-		return err
-	}
-	return out.Print(sys.Out, c.JSON)
+	return c.measure(sys, &o, func() (*bench.Figures, error) { return field.Run(ctx, o) })
 }

@@ -8,9 +8,8 @@ import (
 
 // Server is a whole process that is measured over HTTP.
 type Server struct {
-	URL   string
-	Token string // of whoever may do everything
-	// Do asks with the token; an answer that is not 2xx is an error.
-	Do   func(ctx context.Context, method, path, contentType string, body io.Reader) (*http.Response, error)
+	// Do asks as whoever may do everything, with more headers as name and value; an
+	// answer that is not 2xx is an error.
+	Do   func(ctx context.Context, method, path, contentType string, body io.Reader, headers ...string) (*http.Response, error)
 	Stop func() error // ends the process, and tells what it ended with
 }

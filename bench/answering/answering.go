@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -33,6 +32,7 @@ type Options struct {
 	Rates         []float64     // requests a second of open loops
 	Instances     int           // that carry S1 to S6 out together, in one of the measurements
 
+	Dir     string                        // work below it; "": that for temporary files
 	Profile string                        // write a CPU profile of the server to this file; "": do not
 	Version string                        // of the program
 	Say     func(format string, a ...any) // progress, for people
@@ -150,11 +150,11 @@ func (a *asking) ask(ctx context.Context, p ladder.Plan, mayLack bool) (*ladder.
 
 // overHTTP asks at each level and rate, and tells how many requests that were.
 func (o *Options) overHTTP(ctx context.Context, w *town.Town, out *bench.Figures) (asked int, err error) {
-	dir, err := os.MkdirTemp("", "wattwerk-bench-")
+	dir, remove, err := bench.WorkDir(o.Dir)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer remove(&err)
 	doors, err := newDoors(ctx, dir, o.Version)
 	if err != nil {
 		return 0, err

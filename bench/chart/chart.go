@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -43,11 +42,11 @@ func Run(ctx context.Context, o Options) (out *bench.Figures, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(o.Dir, "wattwerk-bench-")
+	dir, remove, err := bench.WorkDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer remove(&err)
 	gen, err := sim.New(sim.Options{Sensors: o.Sensors, Interval: time.Minute, Seed: 1})
 	if err != nil {
 		return nil, err

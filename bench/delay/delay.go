@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -46,11 +45,11 @@ func Run(ctx context.Context, o Options) (out *bench.Figures, err error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(o.Dir, "wattwerk-bench-")
+	dir, remove, err := bench.WorkDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer remove(&err)
 	s, err := o.Start(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -104,22 +103,11 @@ func (m *load) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, m.server.URL+"/api/v1/model", bytes.NewReader(doc))
+	resp, err := m.server.Do(ctx, http.MethodPut, "/api/v1/model", "application/json", bytes.NewReader(doc), "If-Match", `"0"`)
 	if err != nil {
-		return err
+		return fmt.Errorf("the model was not taken: %w", err)
 	}
-	req.Header.Set("Authorization", "Bearer "+m.server.Token)
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("If-Match", `"0"`)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	said, _ := io.ReadAll(io.LimitReader(resp.Body, 1000))
 	_ = resp.Body.Close()
-	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("the model was not taken: %s %s", resp.Status, said)
-	}
 	stream, err := m.server.Do(ctx, http.MethodGet, "/api/v1/stream?preview=true&group="+string(m.gen.Document().Hierarchies[0].Root), "", nil)
 	if err != nil {
 		return err

@@ -2,10 +2,8 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"sync/atomic"
@@ -48,11 +46,11 @@ const backlog = 4_000_000
 
 // Run measures.
 func Run(ctx context.Context, o Options) (out *Outcome, err error) {
-	dir, err := os.MkdirTemp(o.Dir, "wattwerk-bench-")
+	dir, remove, err := bench.WorkDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer remove(&err)
 	e, stop, err := openRig(ctx, dir, o.Partitions, o.Sensors+6*o.Groups, o.NoSync, o.Log)
 	if err != nil {
 		return nil, err

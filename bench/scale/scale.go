@@ -121,11 +121,11 @@ func Run(ctx context.Context, o Options) (out *Outcome, err error) {
 	if err := o.defaults(); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(o.Dir, "wattwerk-bench-")
+	dir, remove, err := bench.WorkDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer remove(&err)
 	r := &runner{opts: o, dir: dir, limiter: newLimiter()}
 	r.plant = &plant{bridges: o.Bridges, sensors: o.Sensors, hz: 1, partitions: o.Partitions}
 	// Long enough ago that no clock has a say.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -150,11 +149,11 @@ type lag struct{ second, records float64 }
 
 func (r *runner) run(ctx context.Context) (out *Outcome, err error) {
 	o := &r.opts
-	dir, err := os.MkdirTemp(o.Dir, "wattwerk-bench-")
+	dir, remove, err := bench.WorkDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer remove(&err)
 	bo := bus.Options{Dir: dir, Partitions: o.Partitions, Log: o.Log}
 	if o.Generate != nil {
 		bo.Listen = "127.0.0.1:0"
