@@ -119,7 +119,7 @@ func refuse(err error) error {
 	case errors.Is(err, ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.DatabaseAway()
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

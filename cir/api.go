@@ -12,7 +12,6 @@ import (
 
 	"github.com/wattwerk/wattwerk/cir/book"
 	"github.com/wattwerk/wattwerk/cir/item"
-	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 )
@@ -38,7 +37,7 @@ func refuse(err error) error {
 	case errors.Is(err, item.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.DatabaseAway()
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

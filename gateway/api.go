@@ -246,7 +246,7 @@ func (s *Service) redeem(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.opts.Log.Warn("sign-in link refused", "remote", remoteHost(r), "error", err)
 		if sqldb.Down(err) { // the link is still good
-			w.Header().Set("Retry-After", retryAfter)
+			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 			problem.WriteAs(w, http.StatusServiceUnavailable, phrase.DatabaseAway, away)
 			return
 		}
@@ -321,7 +321,7 @@ func status(err error) error {
 	case errors.Is(err, access.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable(away)), http.Header{"Retry-After": {retryAfter}})
+		return problem.Later(retryAfter, phrase.DatabaseAway, away)
 	}
 	return err
 }
@@ -329,7 +329,7 @@ func status(err error) error {
 // What is said while the users are in a database that is away.
 const (
 	away       = "the database of users does not answer; try again in a moment, nobody has been signed out"
-	retryAfter = "5" // seconds
+	retryAfter = 5 // seconds
 )
 
 func names(ss []access.Scope) []string {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -58,7 +59,7 @@ func (s *Service) identify(next http.Handler) http.Handler {
 			return
 		case err != nil:
 			s.opts.Log.Error("identity unknown", "error", err)
-			w.Header().Set("Retry-After", retryAfter)
+			w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 			problem.WriteAs(w, http.StatusServiceUnavailable, phrase.DatabaseAway, "who you are could not be looked up; try again in a moment")
 			return
 		case ok:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -62,7 +63,7 @@ func (s *Service) open(_ context.Context, in *streamIn) (*huma.StreamResponse, e
 	c := newClient(in.Hierarchy, in.Group, sensors, in.Limit)
 	c.preview = in.Preview
 	if err := s.join(c); errors.Is(err, errTooMany) {
-		return nil, huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"10"}})
+		return nil, problem.Later(10, "", err.Error())
 	} else if err != nil {
 		return nil, err
 	}

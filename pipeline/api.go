@@ -60,7 +60,7 @@ func refuse(err error) error {
 	case errors.Is(err, repository.ErrInvalid), errors.Is(err, manifest.ErrUnknown):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, bus.ErrAway):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database or the bus does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.Later(2, phrase.DatabaseAway, "the database or the bus does not answer, try again in a moment")
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

@@ -91,11 +91,11 @@ func refuse(st catalog.State, err error) error {
 	case errors.Is(err, errRequest), errors.Is(err, catalog.ErrEffective):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, bus.ErrFull):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.BusFull, huma.Error503ServiceUnavailable(bus.ErrFull.Error())), http.Header{"Retry-After": {"10"}})
+		return problem.Later(10, phrase.BusFull, bus.ErrFull.Error())
 	case errors.Is(err, bus.ErrAway):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.BusAway, huma.Error503ServiceUnavailable(bus.ErrAway.Error())), http.Header{"Retry-After": {"1"}})
+		return problem.Later(1, phrase.BusAway, bus.ErrAway.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the change did not come through in time: "+err.Error()), http.Header{"Retry-After": {"1"}})
+		return problem.Later(1, "", "the change did not come through in time: "+err.Error())
 	}
 	return huma.Error500InternalServerError("the change was not made", err)
 }

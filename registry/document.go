@@ -11,6 +11,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/etag"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/model"
 )
 
@@ -113,6 +114,6 @@ func (s *Service) ready(ctx context.Context) error {
 	case <-s.o.Catalog.Ready():
 		return nil
 	case <-ctx.Done():
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable("the model is still being read"), http.Header{"Retry-After": {"1"}})
+		return problem.Later(1, "", "the model is still being read")
 	}
 }

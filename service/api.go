@@ -2,13 +2,11 @@ package service
 
 import (
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/internal/etag"
-	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
@@ -40,7 +38,7 @@ func refuse(err error) error {
 	case errors.As(err, &status):
 		return err
 	case errors.Is(err, errNotReady):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"2"}})
+		return problem.Later(2, "", err.Error())
 	case errors.Is(err, errNotFound), errors.Is(err, book.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, book.ErrChanged):
@@ -50,7 +48,7 @@ func refuse(err error) error {
 	case errors.Is(err, book.ErrFull):
 		return huma.Error409Conflict(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.DatabaseAway()
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

@@ -24,7 +24,7 @@ func (e english) say() {
 		b.WriteString(strings.ToUpper(string(e.Change[:1])) + string(e.Change[1:]))
 	}
 	if e.Change == Resolved {
-		fmt.Fprintf(b, " after %s", long(e.Time.Sub(e.Since)))
+		fmt.Fprintf(b, " after %s", long(e.Time.Sub(e.Since), "days"))
 	}
 	b.WriteString(": " + e.what())
 	if e.Change != Resolved && e.Change != Withdrawn && e.Change != Suppressed {
@@ -188,8 +188,9 @@ func number(v float64) string {
 // percent rounds down, so that only what is whole is 100 %.
 func percent(v float64) string { return fmt.Sprintf("%.0f %%", math.Floor(v*100+1e-9)) }
 
-// long writes how long something lasted, coarser the longer it was.
-func long(d time.Duration) string {
+// long writes how long something lasted, coarser the longer it was; days is what
+// days are called.
+func long(d time.Duration, days string) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
@@ -198,5 +199,5 @@ func long(d time.Duration) string {
 	case d < 48*time.Hour:
 		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
 	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
+	return fmt.Sprintf("%d %s", int(d.Hours()/24), days)
 }

@@ -31,7 +31,7 @@ func (g german) say() {
 	b := g.b
 	b.WriteString(cmp.Or(germanChanges[g.Change], string(g.Change)))
 	if g.Change == Resolved {
-		b.WriteString(" nach " + strings.Replace(long(g.Time.Sub(g.Since)), "days", "Tagen", 1))
+		b.WriteString(" nach " + long(g.Time.Sub(g.Since), "Tagen"))
 	}
 	b.WriteString(": " + g.what())
 	if g.Change != Resolved && g.Change != Withdrawn && g.Change != Suppressed {
@@ -191,21 +191,4 @@ func (g german) stamp(at time.Time) string {
 }
 
 // germanNumber writes four digits, 1.234,5.
-func germanNumber(v float64) string {
-	whole, part, broken := strings.Cut(number(v), ".")
-	digits := strings.TrimPrefix(whole, "-")
-	var b strings.Builder
-	if len(digits) < len(whole) {
-		b.WriteString("−")
-	}
-	for i, c := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteByte('.')
-		}
-		b.WriteRune(c)
-	}
-	if broken {
-		b.WriteString("," + part)
-	}
-	return b.String()
-}
+func germanNumber(v float64) string { return phrase.Digits(number(v), phrase.German) }

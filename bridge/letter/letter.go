@@ -14,6 +14,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -216,7 +217,7 @@ func (f *face) retry(ctx context.Context, in *struct {
 	for _, d := range letters {
 		t, err := f.try(ctx, kv, d)
 		if errors.Is(err, bus.ErrBusy) || errors.Is(err, bus.ErrFull) || errors.Is(err, bus.ErrAway) {
-			return nil, huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"5"}})
+			return nil, problem.Later(5, "", err.Error())
 		}
 		if err != nil {
 			return nil, fmt.Errorf("try dead letter %d again: %w", d.ID, err)

@@ -53,6 +53,31 @@ func Of(err error) Phrase {
 	return Phrase{}
 }
 
+// Digits writes a number that stands in digits, as -1234.5, in the manner of a
+// language: −1,234.5 or −1.234,5.
+func Digits(text, language string) string {
+	thousand, point := ",", "."
+	if language == German {
+		thousand, point = point, thousand
+	}
+	var b strings.Builder
+	text, negative := strings.CutPrefix(text, "-")
+	if negative {
+		b.WriteString("−")
+	}
+	whole, part, broken := strings.Cut(text, ".")
+	for i, c := range whole {
+		if i > 0 && (len(whole)-i)%3 == 0 {
+			b.WriteString(thousand)
+		}
+		b.WriteRune(c)
+	}
+	if broken {
+		b.WriteString(point + part)
+	}
+	return b.String()
+}
+
 // Time is a moment as a param.
 func Time(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999Z07:00") }
 

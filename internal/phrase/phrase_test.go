@@ -71,6 +71,16 @@ func TestErrorf(t *testing.T) {
 	}
 }
 
+func TestDigits(t *testing.T) {
+	for text, want := range map[string][2]string{
+		"0": {"0", "0"}, "-1234.5": {"−1,234.5", "−1.234,5"}, "999": {"999", "999"}, "1000000": {"1,000,000", "1.000.000"}, "-100": {"−100", "−100"}, "0.25": {"0.25", "0,25"},
+	} {
+		if got := [2]string{Digits(text, English), Digits(text, German)}; got != want {
+			t.Errorf("%s is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestCut(t *testing.T) {
 	p := Params{"long": strings.Repeat("ü", 20), "odd": "a\xff", "nan": math.NaN(), "inf": math.Inf(-1), "n": 7, "v": 1.5, "code": NotJSON}
 	want := Params{"long": "üü…", "odd": "a\uFFFD", "nan": "NaN", "inf": "-Inf", "n": 7, "v": 1.5, "code": "not-json"}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -39,6 +40,17 @@ func Typed(code phrase.Code, err huma.StatusError) huma.StatusError {
 		e.Type = Type(code)
 	}
 	return err
+}
+
+// Later is an error of the typed API that says: not now, but after so many seconds.
+// The code may be "".
+func Later(seconds int, code phrase.Code, detail string) error {
+	return huma.ErrorWithHeaders(Typed(code, huma.Error503ServiceUnavailable(detail)), http.Header{"Retry-After": {strconv.Itoa(seconds)}})
+}
+
+// DatabaseAway is what a request gets while the database does not answer.
+func DatabaseAway() error {
+	return Later(2, phrase.DatabaseAway, "the database does not answer, try again in a moment")
 }
 
 // Write answers with the status and the sentence. Headers that were set

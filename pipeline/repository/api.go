@@ -12,7 +12,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/wattwerk/wattwerk/internal/etag"
-	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/internal/strict"
@@ -55,7 +54,7 @@ func refuse(err error) error {
 	case errors.Is(err, etag.ErrMatch):
 		return huma.Error400BadRequest(err.Error())
 	case sqldb.Down(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.DatabaseAway()
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

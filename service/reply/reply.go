@@ -11,7 +11,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/microservice/lease"
@@ -90,7 +89,7 @@ func Refuse(err error) error {
 	case errors.As(err, &none):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, lending.ErrNotReady), errors.Is(err, lending.ErrNoStore):
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(err.Error()), http.Header{"Retry-After": {"2"}})
+		return problem.Later(2, "", err.Error())
 	case errors.Is(err, plan.ErrUnknown), errors.Is(err, plan.ErrSubject), errors.Is(err, book.ErrNotFound):
 		return huma.Error404NotFound(err.Error())
 	case errors.Is(err, plan.ErrAmbiguous), errors.Is(err, plan.ErrRequest), errors.Is(err, feed.ErrAsked), errors.Is(err, ErrNothing),
@@ -103,7 +102,7 @@ func Refuse(err error) error {
 	case errors.Is(err, book.ErrFull), errors.Is(err, lease.ErrFull):
 		return huma.Error409Conflict(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.DatabaseAway()
 	}
 	return huma.Error500InternalServerError("it was not done", err)
 }

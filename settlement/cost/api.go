@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/wattwerk/wattwerk/internal/etag"
+	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/strict"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/cost/contract"
@@ -56,7 +57,7 @@ func answer(err error) error {
 		return huma.Error400BadRequest(err.Error())
 	}
 	if errors.Is(err, contract.ErrChanged) {
-		return huma.ErrorWithHeaders(huma.Error503ServiceUnavailable(contract.ErrChanged.Error()), http.Header{"Retry-After": {"1"}})
+		return problem.Later(1, "", contract.ErrChanged.Error())
 	}
 	return err
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -41,7 +40,7 @@ func refuse(err error) error {
 	case errors.Is(err, report.ErrInvalid):
 		return huma.Error422UnprocessableEntity(err.Error())
 	case sqldb.Down(err):
-		return huma.ErrorWithHeaders(problem.Typed(phrase.DatabaseAway, huma.Error503ServiceUnavailable("the database does not answer, try again in a moment")), http.Header{"Retry-After": {"2"}})
+		return problem.DatabaseAway()
 	}
 	return huma.Error500InternalServerError("the report was not made", err)
 }

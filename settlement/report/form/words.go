@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/energy"
+	"github.com/wattwerk/wattwerk/internal/phrase"
 	"github.com/wattwerk/wattwerk/settlement/report"
 	"github.com/wattwerk/wattwerk/settlement/report/indicator"
 	"github.com/wattwerk/wattwerk/window"
@@ -16,20 +17,19 @@ import (
 // language is how a report is worded. Words are looked up by what they are in
 // English, so that a template reads as what it writes.
 type language struct {
-	code            string
-	point, thousand string
-	words           map[string]string
-	months, days    []string // from January, from Sunday
+	code         string // of those that messages are in, too
+	words        map[string]string
+	months, days []string // from January, from Sunday
 }
 
 var english = language{
-	code: "en", point: ".", thousand: ",",
+	code:   phrase.English,
 	months: []string{"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
 	days:   []string{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"},
 }
 
 var german = language{
-	code: "de", point: ",", thousand: ".",
+	code:   phrase.German,
 	months: []string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"},
 	days:   []string{"Sonntag", "Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag"},
 	words: map[string]string{
@@ -95,22 +95,11 @@ func (l *language) number(v float64, places int) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return dash
 	}
-	text := strconv.FormatFloat(math.Abs(v), 'f', places, 64)
-	whole, part, _ := strings.Cut(text, ".")
-	var b strings.Builder
-	if v < 0 && strings.Trim(text, "0.") != "" {
-		b.WriteString("−")
+	text := strconv.FormatFloat(v, 'f', places, 64)
+	if strings.Trim(text, "-0.") == "" { // what rounds to nothing has no sign
+		text = strings.TrimPrefix(text, "-")
 	}
-	for i, c := range whole {
-		if i > 0 && (len(whole)-i)%3 == 0 {
-			b.WriteString(l.thousand)
-		}
-		b.WriteRune(c)
-	}
-	if part != "" {
-		b.WriteString(l.point + part)
-	}
-	return b.String()
+	return phrase.Digits(text, l.code)
 }
 
 // places is how many decimal places numbers as large as this have.
