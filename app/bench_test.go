@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"testing"
 )
 
@@ -15,6 +16,33 @@ func TestBenchUsage(t *testing.T) {
 	} {
 		if code, out, errs := wattwerk(t, append([]string{"bench"}, args...)...); code != ExitUsage || out != "" || errs == "" {
 			t.Errorf("bench %v: exit code %d: %s%s", args, code, out, errs)
+		}
+	}
+}
+
+// TestBenchesRun: those that have no test of their own measure a little, and leave
+// nothing behind.
+func TestBenchesRun(t *testing.T) {
+	for _, c := range []struct {
+		figure string
+		args   []string
+	}{
+		{"exact_results", []string{"ingest", "--sensors", "200", "--groups", "20", "--seconds", "1s", "--partitions", "2"}},
+		{"bytes_per_sample", []string{"query", "--sensors", "1", "--queries", "3"}},
+		{"typed_filters_per_second", []string{"manifest", "--records", "2000", "--typed", "1000", "--rules", "3", "--rule-seconds", "1", "--manifests", "10"}},
+	} {
+		dir := t.TempDir()
+		code, out, errs := wattwerk(t, append([]string{"bench"}, append(c.args, "--json", "--dir", dir)...)...)
+		var got map[string]any
+		if err := json.Unmarshal([]byte(out), &got); err != nil || code != ExitOK {
+			t.Errorf("%v: exit code %d, %v: %s%s", c.args, code, err, out, errs)
+			continue
+		}
+		if v, ok := got[c.figure].(float64); !ok || v <= 0 {
+			t.Errorf("%v: %s is %v: %s", c.args, c.figure, got[c.figure], out)
+		}
+		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+			t.Errorf("%v left %v behind, %v", c.args, left, err)
 		}
 	}
 }
