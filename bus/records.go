@@ -283,8 +283,8 @@ func (d DeadLetter) Because(err error) DeadLetter {
 	return d
 }
 
-// maxParam is how much of a text a dead letter says of the case.
-const maxParam = 200
+// MaxParam is how many bytes of a text a dead letter says of the case.
+const MaxParam = 200
 
 // MaxSample is how much of refused bytes a dead letter keeps.
 const MaxSample = 2000
@@ -298,7 +298,7 @@ func (b *Bus) Bury(ctx context.Context, d DeadLetter) error {
 		d.Sample = d.Sample[:MaxSample]
 	}
 	d.ID = 0 // the stream numbers it
-	d.Params = d.Params.Cut(maxParam)
+	d.Params = d.Params.Cut(MaxParam)
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("bury: %w", err)

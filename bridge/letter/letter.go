@@ -22,7 +22,6 @@ import (
 const (
 	mostLooked = 5000 // letters that are looked at
 	mostTried  = 1000
-	maxParam   = 200 // bytes of a text
 )
 
 // bucket is where it is marked which letters were tried again.
@@ -87,7 +86,7 @@ type TriedBody struct {
 func (t *TriedBody) because(refused error) {
 	if refused != nil {
 		says := phrase.Of(refused)
-		t.Reason, t.Code, t.Params = refused.Error(), says.Code, says.Params.Cut(maxParam)
+		t.Reason, t.Code, t.Params = refused.Error(), says.Code, says.Params.Cut(bus.MaxParam)
 	}
 }
 
