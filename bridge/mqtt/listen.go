@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -72,13 +73,17 @@ func (s *Service) listen(ctx context.Context) error {
 	}
 	work := make(chan delivery, batchSize)
 	offer := func(d delivery) {
-		select {
-		case work <- d:
-		case <-ctx.Done():
+		if ctx.Err() == nil {
+			select {
+			case work <- d:
+				return
+			case <-ctx.Done():
+			}
 		}
+		d.giveBack()
 	}
 	stored, err := c.Consume(func(m jetstream.Msg) {
-		d := delivery{done: func() error { return m.Ack() }}
+		d := delivery{done: m.Ack, back: m.Nak}
 		d.Message = bridge.Message{Topic: topicOf(strings.TrimPrefix(m.Subject(), msgsPrefix)), Body: m.Data()}
 		// The time it was stored is the same when it comes again.
 		if meta, err := m.Metadata(); err == nil {
@@ -91,7 +96,22 @@ func (s *Service) listen(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read MQTT messages: %w", err)
 	}
-	defer stored.Stop()
+	defer func() {
+		// What was handed out to us nobody else gets before ackWait is over.
+		stored.Drain()
+		select {
+		case <-stored.Closed():
+		case <-time.After(lastWords):
+		}
+		for {
+			select {
+			case d := <-work:
+				d.giveBack()
+			default:
+				return
+			}
+		}
+	}()
 	for i, t := range s.topics {
 		sub, err := s.opts.Bus.MQTT().Subscribe(subjectOf(t.Topic.Topic), func(m *nats.Msg) {
 			topic := topicOf(m.Subject)

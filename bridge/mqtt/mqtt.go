@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,8 +24,11 @@ import (
 const (
 	batchSize = 1000             // messages stored at once
 	ackWait   = 60 * time.Second // after which the bus hands a message out again
+	lastWords = time.Second      // within which what is under way ends when we stop
 	session   = 7 * 24 * 3600    // seconds a broker is asked to keep what comes while we are away
 	stepBack  = 20 * time.Second // when another process took over the session at a broker
+
+	ackEvery = 50 * time.Millisecond // acknowledgements to a broker are sent together
 )
 
 // Options of a [Service].
@@ -140,17 +144,28 @@ func (s *Service) Run(ctx context.Context) error {
 	return err
 }
 
-// delivery is a message and how to tell its sender that it is stored.
+// delivery is a message and how to tell its sender what became of it.
 type delivery struct {
 	bridge.Message
-	done func() error // nil: nobody waits
+	done func() error // it is stored; nil: nobody waits
+	back func() error // it is not, and whoever is next should have it at once; nil: nobody can
+}
+
+func (d *delivery) giveBack() {
+	if d.back != nil {
+		_ = d.back() // else it comes again when the bus has waited long enough
+	}
 }
 
 // pump takes deliveries in batches, in order, and tells when they are stored.
-// While the bus takes nothing it holds on to them, so that senders wait.
+// While the bus takes nothing it holds on to them, so that senders wait. When
+// ctx ends it finishes what it is storing, and gives back what it holds.
 func (s *Service) pump(ctx context.Context, b bridge.Bridge, work <-chan delivery) error {
 	batch := make([]delivery, 0, batchSize)
 	messages := make([]*bridge.Message, 0, batchSize)
+	// What is stored but not acknowledged comes again.
+	storing, end := outlast(ctx, lastWords)
+	defer end()
 	for {
 		batch, messages = batch[:0], messages[:0]
 		select {
@@ -171,15 +186,17 @@ func (s *Service) pump(ctx context.Context, b bridge.Bridge, work <-chan deliver
 			messages = append(messages, &batch[i].Message)
 		}
 		for {
-			_, err := s.opts.Bridge.Take(ctx, b, messages...)
+			_, err := s.opts.Bridge.Take(storing, b, messages...)
 			if err == nil {
 				break
 			}
-			if ctx.Err() != nil {
-				return nil
+			if ctx.Err() == nil {
+				s.log.Warn("MQTT messages have to wait", "bridge", b.Name, "messages", len(messages), "error", err)
 			}
-			s.log.Warn("MQTT messages have to wait", "bridge", b.Name, "messages", len(messages), "error", err)
-			if !pause(ctx, s.opts.Retry) {
+			if ctx.Err() != nil || !pause(ctx, s.opts.Retry) {
+				for i := range batch {
+					batch[i].giveBack()
+				}
 				return nil
 			}
 		}
@@ -187,12 +204,28 @@ func (s *Service) pump(ctx context.Context, b bridge.Bridge, work <-chan deliver
 			if batch[i].done == nil {
 				continue
 			}
-			// It then comes again, and is one record all the same.
+			// It then comes again, with the time it has now.
 			if err := batch[i].done(); err != nil {
 				s.log.Debug("MQTT message not acknowledged", "bridge", b.Name, "error", err)
 			}
 		}
 	}
+}
+
+// outlast gives a context that ends when it has been released, or when ctx has
+// been over for d.
+func outlast(ctx context.Context, d time.Duration) (longer context.Context, release func()) {
+	longer, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			end()
+		case <-longer.Done():
+		}
+	})
+	return longer, func() { stop(); end() }
 }
 
 func pause(ctx context.Context, d time.Duration) bool {
@@ -220,6 +253,7 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 	var most uint16 = batchSize
 	backoff := autopaho.NewExponentialBackoff(s.opts.Retry, time.Minute, 2*s.opts.Retry, 1.5)
 	var taken atomic.Bool
+	var seen arrivals
 	cfg := autopaho.ClientConfig{
 		ServerUrls:            []*url.URL{b.url},
 		KeepAlive:             30,
@@ -260,7 +294,7 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 				}
 			},
 			EnableManualAcknowledgment: true,
-			SendAcksInterval:           50 * time.Millisecond,
+			SendAcksInterval:           ackEvery,
 			OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 				d := delivery{done: func() error {
 					select {
@@ -271,7 +305,7 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 						return p.Client.Ack(p.Packet)
 					}
 				}}
-				d.Message = bridge.Message{Topic: p.Packet.Topic, Body: p.Packet.Payload, At: record.MillisOf(s.now())}
+				d.Message = bridge.Message{Topic: p.Packet.Topic, Body: p.Packet.Payload, At: seen.at(p.Packet, record.MillisOf(s.now()))}
 				select {
 				case work <- d:
 				case <-ctx.Done():
@@ -280,11 +314,49 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 			}},
 		},
 	}
-	conn, err := autopaho.NewConnection(ctx, cfg)
+	connected, disconnect := outlast(ctx, 2*lastWords)
+	defer disconnect()
+	conn, err := autopaho.NewConnection(connected, cfg)
 	if err != nil {
 		return fmt.Errorf("follow MQTT broker %s: %w", b.Name, err)
 	}
 	err = s.pump(ctx, b.topics.bridge("mqtt-"+b.Name), work)
+	// The client sends acknowledgements now and then, and none when it ends.
+	pause(connected, 3*ackEvery)
+	disconnect()
 	<-conn.Done()
 	return err
+}
+
+// arrivals are the times at which messages of a session came first. The broker
+// sends those again, under their packet identifier, that were not acknowledged
+// before a connection was cut (MQTT 5.0, section 4.4).
+type arrivals struct {
+	mu sync.Mutex
+	of map[uint16]arrival
+}
+
+type arrival struct {
+	sum uint64
+	at  record.Millis
+}
+
+func (a *arrivals) at(p *paho.Publish, now record.Millis) record.Millis {
+	if p.QoS == 0 {
+		return now
+	}
+	h := fnv.New64a()
+	_, _ = fmt.Fprintf(h, "%d %s", len(p.Topic), p.Topic)
+	_, _ = h.Write(p.Payload)
+	sum := h.Sum64()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of == nil {
+		a.of = map[uint16]arrival{}
+	}
+	if first, ok := a.of[p.PacketID]; ok && p.Duplicate() && first.sum == sum {
+		return first.at
+	}
+	a.of[p.PacketID] = arrival{sum, now}
+	return now
 }

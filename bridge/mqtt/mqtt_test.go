@@ -1,16 +1,16 @@
 package mqtt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -108,6 +108,40 @@ func TestListenerTakesWhatSensorsPublish(t *testing.T) {
 	}
 }
 
+// TestWhatIsHeldIsGivenBack ends a service that holds a message it cannot
+// store: whoever is next gets it at once, not when [ackWait] is over.
+func TestWhatIsHeldIsGivenBack(t *testing.T) {
+	addr := freeAddr(t)
+	p, gone := newPlant(t, bus.Options{MQTT: addr}), newPlant(t, bus.Options{})
+	gone.bus.Close()
+	held := make(chan struct{}, 100)
+	o := Options{Bridge: gone.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig(), Log: slog.New(slog.NewTextHandler(writer(func(line []byte) {
+		if bytes.Contains(line, []byte("have to wait")) {
+			select {
+			case held <- struct{}{}:
+			default:
+			}
+		}
+	}), nil))}
+	stop := run(t, o)
+	c := mqtttest.Dial(t, addr)
+	c.MustPublish(1, "power/desk", "1")
+	<-held
+	c.MustPublish(1, "power/lamp", "2") // waits behind it
+	stop()
+	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	if got := values(p.records(t, 0, 2)); !slices.Equal(got, []string{"desk 1", "lamp 2"}) {
+		t.Fatal(got)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(b)
+	return len(b), nil
+}
+
 // TestNothingIsMissedOnAFreshDirectory has a sensor that is there before us.
 func TestNothingIsMissedOnAFreshDirectory(t *testing.T) {
 	addr := freeAddr(t)
@@ -202,59 +236,33 @@ func TestListenerSurvivesARestart(t *testing.T) {
 	}
 }
 
-// mosquitto starts the broker of Debian's package.
-func mosquitto(t *testing.T) (addr string) {
+// subscribed publishes until something comes: before the subscription is there,
+// QoS 1 has no one to wait for.
+func subscribed(t *testing.T, p *plant, c *mqtttest.Client) {
 	t.Helper()
-	path := "/usr/sbin/mosquitto"
-	if found, err := exec.LookPath("mosquitto"); err == nil {
-		path = found
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal("mosquitto is missing; make test installs it")
-	}
-	addr = freeAddr(t)
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(file, []byte("listener "+port+" 127.0.0.1\nallow_anonymous true\npersistence false\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "-c", file)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
+	for i := 0; ; i++ {
+		c.MustPublish(1, "power/first", "0")
+		if x, err := p.bus.RecordsExtent(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		} else if x.Last > 0 {
+			return
 		}
-		_ = cmd.Wait() // it was killed
-	})
-	return addr
+		if i > 20000 {
+			t.Fatal("nothing comes")
+		}
+		<-time.After(5 * time.Millisecond)
+	}
 }
 
 func TestFollowsABrokerOfOthers(t *testing.T) {
-	addr := mosquitto(t)
+	addr := mqtttest.StartBroker(t, mqtttest.BrokerOptions{}).Addr
 	p := newPlant(t, bus.Options{})
 	config := DefaultConfig()
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
 	o := Options{Bridge: p.bridge, Config: config}
 	c := mqtttest.Dial(t, addr)
 	stop := run(t, o)
-	// The subscription is there when something comes; until then QoS 1 has no one to wait for.
-	for i := 0; ; i++ {
-		c.MustPublish(1, "power/first", "0")
-		if x, err := p.bus.RecordsExtent(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		} else if x.Last > 0 {
-			break
-		}
-		if i > 2000 {
-			t.Fatal("nothing comes")
-		}
-		<-time.After(5 * time.Millisecond)
-	}
+	subscribed(t, p, c)
 	c.MustPublish(1, "power/mark", "0")
 	until(t, p, "mark 0")
 	c.MustPublish(1, "tele/plug/SENSOR", `{"Time":"2024-05-07T09:19:55","ENERGY":{"Power":2}}`)
@@ -278,10 +286,165 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 	}
 }
 
+// arrived gives how many different times the readings of each sensor have,
+// once one of the sensor last is there.
+func arrived(t *testing.T, p *plant, last string) map[string]int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	seen, times := map[string]bool{}, map[string]int{}
+	done := errors.New("done")
+	err := p.bus.ReadRecords(ctx, 0, 0, func(m bus.Message) error {
+		var b record.Batch
+		if err := b.Decode(m.Data); err != nil {
+			return err
+		}
+		b.Names()
+		for i := range b.Len() {
+			r := b.At(i)
+			if id := fmt.Sprint(r.Sensor, " ", r.Time); !seen[id] {
+				seen[id] = true
+				times[string(r.Sensor)]++
+			}
+		}
+		if times[last] > 0 {
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Fatal(times, err)
+	}
+	return times
+}
+
+// TestStoppingTellsTheBroker stops with everything stored: none comes again.
+func TestStoppingTellsTheBroker(t *testing.T) {
+	addr := mqtttest.StartBroker(t, mqtttest.BrokerOptions{}).Addr
+	p := newPlant(t, bus.Options{})
+	config := DefaultConfig()
+	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
+	o := Options{Bridge: p.bridge, Config: config}
+	stop := run(t, o)
+	c := mqtttest.Dial(t, addr)
+	subscribed(t, p, c)
+	want := []string{}
+	for i := range 30 {
+		c.MustPublish(1, fmt.Sprint("power/desk", i), "1")
+		want = append(want, fmt.Sprintf("desk%d 1", i))
+	}
+	until(t, p, want...)
+	stop()
+	run(t, o)
+	c.MustPublish(1, "power/end", "1")
+	times := arrived(t, p, "end")
+	for i := range 30 {
+		if n := times[fmt.Sprint("desk", i)]; n != 1 {
+			t.Errorf("desk%d has %d readings", i, n)
+		}
+	}
+}
+
+// TestWhatComesAgainKeepsItsTime cuts the connection when readings are stored
+// and the broker does not know.
+func TestWhatComesAgainKeepsItsTime(t *testing.T) {
+	wire := newWire(t, mqtttest.StartBroker(t, mqtttest.BrokerOptions{}).Addr)
+	p := newPlant(t, bus.Options{})
+	config := DefaultConfig()
+	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + wire.addr}}
+	run(t, Options{Bridge: p.bridge, Config: config})
+	c := mqtttest.Dial(t, wire.broker)
+	subscribed(t, p, c)
+	wire.mute.Store(true)
+	want := []string{}
+	for i := range 10 {
+		c.MustPublish(1, fmt.Sprint("power/desk", i), "1")
+		want = append(want, fmt.Sprintf("desk%d 1", i))
+	}
+	until(t, p, want...)
+	wire.cut()
+	c.MustPublish(1, "power/end", "1")
+	times := arrived(t, p, "end")
+	for i := range 10 {
+		if n := times[fmt.Sprint("desk", i)]; n != 1 {
+			t.Errorf("desk%d has %d readings", i, n)
+		}
+	}
+	if n := p.bridge.Intakes()[0].Accepted; n < 22 {
+		t.Errorf("%d readings came: nothing came again", n)
+	}
+}
+
+// wire passes on what clients and a broker say to each other.
+type wire struct {
+	broker, addr string
+	mute         atomic.Bool // what clients say is lost
+
+	mu    sync.Mutex
+	conns []net.Conn
+}
+
+func newWire(t *testing.T, broker string) *wire {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{broker: broker, addr: l.Addr().String()}
+	t.Cleanup(func() { l.Close(); w.cut() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", broker)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			w.mu.Lock()
+			w.conns = append(w.conns, client, server)
+			w.mu.Unlock()
+			go pass(server, client, &w.mute)
+			go pass(client, server, new(atomic.Bool))
+		}
+	}()
+	return w
+}
+
+func pass(to, from net.Conn, mute *atomic.Bool) {
+	defer to.Close()
+	b := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(b)
+		if err != nil {
+			return
+		}
+		if mute.Load() {
+			continue
+		}
+		if _, err := to.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// cut ends every connection; what follows is passed on again.
+func (w *wire) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.conns {
+		c.Close()
+	}
+	w.conns = nil
+	w.mute.Store(false)
+}
+
 // TestOneOfTwoFollows has two bridges with the same broker in their settings:
 // one is connected, and when it ends the other goes on where it was.
 func TestOneOfTwoFollows(t *testing.T) {
-	addr := mosquitto(t)
+	addr := mqtttest.StartBroker(t, mqtttest.BrokerOptions{}).Addr
 	p := newPlant(t, bus.Options{})
 	config := DefaultConfig()
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
@@ -306,18 +469,7 @@ func TestOneOfTwoFollows(t *testing.T) {
 	stop := map[int]func(){0: bridge(0), 1: bridge(1)}
 	first := <-working
 	c := mqtttest.Dial(t, addr)
-	for i := 0; ; i++ { // until it has subscribed
-		c.MustPublish(1, "power/first", "0")
-		if x, err := p.bus.RecordsExtent(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		} else if x.Last > 0 {
-			break
-		}
-		if i > 20000 {
-			t.Fatal("nothing comes")
-		}
-		<-time.After(5 * time.Millisecond)
-	}
+	subscribed(t, p, c)
 	var want []string
 	for i := range 60 {
 		if i == 20 {
