@@ -20,6 +20,9 @@ import (
 // answer is how long an answer of the server may take.
 const answer = 15 * time.Second
 
+// lastWords is how long a reader that stops waits for what is on the way to it.
+const lastWords = 2 * time.Second
+
 // Protocol is that of NATS.
 func Protocol() connect.Protocol {
 	return connect.Protocol{

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/nats-io/nats.go"
@@ -106,7 +107,6 @@ func TestNothingIsLostOrTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What is not acknowledged comes again after a minute, or when the consumer is new.
 		ctx, cancel := context.WithCancel(t.Context())
 		stop.Store(cancel)
 		done := make(chan error, 1)
@@ -125,18 +125,22 @@ func TestNothingIsLostOrTwice(t *testing.T) {
 	end()
 	publish(75, 100)
 	cut.Store(false)
-	// So that the test need not wait for a minute.
 	c, err := js.Consumer(t.Context(), "PLANT", "wattwerk-"+e.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := c.CachedInfo().Config
-	cfg.AckWait = 100_000_000
-	if _, err := js.UpdateConsumer(t.Context(), "PLANT", cfg); err != nil {
-		t.Fatal(err)
+	wait := func(d time.Duration) {
+		t.Helper()
+		cfg := c.CachedInfo().Config
+		cfg.AckWait = d
+		if _, err := js.UpdateConsumer(t.Context(), "PLANT", cfg); err != nil {
+			t.Fatal(err)
+		}
 	}
+	wait(time.Hour)
 	end = read()
-	s.Pieces(t, 100)
+	s.Pieces(t, 100) // what was not acknowledged comes again at once, however long the server would wait
+	wait(100 * time.Millisecond)
 	before := s.Statuses()
 	n.Kill()
 	s.Broken(t, before, "")

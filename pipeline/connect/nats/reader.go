@@ -98,23 +98,41 @@ func (r *reader) consume(ctx context.Context, l *link, stream string, store conn
 	work := make(chan jetstream.Msg, connect.MaxBatch)
 	broke := make(chan error, 1)
 	reading, stop := context.WithCancel(ctx)
-	defer stop()
 	go func() {
 		for {
 			m, err := it.Next()
 			if err != nil {
 				broke <- err
+				close(work)
 				return
 			}
 			select {
 			case work <- m:
 			case <-reading.Done():
-				return
+				giveBack(m)
 			}
 		}
 	}()
 	messages := make([]connect.Message, connect.MaxBatch)
 	batch := make([]jetstream.Msg, 0, connect.MaxBatch)
+	defer func() {
+		// Whoever is next should have at once what was handed out to us.
+		giveBack(batch...)
+		stop()
+		it.Drain()
+		late := time.After(lastWords)
+		for {
+			select {
+			case m, ok := <-work:
+				if !ok {
+					return
+				}
+				giveBack(m)
+			case <-late:
+				return
+			}
+		}
+	}()
 	for {
 		batch = batch[:0]
 		select {
@@ -124,15 +142,20 @@ func (r *reader) consume(ctx context.Context, l *link, stream string, store conn
 			return l.lost()
 		case err := <-broke:
 			return err
-		case m := <-work:
+		case m, ok := <-work:
+			if !ok {
+				return <-broke
+			}
 			batch = append(batch, m)
 		}
 		size := 0
 		for more := true; more && len(batch) < connect.MaxBatch && size < connect.MaxBody; {
 			select {
-			case m := <-work:
-				batch = append(batch, m)
-				size += len(m.Data())
+			case m, ok := <-work:
+				if more = ok; ok {
+					batch = append(batch, m)
+					size += len(m.Data())
+				}
 			default:
 				more = false
 			}
@@ -156,6 +179,14 @@ func (r *reader) consume(ctx context.Context, l *link, stream string, store conn
 				return err
 			}
 		}
+	}
+}
+
+// giveBack has the server hand messages out again without waiting. Those that
+// are acknowledged stay so.
+func giveBack(messages ...jetstream.Msg) {
+	for _, m := range messages {
+		_ = m.Nak() // else the server does it when it has waited long enough
 	}
 }
 
