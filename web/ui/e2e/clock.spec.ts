@@ -1,6 +1,6 @@
 // The days on which clocks are set, and files of what charts show.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { at, expect, quarter, test } from './works'
@@ -27,6 +27,7 @@ test('days of 23, 23 and a half and 24 and a half hours', async ({ page, works }
     const file = join(tmpdir(), `wattwerk-clock-${process.pid}.csv`)
     writeFileSync(file, `${lines.join('\n')}\n`)
     await works.run('import', file)
+    rmSync(file)
   }
   await signIn(page, works)
   for (const p of places) {

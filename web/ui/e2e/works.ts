@@ -2,7 +2,7 @@
 // what is settled of them: for the views of energies.
 
 import { expect, request, type APIRequestContext } from '@playwright/test'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { start, test as base, type Program } from './wattwerk'
@@ -57,6 +57,7 @@ export const test = base.extend<{}, { works: Works }>({
       const file = join(tmpdir(), `wattwerk-works-${process.pid}.csv`)
       writeFileSync(file, readings())
       await r.program.run('import', file)
+      rmSync(file)
       // All of it is settled when the first and the last day are known, and nothing waits.
       await expect
         .poll(
