@@ -149,13 +149,20 @@ func newVariant(data []byte) variant {
 }
 
 // ServeHTTP answers with a file. The application keeps its place behind the #,
-// so no other path leads to it.
+// so no other path leads to it; a browser that was sent to one is led there.
 func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/")
 	if name == "" {
 		name = "index.html"
 	}
 	f := s.files[name]
+	if f == nil && typed(r) {
+		h := w.Header()
+		h.Set("Location", behindHash(r.URL))
+		h.Set("Vary", "Accept")
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
 	if f == nil {
 		problem.Write(w, http.StatusNotFound, "there is nothing at "+r.URL.Path)
 		return
@@ -181,6 +188,27 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("ETag", v.etag)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(v.data))
+}
+
+// typed tells whether somebody entered an address that looks like one of a page.
+func typed(r *http.Request) bool {
+	p := r.URL.Path
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html") &&
+		path.Clean(p) == p && path.Ext(p) == "" && !strings.HasPrefix(p, "/api/") && !strings.HasPrefix(p, "/assets/")
+}
+
+// behindHash gives the address of a page, relative: a proxy may have taken away
+// what stands in front.
+func behindHash(u *url.URL) string {
+	up := strings.Repeat("../", strings.Count(u.EscapedPath(), "/")-1)
+	if up == "" {
+		up = "./"
+	}
+	to := up + "#" + u.EscapedPath()
+	if u.RawQuery != "" {
+		to += "?" + u.RawQuery
+	}
+	return to
 }
 
 // accepts reads an Accept-Encoding header.

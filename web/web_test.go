@@ -56,6 +56,34 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestTypedAddresses has somebody enter an address without its #, as a browser asks.
+func TestTypedAddresses(t *testing.T) {
+	h, err := newSite(fstest.MapFS{"index.html": {Data: []byte("<!doctype html>")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const browser = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for path, to := range map[string]string{
+		"/sensors":             "./#/sensors",
+		"/costs?s=a%26b&h=x":   "./#/costs?s=a%26b&h=x",
+		"/boiler/room%2F1":     "../#/boiler/room%2F1",
+		"/a/b":                 "../#/a/b",
+		"/api/v1/nothing":      "",
+		"/assets/old":          "",
+		"/robots.txt":          "",
+		"//elsewhere.example/": "",
+		"/sensors/":            "",
+	} {
+		w := get(h, path, browser)
+		if got := w.Header().Get("Location"); got != to || (to == "") != (w.Code == 404) {
+			t.Errorf("%s answered %d and leads to %q, not %q", path, w.Code, got, to)
+		}
+	}
+	if w := get(h, "/sensors", "Accept: */*"); w.Code != 404 {
+		t.Errorf("a program is answered %d", w.Code)
+	}
+}
+
 func TestPageSaysWhatItNeeds(t *testing.T) {
 	h, err := newSite(fstest.MapFS{"index.html": {Data: []byte(`<!doctype html>
 <script src="./theme.js"></script>

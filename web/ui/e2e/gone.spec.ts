@@ -32,6 +32,22 @@ test('a sensor or group that is not there is said to be gone, on every page, wit
   complaints()
 })
 
+test('an address that no page has is said to be none, and a path without its # leads to its page', async ({ page, demo }) => {
+  const complaints = quiet(page)
+  await signIn(page, demo)
+  const alert = page.getByRole('main').getByRole('alert')
+  await page.goto(`${demo.url}/#/boiler/room`)
+  await expect(alert).toContainText('There is no page “/boiler/room”.')
+  await looks(page, 'no-page')
+  await alert.getByRole('link', { name: 'To the dashboard' }).click()
+  await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+  await page.goto(`${demo.url}/boiler/room`)
+  await expect(alert).toContainText('There is no page “/boiler/room”.')
+  await page.goto(`${demo.url}/costs?g=atlantis`)
+  await expect(alert).toContainText('There is no group “atlantis” in the model (any more).')
+  complaints()
+})
+
 test('a group is shown in the hierarchy it stands in, and a sensor that only sends can be looked at', async ({ page, demo }) => {
   await signIn(page, demo)
   const put = (path: string, data: unknown) => page.request.put(`${demo.url}/api/v1/${path}`, { data })

@@ -33,6 +33,7 @@ const routes = [
   createRoute({ ...under, path: '/survey', component: lazyRouteComponent(page(() => import('./pages/Survey')), 'Survey') }),
   createRoute({ ...under, path: '/system', component: lazyRouteComponent(page(() => import('./pages/System')), 'System') }),
   createRoute({ ...under, path: '/welcome', component: lazyRouteComponent(page(() => import('./pages/Welcome')), 'Welcome') }),
+  createRoute({ ...under, path: '$', component: lazyRouteComponent(page(() => import('./pages/Nowhere')), 'Nowhere') }),
 ] as const
 
 const signIn = createRoute({
