@@ -20,7 +20,39 @@ type clock struct {
 // course is how the times of one sensor, or of all rows, went so far.
 type course struct {
 	last    time.Time
-	falling bool // the newest comes first
+	rows    int           // that have it
+	usual   int           // rows of the time before
+	step    time.Duration // between these two; 0: not known yet
+	falling bool          // the newest comes first
+}
+
+// add takes note of the next time.
+func (c *course) add(t time.Time) {
+	switch {
+	case c.last.IsZero():
+		c.rows, c.usual = 1, 1
+	case t.Equal(c.last):
+		c.rows++
+	default:
+		c.falling = t.Before(c.last)
+		c.step = t.Sub(c.last).Abs()
+		c.rows, c.usual = 1, c.rows
+	}
+	c.last = t
+}
+
+// second tells which of two moments is meant that one clock shows, by the rows
+// before. Where the rows are as far apart as the moments, or farther, two rows
+// of the same clock are these two, unless every row comes more than once.
+func (c *course) second(early, late time.Time) bool {
+	here, beyond := early, c.last.After(early)
+	if c.falling {
+		here, beyond = late, c.last.Before(late)
+	}
+	if c.last.Equal(here) {
+		beyond = c.step == 0 || c.step >= late.Sub(early) && c.rows >= c.usual
+	}
+	return beyond != c.falling
 }
 
 // Layouts that say their own zone, of a date and a time, and of a date alone.
@@ -46,10 +78,7 @@ func (c *clock) read(text string, at *course) (record.Millis, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !at.last.IsZero() && !t.Equal(at.last) {
-		at.falling = t.Before(at.last)
-	}
-	at.last = t
+	at.add(t)
 	ms := record.MillisOf(t) + c.shift
 	if ms < record.MinTime || ms > record.MaxTime {
 		return 0, fmt.Errorf("%w: %.60q", record.ErrTimeBounds, text)
@@ -162,7 +191,7 @@ func (c *clock) local(t time.Time, text string, at *course) (time.Time, error) {
 	if second.Before(first) {
 		first, second = second, first
 	}
-	if at.falling && !at.last.Before(second) || !at.falling && at.last.After(first) {
+	if at.second(first, second) {
 		return second, nil
 	}
 	return first, nil

@@ -489,7 +489,7 @@ func parseNumber(text string, comma bool) (float64, error) {
 		whole, decimals, found := strings.Cut(s, ",")
 		groups := strings.Split(strings.TrimLeft(whole, "+-"), ".")
 		for i, g := range groups {
-			if len(groups) > 1 && (i > 0 && len(g) != 3 || i == 0 && (g == "" || len(g) > 3)) {
+			if len(groups) > 1 && (i > 0 && len(g) != 3 || i == 0 && (g == "" || len(g) > 3 || g[0] == '0')) {
 				return 0, fmt.Errorf("%w with a decimal comma", bad)
 			}
 		}

@@ -81,6 +81,42 @@ func TestImport(t *testing.T) {
 			o:    ImportOptions{Zone: zone(t, "Europe/Berlin")},
 			want: "a 2023-10-28T23:30:00Z 1\na 2023-10-29T00:00:00Z 2\na 2023-10-29T00:30:00Z 3\na 2023-10-29T01:00:00Z 4\na 2023-10-29T01:30:00Z 5\na 2023-10-29T02:00:00Z 6\n",
 		},
+		"clocks set back, hourly": {
+			file: "time,a\n2023-10-29 00:00,1\n2023-10-29 01:00,2\n2023-10-29 02:00,3\n2023-10-29 02:00,4\n2023-10-29 03:00,5\n",
+			o:    ImportOptions{Zone: zone(t, "Europe/Berlin")},
+			want: "a 2023-10-28T22:00:00Z 1\na 2023-10-28T23:00:00Z 2\na 2023-10-29T00:00:00Z 3\na 2023-10-29T01:00:00Z 4\na 2023-10-29T02:00:00Z 5\n",
+		},
+		"clocks set back, hourly from the newest": {
+			file: "time,a\n2023-10-29 04:00,1\n2023-10-29 03:00,2\n2023-10-29 02:00,3\n2023-10-29 02:00,4\n2023-10-29 01:00,5\n",
+			o:    ImportOptions{Zone: zone(t, "Europe/Berlin")},
+			want: "a 2023-10-28T23:00:00Z 5\na 2023-10-29T00:00:00Z 4\na 2023-10-29T01:00:00Z 3\na 2023-10-29T02:00:00Z 2\na 2023-10-29T03:00:00Z 1\n",
+		},
+		"clocks set back, hourly in long form": {
+			file: "sensor,time,value\na,2023-10-29 01:00,1\nb,2023-10-29 01:00,2\na,2023-10-29 02:00,3\nb,2023-10-29 02:00,4\na,2023-10-29 02:00,5\nb,2023-10-29 02:00,6\n",
+			o:    ImportOptions{Zone: zone(t, "Europe/Berlin")},
+			want: "a 2023-10-28T23:00:00Z 1\na 2023-10-29T00:00:00Z 3\na 2023-10-29T01:00:00Z 5\nb 2023-10-28T23:00:00Z 2\nb 2023-10-29T00:00:00Z 4\nb 2023-10-29T01:00:00Z 6\n",
+		},
+		"clocks set back, every row twice": {
+			file: "time,a\n2023-10-29 01:00,1\n2023-10-29 01:00,1\n2023-10-29 02:00,2\n2023-10-29 02:00,2\n2023-10-29 02:00,3\n2023-10-29 02:00,3\n2023-10-29 03:00,4\n2023-10-29 03:00,4\n",
+			o:    ImportOptions{Zone: zone(t, "Europe/Berlin")},
+			want: "a 2023-10-28T23:00:00Z 1\na 2023-10-29T00:00:00Z 2\na 2023-10-29T01:00:00Z 3\na 2023-10-29T02:00:00Z 4\n",
+		},
+		"clocks set back, a quarter hour twice": {
+			file: "time,a\n2023-10-29 01:45,1\n2023-10-29 02:00,2\n2023-10-29 02:00,2\n2023-10-29 02:15,3\n2023-10-29 02:00,4\n",
+			o:    ImportOptions{Zone: zone(t, "Europe/Berlin")},
+			want: "a 2023-10-28T23:45:00Z 1\na 2023-10-29T00:00:00Z 2\na 2023-10-29T00:15:00Z 3\na 2023-10-29T01:00:00Z 4\n",
+		},
+		"clocks set back by half an hour": {
+			file: "time,a\n2024-04-07 01:00,1\n2024-04-07 01:30,2\n2024-04-07 01:30,3\n2024-04-07 02:00,4\n",
+			o:    ImportOptions{Zone: zone(t, "Australia/Lord_Howe")},
+			want: "a 2024-04-06T14:00:00Z 1\na 2024-04-06T14:30:00Z 2\na 2024-04-06T15:00:00Z 3\na 2024-04-06T15:30:00Z 4\n",
+		},
+		"a comma for decimals": {
+			file:    "time,a\n1577836800,\"0,5\"\n1577836860,0.500\n1577836920,-0.125\n1577836980,00.123\n1577837040,\"-1.000,25\"\n",
+			o:       ImportOptions{Comma: true},
+			want:    "a 2020-01-01T00:00:00Z 0.5\na 2020-01-01T00:04:00Z -1000.25\n",
+			refused: []string{`2:a "0.500" is not a number`, `3:a "-0.125" is not a number`, `4:a "00.123" is not a number`},
+		},
 		"clocks set forward": {
 			file:    "time,a\n2023-03-26 01:30,1\n2023-03-26 02:30,2\n2023-03-26 03:00,3\n",
 			o:       ImportOptions{Zone: zone(t, "Europe/Berlin")},
