@@ -47,6 +47,33 @@ type Correction struct {
 	Method   Method
 	Points   []Reading // of Replace: those within the range; without quality they are Corrected
 	Value    float64   // of Replace, if there are no points
+	Only     []Row     // of Exclude: these readings of the range, in order of time; none: all
+}
+
+// Row is readings that are equally far apart, both ends included. Step is at
+// least 1 ms, also of a single one.
+type Row struct {
+	First, Last record.Millis
+	Step        int64 // ms
+}
+
+// Concerns tells whether a reading of that time is one that the correction is about.
+func (c *Correction) Concerns(t record.Millis) bool {
+	if t < c.From || t >= c.To {
+		return false
+	}
+	if len(c.Only) == 0 {
+		return true
+	}
+	i, there := slices.BinarySearchFunc(c.Only, t, func(r Row, t record.Millis) int { return cmp.Compare(r.First, t) })
+	if there {
+		return true
+	}
+	if i == 0 {
+		return false
+	}
+	r := c.Only[i-1]
+	return t <= r.Last && int64(t-r.First)%r.Step == 0
 }
 
 // Correct gives the readings after the corrections, in order of time, for the
@@ -88,6 +115,10 @@ func (c *Correction) apply(readings []Reading, rules Rules, span window.Span) []
 		return i
 	}
 	i, j := find(c.From), find(c.To)
+	if c.Method == Exclude && len(c.Only) > 0 {
+		left := slices.DeleteFunc(slices.Clone(readings[i:j]), func(r Reading) bool { return c.Concerns(r.Time) })
+		return slices.Replace(readings, i, j, left...)
+	}
 	var put []Reading
 	switch c.Method {
 	case Replace:

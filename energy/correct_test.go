@@ -1,6 +1,7 @@
 package energy
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"testing"
@@ -160,4 +161,29 @@ func times(ms []int64) (out []record.Millis) {
 		out = append(out, record.Millis(t))
 	}
 	return out
+}
+
+// TestExcludeSome takes rows of readings out of a range, and leaves those that
+// came between them and what was decided beside it.
+func TestExcludeSome(t *testing.T) {
+	rules := Rules{MaxAge: 60_000}
+	readings := minutes(0, 60, func(i int) float64 { return float64(i) })
+	span := window.Span{From: 0, To: 3_600_000}
+	some := Correction{Method: Exclude, From: 0, To: 50*60_000 + 1, Only: []Row{{0, 20 * 60_000, 10 * 60_000}, {33 * 60_000, 33 * 60_000, 1}, {40 * 60_000, 50 * 60_000, 5 * 60_000}}}
+	later := Correction{Sequence: 1, Method: Replace, From: 40 * 60_000, To: 41 * 60_000, Points: []Reading{{Time: 40 * 60_000, Value: -1}}}
+	for _, order := range [][]Correction{{some, later}, {later, some}} {
+		var gone []int
+		for i, left := 0, Correct(readings, order, rules, span); i < 60; i++ {
+			j, there := slices.BinarySearchFunc(left, record.Millis(i*60_000), func(r Reading, t record.Millis) int { return cmp.Compare(r.Time, t) })
+			switch {
+			case !there:
+				gone = append(gone, i)
+			case i == 40 && left[j].Value != -1, i != 40 && left[j].Value != float64(i):
+				t.Errorf("minute %d is %v", i, left[j])
+			}
+		}
+		if want := []int{0, 10, 20, 33, 45, 50}; !slices.Equal(gone, want) {
+			t.Errorf("%v are gone, not %v", gone, want)
+		}
+	}
 }

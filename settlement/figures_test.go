@@ -125,11 +125,15 @@ func TestFigures(t *testing.T) {
 				t.Errorf("without the one between: %v of %v", a, b)
 			}
 			for what, b := range map[string]ledger.InterventionBody{
-				"no amount":  {Kind: ledger.Figure, From: at(1), To: new(at(2)), Why: "x"},
-				"no quarter": {Kind: ledger.Figure, From: at(1).Add(time.Minute), To: new(at(2)), Value: new(1.0), Why: "x"},
-				"no end":     {Kind: ledger.Figure, From: at(1), Value: new(1.0), Why: "x"},
-				"no counter": {Kind: ledger.Reading, From: at(1), Value: new(1.0), Why: "x"},
-				"too much":   {Kind: ledger.Figure, From: at(1), To: new(at(2)), Value: new(1e14), Why: "x"},
+				"no amount":             {Kind: ledger.Figure, From: at(1), To: new(at(2)), Why: "x"},
+				"no quarter":            {Kind: ledger.Figure, From: at(1).Add(time.Minute), To: new(at(2)), Value: new(1.0), Why: "x"},
+				"no end":                {Kind: ledger.Figure, From: at(1), Value: new(1.0), Why: "x"},
+				"only of a replacement": {Kind: ledger.Replace, From: at(1), To: new(at(2)), Value: new(1.0), Only: []ledger.Readings{{First: at(1), Last: at(1), Step: 1}}, Why: "x"},
+				"only beyond":           {Kind: ledger.Exclude, From: at(1), To: new(at(2)), Only: []ledger.Readings{{First: at(1), Last: at(2), Step: 1}}, Why: "x"},
+				"only without a step":   {Kind: ledger.Exclude, From: at(1), To: new(at(2)), Only: []ledger.Readings{{First: at(1), Last: at(1)}}, Why: "x"},
+				"only out of order":     {Kind: ledger.Exclude, From: at(1), To: new(at(2)), Only: []ledger.Readings{{First: at(1.5), Last: at(1.6), Step: 1}, {First: at(1), Last: at(1), Step: 1}}, Why: "x"},
+				"no counter":            {Kind: ledger.Reading, From: at(1), Value: new(1.0), Why: "x"},
+				"too much":              {Kind: ledger.Figure, From: at(1), To: new(at(2)), Value: new(1e14), Why: "x"},
 			} {
 				if _, err := w.service.Intervene(t.Context(), "p0", b, "ada"); !errors.Is(err, errBad) {
 					t.Errorf("%s: %v", what, err)

@@ -65,10 +65,23 @@ func check(b *ledger.InterventionBody, counter, adds bool) error {
 		return bad("%s has no value", b.Kind)
 	case b.Kind != ledger.Replace && len(b.Points) > 0:
 		return bad("only replace has points")
+	case b.Kind != ledger.Exclude && len(b.Only) > 0:
+		return bad("only exclude is of some readings of its range")
 	}
 	if b.Kind == ledger.Figure {
 		if _, err := energy.Of(*b.Value); err != nil {
 			return bad("the amount is not a possible one")
+		}
+	}
+	for i, r := range b.Only {
+		if r.First.Before(b.From) || !r.Last.Before(*b.To) || r.Last.Before(r.First) {
+			return bad("part %d of only does not lie within the range", i+1)
+		}
+		if r.Step < 1 {
+			return bad("part %d of only needs a step of at least 1 ms", i+1)
+		}
+		if i > 0 && !r.First.After(b.Only[i-1].Last) {
+			return bad("part %d of only is not later than the one before", i+1)
 		}
 	}
 	for i, p := range b.Points {
@@ -207,6 +220,10 @@ func correctionOf(x ledger.Intervention) energy.Correction {
 		c.Method = energy.Interpolate
 	default:
 		c.Method = energy.Replace
+	}
+	for _, r := range x.Only {
+		c.Sequence = 0 // before all others
+		c.Only = append(c.Only, energy.Row{First: record.MillisOf(r.First), Last: record.MillisOf(r.Last), Step: r.Step})
 	}
 	for _, p := range x.Points {
 		c.Points = append(c.Points, energy.Reading{Time: record.MillisOf(p.Time), Value: p.Value})

@@ -113,6 +113,7 @@ func TestEveryDecisionCanBeUndone(t *testing.T) {
 		{ledger.InterventionBody{Kind: ledger.Accept, From: at(11)}, energy.Corrected},
 		{ledger.InterventionBody{Kind: ledger.Ignore, From: at(13)}, energy.Measured},
 		{ledger.InterventionBody{Kind: ledger.Exclude, From: at(13), To: new(at(14))}, energy.Estimated},
+		{ledger.InterventionBody{Kind: ledger.Exclude, From: at(13), To: new(at(14)), Only: []ledger.Readings{{First: at(13), Last: at(13.75), Step: 300_000}}}, energy.Estimated},
 		{ledger.InterventionBody{Kind: ledger.Interpolate, From: at(13), To: new(at(14))}, energy.Estimated},
 		{ledger.InterventionBody{Kind: ledger.Replace, From: at(13), To: new(at(13.1)), Points: []ledger.PointInTime{{Time: at(13), Value: 53_500}}}, energy.Corrected},
 		{ledger.InterventionBody{Kind: ledger.Figure, From: at(15), To: new(at(16)), Value: new(999.)}, energy.Corrected},
@@ -146,5 +147,41 @@ func TestEveryDecisionCanBeUndone(t *testing.T) {
 	}
 	if !slices.Equal(w.memory.all["c"], raw) {
 		t.Error("readings are other ones")
+	}
+}
+
+// TestExcludedReadingsComeFirst takes readings away after somebody has put another
+// in the place of one of them: that stays, and so does one that is put in later.
+func TestExcludedReadingsComeFirst(t *testing.T) {
+	begin := time.Date(2026, 5, 4, 0, 0, 0, 0, time.UTC)
+	at := func(minute int) time.Time { return begin.Add(time.Duration(minute) * time.Minute) }
+	w := newWorld(t, sqlite, at(120))
+	w.put(model.Document{Sensors: []model.Sensor{{ID: "p", Quantity: record.ActivePower, Interval: model.Duration(time.Minute), MaxAge: new(model.Duration(2 * time.Minute))}}})
+	for m := range 60 {
+		w.send(record.Record{Sensor: "p", Time: record.MillisOf(at(m)), Value: 600})
+	}
+	w.settle()
+	decide := func(b ledger.InterventionBody) {
+		t.Helper()
+		b.Why = "the log says so"
+		if _, err := w.service.Intervene(t.Context(), "p", b, "ada"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	replace := func(m int) {
+		t.Helper()
+		decide(ledger.InterventionBody{Kind: ledger.Replace, From: at(m), To: new(at(m + 1)), Points: []ledger.PointInTime{{Time: at(m), Value: 1200}}})
+	}
+	replace(4)
+	decide(ledger.InterventionBody{Kind: ledger.Exclude, From: at(0), To: new(at(60)), Only: []ledger.Readings{{First: at(0), Last: at(59), Step: 60_000}}})
+	replace(10)
+	w.settle()
+	rows, _, err := w.service.Windows(t.Context(), ledger.SensorPoint("p"), window.Quarter, record.MillisOf(begin), record.MillisOf(at(15)))
+	if err != nil || len(rows) != 1 {
+		t.Fatal(rows, err)
+	}
+	// Two readings of 1,200 W, which hold for two minutes each.
+	if r := rows[0]; r.Amount.Float64() != 80 || r.Covered != 4*60_000 {
+		t.Errorf("%+v", r)
 	}
 }

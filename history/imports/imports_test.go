@@ -73,12 +73,12 @@ func (d *decisions) Again(ctx context.Context, sensor record.SensorID, old, id, 
 	return d.Intervene(ctx, sensor, []imports.Intervention{x}, why, who)
 }
 
-func (d *decisions) Excluded(_ context.Context, sensor record.SensorID, ids map[string]bool) (out [][2]record.Millis, err error) {
+func (d *decisions) Excluded(_ context.Context, sensor record.SensorID, ids map[string]bool) (out []imports.Intervention, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, x := range d.all {
 		if ids[id] && !x.over && x.sensor == sensor && x.Times == nil {
-			out = append(out, [2]record.Millis{x.From, x.To})
+			out = append(out, x.Intervention)
 		}
 	}
 	return out, nil
@@ -215,12 +215,16 @@ func (w *world) readings(id record.SensorID) (out []record.Record) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	for _, key := range w.decisions.order {
+	order := slices.Clone(w.decisions.order)
+	slices.SortStableFunc(order, func(a, b string) int { // those of some readings come first
+		return cmp.Compare(min(1, len(w.decisions.all[b].Only)), min(1, len(w.decisions.all[a].Only)))
+	})
+	for _, key := range order {
 		x := w.decisions.all[key]
 		if x.over || x.sensor != id {
 			continue
 		}
-		out = slices.DeleteFunc(out, func(r record.Record) bool { return r.Time >= x.From && r.Time < x.To })
+		out = slices.DeleteFunc(out, func(r record.Record) bool { return x.Concerns(r.Time) })
 		for i, t := range x.Times {
 			out = append(out, record.Record{Sensor: id, Time: t, Value: x.Values[i]})
 		}
@@ -345,14 +349,47 @@ func TestUndoIsExact(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := w.text("a"); got != "00:15=2 00:35=99 00:50=98" || len(undone.Held) != 4 {
+		if got := w.text("a"); got != "00:15=2 00:35=99 00:50=98" || len(undone.Held) != 1 {
 			t.Errorf("%s is left, by %d exclusions", got, len(undone.Held))
 		}
-		w.add("00:20", 97) // what comes later is not excluded
-		if got := w.text("a"); got != "00:15=2 00:20=97 00:35=99 00:50=98" {
+		w.add("00:40", 97) // what comes later, between its readings, is not excluded
+		w.add("00:31", 96)
+		if got := w.text("a"); got != "00:15=2 00:31=96 00:35=99 00:40=97 00:50=98" {
+			t.Error(got)
+		}
+		if _, err := w.service.Redo(t.Context(), x.ID, "it was right"); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.text("a"); got != "00:00=1 00:15=2 00:30=3 00:31=96 00:35=99 00:40=97 00:45=4 00:50=98 01:00=5" {
 			t.Error(got)
 		}
 	})
+}
+
+// TestUndoIsExactOfWhatIsIrregular has more rows of readings than an exclusion
+// can be about: it is of stretches then.
+func TestUndoIsExactOfWhatIsIrregular(t *testing.T) {
+	w := newWorld(t, "", site("UTC", power()))
+	var file strings.Builder
+	file.WriteString("time,a\n")
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i := range 12_000 {
+		at = at.Add(time.Duration(1000+i%2*137+i*i%7919) * time.Millisecond)
+		fmt.Fprintf(&file, "%s,%d\n", at.Format(time.RFC3339Nano), i)
+	}
+	w.add("00:30", 7)
+	x := w.upload("a.csv", file.String())
+	w.run(x.ID, plan(imports.ImportColumn{Column: "a", Sensor: "a", As: "gauge"}), false)
+	if n := len(w.readings("a")); n != 12_001 {
+		t.Fatal(n)
+	}
+	undone, err := w.service.Undo(t.Context(), x.ID, "wrong")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.text("a"); got != "00:30=7" || len(undone.Held) != 2 {
+		t.Errorf("%s is left, by %d exclusions", got, len(undone.Held))
+	}
 }
 
 // add stores a reading of a sensor at the first of January.

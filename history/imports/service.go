@@ -66,9 +66,8 @@ type Corrections interface {
 	// Again says once more, as the newest, what an intervention said that was
 	// undone, under another id. As Intervene.
 	Again(ctx context.Context, sensor record.SensorID, old, id, why, who string) error
-	// Excluded gives the ranges, half-open, of those of these interventions that
-	// are in force.
-	Excluded(ctx context.Context, sensor record.SensorID, ids map[string]bool) ([][2]record.Millis, error)
+	// Excluded gives those of these exclusions that are in force.
+	Excluded(ctx context.Context, sensor record.SensorID, ids map[string]bool) ([]Intervention, error)
 }
 
 // Intervention has the readings of a range, half-open, taken for not there, or
@@ -78,6 +77,27 @@ type Intervention struct {
 	From, To record.Millis
 	Times    []record.Millis // nil: they are excluded
 	Values   []float64
+	Only     []Row // of an exclusion: these readings alone; nil: all of the range
+}
+
+// Row is readings that are equally far apart, both ends included. Step is at
+// least 1 ms, also of a single one.
+type Row struct {
+	First, Last record.Millis
+	Step        int64 // ms
+}
+
+// Concerns tells whether a reading of that time is one that it is about.
+func (i *Intervention) Concerns(t record.Millis) bool {
+	if t < i.From || t >= i.To || len(i.Only) == 0 {
+		return t >= i.From && t < i.To
+	}
+	n, there := slices.BinarySearchFunc(i.Only, t, func(r Row, t record.Millis) int { return cmp.Compare(r.First, t) })
+	if there || n == 0 {
+		return there
+	}
+	r := i.Only[n-1]
+	return t <= r.Last && int64(t-r.First)%r.Step == 0
 }
 
 // Service takes files in. Its methods are safe for concurrent use.

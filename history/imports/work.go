@@ -224,7 +224,7 @@ func (s *Service) excluded(ctx context.Context) (map[record.SensorID]map[string]
 // walk goes along values of a file and what is stored.
 type walk struct {
 	values   []sample
-	excluded [][2]record.Millis
+	excluded []Intervention
 	replace  bool
 	outcome  *ImportOutcome
 	report   *ImportReport
@@ -257,7 +257,7 @@ func (w *walk) until(t record.Millis) {
 // take decides about the next value, and those of the same time.
 func (w *walk) take(stored *float64) {
 	x := w.values[w.at]
-	within := slices.ContainsFunc(w.excluded, func(r [2]record.Millis) bool { return x.t >= r[0] && x.t < r[1] })
+	within := slices.ContainsFunc(w.excluded, func(i Intervention) bool { return i.Concerns(x.t) })
 	same := stored != nil && math.Float64bits(*stored) == math.Float64bits(x.v)
 	if stored == nil {
 		w.outcome.New++
@@ -445,6 +445,7 @@ const (
 const (
 	mostPoints = 50_000 // of one intervention
 	mostRuns   = 5_000  // interventions of one import
+	mostRows   = 5_000  // of readings that one intervention is about
 )
 
 // interventionID is the same whenever the same is done again.
@@ -490,7 +491,13 @@ func (s *Service) Undo(ctx context.Context, id, why string) (Import, error) {
 		byRun := make(map[record.SensorID][]Intervention)
 		n := 0
 		for _, sensor := range slices.Sorted(maps.Keys(brought)) {
-			runs, err := s.runs(ctx, sensor, brought[sensor])
+			times := brought[sensor]
+			if only := rows(times); len(only) <= mostRows {
+				n++
+				byRun[sensor] = append(byRun[sensor], Intervention{ID: interventionID(x, "u", n), From: times[0], To: times[len(times)-1] + 1, Only: only})
+				continue
+			}
+			runs, err := s.runs(ctx, sensor, times)
 			if err != nil {
 				return err
 			}
@@ -561,6 +568,21 @@ func (s *Service) Redo(ctx context.Context, id, why string) (Import, error) {
 
 // errEnough ends a scan.
 var errEnough = errors.New("enough")
+
+// rows puts times in order of time into rows of equal distance.
+func rows(times []record.Millis) (out []Row) {
+	for len(times) > 0 {
+		n, step := 1, int64(1)
+		if len(times) > 1 {
+			step = int64(times[1] - times[0])
+			for n++; n < len(times) && int64(times[n]-times[n-1]) == step; n++ {
+			}
+		}
+		out = append(out, Row{times[0], times[n-1], step})
+		times = times[n:]
+	}
+	return out
+}
 
 // runs are the stretches of a sensor's readings in which there are none but
 // these; both ends included.

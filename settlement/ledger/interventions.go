@@ -52,7 +52,15 @@ type InterventionBody struct {
 	To     *time.Time    `json:"to,omitempty" doc:"End of the range, not part of it; absent for a single reading"`
 	Value  *float64      `json:"value,omitempty" doc:"In the coherent unit. replace: the value of the range; reset: where it began, default 0; rollover: the greatest value, default that of the register; rise: by how much it rose; figure: the amount; reading: what it showed"`
 	Points []PointInTime `json:"points,omitempty" maxItems:"100000" doc:"replace: readings in the place of those of the range"`
+	Only   []Readings    `json:"only,omitempty" maxItems:"5000" doc:"exclude: these readings of the range alone, in order of time. They are taken for never sent, before anything else that is decided, earlier or later; others that come between them count"`
 	Why    string        `json:"why" minLength:"1" maxLength:"2000" doc:"The reason, for whoever audits this"`
+}
+
+// Readings are some of equal distance.
+type Readings struct {
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	Step  int64     `json:"step" minimum:"1" doc:"From one to the next, in ms"`
 }
 
 // PointInTime is a reading that is put in.
@@ -77,6 +85,7 @@ type interventionRow struct {
 	End           int64    `bun:"end_at"`
 	Value         *float64 `bun:"value"`
 	Points        string   `bun:"points"`
+	Only          string   `bun:"readings"`
 	Why           string   `bun:"why"`
 	Who           string   `bun:"who"`
 	At            int64    `bun:"at"`
@@ -98,6 +107,11 @@ func (r *interventionRow) intervention() (Intervention, error) {
 	}
 	if r.Points != "" {
 		if err := json.Unmarshal([]byte(r.Points), &x.Points); err != nil {
+			return x, fmt.Errorf("read intervention %s: %w", r.ID, err)
+		}
+	}
+	if r.Only != "" {
+		if err := json.Unmarshal([]byte(r.Only), &x.Only); err != nil {
 			return x, fmt.Errorf("read intervention %s: %w", r.ID, err)
 		}
 	}
@@ -145,6 +159,13 @@ func (s *Store) AddIntervention(ctx context.Context, x Intervention) (Interventi
 			return x, fmt.Errorf("keep intervention: %w", err)
 		}
 		row.Points = string(text)
+	}
+	if len(x.Only) > 0 {
+		text, err := json.Marshal(x.Only)
+		if err != nil {
+			return x, fmt.Errorf("keep intervention: %w", err)
+		}
+		row.Only = string(text)
 	}
 	err := s.books.Alone(ctx, "interventions", func(ctx context.Context, tx bun.Tx) error {
 		if err := tx.NewSelect().Model((*interventionRow)(nil)).ColumnExpr("COALESCE(MAX(number), 0) + 1").Where("sensor = ?", row.Sensor).Scan(ctx, &row.Number); err != nil {

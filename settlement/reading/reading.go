@@ -188,7 +188,7 @@ func (d *Decisions) Left(rs []energy.Reading) []energy.Reading {
 	for _, r := range rs {
 		aside := r.Value != r.Value
 		for _, c := range d.Corrections {
-			aside = aside || c.From <= r.Time && r.Time < c.To
+			aside = aside || c.Concerns(r.Time)
 		}
 		for _, o := range d.Overrides {
 			aside = aside || o.Kind == energy.Ignore && o.Time == r.Time
