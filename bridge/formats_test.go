@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/prometheus/prompb"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/record"
@@ -236,6 +237,18 @@ func TestRemoteWrite(t *testing.T) {
 	got = told(t, s, m, s.remote.bridge(), &Message{Body: data[:len(data)-3]})
 	if !strings.Contains(strings.Join(got, "\n"), "refused: not a message of remote write 1.0") {
 		t.Error(got)
+	}
+	// A label whose bytes are torn inside a series that is whole.
+	label := protowire.AppendTag(nil, 1, protowire.BytesType)
+	label = append(label, 100, 'x') // a hundred bytes, it says
+	series := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), label)
+	sample := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), math.Float64bits(1))
+	sample = protowire.AppendVarint(protowire.AppendTag(sample, 2, protowire.VarintType), 1_700_000_000_000)
+	series = protowire.AppendBytes(protowire.AppendTag(series, 2, protowire.BytesType), sample)
+	torn := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), series)
+	got = told(t, s, m, s.remote.bridge(), &Message{Body: torn})
+	if len(got) != 1 || !strings.Contains(got[0], "refused: not a message of remote write 1.0") {
+		t.Errorf("a torn label: %q", got)
 	}
 }
 

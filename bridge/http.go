@@ -20,7 +20,7 @@ import (
 
 const (
 	readTime  = 30 * time.Second // for a sender to hand its body over
-	storeTime = 30 * time.Second // for the bus to store it
+	storeTime = 40 * time.Second // for the bus to store it: longer than it tries, so that it says what is wrong
 	growth    = 64 << 10         // by which a body's buffer grows at least
 )
 

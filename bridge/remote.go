@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -156,6 +157,7 @@ func (r *remote) name(_ *Message, s *remoteOne) (*remoteOne, error) {
 	type label struct{ name, value string }
 	labels := make([]label, 0, 16)
 	metric := ""
+	var torn error // of a label
 	err := protoFields(s.raw, func(num protowire.Number, typ protowire.Type, value []byte) bool {
 		if num != 1 || typ != protowire.BytesType {
 			return true
@@ -170,7 +172,8 @@ func (r *remote) name(_ *Message, s *remoteOne) (*remoteOne, error) {
 			}
 			return true
 		}); err != nil {
-			l.name = ""
+			torn = err
+			return false
 		}
 		if l.name == "__name__" {
 			metric = l.value
@@ -179,7 +182,7 @@ func (r *remote) name(_ *Message, s *remoteOne) (*remoteOne, error) {
 		}
 		return true
 	})
-	if err != nil {
+	if err := cmp.Or(err, torn); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(labels, func(a, b label) int { return strings.Compare(a.name, b.name) })

@@ -291,6 +291,7 @@ func TestRangeShowsGaps(t *testing.T) {
 		"/api/v1/sensors/s1/range?from=yesterday":      422,
 		"/api/v1/sensors/s1/range?from=now&to=now-1h":  422,
 		"/api/v1/sensors/s1/trend?span=fast":           422,
+		"/api/v1/sensors/s1/trend?span=20000w":         422,
 		"/api/v1/sensors/s1/distribution?buckets=-1":   422,
 		"/api/v1/sensors/temp/energy":                  422,
 		"/api/v1/groups/nobody/composition":            404,

@@ -88,13 +88,19 @@ func bounded(t record.Millis, s string) (record.Millis, error) {
 	return t, nil
 }
 
+// longestSpan is that of a hundred years; no reading is farther from another.
+const longestSpan = 36_525 * 24 * time.Hour
+
 // span reads a length of time: what time.ParseDuration takes, and d and w.
 func span(s string) (time.Duration, error) {
 	for unit, d := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if n, ok := strings.CutSuffix(s, unit); ok {
 			x, err := strconv.ParseFloat(n, 64)
-			if err != nil || !(x > 0) || x > 1e5 {
+			if err != nil || !(x > 0) {
 				return 0, fmt.Errorf("span %.40q is not like 1h, 1d or 1w", s)
+			}
+			if x*float64(d) > float64(longestSpan) {
+				return 0, fmt.Errorf("span %.40q is longer than a hundred years", s)
 			}
 			return time.Duration(x * float64(d)), nil
 		}
@@ -102,6 +108,9 @@ func span(s string) (time.Duration, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("span %.40q is not like 1h, 1d or 1w", s)
+	}
+	if d > longestSpan {
+		return 0, fmt.Errorf("span %.40q is longer than a hundred years", s)
 	}
 	return d, nil
 }

@@ -22,7 +22,7 @@ func TestWhen(t *testing.T) {
 			t.Errorf("%q is %v, %v; want %s", s, at.Time(), err, want)
 		}
 	}
-	for _, s := range []string{"", "now-", "now1h", "now--1h", "now-+1h", "now+-1h", "now++1h", "now  1h", "now-100000d", "-1", "yesterday"} {
+	for _, s := range []string{"", "now-", "now1h", "now--1h", "now-+1h", "now+-1h", "now++1h", "now  1h", "now-100000d", "now+20000w", "now-2000000h", "-1", "yesterday"} {
 		if at, err := when(s, now); err == nil {
 			t.Errorf("%q is %v", s, at)
 		}

@@ -273,8 +273,8 @@ func (s *Store) newestStored(ctx context.Context, series []history.Series, ask [
 	for _, i := range ask {
 		missing[series[i]] = append(missing[series[i]], i)
 	}
-	for span := (2 * 60 * 60 * 1000); len(missing) > 0 && to >= oldest; span *= 4 {
-		from := max(oldest, to-int64(span))
+	for span := int64(2 * 60 * 60 * 1000); len(missing) > 0 && to >= oldest; span *= 4 {
+		from := max(oldest, to-span)
 		left := make([]history.Series, 0, len(missing))
 		for k := range missing {
 			left = append(left, k)
