@@ -95,15 +95,12 @@ func (c *BackupCmd) offline(ctx context.Context, sys IO, w io.Writer) (err error
 		return err
 	}
 	defer dir.Close()
-	login, err := cfg.Bus.login()
+	o, err := cfg.Bus.external()
 	if err != nil {
 		return err
 	}
-	b, err := bus.Open(ctx, bus.Options{
-		URL: cfg.Bus.NATS, Wait: cfg.Bus.Wait.Std(), Creds: cfg.Bus.CredsFile, Login: login,
-		TLS: bus.TLS{CA: cfg.Bus.CAFile, Cert: cfg.Bus.CertFile, Key: cfg.Bus.KeyFile},
-		Dir: dir.Path(), Partitions: cfg.Bus.Partitions, Replicas: cfg.Bus.Replicas,
-	})
+	o.Dir = dir.Path()
+	b, err := bus.Open(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -122,7 +119,8 @@ func (*RestoreCmd) Help() string {
 	return `The data directory must be empty or missing; nothing is ever overwritten. When the settings name a
 PostgreSQL that is empty, users, rules and corrections of the backup go there. With bus.nats in the settings what was on
 the bus goes to that NATS, which nobody may have used yet, with as many copies as bus.replicas says.
-A file that was cut off is recognised, and leaves nothing behind.
+A file that was cut off is recognised, and leaves nothing behind. When the restoring itself is killed, nothing starts on
+what is there; restore once more, which begins anew.
 
 Examples:
   wattwerk restore wattwerk.tar.zst --data /var/lib/wattwerk
@@ -137,11 +135,9 @@ func (c *RestoreCmd) Run(ctx context.Context, sys IO) error {
 	}
 	to := bus.Options{Replicas: 1}
 	if cfg.Bus.NATS != "" {
-		login, err := cfg.Bus.login()
-		if err != nil {
+		if to, err = cfg.Bus.external(); err != nil {
 			return err
 		}
-		to = bus.Options{URL: cfg.Bus.NATS, Creds: cfg.Bus.CredsFile, Login: login, Replicas: cfg.Bus.Replicas}
 	}
 	in, size := sys.In, int64(0)
 	if c.File != "-" {

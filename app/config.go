@@ -193,6 +193,16 @@ func (c *BusConfig) Validate() error {
 	return errors.Join(errs...)
 }
 
+// external is how a NATS of others is reached, and what is made there.
+func (c *BusConfig) external() (bus.Options, error) {
+	login, err := c.login()
+	return bus.Options{
+		URL: c.NATS, Wait: c.Wait.Std(), Creds: c.CredsFile, Login: login,
+		TLS:        bus.TLS{CA: c.CAFile, Cert: c.CertFile, Key: c.KeyFile},
+		Partitions: c.Partitions, Replicas: c.Replicas,
+	}, err
+}
+
 // login reads who comes from other processes, or as whom this one goes there.
 func (c *BusConfig) login() (bus.Login, error) { return readLogin("bus.login_file", c.LoginFile) }
 

@@ -236,6 +236,9 @@ func visible(c *Config) doctor.Facts {
 	}
 	m, _, err := datadir.ReadMark(c.Data)
 	f.Format = &doctor.Format{Is: m.Format, Knows: datadir.Format, Program: m.Program}
+	if err == nil {
+		f.Format.Unfinished, err = datadir.Unfinished(c.Data)
+	}
 	if err != nil {
 		f.Format.Error = err.Error()
 	}

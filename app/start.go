@@ -38,7 +38,7 @@ func startBus(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	login, err := c.login()
+	o, err := c.external()
 	if err != nil {
 		return running{}, err
 	}
@@ -46,13 +46,10 @@ func startBus(ctx context.Context, p *process) (running, error) {
 	if err != nil {
 		return running{}, err
 	}
-	b, err := bus.Open(ctx, bus.Options{
-		URL: c.NATS, Wait: c.Wait.Std(), Creds: c.CredsFile, Login: login,
-		TLS: bus.TLS{CA: c.CAFile, Cert: c.CertFile, Key: c.KeyFile}, Dir: p.dir.Path(), Partitions: c.Partitions, Replicas: c.Replicas,
-		NoSync: !c.Sync, MinFree: int64(c.MinFree), MaxAge: c.Keep.Std(), Listen: c.Listen, MQTT: mqtt,
-		Leaf: c.Leaf.options(), LinkLogin: link,
-		Version: Version(), Registerer: p.metrics, Tracer: p.tracer, Log: p.logger("bus"),
-	})
+	o.Dir, o.NoSync, o.MinFree, o.MaxAge = p.dir.Path(), !c.Sync, int64(c.MinFree), c.Keep.Std()
+	o.Listen, o.MQTT, o.Leaf, o.LinkLogin = c.Listen, mqtt, c.Leaf.options(), link
+	o.Version, o.Registerer, o.Tracer, o.Log = Version(), p.metrics, p.tracer, p.logger("bus")
+	b, err := bus.Open(ctx, o)
 	if err != nil {
 		return running{}, err
 	}

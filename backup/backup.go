@@ -280,33 +280,28 @@ var ErrNotEmpty = errors.New("a backup is restored into an empty directory only"
 var ErrUsedBus = errors.New("a backup is restored onto a bus that nobody has used; stop all processes and delete its streams, or name another one")
 
 // Restore makes a data directory from a backup. When it fails it leaves the
-// directory as empty as it was. What was on the bus goes to the one that to
+// directory as empty as it was; when it is killed, nothing is run there until it has been
+// restored again. What was on the bus goes to the one that to
 // names, with as many copies as it says, or into the directory when that is the
 // zero value. An external bus must be one that nobody has used; when Restore
 // fails, streams may be left there.
 func Restore(ctx context.Context, r io.Reader, path string, to bus.Options) (err error) {
-	empty, err := datadir.Empty(path)
+	dir, err := datadir.Make(path)
+	if errors.Is(err, datadir.ErrNotEmpty) {
+		return fmt.Errorf("restore: %w, and %s is not empty", ErrNotEmpty, path)
+	}
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if !empty {
-		return fmt.Errorf("restore: %w, and %s is not empty", ErrNotEmpty, path)
-	}
-	dir, err := datadir.Open(path)
-	if err != nil {
-		return err
-	}
 	defer func() {
-		dir.Close()
 		if err == nil {
+			err = dir.Finish()
+		}
+		if err != nil {
+			err = fmt.Errorf("restore: %w", errors.Join(err, dir.Discard()))
 			return
 		}
-		err = fmt.Errorf("restore: %w", err)
-		if entries, rerr := os.ReadDir(path); rerr == nil {
-			for _, e := range entries {
-				err = errors.Join(err, os.RemoveAll(filepath.Join(path, e.Name())))
-			}
-		}
+		dir.Close()
 	}()
 	z, err := zstd.NewReader(r)
 	if err != nil {

@@ -124,6 +124,49 @@ func TestDamageIsRecognisedAndLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestKilledWhileRestoring finds what a restore left that was killed: nothing
+// starts on it, and it is restored again.
+func TestKilledWhileRestoring(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	killed, err := datadir.Make(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(killed.Join("history/01HALF"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	killed.Close()
+	var unfinished *datadir.UnfinishedError
+	if d, err := datadir.Open(path); !errors.As(err, &unfinished) {
+		t.Fatal(d, err)
+	}
+	// Of a file that is cut off nothing stays either.
+	if err := Restore(t.Context(), bytes.NewReader(made(t)[:1000]), path, bus.Options{}); err == nil {
+		t.Fatal("it was taken")
+	}
+	if empty, err := datadir.Empty(path); !empty || err != nil {
+		t.Error("something was left behind", err)
+	}
+	if killed, err = datadir.Make(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(killed.Join("history/01HALF"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	killed.Close()
+	if err := Restore(t.Context(), bytes.NewReader(made(t)), path, bus.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(path, "history", "01HALF")); !os.IsNotExist(err) {
+		t.Error("what was there before is there still", err)
+	}
+	d, err := datadir.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+}
+
 func TestNothingIsOverwritten(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600); err != nil {

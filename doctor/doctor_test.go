@@ -51,6 +51,7 @@ var cases = []struct {
 	{"settings-unusable", func(f *Facts) { f.Settings.Error = "settings: no key is called bus.nat" }},
 	{"settings-suspicious", func(f *Facts) { f.Settings.Warnings = []string{"aggregate.grace is 0."} }},
 	{"format-unknown", func(f *Facts) { f.Format = &Format{Error: "read format.json: unexpected end"} }},
+	{"restore-unfinished", func(f *Facts) { f.Format = &Format{Is: 1, Knows: 1, Unfinished: true} }},
 	{"data-newer", func(f *Facts) { f.Format = &Format{Is: 3, Knows: 1, Program: "v9"} }},
 	{"secret-readable", func(f *Facts) { f.Files[0].Mode = 0o640 }},
 	{"disk-full", func(f *Facts) { f.Disk.Free = 100 << 20 }},

@@ -143,6 +143,8 @@ type Format struct {
 	Is, Knows int
 	Program   string
 	Error     string
+
+	Unfinished bool // a backup was not restored to its end
 }
 
 // Settled is how far the windows of energies are settled.

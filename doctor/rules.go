@@ -140,6 +140,11 @@ func format(f *Facts) []Finding {
 			Why: "No version of the program opens it.", Do: "Restore a backup into an empty directory.",
 			Params: Params{"error": m.Error},
 		}}
+	case m.Unfinished:
+		return []Finding{{
+			Rule: "restore-unfinished", Severity: Trouble, What: "A backup was not restored to its end, so what is in the data directory is not whole.",
+			Why: "This program refuses to start on it.", Do: "Restore the backup again; what is there of it is removed first.",
+		}}
 	case m.Is > m.Knows:
 		return []Finding{{
 			Rule: "data-newer", Severity: Trouble,

@@ -7,11 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wattwerk/wattwerk/internal/durable"
 )
 
 const (
@@ -42,7 +45,100 @@ type Dir struct {
 // Open creates the directory when missing and takes its lock. It fails with
 // [*InUseError] when another process has it, and with [*NewerError] when a
 // newer program wrote it. The caller closes it.
-func Open(path string) (*Dir, error) {
+//
+// It fails with [*UnfinishedError] for one that [Make] began.
+func Open(path string) (*Dir, error) { return open(path, false) }
+
+// Make opens a directory to fill it, and creates it when missing. It must be empty,
+// or hold what an earlier Make left unfinished, which is removed. Until
+// [Dir.Finish], also after a crash, nobody else opens it. It fails with
+// [ErrNotEmpty], and as [Open] does.
+func Make(path string) (*Dir, error) {
+	empty, err := Empty(path)
+	if err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	begun, err := Unfinished(path)
+	if err != nil {
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	if !empty && !begun {
+		return nil, fmt.Errorf("make data directory %s: %w", path, ErrNotEmpty)
+	}
+	d, err := open(path, true)
+	if err != nil {
+		return nil, err
+	}
+	err = durable.Replace(d.Join(unfinishedFile), []byte("What is here was not made to its end. It is removed when it is made again.\n"))
+	if err == nil && begun {
+		err = d.clear(lockFile, formatFile, unfinishedFile)
+	}
+	if err != nil {
+		d.Close()
+		return nil, fmt.Errorf("make data directory: %w", err)
+	}
+	return d, nil
+}
+
+// Finish says that all is in it, and returns when all of that is on the disk.
+func (d *Dir) Finish() error {
+	unix.Sync()
+	if err := errors.Join(os.Remove(d.Join(unfinishedFile)), durable.SyncDir(d.path)); err != nil {
+		return fmt.Errorf("finish data directory: %w", err)
+	}
+	return nil
+}
+
+// Discard removes all that was put into it since [Make], and closes it.
+func (d *Dir) Discard() error {
+	err := d.clear(unfinishedFile)
+	if err == nil {
+		err = os.Remove(d.Join(unfinishedFile))
+	}
+	d.Close()
+	if err != nil {
+		return fmt.Errorf("empty data directory: %w", err)
+	}
+	return nil
+}
+
+// clear removes everything but these.
+func (d *Dir) clear(but ...string) error {
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !slices.Contains(but, e.Name()) {
+			err = errors.Join(err, os.RemoveAll(d.Join(e.Name())))
+		}
+	}
+	return err
+}
+
+// ErrNotEmpty says that there is something already.
+var ErrNotEmpty = errors.New("there is something in it")
+
+// unfinishedFile is there while a directory is being made.
+const unfinishedFile = "unfinished"
+
+// UnfinishedError says that a directory was not made to its end.
+type UnfinishedError struct{ Dir string }
+
+func (e *UnfinishedError) Error() string {
+	return fmt.Sprintf("what is in the data directory %s was not restored to its end; restore the backup again, which begins anew", e.Dir)
+}
+
+// Unfinished tells whether a directory was begun by [Make] and not finished.
+func Unfinished(path string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(path, unfinishedFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func open(path string, make bool) (*Dir, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open data directory: %w", err)
@@ -67,7 +163,7 @@ func Open(path string) (*Dir, error) {
 	}
 	d := &Dir{path: abs, lock: f}
 	// Held, so that nobody writes it between looking and marking.
-	if err := check(abs); err != nil {
+	if err := check(abs, make); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("open data directory: %w", err)
 	}
@@ -149,11 +245,7 @@ func (d *Dir) write(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	tmp := d.Join(name + ".new")
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, d.Join(name))
+	return durable.Replace(d.Join(name), append(data, '\n'))
 }
 
 // ErrNotRunning says that no process holds the directory.

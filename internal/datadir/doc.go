@@ -5,6 +5,7 @@
 //	DIR/nats/           the bus, when it is embedded
 //	DIR/history/        raw history
 //	DIR/wattwerk.db     users, tokens, settings
+//	DIR/unfinished      there while a backup is restored into the directory
 //
 // Guarantees: at most one process holds a directory at a time, also after a
 // crash (the lock belongs to the process, not to the file); directories are

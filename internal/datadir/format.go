@@ -58,8 +58,16 @@ func ReadMark(dir string) (m Mark, ok bool, err error) {
 	return m, true, nil
 }
 
-// check refuses a directory of a newer program.
-func check(dir string) error {
+// check refuses a directory of a newer program, and one that is not whole
+// unless it is going to be made.
+func check(dir string, make bool) error {
+	begun, err := Unfinished(dir)
+	if err != nil {
+		return err
+	}
+	if begun && !make {
+		return &UnfinishedError{dir}
+	}
 	m, _, err := ReadMark(dir)
 	if err != nil {
 		return err

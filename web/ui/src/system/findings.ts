@@ -35,6 +35,9 @@ export function useFindings(): (f: Finding) => Said {
     'format-unknown': (g) => ({
       what: t`The data directory does not say in which format it is: ${g.error()}`, why: t`No version of the program opens it.`, do: t`Restore a backup into an empty directory.`,
     }),
+    'restore-unfinished': () => ({
+      what: t`A backup was not restored to its end, so what is in the data directory is not whole.`, why: t`This program refuses to start on it.`, do: t`Restore the backup again; what is there of it is removed first.`,
+    }),
     'data-newer': (g) => ({
       what: t`The data was written by wattwerk ${g.text('program')} in format ${g.text('format')}; this program reads formats up to ${g.text('known')}.`,
       why: t`This program refuses to start on it.`, do: t`Run that version, or restore a backup that was made before the upgrade.`,
