@@ -47,7 +47,10 @@ func (p *process) titan(wrap func(func() http.Handler) http.Handler) func(string
 }
 
 func (p *process) plant() titan.Plant {
-	return titan.Plant{Model: func() *model.Model { return p.catalog.State().Model }, Root: model.GroupID(p.config.Gateway.Titan.Root)}
+	return titan.Plant{
+		Model:    func() *model.Model { return p.catalog.State().Model },
+		Quantity: p.registry.SeenQuantity, Root: model.GroupID(p.config.Gateway.Titan.Root),
+	}
 }
 
 func (p *process) titanHistory() http.Handler {
@@ -56,7 +59,7 @@ func (p *process) titanHistory() http.Handler {
 
 func (p *process) titanHierarchy() http.Handler {
 	return titan.Hierarchy(titan.HierarchyOptions{
-		Plant: p.plant(), Registry: p.registry, Quantity: p.registry.SeenQuantity,
+		Plant: p.plant(), Registry: p.registry,
 		Operators: func(h http.Handler) http.Handler { return gateway.Require(access.Operate, h) },
 	})
 }

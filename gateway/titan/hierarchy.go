@@ -11,7 +11,6 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/problem"
 	"github.com/wattwerk/wattwerk/model"
-	"github.com/wattwerk/wattwerk/record"
 )
 
 // Registry changes the model. It is the registry.
@@ -28,9 +27,6 @@ type HierarchyOptions struct {
 	Registry Registry
 	// Operators lets those through who may change the model.
 	Operators func(http.Handler) http.Handler
-	// Quantity is what a sensor measures that is in no model; empty when that is
-	// not known.
-	Quantity func(record.SensorID) record.Quantity
 }
 
 // Hierarchy answers [HierarchyPath] and what is below.

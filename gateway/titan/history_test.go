@@ -91,6 +91,36 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// TestSeen leaves out what is in no model and was seen as something other than
+// power: volts and counters are no watts.
+func TestSeen(t *testing.T) {
+	p := newPlant(t)
+	p.sending = []string{"volt1", "enc1", "press", "forklift"}
+	p.quantity = map[record.SensorID]record.Quantity{"volt1": record.Voltage, "enc1": record.Energy, "press": record.ActivePower}
+	for _, id := range []record.SensorID{"volt1", "enc1", "press", "forklift"} {
+		p.values[Series{Sensor: id}] = []sample{{1602057540000, 230}}
+	}
+	p.scores = []Deviation{{1602057540000, 230, 1}}
+	for path, want := range map[string]string{"/raw": `["forklift","press"]`, "/windowed/daily": `["comcenter","cooling","forklift","press","root","void"]`} {
+		if code, body := p.call(t, "GET", HistoryPath+path, ""); code != 200 || body != want {
+			t.Errorf("%s answers %d %s, not %s", path, code, body, want)
+		}
+	}
+	for _, path := range []string{
+		"/api/active-power/raw/%s", "/api/active-power/raw/%s/latest", "/api/active-power/raw/%s/distribution", "/api/active-power/windowed/minutely/%s",
+		"/api/active-power/windowed/daily/%s/latest", "/api/active-power/windowed/hourly/%s/distribution", "/api/stats/sensor/%s/hour-of-day", "/api/anomalies/%s",
+	} {
+		for id, there := range map[string]bool{"volt1": false, "enc1": false, "press": true, "forklift": true} {
+			if code, body := p.call(t, "GET", fmt.Sprintf(path, id), ""); code != 200 || body == "[]" == there {
+				t.Errorf(path+" answers %d %s", id, code, body)
+			}
+		}
+	}
+	if _, body := p.call(t, "GET", "/api/active-power/raw/volt1/count", ""); body != "0" {
+		t.Errorf("of volts there are %s", body)
+	}
+}
+
 // TestRefusals has errors as problem details where Titan has pages of HTML.
 func TestRefusals(t *testing.T) {
 	p := filled(t)

@@ -144,13 +144,7 @@ func (p *placing) sensor(n *node) error {
 	}
 	p.sensors[id] = true
 	was, exists := p.m.Sensor(id)
-	q := record.ActivePower
-	if exists {
-		q = was.Quantity
-	} else if seen := p.h.o.Quantity(id); seen != "" {
-		q = seen
-	}
-	if q != record.ActivePower {
+	if q := p.h.o.quantity(p.m, id); !watts(q) {
 		return refuse(http.StatusUnprocessableEntity, "sensor %q measures %s, and these hierarchies are of active_power", id, q)
 	}
 	switch name := nameOf(n, exists, func() string { return was.Name }); {

@@ -178,12 +178,12 @@ func (p *plant) Deviations(_ context.Context, s Series, from, to record.Millis) 
 
 // handler is all of it, as the program mounts it.
 func (p *plant) handler() http.Handler {
-	at := Plant{Model: func() *model.Model { return p.model }}
+	at := Plant{Model: func() *model.Model { return p.model }, Quantity: func(id record.SensorID) record.Quantity { return p.quantity[id] }}
 	now := func() time.Time { return p.now }
 	mux := http.NewServeMux()
 	mux.Handle(HistoryPath+"/", History(HistoryOptions{Plant: at, Readings: p, Sensors: func(context.Context) ([]string, error) { return p.sending, p.busy }, Now: now}))
 	hierarchy := Hierarchy(HierarchyOptions{
-		Plant: at, Registry: p, Quantity: func(id record.SensorID) record.Quantity { return p.quantity[id] },
+		Plant: at, Registry: p,
 		Operators: func(h http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("X-Role") == "viewer" {

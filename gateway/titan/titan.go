@@ -39,6 +39,9 @@ type Series struct {
 // Plant is what exists. Its functions are called at any time from any goroutine.
 type Plant struct {
 	Model func() *model.Model
+	// Quantity is what a sensor measures that is in no model; empty when that is not
+	// known.
+	Quantity func(record.SensorID) record.Quantity
 	// Root is the group at the top of a hierarchy that is meant by "root" when no
 	// group has that name; empty: that of the first hierarchy of powers.
 	Root model.GroupID
@@ -56,7 +59,7 @@ func rooted(m *model.Model) []*model.Hierarchy {
 }
 
 // watts tells whether values of the quantity can be given as W; "" is that of a
-// group that is empty.
+// group that is empty, and of a sensor that does not say.
 func watts(q record.Quantity) bool { return q == record.ActivePower || q == "" }
 
 // top gives the hierarchy at whose top a group is, if it is one of powers.
@@ -78,12 +81,20 @@ func (p *Plant) top(m *model.Model, id string) (*model.Hierarchy, bool) {
 	return nil, false
 }
 
-// sensor gives the series of a sensor; false when it does not measure power.
-// One that is in no model may: its records are kept.
+// quantity is what a sensor measures: as the model says, or, of one that is in no
+// model, as what it sent was seen; "" when that is not known.
+func (p *Plant) quantity(m *model.Model, id record.SensorID) record.Quantity {
+	if sn, ok := m.Sensor(id); ok {
+		return sn.Quantity
+	}
+	return p.Quantity(id)
+}
+
+// sensor gives the series of a sensor; false when it does not measure power. One
+// of which nothing is known but that it sends may: its records are kept.
 func (p *Plant) sensor(m *model.Model, id string) (Series, bool) {
 	s := record.SensorID(id)
-	sn, ok := m.Sensor(s)
-	return Series{Sensor: s}, s.Validate() == nil && (!ok || sn.Quantity == record.ActivePower)
+	return Series{Sensor: s}, s.Validate() == nil && watts(p.quantity(m, s))
 }
 
 // group gives the series of a group; false when it stands in no hierarchy of
