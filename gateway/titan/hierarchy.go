@@ -209,7 +209,7 @@ func (h *hierarchy) create(m *model.Model, tree *node) (model.Patch, string, err
 	if top, ok := h.o.top(m, root); ok {
 		at.Site, at.Tick = top.Site, top.Tick
 	}
-	p, err := h.place(m, tree, at.ID, "")
+	p, err := h.place(m, tree, &at, "")
 	p.Hierarchies = []model.Hierarchy{at}
 	return p, "hierarchy " + tree.Identifier + " made by the interface of Titan", err
 }
@@ -225,7 +225,7 @@ func (h *hierarchy) replace(m *model.Model, id string, tree *node) (model.Patch,
 	default:
 		return model.Patch{}, "", refuse(http.StatusBadRequest, "the hierarchy begins with %q and is to be put in the place of %q", tree.Identifier, id)
 	}
-	p, err := h.place(m, tree, top.ID, top.Root)
+	p, err := h.place(m, tree, top, top.Root)
 	return p, "hierarchy " + string(top.Root) + " changed by the interface of Titan", err
 }
 

@@ -116,6 +116,14 @@ func TestPut(t *testing.T) {
 			t.Errorf("sensor %s is %+v", id, sn)
 		}
 	}
+	// What is new is at the site of the hierarchy, so that its days are those of its group.
+	p.values[Series{Sensor: "press"}] = []sample{{1602057540000, 4}}
+	p.values[Series{Hierarchy: "place", Group: "outside"}] = []sample{{1602057540000, 4}}
+	for _, id := range []string{"press", "outside"} {
+		if code, body := p.call(t, "GET", HistoryPath+"/windowed/daily/"+id, ""); code != 200 || !strings.Contains(body, `"startTimestamp":1602021600000,"endTimestamp":1602108000000`) {
+			t.Errorf("days of %s: %d %s", id, code, body)
+		}
+	}
 	if sn, _ := p.model.Sensor("server1"); sn.Interval == 0 || sn.Site != "kiel" {
 		t.Errorf("of server1 something is lost: %+v", sn)
 	}
@@ -216,11 +224,14 @@ func TestNotSaved(t *testing.T) {
 // TestPostDelete makes a hierarchy and removes it.
 func TestPostDelete(t *testing.T) {
 	p := newPlant(t)
-	if code, body := p.call(t, "POST", HierarchyPath, `{"identifier":"cost","name":"By cost centre","children":[{"identifier":"loose","name":"","children":[{"identifier":"server1","name":"Server 1"}]}]}`); code != 204 || body != "" {
+	if code, body := p.call(t, "POST", HierarchyPath, `{"identifier":"cost","name":"By cost centre","children":[{"identifier":"loose","name":"","children":[{"identifier":"server1","name":"Server 1"},{"identifier":"press","name":""}]}]}`); code != 204 || body != "" {
 		t.Fatalf("answers %d %s", code, body)
 	}
-	if h, ok := p.model.Hierarchy("cost"); !ok || h.Site != "kiel" || h.Root != "cost" || h.Name != "By cost centre" || p.members(t, "cost") != "loose" || p.members(t, "loose") != "server1" {
+	if h, ok := p.model.Hierarchy("cost"); !ok || h.Site != "kiel" || h.Root != "cost" || h.Name != "By cost centre" || p.members(t, "cost") != "loose" || p.members(t, "loose") != "server1 press" {
 		t.Errorf("it is %+v of %s", h, p.members(t, "cost"))
+	}
+	if sn, ok := p.model.Sensor("press"); !ok || sn.Site != "kiel" {
+		t.Errorf("the new sensor is %+v", sn)
 	}
 	if code, body := p.call(t, "DELETE", HierarchyPath+"/cost", ""); code != 200 || body != "" { // Titan: 404, and its groups stay
 		t.Errorf("answers %d %s", code, body)

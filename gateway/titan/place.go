@@ -12,7 +12,7 @@ import (
 type placing struct {
 	h       *hierarchy
 	m       *model.Model
-	into    model.HierarchyID
+	into    *model.Hierarchy
 	before  map[model.GroupID]*model.Group // those of the hierarchy as it is
 	signs   map[string]int8                // of members as they are, which Titan's trees do not tell
 	meters  map[record.SensorID]bool       // of groups that stay; they are not in Titan's trees
@@ -29,7 +29,8 @@ func sensorKey(id record.SensorID) string { return "s" + string(id) }
 // place gives the patch that makes of a hierarchy what the tree says. What
 // Titan's trees cannot tell stays: signs, meters of groups, everything of sensors
 // but their names. Sensors are never removed: their readings stay, so they do.
-func (h *hierarchy) place(m *model.Model, tree *node, into model.HierarchyID, top model.GroupID) (model.Patch, error) {
+// Those that are made are at the site of the hierarchy.
+func (h *hierarchy) place(m *model.Model, tree *node, into *model.Hierarchy, top model.GroupID) (model.Patch, error) {
 	p := &placing{
 		h: h, m: m, into: into, before: within(m, top), signs: make(map[string]int8), meters: make(map[record.SensorID]bool),
 		groups: make(map[model.GroupID]bool), sensors: make(map[record.SensorID]bool),
@@ -79,7 +80,7 @@ func (h *hierarchy) place(m *model.Model, tree *node, into model.HierarchyID, to
 func (p *placing) group(n *node) error {
 	id := model.GroupID(n.Identifier)
 	at, stands := p.m.HierarchyOf(id)
-	if p.groups[id] || stands && at != p.into {
+	if p.groups[id] || stands && at != p.into.ID {
 		p.twice = append(p.twice, n.Identifier)
 		return nil
 	}
@@ -149,7 +150,7 @@ func (p *placing) sensor(n *node) error {
 	}
 	switch name := nameOf(n, exists, func() string { return was.Name }); {
 	case !exists:
-		p.patch.Sensors = append(p.patch.Sensors, model.Sensor{ID: id, Name: name, Quantity: record.ActivePower})
+		p.patch.Sensors = append(p.patch.Sensors, model.Sensor{ID: id, Name: name, Site: p.into.Site, Quantity: record.ActivePower})
 	case name != was.Name:
 		changed := *was
 		changed.Name = name
