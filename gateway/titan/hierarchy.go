@@ -81,13 +81,20 @@ func (h *hierarchy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *hierarchy) read(id string) ([]byte, error) {
 	m := h.o.Model()
 	if id != "" {
-		top, ok := h.o.top(m, id)
-		if !ok {
-			return nil, unknown(id)
+		if top, ok := h.o.top(m, id); ok {
+			return write(groupNode(m, top.Root))
 		}
-		return write(groupNode(m, top.Root))
+		if first, ok := h.o.first(m); ok && (id == root || id == string(first)) {
+			return write(firstNode(m, first))
+		}
+		return nil, unknown(id)
 	}
 	all := []node{}
+	if first, ok := h.o.first(m); ok {
+		n := firstNode(m, first)
+		n.Children = nil
+		all = append(all, n)
+	}
 	for _, x := range rooted(m) {
 		n := groupNode(m, x.Root)
 		n.Children = nil
@@ -130,6 +137,15 @@ func groupNode(m *model.Model, id model.GroupID) node {
 	return named(string(id), name, &children)
 }
 
+// firstNode is the hierarchy that can be made, called as Titan calls its own.
+func firstNode(m *model.Model, id model.GroupID) node {
+	n := groupNode(m, id)
+	if _, ok := m.Group(id); !ok {
+		n.Name = "My Company"
+	}
+	return n
+}
+
 // named is a node; Titan's have a name always.
 func named(id, name string, children *[]node) node {
 	if name == "" {
@@ -157,7 +173,7 @@ func (h *hierarchy) serveChange(w http.ResponseWriter, r *http.Request) {
 			return
 		case r.Method == http.MethodPost:
 			status = http.StatusNoContent
-			build = func(m *model.Model) (model.Patch, string, error) { return h.create(m, tree) }
+			build = func(m *model.Model) (model.Patch, string, error) { return h.create(m, tree, "") }
 		default:
 			build = func(m *model.Model) (model.Patch, string, error) { return h.replace(m, id, tree) }
 		}
@@ -200,30 +216,43 @@ func tree(w http.ResponseWriter, r *http.Request) (*node, error) {
 	return &n, nil
 }
 
-// create makes a hierarchy, of the site of the one that "root" means.
-func (h *hierarchy) create(m *model.Model, tree *node) (model.Patch, string, error) {
+// create makes a hierarchy, in the place of a group that stands in none if top
+// names one. It is of the site of the one that "root" means; where that is none, of
+// the only site.
+func (h *hierarchy) create(m *model.Model, tree *node, top model.GroupID) (model.Patch, string, error) {
 	at := model.Hierarchy{ID: model.HierarchyID(tree.Identifier), Name: tree.Name, Root: model.GroupID(tree.Identifier)}
 	if _, ok := m.Hierarchy(at.ID); ok {
 		return model.Patch{}, "", &collisions{[]string{tree.Identifier}}
 	}
-	if top, ok := h.o.top(m, root); ok {
-		at.Site, at.Tick = top.Site, top.Tick
+	if is, ok := h.o.top(m, root); ok {
+		at.Site, at.Tick = is.Site, is.Tick
+	} else if sites := slices.Collect(m.Sites()); len(sites) == 1 {
+		at.Site = sites[0].ID
 	}
-	p, err := h.place(m, tree, &at, "")
+	p, err := h.place(m, tree, &at, top)
 	p.Hierarchies = []model.Hierarchy{at}
 	return p, "hierarchy " + tree.Identifier + " made by the interface of Titan", err
 }
 
 func (h *hierarchy) replace(m *model.Model, id string, tree *node) (model.Patch, string, error) {
 	top, ok := h.o.top(m, id)
+	var is model.GroupID
+	if ok {
+		is = top.Root
+	} else if first, can := h.o.first(m); can && (id == root || id == string(first)) {
+		is = first
+	}
 	switch {
-	case !ok:
+	case is == "":
 		return model.Patch{}, "", unknown(id)
-	case tree.Identifier == string(top.Root):
+	case tree.Identifier == string(is):
 	case tree.Identifier == id: // root, by whatever name
-		tree = &node{string(top.Root), tree.Name, tree.Children}
+		tree = &node{string(is), tree.Name, tree.Children}
 	default:
 		return model.Patch{}, "", refuse(http.StatusBadRequest, "the hierarchy begins with %q and is to be put in the place of %q", tree.Identifier, id)
+	}
+	if !ok {
+		return h.create(m, tree, is)
 	}
 	p, err := h.place(m, tree, top, top.Root)
 	return p, "hierarchy " + string(top.Root) + " changed by the interface of Titan", err

@@ -1,6 +1,7 @@
 package titan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,14 +37,7 @@ func TestHierarchies(t *testing.T) {
 
 // TestRoot has what "root" means where nothing is called so.
 func TestRoot(t *testing.T) {
-	d, err := model.ReadYAML([]byte(strings.NewReplacer("id: root", "id: plants", "root: root", "root: plants").Replace(world)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := modelOf(t, strings.NewReplacer("id: root", "id: plants", "root: root", "root: plants").Replace(world))
 	for says, want := range map[model.GroupID]model.GroupID{"": "void", "plants": "plants", "void": "void", "nobody": ""} {
 		p := Plant{Root: says}
 		h, ok := p.top(m, root)
@@ -55,6 +49,84 @@ func TestRoot(t *testing.T) {
 		if ok != (want != "") || s.Group != want && ok {
 			t.Errorf("with %q it has the sums of %v", says, s)
 		}
+	}
+}
+
+// TestFirst has a plant without a hierarchy of powers: Titan makes an empty one at
+// its start, so its page finds one here, and what it saves is made.
+func TestFirst(t *testing.T) {
+	const none = `{"identifier":"root","name":"My Company","children":[]}`
+	const saved = `{"identifier":"root","name":"My Company","children":[{"identifier":"hall","name":"Hall","children":[{"identifier":"press","name":"Press"}]}]}`
+	for _, c := range []struct {
+		about, world string
+		root         model.GroupID
+		get, list    string // "": there is none
+		put          int
+		site         model.SiteID
+	}{
+		{"nothing", `{}`, "", none, `[{"identifier":"root","name":"My Company"}]`, 200, ""},
+		{"one site", `sites: [{id: kiel, zone: Europe/Berlin}]`, "", none, `[{"identifier":"root","name":"My Company"}]`, 200, "kiel"},
+		{"two sites", `sites: [{id: kiel, zone: Europe/Berlin}, {id: bonn, zone: Europe/Berlin}]`, "", none, `[{"identifier":"root","name":"My Company"}]`, 200, ""},
+		{"another name", `{}`, "plants", `{"identifier":"plants","name":"My Company","children":[]}`, `[{"identifier":"plants","name":"My Company"}]`, 200, ""},
+		{
+			"a group that stands in no hierarchy", `
+sensors: [{id: fan, quantity: active_power}, {id: main, quantity: active_power}]
+groups: [{id: root, name: Works, members: [{sensor: main, meter: true}, {sensor: fan}]}]`, "",
+			`{"identifier":"root","name":"Works","children":[{"identifier":"fan","name":"fan"}]}`, `[{"identifier":"root","name":"Works"}]`, 200, "",
+		},
+		{
+			"energies of that name", `
+sensors: [{id: counter, quantity: energy}]
+groups: [{id: root, members: [{sensor: counter}]}]
+hierarchies: [{id: energy, root: root}]`, "", "", "[]", 404, "",
+		},
+		{
+			"a hierarchy of that name", `
+sensors: [{id: counter, quantity: energy}]
+groups: [{id: energies, members: [{sensor: counter}]}]
+hierarchies: [{id: root, root: energies}]`, "", "", "[]", 404, "",
+		},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			p := newPlant(t)
+			p.model, p.root = modelOf(t, c.world), c.root
+			code, body := p.call(t, "GET", HierarchyPath+"/root", "")
+			if c.get == "" && code != 404 || c.get != "" && (code != 200 || body != c.get) {
+				t.Errorf("answers %d %s, not %s", code, body, c.get)
+			}
+			if _, body := p.call(t, "GET", HierarchyPath, ""); body != c.list {
+				t.Errorf("there are %s, not %s", body, c.list)
+			}
+			for path, want := range map[string]string{"/active-power/aggregated/root": "[]", "/active-power/aggregated/root/trend": "-1.0", "/active-power/aggregated/root/latest": "[]"} {
+				if code, body := p.call(t, "GET", "/api"+path, ""); code != 200 || body != want {
+					t.Errorf("%s answers %d %s", path, code, body)
+				}
+			}
+			if code, body := p.put(t, "root", strings.Replace(saved, "root", "hall", 1)); code != max(c.put, 400) {
+				t.Errorf("another identifier answers %d %s", code, body)
+			}
+			if code, body := p.put(t, "root", saved); code != c.put {
+				t.Fatalf("answers %d %s", code, body)
+			}
+			if c.put != 200 {
+				return
+			}
+			top := cmp.Or(c.root, root)
+			if _, body := p.call(t, "GET", HierarchyPath+"/root", ""); body != strings.Replace(saved, "root", string(top), 1) {
+				t.Errorf("reads %s", body)
+			}
+			h, ok := p.model.Hierarchy(model.HierarchyID(top))
+			sn, made := p.model.Sensor("press")
+			if !ok || !made || h.Root != top || h.Name != "My Company" || h.Site != c.site || sn.Site != c.site || len(p.notes) != 1 {
+				t.Errorf("it is %+v with %+v; %v", h, sn, p.notes)
+			}
+			if _, ok := p.model.Sensor("main"); ok && p.members(t, "root") != "main! hall" {
+				t.Errorf("the meter is lost: %s", p.members(t, "root"))
+			}
+			if code, _ := p.put(t, string(top), strings.Replace(saved, "root", string(top), 1)); code != 200 || len(p.notes) != 1 {
+				t.Errorf("once more answers %d, and stores %v", code, p.notes)
+			}
+		})
 	}
 }
 

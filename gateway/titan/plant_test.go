@@ -45,6 +45,7 @@ hierarchies:
 type plant struct {
 	mu       sync.Mutex
 	model    *model.Model
+	root     model.GroupID
 	notes    []string
 	values   map[Series][]sample
 	counts   map[Series][]sample
@@ -62,9 +63,9 @@ type sample struct {
 	v float64
 }
 
-func newPlant(t *testing.T) *plant {
+func modelOf(t *testing.T, text string) *model.Model {
 	t.Helper()
-	d, err := model.ReadYAML([]byte(world))
+	d, err := model.ReadYAML([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +73,13 @@ func newPlant(t *testing.T) *plant {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+func newPlant(t *testing.T) *plant {
+	t.Helper()
 	return &plant{
-		model: m, values: make(map[Series][]sample), counts: make(map[Series][]sample), quantity: make(map[record.SensorID]record.Quantity),
+		model: modelOf(t, world), values: make(map[Series][]sample), counts: make(map[Series][]sample), quantity: make(map[record.SensorID]record.Quantity),
 		now: time.Date(2020, 10, 7, 8, 0, 0, 0, time.UTC),
 	}
 }
@@ -178,7 +184,7 @@ func (p *plant) Deviations(_ context.Context, s Series, from, to record.Millis) 
 
 // handler is all of it, as the program mounts it.
 func (p *plant) handler() http.Handler {
-	at := Plant{Model: func() *model.Model { return p.model }, Quantity: func(id record.SensorID) record.Quantity { return p.quantity[id] }}
+	at := Plant{Model: func() *model.Model { return p.model }, Root: p.root, Quantity: func(id record.SensorID) record.Quantity { return p.quantity[id] }}
 	now := func() time.Time { return p.now }
 	mux := http.NewServeMux()
 	mux.Handle(HistoryPath+"/", History(HistoryOptions{Plant: at, Readings: p, Sensors: func(context.Context) ([]string, error) { return p.sending, p.busy }, Now: now}))

@@ -2,6 +2,7 @@ package titan
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,7 +44,8 @@ type Plant struct {
 	// known.
 	Quantity func(record.SensorID) record.Quantity
 	// Root is the group at the top of a hierarchy that is meant by "root" when no
-	// group has that name; empty: that of the first hierarchy of powers.
+	// group has that name; empty: that of the first hierarchy of powers. When there
+	// is no such hierarchy at all, it is that of the one that can be made.
 	Root model.GroupID
 }
 
@@ -79,6 +81,17 @@ func (p *Plant) top(m *model.Model, id string) (*model.Hierarchy, bool) {
 		}
 	}
 	return nil, false
+}
+
+// first gives the top of the hierarchy that Titan makes at its start, where there
+// is none of powers: it is empty until it is saved, or has what a group of that
+// name has that stands in no hierarchy. false when there is one, or the name means
+// something else.
+func (p *Plant) first(m *model.Model) (model.GroupID, bool) {
+	id := cmp.Or(p.Root, root)
+	_, taken := m.Hierarchy(model.HierarchyID(id))
+	_, stands := m.HierarchyOf(id)
+	return id, !taken && !stands && watts(m.QuantityOf(id)) && len(rooted(m)) == 0
 }
 
 // quantity is what a sensor measures: as the model says, or, of one that is in no
