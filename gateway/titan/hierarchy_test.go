@@ -238,6 +238,26 @@ func TestCollisions(t *testing.T) {
 	}
 }
 
+// TestJoin keeps signs and the meter of a group that stood in no hierarchy.
+func TestJoin(t *testing.T) {
+	for _, c := range []struct{ method, path, children, want string }{
+		{"PUT", "/void", `{"identifier":"loose","name":"Loose","children":[{"identifier":"spare","name":""},{"identifier":"fan","name":""}]}`, "main! spare -fan"},
+		{"PUT", "/void", `{"identifier":"loose","name":"Loose","children":[]},{"identifier":"main","name":""}`, `{"collisions":["main"]}`},
+		{"POST", "", `{"identifier":"loose","name":"Loose","children":[{"identifier":"fan","name":""}]}`, "main! -fan"},
+	} {
+		p := newPlant(t)
+		p.model = modelOf(t, `
+sensors: [{id: spare, quantity: active_power}, {id: fan, quantity: active_power}, {id: main, quantity: active_power}]
+groups: [{id: void}, {id: loose, members: [{sensor: main, meter: true}, {sensor: spare}, {sensor: fan, sign: -1}]}]
+hierarchies: [{id: place, root: void}]`)
+		top := strings.Trim(cmp.Or(c.path, "new"), "/")
+		code, body := p.call(t, c.method, HierarchyPath+c.path, `{"identifier":"`+top+`","name":"","children":[`+c.children+`]}`)
+		if got := p.members(t, "loose"); code < 300 && got != c.want || code >= 300 && body != c.want {
+			t.Errorf("%s %s answers %d %s: %s, not %s", c.method, c.children, code, body, got, c.want)
+		}
+	}
+}
+
 // TestNotSaved has what cannot be saved, by whom, and what stays as it was.
 func TestNotSaved(t *testing.T) {
 	p := newPlant(t)

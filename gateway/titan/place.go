@@ -14,7 +14,7 @@ type placing struct {
 	m       *model.Model
 	into    *model.Hierarchy
 	before  map[model.GroupID]*model.Group // those of the hierarchy as it is
-	signs   map[string]int8                // of members as they are, which Titan's trees do not tell
+	signs   map[string]int8                // of members as they are, in the hierarchy and in groups that join it; Titan's trees do not tell them
 	meters  map[record.SensorID]bool       // of groups that stay; they are not in Titan's trees
 	groups  map[model.GroupID]bool         // of the new tree
 	sensors map[record.SensorID]bool
@@ -36,31 +36,9 @@ func (h *hierarchy) place(m *model.Model, tree *node, into *model.Hierarchy, top
 		groups: make(map[model.GroupID]bool), sensors: make(map[record.SensorID]bool),
 	}
 	for _, g := range p.before {
-		for _, x := range g.Members {
-			if x.Group != "" {
-				p.signs[groupKey(x.Group)] = x.Sign
-			} else if !x.Meter {
-				p.signs[sensorKey(x.Sensor)] = x.Sign
-			}
-		}
+		p.note(g)
 	}
-	var meters func(n *node)
-	meters = func(n *node) {
-		if n.Children == nil {
-			return
-		}
-		if g, ok := p.before[model.GroupID(n.Identifier)]; ok {
-			for _, x := range g.Members {
-				if x.Meter {
-					p.meters[x.Sensor] = true
-				}
-			}
-		}
-		for i := range *n.Children {
-			meters(&(*n.Children)[i])
-		}
-	}
-	meters(tree)
+	p.join(tree)
 	if err := p.group(tree); err != nil {
 		return p.patch, err
 	}
@@ -75,6 +53,38 @@ func (h *hierarchy) place(m *model.Model, tree *node, into *model.Hierarchy, top
 	}
 	slices.Sort(p.patch.RemoveGroups)
 	return p.patch, nil
+}
+
+// note keeps the signs of the members of a group, unless they are known.
+func (p *placing) note(g *model.Group) {
+	for _, x := range g.Members {
+		key := sensorKey(x.Sensor)
+		if x.Group != "" {
+			key = groupKey(x.Group)
+		}
+		if _, known := p.signs[key]; !known && !x.Meter {
+			p.signs[key] = x.Sign
+		}
+	}
+}
+
+// join looks at the groups of a tree that are there already, whether in the
+// hierarchy or in none.
+func (p *placing) join(n *node) {
+	if n.Children == nil {
+		return
+	}
+	if g, ok := p.m.Group(model.GroupID(n.Identifier)); ok {
+		p.note(g)
+		for _, x := range g.Members {
+			if x.Meter {
+				p.meters[x.Sensor] = true
+			}
+		}
+	}
+	for i := range *n.Children {
+		p.join(&(*n.Children)[i])
+	}
 }
 
 func (p *placing) group(n *node) error {
