@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
@@ -388,7 +389,14 @@ func TestStatistics(t *testing.T) {
 			t.Errorf("%d intervals: %s", n, got)
 		}
 	}
-	// Without an interval it is that one.
+	// In Santiago the sixth of September begins at 1:00: the clock is put forward at midnight.
+	p.model = modelOf(t, strings.Replace(world, "Europe/Berlin", "America/Santiago", 1))
+	p.now = time.Date(2020, 10, 3, 15, 0, 0, 0, time.UTC)
+	if got := ask("/interval/hour-of-day"); !strings.Contains(got, `{"intervalStart":"2020-08-09T04:00:00Z","intervalEnd":"2020-09-06T04:00:00Z"},{"intervalStart":"2020-09-06T04:00:00Z","intervalEnd":"2020-10-04T03:00:00Z"}`) {
+		t.Errorf("intervals: %s", got)
+	}
+	// Without an interval it is that which runs.
+	p = newPlant(t)
 	p.asked = nil
 	ask("/sensor/server1/hour-of-week?intervalStart=2020-09-18T00:00:00Z")
 	if got := fmt.Sprint(p.asked); got != "[{server1  } 2 2020-09-09T22:00:00.000Z 2020-10-07T22:00:00.000Z]" {

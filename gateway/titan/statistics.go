@@ -101,9 +101,9 @@ func (s *statistics) intervals() []window.Span {
 		}
 	}
 	end := c.Span(window.Day, clock(s.o.Now).now()).To
-	back := func(days int) record.Millis { // at midnight, so that clock changes do not matter
+	back := func(days int) record.Millis { // where a day begins, be it at 1:00 when the clock is changed at midnight
 		y, mo, d := end.Time().In(c.Zone()).Date()
-		return record.MillisOf(time.Date(y, mo, d-days, 0, 0, 0, 0, c.Zone()))
+		return c.Span(window.Day, record.MillisOf(time.Date(y, mo, d-days, 12, 0, 0, 0, c.Zone()))).From
 	}
 	var out []window.Span
 	for k := intervalsBack - 1; k >= 0; k-- {
