@@ -125,13 +125,14 @@ func TestSeen(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	p := filled(t)
 	for path, want := range map[string]int{
-		"/api/active-power/raw/server1?from=yesterday":             400, // Titan: 500
-		"/api/active-power/raw/server1/latest?to=1.5":              400,
-		"/api/active-power/raw/server1/latest?count=0":             400,
-		"/api/active-power/raw/server1/latest?count=100001":        400,
-		"/api/active-power/raw/server1/distribution?buckets=-1":    400,
-		"/api/active-power/raw/server1/distribution?buckets=10001": 400,
-		"/api/active-power/raw/server1/trend?pointsToSmooth=0":     400,
+		"/api/active-power/raw/server1?from=yesterday":                    400, // Titan: 500
+		"/api/active-power/raw/server1/latest?to=1.5":                     400,
+		"/api/active-power/raw/server1/latest?count=0":                    400,
+		"/api/active-power/raw/server1/latest?count=100001":               400,
+		"/api/active-power/raw/server1/latest?count=99999999999999999999": 400,
+		"/api/active-power/raw/server1/distribution?buckets=-1":           400,
+		"/api/active-power/raw/server1/distribution?buckets=10001":        400,
+		"/api/active-power/raw/server1/trend?pointsToSmooth=0":            400,
 		"/api/active-power/":                        404,
 		"/api/active-power/cooked":                  404,
 		"/api/active-power/windowed/yearly":         404,
@@ -196,6 +197,9 @@ func TestWindows(t *testing.T) {
 		{at("2020-10-07T06:59:59Z"), 1e9 + 1}, {at("2020-10-07T07:00:00Z"), 1e9 + 3}, {at("2020-10-07T07:30:00Z"), 1e9 + 1},
 		{at("2020-10-24T21:59:59Z"), 5}, {at("2020-10-24T22:00:00Z"), 7}, {at("2020-10-25T22:59:59Z"), 9}, {at("2020-10-31T23:00:00Z"), 11},
 	}
+	p.values[Series{Sensor: "server2"}] = []sample{
+		{at("2020-03-28T23:00:00Z"), 1}, {at("2020-03-29T21:59:59Z"), 3}, {at("2020-03-29T22:00:00Z"), 5}, {at("2020-03-31T22:00:00Z"), 7},
+	}
 	p.values[comcenter] = []sample{{at("2020-10-07T06:55:00Z"), 4}}
 	p.now = time.Date(2020, 11, 2, 0, 0, 0, 0, time.UTC)
 	ask := func(path string) string {
@@ -212,8 +216,10 @@ func TestWindows(t *testing.T) {
 	}
 	minute := one("server1", "2020-10-07T06:55:00Z", "2020-10-07T06:56:00Z", 2, "15.0", "25.0", "10.0", "20.0")
 	hour := one("server1", "2020-10-07T07:00:00Z", "2020-10-07T08:00:00Z", 2, "1.000000002E9", "1.0", "1.000000001E9", "1.000000003E9")
-	// The day on which the clock is put back has 25 hours.
+	// The day on which the clock is put back has 25 hours, that on which it is put forward 23.
 	day := one("server1", "2020-10-24T22:00:00Z", "2020-10-25T23:00:00Z", 2, "8.0", "1.0", "7.0", "9.0")
+	short := one("server2", "2020-03-28T23:00:00Z", "2020-03-29T22:00:00Z", 2, "2.0", "1.0", "1.0", "3.0")
+	march := one("server2", "2020-02-29T23:00:00Z", "2020-03-31T22:00:00Z", 3, "3.0", "2.6666666666666665", "1.0", "5.0")
 	last := one("server1", "2020-10-31T23:00:00Z", "2020-11-30T23:00:00Z", 1, "11.0", "0.0", "11.0", "11.0")
 	for _, c := range []struct{ path, want string }{
 		{fmt.Sprintf("minutely/server1?from=%d&to=%d", at("2020-10-07T06:55:00Z"), at("2020-10-07T06:58:00Z")), "[" + minute + "]"},
@@ -223,6 +229,10 @@ func TestWindows(t *testing.T) {
 		{fmt.Sprintf("minutely/comcenter?from=%d", at("2020-10-07T06:00:00Z")), "[" + one("comcenter", "2020-10-07T06:55:00Z", "2020-10-07T06:56:00Z", 1, "4.0", "0.0", "4.0", "4.0") + "]"},
 		{fmt.Sprintf("hourly/server1?after=%d&to=%d", at("2020-10-07T06:00:00Z"), at("2020-10-07T07:00:00Z")), "[" + hour + "]"},
 		{fmt.Sprintf("daily/server1?from=%d&to=%d", at("2020-10-24T22:00:00Z"), at("2020-10-25T00:00:00Z")), "[" + day + "]"},
+		{fmt.Sprintf("daily/server2?to=%d", at("2020-03-29T21:59:59Z")), "[" + short + "]"},
+		{fmt.Sprintf("monthly/server2?from=%d&to=%d", at("2020-02-29T23:00:00Z"), at("2020-03-31T22:00:00Z")-1), "[" + march + "]"},
+		{fmt.Sprintf("monthly/server2?after=%d", at("2020-02-29T23:00:00Z")), "[" + one("server2", "2020-03-31T22:00:00Z", "2020-04-30T22:00:00Z", 1, "7.0", "0.0", "7.0", "7.0") + "]"},
+		{fmt.Sprintf("monthly/server2/latest?after=%d", at("2020-03-31T22:00:00Z")), "[]"},
 		{"monthly/server1/latest", "[" + last + "]"},
 		{"daily/server1/latest?count=2&to=" + fmt.Sprint(at("2020-10-30T00:00:00Z")), "[" + day + "," + one("server1", "2020-10-23T22:00:00Z", "2020-10-24T22:00:00Z", 1, "5.0", "0.0", "5.0", "5.0") + "]"},
 		{"monthly/server1/count", "2"},

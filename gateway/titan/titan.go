@@ -249,12 +249,13 @@ func restriction(q url.Values) (during, error) {
 // number reads a parameter between 1 and most; what is no number is the default,
 // as with Titan.
 func number(q url.Values, name string, otherwise, most int) (int, error) {
-	n, err := strconv.Atoi(q.Get(name))
-	if err != nil {
+	text := q.Get(name)
+	n, err := strconv.Atoi(text) // of a number that is too large, the largest
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return otherwise, nil
 	}
 	if n < 1 || n > most {
-		return 0, refuse(http.StatusBadRequest, "%s is %d; between 1 and %d are possible", name, n, most)
+		return 0, refuse(http.StatusBadRequest, "%s is %.40s; between 1 and %d are possible", name, text, most)
 	}
 	return n, nil
 }
