@@ -71,17 +71,26 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			body = names(all)
 		}
 	default:
-		body, err = h.about(r.Context(), source, strings.TrimRight(rest, "/"), r.URL.Query())
+		body, err = h.about(r.Context(), source, strings.TrimRight(rest, "/"), behind(r), r.URL.Query())
 	}
 	answer(w, r, body, err)
 }
 
-// about answers what is asked about an identifier, which may have slashes.
-func (h *history) about(ctx context.Context, source func(id string) table, id string, q url.Values) ([]byte, error) {
+// behind is what stands behind the last slash of a path. One that is written %2F
+// belongs to an identifier.
+func behind(r *http.Request) string {
+	path := strings.TrimRight(r.URL.EscapedPath(), "/")
+	last, _ := url.PathUnescape(path[strings.LastIndexByte(path, '/')+1:]) // it was escaped well before
+	return last
+}
+
+// about answers what is asked about an identifier, which may have slashes and is
+// followed by the question, if that is last.
+func (h *history) about(ctx context.Context, source func(id string) table, id, last string, q url.Values) ([]byte, error) {
 	question := ""
-	if at := strings.LastIndexByte(id, '/'); at > 0 {
-		switch last := id[at+1:]; last {
-		case "latest", "distribution", "trend", "count":
+	switch last {
+	case "latest", "distribution", "trend", "count":
+		if at := len(id) - len("/"+last); at > 0 {
 			id, question = id[:at], last
 		}
 	}

@@ -33,6 +33,7 @@ func filled(t *testing.T) *plant {
 func TestRecords(t *testing.T) {
 	p := filled(t)
 	p.sending = []string{"server1", "press", "counter", `a"<b`}
+	p.values[Series{Sensor: "hall/count"}] = []sample{{1, 7}}
 	raw := func(ms int, value string) string {
 		return fmt.Sprintf(`{"identifier":"server1","timestamp":15294957%05d,"valueInW":%s}`, ms, value)
 	}
@@ -60,6 +61,10 @@ func TestRecords(t *testing.T) {
 		{"nor a latest", "raw/nobody/latest?count=7", "[]"},
 		{"what measures something else is not there", "raw/counter", "[]"},
 		{"identifiers may have slashes", "raw/roof/pv/latest", "[]"},
+		{"which may be written otherwise", "raw/hall%2Fcount", `[{"identifier":"hall/count","timestamp":1,"valueInW":7.0}]`},
+		{"before a question, too", "raw/hall%2Fcount/count/", "1"},
+		{"and are a question else", "raw/hall/count", "0"},
+		{"a question may be an identifier", "raw/latest", "[]"},
 		{"groups", "aggregated/comcenter/latest?to=1529495701000", `[{"identifier":"comcenter","timestamp":1529495701000,"count":2,"sumInW":33.709002,"averageInW":16.854501}]`},
 		{
 			"groups in order of time", "aggregated/comcenter",
