@@ -78,13 +78,14 @@ func (c *Correction) Concerns(t record.Millis) bool {
 
 // Correct gives the readings after the corrections, in order of time, for the
 // values of a span; those that are given are not changed. The readings are
-// those that [Settle] needs for the span, and for each Interpolate that touches it the last
-// with a value before and the first with a value after its range, if there are any.
+// those that [Settle] needs for the span, and for each Interpolate of a gauge that touches it,
+// or ends before it and may hold into it, all from one that no correction covers before
+// its range to one after it, if there are any.
 //
 // A gauge's replaced value is repeated as often as it has to be to hold throughout
 // the range, and a line becomes readings every Interval, each with the line's value
-// in the middle of the time it holds; both for the span only. They are Corrected and
-// Estimated. After the range holds what was put in last, until the next reading
+// in the middle of the time it holds; both for the span only, and where a line may
+// begin or end. They are Corrected and Estimated. After the range holds what was put in last, until the next reading
 // or for MaxAge. Without a value before or after there is no line, and the readings
 // are only excluded.
 //
@@ -102,14 +103,28 @@ func Correct(readings []Reading, corrections []Correction, rules Rules, span win
 	var s Settler
 	s.order(readings)
 	out := slices.Clone(s.readings)
+	seams := seamsOf(todo, rules)
 	for i := range todo {
-		out = todo[i].apply(out, rules, span)
+		out = todo[i].apply(out, rules, span, seams)
 	}
 	return out
 }
 
+// seamsOf are the times, in order, beside which a line may begin or end on what
+// other corrections put in. There are none without a line.
+func seamsOf(corrections []Correction, rules Rules) (seams []record.Millis) {
+	if rules.Counter || !slices.ContainsFunc(corrections, func(c Correction) bool { return c.Method == Interpolate }) {
+		return nil
+	}
+	for i := range corrections {
+		seams = append(seams, corrections[i].From, corrections[i].To)
+	}
+	slices.Sort(seams)
+	return slices.Compact(seams)
+}
+
 // apply puts into the range what belongs there.
-func (c *Correction) apply(readings []Reading, rules Rules, span window.Span) []Reading {
+func (c *Correction) apply(readings []Reading, rules Rules, span window.Span, seams []record.Millis) []Reading {
 	find := func(t record.Millis) int {
 		i, _ := slices.BinarySearchFunc(readings, t, func(r Reading, t record.Millis) int { return cmp.Compare(r.Time, t) })
 		return i
@@ -122,18 +137,18 @@ func (c *Correction) apply(readings []Reading, rules Rules, span window.Span) []
 	var put []Reading
 	switch c.Method {
 	case Replace:
-		put = c.replaced(rules, span)
+		put = c.replaced(rules, span, seams)
 	case Interpolate:
 		if rules.Counter {
 			put = []Reading{{c.From, math.NaN(), Estimated}}
 		} else {
-			put = c.line(readings[:i], readings[j:], rules, span)
+			put = c.line(readings[:i], readings[j:], rules, span, seams)
 		}
 	}
 	return slices.Replace(readings, i, j, put...)
 }
 
-func (c *Correction) replaced(rules Rules, span window.Span) (put []Reading) {
+func (c *Correction) replaced(rules Rules, span window.Span, seams []record.Millis) (put []Reading) {
 	for _, p := range c.Points {
 		if p.Time >= c.From && p.Time < c.To {
 			p.Quality = max(p.Quality, Corrected)
@@ -148,13 +163,13 @@ func (c *Correction) replaced(rules Rules, span window.Span) (put []Reading) {
 	if rules.Counter || rules.MaxAge <= 0 {
 		return []Reading{{c.From, c.Value, Corrected}}
 	}
-	for from := range c.steps(rules.MaxAge, span) {
+	for from := range c.steps(rules.MaxAge, span, seams) {
 		put = append(put, Reading{from, c.Value, Corrected})
 	}
 	return put
 }
 
-func (c *Correction) line(before, after []Reading, rules Rules, span window.Span) (put []Reading) {
+func (c *Correction) line(before, after []Reading, rules Rules, span window.Span, seams []record.Millis) (put []Reading) {
 	i, j := len(before)-1, 0
 	for i >= 0 && isNaN(before[i].Value) {
 		i--
@@ -173,7 +188,7 @@ func (c *Correction) line(before, after []Reading, rules Rules, span window.Span
 	if rules.MaxAge > 0 {
 		step = min(step, rules.MaxAge)
 	}
-	for from, to := range c.steps(step, span) {
+	for from, to := range c.steps(step, span, seams) {
 		middle := float64(int64(from)-int64(a.Time)) + float64(to-from)/2
 		share := middle / float64(b.Time-a.Time)
 		// Both products are rounded before they are added, on every machine.
@@ -186,16 +201,40 @@ func (c *Correction) line(before, after []Reading, rules Rules, span window.Span
 const minute = 60_000
 
 // steps divides the range into steps that begin with it, and gives those that matter
-// to the span.
-func (c *Correction) steps(step int64, span window.Span) iter.Seq2[record.Millis, record.Millis] {
+// to the span, and the last before and the first after each seam.
+func (c *Correction) steps(step int64, span window.Span, seams []record.Millis) iter.Seq2[record.Millis, record.Millis] {
 	step = min(step, int64(record.MaxTime))
+	begin, end := int64(max(c.From, record.MinTime)), int64(min(c.To, record.MaxTime))
+	// up is the number of steps that begin before t.
+	up := func(t int64) int64 { return max(0, (min(t, end)-begin+step-1)/step) }
+	first := max(0, quarterOf(int64(max(span.From, record.MinTime)))-begin) / step
+	last, all := max(first, up(int64(span.To))), up(end)
+	var beside []int64
+	i, _ := slices.BinarySearch(seams, c.From)
+	for ; i < len(seams) && seams[i] <= c.To; i++ {
+		n := up(int64(seams[i]))
+		beside = append(beside, n-1, n)
+	}
+	slices.Sort(beside)
+	beside = slices.Compact(beside)
 	return func(yield func(from, to record.Millis) bool) {
-		from := max(c.From, record.MinTime)
-		if lead := quarterOf(int64(max(span.From, record.MinTime))) - int64(from); lead > 0 {
-			from += record.Millis(lead / step * step)
+		give := func(k int64) bool {
+			from := record.Millis(begin + k*step)
+			return k < 0 || k >= all || yield(from, min(from+record.Millis(step), c.To))
 		}
-		for end := min(c.To, span.To, record.MaxTime); from < end; from += record.Millis(step) {
-			if !yield(from, min(from+record.Millis(step), c.To)) {
+		for len(beside) > 0 && beside[0] < first {
+			if !give(beside[0]) {
+				return
+			}
+			beside = beside[1:]
+		}
+		for k := first; k < min(last, all); k++ {
+			if !give(k) {
+				return
+			}
+		}
+		for _, k := range beside {
+			if k >= last && !give(k) {
 				return
 			}
 		}

@@ -3,6 +3,7 @@ package energy
 import (
 	"cmp"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -184,6 +185,41 @@ func TestExcludeSome(t *testing.T) {
 		}
 		if want := []int{0, 10, 20, 33, 45, 50}; !slices.Equal(gone, want) {
 			t.Errorf("%v are gone, not %v", gone, want)
+		}
+	}
+}
+
+// TestCorrectPartOfTheTime corrects for one quarter of an hour after another, and
+// finds what correcting all the time at once finds.
+func TestCorrectPartOfTheTime(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	const minute, quarter, n = 60_000, 900_000, 16
+	for round := range 300 {
+		rules := gaugeRules
+		rules.MaxAge = []int64{90_000, 180_000, 1_200_000, -1}[random.IntN(4)]
+		var readings []Reading
+		for at := range n * 15 {
+			if random.IntN(3) == 0 {
+				readings = append(readings, Reading{Time: record.Millis(at * minute), Value: float64(random.IntN(1000))})
+			}
+		}
+		var corrections []Correction
+		for i := range 1 + random.IntN(6) {
+			c := Correction{Sequence: int64(i), From: record.Millis(random.IntN(n*15) * minute), Method: Method(random.IntN(3)), Value: float64(random.IntN(1000))}
+			c.To = c.From + record.Millis(1+random.IntN(60))*minute
+			corrections = append(corrections, c)
+		}
+		edges := make([]record.Millis, n+1)
+		for i := range edges {
+			edges[i] = record.Millis(i * quarter)
+		}
+		all, _ := Settle(Correct(readings, corrections, rules, window.Span{From: 0, To: n * quarter}), edges, rules, nil)
+		for i := range n {
+			part, _ := Settle(Correct(readings, corrections, rules, window.Span{From: edges[i], To: edges[i+1]}), edges[i:i+2], rules, nil)
+			x, y := all[i], part[0]
+			if x.Amount != y.Amount || x.Covered != y.Covered || x.Count != y.Count || x.Quality != y.Quality || x.Estimated != y.Estimated {
+				t.Fatalf("round %d, max age %d: quarter %d is %+v by itself, and %+v of all; corrections %+v", round, rules.MaxAge, i, y, x, corrections)
+			}
 		}
 	}
 }

@@ -81,6 +81,51 @@ func (w *world) change(random *rand.Rand, begin time.Time) {
 	}
 }
 
+// intervene decides something about the readings of a sensor, of any kind, or
+// undoes what was decided.
+func (w *world) intervene(random *rand.Rand, begin time.Time) {
+	w.t.Helper()
+	all, err := w.store.Interventions(w.t.Context(), "", false, 100)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if n := len(all); n > 0 && random.IntN(4) == 0 {
+		if _, err := w.service.Undo(w.t.Context(), all[random.IntN(n)].ID, "it was not so", "bob"); err != nil {
+			w.t.Fatal(err)
+		}
+		return
+	}
+	ids := []record.SensorID{"p0", "p0", "p2", "p3", "c0", "c1", "main1"}
+	id := ids[random.IntN(len(ids))]
+	counter := id[0] != 'p'
+	kinds := []string{ledger.Interpolate, ledger.Interpolate, ledger.Interpolate, ledger.Exclude, ledger.Replace, ledger.Figure}
+	if counter {
+		kinds = append(kinds, ledger.Ignore, ledger.Accept, ledger.Reset, ledger.Rollover, ledger.Rise, ledger.Reading)
+	}
+	b := ledger.InterventionBody{Kind: kinds[random.IntN(len(kinds))], Why: "the log says so"}
+	b.From = begin.Add(time.Duration(random.IntN(40*60)) * time.Minute)
+	if b.Kind == ledger.Figure {
+		b.From = b.From.Truncate(15 * time.Minute)
+	}
+	if rs := w.memory.all[id]; !ledger.Ranged(b.Kind) && b.Kind != ledger.Reading && len(rs) > 0 {
+		b.From = rs[random.IntN(len(rs))].Time.Time()
+	}
+	if ledger.Ranged(b.Kind) {
+		b.To = new(b.From.Add(time.Duration(1+random.IntN(20)) * 15 * time.Minute))
+	}
+	switch {
+	case b.Kind == ledger.Replace && (counter || random.IntN(2) == 0):
+		for at := b.From; at.Before(*b.To); at = at.Add(time.Duration(5+random.IntN(60)) * time.Minute) {
+			b.Points = append(b.Points, ledger.PointInTime{Time: at, Value: math.Round(1000 * random.Float64())})
+		}
+	case b.Kind == ledger.Replace || b.Kind == ledger.Rise || b.Kind == ledger.Figure || b.Kind == ledger.Reading:
+		b.Value = new(math.Round(1000 * random.Float64()))
+	}
+	if _, err := w.service.Intervene(w.t.Context(), id, b, "ada"); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // oracle computes everything at once from all readings, in the simplest way:
 // every value by its own words, and again whenever it is asked for, but for
 // what it remembers.
@@ -109,12 +154,20 @@ func (w *world) oracle(from, to record.Millis) *oracle {
 	for t := from; t <= to; t += quarter {
 		edges = append(edges, t)
 	}
+	decided, err := Decided(w.t.Context(), w.store, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for sn := range o.now.Sensors() {
 		var rs []energy.Reading
 		for _, r := range w.memory.all[sn.ID] {
 			rs = append(rs, energy.Reading{Time: r.Time, Value: r.Value, Quality: energy.Measured})
 		}
-		values, _ := energy.Settle(rs, edges, reading.Rules(sn), nil)
+		rules, d := reading.Rules(sn), decided[sn.ID]
+		values, _ := energy.Settle(energy.Correct(rs, d.Corrections, rules, window.Span{From: from, To: to}), edges, rules, d.Overrides)
+		if sn.Formula == "" {
+			d.Enter(values, edges)
+		}
 		rows := make(map[record.Millis]ledger.Row)
 		for _, r := range rowsOf(values, edges) {
 			rows[r.Start] = r

@@ -12,7 +12,8 @@ import (
 // TestOrderDoesNotMatter delivers readings in time, late, shuffled and twice,
 // over the night in which the clock changes, with restarts in between, and
 // compares with all of them settled at once. Meanwhile formulas and trees
-// change, also those of the past.
+// change, also those of the past, and people decide about readings, also about
+// those that have not come.
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { testOrder(t, sqlite, 1, 2, 3) })
 	t.Run("postgres", func(t *testing.T) { testOrder(t, postgres, 4, 5) })
@@ -47,6 +48,9 @@ func testOrder(t *testing.T, open func(*testing.T) *ledger.Store, seeds ...uint6
 			late = late[n:]
 			if random.IntN(4) == 0 {
 				w.change(random, begin)
+			}
+			for range random.IntN(4) {
+				w.intervene(random, begin)
 			}
 			w.settle()
 			if random.IntN(4) == 0 {

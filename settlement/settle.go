@@ -220,22 +220,19 @@ func (j *job) compute(ctx context.Context, id record.SensorID, want span) (out c
 		return out
 	}
 	rules, decided := reading.Rules(sn), j.decided[id]
-	n, _ := reading.Surroundings(rules)
-	rs, err := reading.Gather(ctx, j.s.opts.Readings, id, window.Span{From: want.from, To: want.to}, rules, decided)
+	affected, err := reading.Affected(ctx, j.s.opts.Readings, id, window.Span{From: want.from, To: want.to}, rules, decided)
 	if err != nil {
 		out.err = err
 		return out
 	}
-	var wide span
-	wide.from, wide.to = reading.Widen(decided.Left(rs), want.from, want.to, n, rules)
+	wide := span{affected.From, affected.To}
 	if wide = wide.hull(want).cut(j.within); wide.empty() {
 		return out
 	}
-	if wide != want {
-		if rs, err = reading.Gather(ctx, j.s.opts.Readings, id, window.Span{From: wide.from, To: wide.to}, rules, decided); err != nil {
-			out.err = err
-			return out
-		}
+	rs, err := reading.Gather(ctx, j.s.opts.Readings, id, window.Span{From: wide.from, To: wide.to}, rules, decided)
+	if err != nil {
+		out.err = err
+		return out
 	}
 	rs = energy.Correct(rs, decided.Corrections, rules, window.Span{From: wide.from, To: wide.to})
 	first := window.QuarterOf(wide.from)

@@ -3,8 +3,8 @@
 //
 // Guarantees: what [Gather] gives for a span is enough for energy.Settle to say
 // of its windows what it would say given all readings there are, whatever people
-// have set aside of them. Outside the span that [Widen] gives, windows do not
-// depend on the readings it is asked about.
+// have decided about them. Outside the span that [Affected] gives, windows do not
+// depend on the readings and decisions it is asked about.
 //
 // Everything is safe for concurrent use. Times are UTC milliseconds. It imports
 // record, model, window and energy; package settlement and what is below it

@@ -153,8 +153,23 @@ func around(ctx context.Context, from Source, id record.SensorID, begin, end rec
 func Gather(ctx context.Context, from Source, id record.SensorID, want window.Span, rules energy.Rules, d Decisions) ([]energy.Reading, error) {
 	n, reach := Surroundings(rules)
 	at := want
+	held := want.From // what ends after it has its last value hold into the span
+	if !rules.Counter && slices.ContainsFunc(d.Corrections, func(c energy.Correction) bool {
+		return c.Method == energy.Interpolate && c.To <= want.From && (rules.MaxAge < 0 || c.To+record.Millis(rules.MaxAge) > want.From)
+	}) {
+		least := record.MinTime
+		if rules.MaxAge >= 0 {
+			least = max(least, want.From-record.Millis(rules.MaxAge))
+		}
+		s := d.seek(from, id, rules)
+		last, _, err := s.last(ctx, least, want.From)
+		if err != nil {
+			return nil, err
+		}
+		held = last
+	}
 	for _, c := range d.Corrections {
-		if c.Method == energy.Interpolate && c.From < want.To && c.To > want.From {
+		if c.Method == energy.Interpolate && c.From < want.To && c.To > held {
 			at.From, at.To, reach = min(at.From, c.From), max(at.To, c.To), -1
 		}
 	}
@@ -163,9 +178,10 @@ func Gather(ctx context.Context, from Source, id record.SensorID, want window.Sp
 		if err != nil || len(d.Corrections)+len(d.Overrides) == 0 {
 			return rs, err
 		}
+		left := d.left(rs)
 		before, after := func(t record.Millis) bool { return t < at.From }, func(t record.Millis) bool { return t >= at.To }
 		enough := func(side func(record.Millis) bool) bool {
-			return count(rs, side) < m || count(d.Left(rs), side) >= n
+			return count(rs, side) < m || count(left, side) >= n
 		}
 		if enough(before) && enough(after) {
 			return rs, nil
@@ -182,19 +198,46 @@ func Surroundings(rules energy.Rules) (n int, reach int64) {
 	return 1, rules.MaxAge
 }
 
-// Left are the readings that have a value and that nobody has set aside.
-func (d *Decisions) Left(rs []energy.Reading) []energy.Reading {
+// left are the readings that have a value and that nobody has set aside.
+func (d *Decisions) left(rs []energy.Reading) []energy.Reading {
+	aside, ignored := d.aside(), d.ignored()
 	out := make([]energy.Reading, 0, len(rs))
 	for _, r := range rs {
-		aside := r.Value != r.Value
-		for _, c := range d.Corrections {
-			aside = aside || c.Concerns(r.Time)
+		for len(aside) > 0 && aside[0].To <= r.Time {
+			aside = aside[1:]
 		}
-		for _, o := range d.Overrides {
-			aside = aside || o.Kind == energy.Ignore && o.Time == r.Time
-		}
-		if !aside {
+		if r.Value == r.Value && !ignored[r.Time] && (len(aside) == 0 || r.Time < aside[0].From) {
 			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// aside is the time of which corrections set readings aside, or some of them, in order.
+func (d *Decisions) aside() []window.Span {
+	all := make([]window.Span, 0, len(d.Corrections))
+	for _, c := range d.Corrections {
+		if c.From < c.To {
+			all = append(all, window.Span{From: c.From, To: c.To})
+		}
+	}
+	slices.SortFunc(all, func(a, b window.Span) int { return cmp.Compare(a.From, b.From) })
+	out := all[:0]
+	for _, x := range all {
+		if n := len(out); n > 0 && x.From <= out[n-1].To {
+			out[n-1].To = max(out[n-1].To, x.To)
+		} else {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (d *Decisions) ignored() map[record.Millis]bool {
+	out := make(map[record.Millis]bool)
+	for _, o := range d.Overrides {
+		if o.Kind == energy.Ignore {
+			out[o.Time] = true
 		}
 	}
 	return out
@@ -209,31 +252,210 @@ func count(rs []energy.Reading, f func(record.Millis) bool) (n int) {
 	return n
 }
 
-// Widen gives the span whose windows may say something else because of readings
-// in a span: until the nth reading on each side, or as far as a reading holds.
-func Widen(rs []energy.Reading, begin, end record.Millis, n int, rules energy.Rules) (from, to record.Millis) {
-	find := func(t record.Millis) int {
-		i, _ := slices.BinarySearchFunc(rs, t, func(r energy.Reading, t record.Millis) int { return cmp.Compare(r.Time, t) })
-		return i
-	}
-	i, j := find(begin), find(end)
-	from, to = begin, end
-	if !rules.Counter { // a reading says nothing of the time before it, and holds until the next
-		switch {
-		case j < len(rs) && (rules.MaxAge < 0 || rs[j].Time-end < record.Millis(rules.MaxAge)):
-			to = rs[j].Time
-		case rules.MaxAge >= 0:
-			to = end + record.Millis(rules.MaxAge)
-		default:
-			to = record.MaxTime
+// Affected gives the span whose windows may say something else because of
+// readings, or decisions, in a span.
+func Affected(ctx context.Context, from Source, id record.SensorID, want window.Span, rules energy.Rules, d Decisions) (window.Span, error) {
+	var err error
+	if rules.Counter {
+		rs, err := Gather(ctx, from, id, want, rules, d)
+		if err != nil {
+			return want, err
 		}
-		return from, upQuarter(to)
+		n, _ := Surroundings(rules)
+		want.From, want.To = d.widen(rs, want.From, want.To, n)
+	} else if want, err = d.stretch(ctx, d.seek(from, id, rules), want, rules.MaxAge); err != nil {
+		return want, err
 	}
-	if i > 0 {
-		from = min(from, rs[max(0, i-n)].Time)
+	return window.Span{From: want.From / quarter * quarter, To: upQuarter(want.To)}, nil
+}
+
+// widen is Affected of a counter: until the nth value on each side that is
+// certain to count.
+func (d *Decisions) widen(rs []energy.Reading, begin, end record.Millis, n int) (from, to record.Millis) {
+	from, to = begin, end
+	var times []record.Millis
+	for _, r := range d.left(rs) {
+		times = append(times, r.Time)
 	}
-	if len(rs) > j {
-		to = max(to, rs[min(len(rs)-1, j+n-1)].Time)
+	// Of what was put in something may be set aside again.
+	var put []record.Millis
+	for _, c := range d.Corrections {
+		switch {
+		case c.Method != energy.Replace:
+		case len(c.Points) == 0:
+			put = append(put, c.From)
+		default:
+			for _, p := range c.Points {
+				put = append(put, p.Time)
+			}
+		}
 	}
-	return from / quarter * quarter, upQuarter(to)
+	slices.Sort(put)
+	ignored := d.ignored()
+	for _, t := range put {
+		covered := 0
+		for _, c := range d.Corrections {
+			if c.From <= t && t < c.To {
+				covered++
+			}
+		}
+		if covered == 1 && !ignored[t] {
+			times = append(times, t)
+		}
+	}
+	slices.Sort(times)
+	i, _ := slices.BinarySearch(times, begin)
+	j, _ := slices.BinarySearch(times, end)
+	if i >= n {
+		from = min(from, times[i-n])
+	} else if put = append(put, times...); len(put) > 0 {
+		from = min(from, slices.Min(put))
+	}
+	if j+n <= len(times) {
+		to = max(to, times[j+n-1])
+	} else if put = append(put, times...); len(put) > 0 {
+		to = max(to, slices.Max(put)+1)
+	}
+	return from, to
+}
+
+// stretch is Affected of a gauge. A reading says nothing of the time before it,
+// and holds until the next; but a line between the values beside a range is
+// another one throughout when one of them is, and so may be a line beside that.
+func (d *Decisions) stretch(ctx context.Context, s *seeker, want window.Span, age int64) (window.Span, error) {
+	for {
+		var before, after []energy.Correction
+		for _, c := range d.Corrections {
+			switch {
+			case c.Method != energy.Interpolate || c.From >= want.From && c.To <= want.To:
+			case c.From >= want.To:
+				after = append(after, c)
+			case c.To <= want.From:
+				before = append(before, c)
+			default:
+				before, after = append(before, c), append(after, c)
+			}
+		}
+		wide := want
+		if len(before) > 0 {
+			least := slices.MinFunc(before, func(a, b energy.Correction) int { return cmp.Compare(a.To, b.To) }).To
+			last, _, err := s.last(ctx, min(least, want.From), want.From)
+			if err != nil {
+				return want, err
+			}
+			for _, c := range before {
+				if c.To > last {
+					wide.From, wide.To = min(wide.From, c.From), max(wide.To, c.To)
+				}
+			}
+		}
+		if len(after) > 0 {
+			most := slices.MaxFunc(after, func(a, b energy.Correction) int { return cmp.Compare(a.From, b.From) }).From
+			first, _, err := s.first(ctx, want.To, max(most, want.To))
+			if err != nil {
+				return want, err
+			}
+			for _, c := range after {
+				if c.From <= first {
+					wide.From, wide.To = min(wide.From, c.From), max(wide.To, c.To)
+				}
+			}
+		}
+		if wide == want {
+			break
+		}
+		want = wide
+	}
+	end := record.MaxTime
+	if age >= 0 {
+		end = min(end, want.To+record.Millis(age))
+	}
+	first, ok, err := s.first(ctx, want.To, end)
+	if want.To = max(want.To, end); ok {
+		want.To = first
+	}
+	return want, err
+}
+
+// seeker finds readings that have a value and that nobody has set aside. It does
+// not read those of time that is.
+type seeker struct {
+	from    Source
+	id      record.SensorID
+	step    record.Millis
+	aside   []window.Span
+	ignored map[record.Millis]bool
+}
+
+func (d *Decisions) seek(from Source, id record.SensorID, rules energy.Rules) *seeker {
+	return &seeker{from: from, id: id, step: record.Millis(max(rules.Interval, 60_000)) * 8, aside: d.aside(), ignored: d.ignored()}
+}
+
+// counts tells whether a reading outside of what is set aside has a value.
+func (s *seeker) counts(t int64, v float64) bool { return v == v && !s.ignored[record.Millis(t)] }
+
+// first gives the time of the first one in a span; the end of the span when
+// there is none.
+func (s *seeker) first(ctx context.Context, from, to record.Millis) (at record.Millis, ok bool, err error) {
+	oldest, newest := s.from.Extent()
+	at, step, last := max(from, oldest), s.step, min(to, newest+1)
+	for at < last {
+		i, _ := slices.BinarySearchFunc(s.aside, at, func(x window.Span, t record.Millis) int { return cmp.Compare(x.To-1, t) })
+		end := min(last, at+step)
+		if i < len(s.aside) {
+			if s.aside[i].From <= at {
+				at = s.aside[i].To
+				continue
+			}
+			end = min(end, s.aside[i].From)
+		}
+		err := s.from.Scan(ctx, s.id, at, end-1, func(ts []int64, vs []float64) error {
+			for k, t := range ts {
+				if s.counts(t, vs[k]) {
+					at, ok = record.Millis(t), true
+					return errEnough
+				}
+			}
+			return nil
+		})
+		if ok {
+			return at, true, nil
+		}
+		if err != nil {
+			return to, false, err
+		}
+		at, step = end, step*4
+	}
+	return to, false, nil
+}
+
+// last gives the time of the last one in a span; the millisecond before the span
+// when there is none.
+func (s *seeker) last(ctx context.Context, from, to record.Millis) (at record.Millis, ok bool, err error) {
+	oldest, newest := s.from.Extent()
+	end, step, least := min(to, newest+1), s.step, max(from, oldest)
+	for end > least {
+		i, _ := slices.BinarySearchFunc(s.aside, end, func(x window.Span, t record.Millis) int { return cmp.Compare(x.From, t) })
+		begin := max(least, end-step)
+		if i > 0 {
+			if s.aside[i-1].To >= end {
+				end = s.aside[i-1].From
+				continue
+			}
+			begin = max(begin, s.aside[i-1].To)
+		}
+		err := s.from.Scan(ctx, s.id, begin, end-1, func(ts []int64, vs []float64) error {
+			for k, t := range ts {
+				if s.counts(t, vs[k]) {
+					at, ok = record.Millis(t), true
+				}
+			}
+			return nil
+		})
+		if ok || err != nil {
+			return at, ok, err
+		}
+		end, step = begin, step*4
+	}
+	return from - 1, false, nil
 }

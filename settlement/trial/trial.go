@@ -70,15 +70,13 @@ func (d Data) Suppose(ctx context.Context, sn *model.Sensor, added []energy.Read
 	want.From, want.To = want.From/quarter*quarter, (want.To+quarter-1)/quarter*quarter
 	sides := []side{{d.Readings, before}, {overlay{d.Readings, sn.ID, added}, after}}
 	rules := reading.Rules(sn)
-	n, _ := reading.Surroundings(rules)
 	at := want
 	for _, s := range sides {
-		rs, err := reading.Gather(ctx, s.readings, sn.ID, want, rules, s.decided)
+		x, err := reading.Affected(ctx, s.readings, sn.ID, want, rules, s.decided)
 		if err != nil {
 			return out, false, err
 		}
-		from, to := reading.Widen(s.decided.Left(rs), want.From, want.To, n, rules)
-		at.From, at.To = min(at.From, from), max(at.To, to)
+		at.From, at.To = min(at.From, x.From), max(at.To, x.To)
 	}
 	if at.To = min(at.To, frontier/quarter*quarter); at.From >= at.To {
 		return out, false, nil
