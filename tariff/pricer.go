@@ -560,13 +560,8 @@ func (r *Pricer) advance(t record.Millis) bool {
 	r.until = min(r.until, r.month.end, r.year.end)
 	if len(p.bands) > 0 {
 		if t >= r.zone.end {
-			at := t.Time().In(p.calendar.Zone())
-			_, offset := at.Zone()
-			_, end := at.ZoneBounds()
-			r.zone.offset, r.zone.end = int64(offset)*1000, forever
-			if !end.IsZero() {
-				r.zone.end = record.MillisOf(end)
-			}
+			steady := p.calendar.Offsets(t, t+record.Millis(dayLength))[0]
+			r.zone.offset, r.zone.end = steady.Offset, steady.To
 		}
 		for i := range r.bands {
 			if t >= r.bands[i].until {

@@ -166,11 +166,16 @@ func (c Calendar) dates(size Size, t int64) (from, to int64) {
 // which on the clock shows this date or a later one. Of dates that are left out
 // it is the beginning of the next.
 func (c Calendar) begin(day int64) int64 {
-	midnight := day * dayLength
-	// Two days later no clock shows an earlier date any more.
-	for t := midnight + 2*dayLength; ; {
+	return c.shows(day * dayLength)
+}
+
+// shows finds the first time from which on the clock shows a time, in ms since
+// 1970 as if the clock were UTC, or a later one, for good.
+func (c Calendar) shows(clock int64) int64 {
+	// Two days later no clock shows an earlier time any more.
+	for t := clock + 2*dayLength; ; {
 		s := c.around(t)
-		if last := min(s.to, midnight-s.offset); last > s.from {
+		if last := min(s.to, clock-s.offset); last > s.from {
 			return last
 		}
 		t = s.from - 1

@@ -10,7 +10,9 @@ import (
 )
 
 // Moment reads a point in time as people write it: RFC 3339, a date or a date
-// and time of the zone, or ms since 1970 UTC. The error is a sentence.
+// and time of the zone, or ms since 1970 UTC. A date is its first moment; a date
+// and time that the clock leaves out is the moment at which it is put forward.
+// The error is a sentence.
 func (c Calendar) Moment(text string) (record.Millis, error) {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && len(text) > 8 {
 		if n < int64(record.MinTime) || n > int64(record.MaxTime) {
@@ -18,9 +20,15 @@ func (c Calendar) Moment(text string) (record.Millis, error) {
 		}
 		return record.Millis(n), nil
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
 		if t, err := time.ParseInLocation(layout, text, c.Zone()); err == nil {
-			if at := record.MillisOf(t); at >= record.MinTime && at <= record.MaxTime {
+			at := record.MillisOf(t)
+			if local, err := time.Parse(layout, text); err == nil && layout != time.RFC3339Nano {
+				if clock := local.UnixMilli(); layout == time.DateOnly || t.Format(layout) != text {
+					at = record.Millis(c.shows(clock))
+				}
+			}
+			if at >= record.MinTime && at <= record.MaxTime {
 				return at, nil
 			}
 			return 0, fmt.Errorf("%s is outside 1970 to 2100", text)

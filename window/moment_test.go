@@ -59,3 +59,33 @@ func TestMoment(t *testing.T) {
 		}
 	}
 }
+
+// TestMomentsTheClockLeavesOut reads dates that begin at one o'clock, and times
+// that the clock never shows.
+func TestMomentsTheClockLeavesOut(t *testing.T) {
+	for _, x := range []struct{ zone, text, want string }{
+		{"America/Havana", "2026-03-08", "2026-03-08T05:00:00Z"},
+		{"America/Havana", "2026-03-08T00:00", "2026-03-08T05:00:00Z"},
+		{"America/Havana", "2026-03-08T00:59:59", "2026-03-08T05:00:00Z"},
+		{"America/Havana", "2026-03-08T01:30", "2026-03-08T05:30:00Z"},
+		{"America/Havana", "2026-11-01", "2026-11-01T04:00:00Z"}, // its midnight comes twice
+		{"America/Santiago", "2026-09-06", "2026-09-06T04:00:00Z"},
+		{"Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00Z"},
+		{"Asia/Beirut", "2026-03-29", "2026-03-28T22:00:00Z"},
+		{"Europe/Berlin", "2026-03-29T02:30", "2026-03-29T01:00:00Z"},
+		{"Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"}, // there was none
+	} {
+		c := load(t, x.zone)
+		want, err := time.Parse(time.RFC3339, x.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.Moment(x.text)
+		if err != nil || got != record.MillisOf(want) {
+			t.Errorf("%s in %s is %s, not %s; %v", x.text, x.zone, got, x.want, err)
+		}
+		if day := c.Span(Day, got); len(x.text) == len(time.DateOnly) && day.From != got {
+			t.Errorf("%s in %s is %s, and its day begins at %s", x.text, x.zone, got, day.From)
+		}
+	}
+}
