@@ -291,15 +291,17 @@ func (d *Decisions) widen(rs []energy.Reading, begin, end record.Millis, n int) 
 		}
 	}
 	slices.Sort(put)
+	var begins, ends []record.Millis
+	for _, c := range d.Corrections {
+		begins, ends = append(begins, c.From), append(ends, c.To)
+	}
+	slices.Sort(begins)
+	slices.Sort(ends)
 	ignored := d.ignored()
 	for _, t := range put {
-		covered := 0
-		for _, c := range d.Corrections {
-			if c.From <= t && t < c.To {
-				covered++
-			}
-		}
-		if covered == 1 && !ignored[t] {
+		begun, _ := slices.BinarySearch(begins, t+1)
+		ended, _ := slices.BinarySearch(ends, t+1)
+		if begun-ended == 1 && !ignored[t] {
 			times = append(times, t)
 		}
 	}
