@@ -29,11 +29,12 @@ type Used struct {
 	Amount       float64       // signed, in the coherent unit times hours (W·h); NaN when nothing is known
 	Estimated    float64       // part of it, without sign, that was not measured in its quarter, or is not settled
 	Completeness float64       // part of the span, and of the members, that readings speak of
-	Settled      record.Millis // from here on it is from live readings, or missing
+	Settled      record.Millis // from here on it is from live readings, or missing: never within a quarter, but where the span begins
 }
 
 // Used adds up a span that begins with a day of the calendar: whole days that
-// have passed, then quarters, and what is not settled yet from live readings.
+// have passed, then quarters, and what is not settled yet, or of the quarter the
+// span ends in, from live readings.
 func (u *Usage) Used(ctx context.Context, p ledger.Point, c window.Calendar, from, to record.Millis) (Used, error) {
 	out := Used{Amount: math.NaN()}
 	settled, err := u.Store.Progress(ctx, ledger.Frontier)
@@ -44,7 +45,7 @@ func (u *Usage) Used(ctx context.Context, p ledger.Point, c window.Calendar, fro
 	if err != nil {
 		return out, err
 	}
-	settled = min(max(settled, from), to)
+	settled = max(min(settled, to/quarter*quarter), from)
 	out.Settled = settled
 	var all ledger.Totals
 	if ids[0] != 0 {
