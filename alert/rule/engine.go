@@ -37,6 +37,8 @@ type state struct {
 	Unknown  record.Millis     `json:"unknown,omitempty"`  // raised: since when it is not known whether it lasts; 0: it is known
 	Hold     record.Millis     `json:"hold,omitempty"`     // the hold time runs since
 	Incident string            `json:"incident,omitempty"` // from fired or suppressed to resolved
+	Opened   record.Millis     `json:"opened,omitempty"`   // when the newest incident began, also one that is over
+	Nth      int               `json:"nth,omitempty"`      // how many began at that time before it
 	Messages int               `json:"messages,omitempty"` // about this incident
 	Told     record.Millis     `json:"told,omitempty"`     // when the last one was due
 	Value    *float64          `json:"value,omitempty"`
@@ -103,6 +105,10 @@ func (e *Engine) SetPlan(p *Plan) {
 			e.resolve(in, st, max(e.now, st.At), RuleChanged)
 		}
 		delete(e.states, k)
+		if in := p.at[k]; in != nil { // what it asks begins now; its incidents are told apart from those before
+			next := e.state(in)
+			next.Opened, next.Nth = st.Opened, st.Nth
+		}
 	}
 	for _, in := range p.instances {
 		st := e.state(in)
@@ -490,12 +496,22 @@ func (e *Engine) unhush(in *instance, st *state, now record.Millis) {
 	}
 }
 
-// open begins an incident.
+// open begins an incident. Its name follows from what is measured and when, so
+// that whoever goes on from a checkpoint gives the same. Readings that come
+// together can open several at one time, which are counted; a deviation is found
+// again by its time.
 func (e *Engine) open(in *instance, st *state, now record.Millis) {
 	if st.Incident != "" {
 		return
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", in.key.rule, in.subject.String(), now))
+	if st.Nth++; st.Opened != now || st.Kind == Deviation {
+		st.Opened, st.Nth = now, 0
+	}
+	name := fmt.Appendf(nil, "%q %q %d", in.key.rule, in.subject.String(), now)
+	if st.Nth > 0 {
+		name = fmt.Appendf(name, " %d", st.Nth)
+	}
+	sum := sha256.Sum256(name)
 	st.Incident = hex.EncodeToString(sum[:8])
 	st.Messages, st.Told = 0, 0
 }
