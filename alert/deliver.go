@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,7 +15,7 @@ const (
 	noteWithin = 5 * time.Second
 	tryAgain   = 5 * time.Second // doubled each time
 	tryAtMost  = time.Hour       // between tries
-	giveUp     = 48 * time.Hour
+	giveUp     = 48 * time.Hour  // from when it was due first
 	lookEvery  = 5 * time.Second
 )
 
@@ -73,13 +75,26 @@ func (s *Service) some(ctx context.Context, name string, sink Sink) (int, error)
 
 func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	var m Message
+	var r rest
 	err := json.Unmarshal([]byte(row.Message), &m)
-	if err == nil {
+	if row.Rest != "" {
+		err = errors.Join(err, json.Unmarshal([]byte(row.Rest), &r))
+	}
+	if m.To = r.Left; err == nil {
 		within, cancel := context.WithTimeout(ctx, sendWithin)
 		err = sink.Send(within, m)
 		cancel()
 	}
-	if err != nil && ctx.Err() != nil {
+	var partly *Partly
+	if errors.As(err, &partly) {
+		s.log.Warn("message not taken by all", "sink", row.Sink, "message", row.ID, "error", err)
+		r, err = rest{partly.Left, append(r.Refused, partly.Refused...)}, partly.Why
+		data, bad := json.Marshal(r)
+		if bad != nil {
+			return bad
+		}
+		row.Rest = string(data)
+	} else if err != nil && ctx.Err() != nil {
 		return nil // it is sent again, as nobody knows whether it was
 	}
 	// What came of it is noted also by a process that is told to end, or the
@@ -89,18 +104,23 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	now := time.Now()
 	row.incident, row.change = m.Incident, string(m.Change)
 	row.Attempts++
-	row.Error = ""
+	said := slices.Clone(r.Refused)
 	if err != nil {
-		row.Error = err.Error()
+		said = append(said, err.Error())
 	}
+	row.Error = strings.Join(said, "; ")
 	switch {
 	case err == nil:
 		s.meter.delivery(row.Sink, "sent", 1)
 		return s.opts.Store.done(ctx, row, sent, now.UnixMilli())
-	case errors.Is(err, ErrRefused), now.Sub(time.UnixMilli(row.Created)) > giveUp:
+	case errors.Is(err, ErrRefused), now.Sub(time.UnixMilli(row.Wanted)) > giveUp:
 		s.meter.delivery(row.Sink, "given_up", 1)
 		s.log.Error("message given up", "sink", row.Sink, "message", row.ID, "error", err)
-		return s.opts.Store.done(ctx, row, givenUp, now.UnixMilli())
+		status := givenUp
+		if row.Rest != "" {
+			status = sent // to the others
+		}
+		return s.opts.Store.done(ctx, row, status, now.UnixMilli())
 	}
 	s.meter.delivery(row.Sink, "failed", 1)
 	if row.Attempts == 1 {
@@ -108,6 +128,12 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	}
 	row.Due = now.Add(wait(row.Attempts)).UnixMilli()
 	return s.opts.Store.retry(ctx, row, now.UnixMilli())
+}
+
+// rest is what is left to do of a message that some of its recipients have.
+type rest struct {
+	Left    []string `json:"left,omitempty"`
+	Refused []string `json:"refused,omitempty"` // who does not get it, and why
 }
 
 // wait is how long after so many attempts it is tried again.

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -11,7 +12,7 @@ import (
 const (
 	waiting = "waiting" // it is tried, and tried again
 	sent    = "sent"
-	givenUp = "given_up" // the sink refuses it, or took nothing for too long
+	givenUp = "given_up" // the sink refuses it, or took nothing for too long, or a later one first
 	dropped = "dropped"  // too many were waiting already
 )
 
@@ -19,9 +20,9 @@ const (
 type Outcome struct {
 	Sink     string     `json:"sink"`
 	Change   string     `json:"change" doc:"What it tells: fired, repeated or resolved"`
-	Status   string     `json:"status" enum:"waiting,sent,given_up,dropped" doc:"given_up: the sink refused it, or took nothing for two days; dropped: 10,000 were waiting for it already"`
+	Status   string     `json:"status" enum:"waiting,sent,given_up,dropped" doc:"given_up: the sink refused it, or took nothing for two days, or took a later message about the same before; dropped: 10,000 were waiting for it already"`
 	Attempts int64      `json:"attempts" doc:"How often it was tried"`
-	Error    string     `json:"error,omitempty" doc:"Why the last try failed"`
+	Error    string     `json:"error,omitempty" doc:"Why the last try failed; sent: who did not take it, and why"`
 	At       time.Time  `json:"at" doc:"When this was noted"`
 	Next     *time.Time `json:"next,omitempty" doc:"While it waits: when it is tried next"`
 }
@@ -53,6 +54,11 @@ func (s *Store) done(ctx context.Context, m *queueRow, status string, now int64)
 		if _, err := tx.NewDelete().Model(m).WherePK().Exec(ctx); err != nil {
 			return err
 		}
+		if status == sent {
+			if err := overtake(ctx, tx, m, now); err != nil {
+				return err
+			}
+		}
 		return noteDelivery(ctx, tx, m, status, now)
 	})
 }
@@ -60,11 +66,43 @@ func (s *Store) done(ctx context.Context, m *queueRow, status string, now int64)
 // retry keeps a message for another try.
 func (s *Store) retry(ctx context.Context, m *queueRow, now int64) error {
 	return s.db.Alone(ctx, "alert", func(ctx context.Context, tx bun.Tx) error {
-		if _, err := tx.NewUpdate().Model(m).Column("due", "attempts", "error").WherePK().Exec(ctx); err != nil {
+		if _, err := tx.NewUpdate().Model(m).Column("due", "attempts", "error", "rest").WherePK().Exec(ctx); err != nil {
 			return err
+		}
+		if m.Rest != "" {
+			if err := overtake(ctx, tx, m, now); err != nil {
+				return err
+			}
 		}
 		return noteDelivery(ctx, tx, m, waiting, now)
 	})
+}
+
+// overtake takes the earlier messages about the same out of the queue when
+// somebody has a later one: told after it they would say what is no longer so.
+func overtake(ctx context.Context, tx bun.Tx, m *queueRow, now int64) error {
+	if m.About == "" {
+		return nil
+	}
+	var rows []queueRow
+	if err := tx.NewSelect().Model(&rows).Where("sink = ? AND about = ? AND number < ?", m.Sink, m.About, m.Number).Order("number").Scan(ctx); err != nil {
+		return err
+	}
+	for i := range rows {
+		x := &rows[i]
+		status := givenUp
+		if x.Rest != "" {
+			status = sent
+		}
+		x.Error = strings.TrimPrefix(x.Error+"; a later message about the same was sent before", "; ")
+		if _, err := tx.NewDelete().Model(x).WherePK().Exec(ctx); err != nil {
+			return err
+		}
+		if err := noteDelivery(ctx, tx, x, status, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // deliveries gives what became of the messages about incidents, in the order in

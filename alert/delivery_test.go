@@ -56,7 +56,7 @@ func deliveries(w *world) {
 	}
 	// Two days later it is tried for the last time.
 	past := time.Now().Add(-giveUp - time.Minute).UnixMilli()
-	if _, err := store.db.NewUpdate().Model((*queueRow)(nil)).Set("created = ?", past).Set("due = 0").Where("sink = 'slow'").Exec(t.Context()); err != nil {
+	if _, err := store.db.NewUpdate().Model((*queueRow)(nil)).Set("wanted = ?", past).Set("due = 0").Where("sink = 'slow'").Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	w.await("/history", `"sink":"slow","change":"fired","status":"given_up"`)

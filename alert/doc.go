@@ -6,7 +6,8 @@
 // far the streams were read are stored in one transaction, so a crash neither
 // forgets nor repeats. A message is delivered at least once, and carries an
 // identifier by which a receiver can tell that it has it; it is tried again for
-// two days, across restarts. One process works at a time; the HTTP interface
+// two days, across restarts. Those about one rule and subject come to a sink in
+// their order: one that was not taken is given up once a later one was. One process works at a time; the HTTP interface
 // answers in all of them. While the bus or the database cannot be reached,
 // nothing is judged and nothing is lost, but for records that the bus has
 // removed before they were read: alerts hold nobody up.

@@ -522,7 +522,10 @@ func (w *worker) address(to []queueRow, t *told, now int64) ([]queueRow, error) 
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.opts.Sinks)) {
 		if len(t.To) == 0 || slices.Contains(t.To, name) {
-			to = append(to, queueRow{ID: m.ID, Sink: name, Message: string(data), Created: now, Due: max(now, int64(t.After)), incident: m.Incident, change: string(m.Change)})
+			due := max(now, int64(t.After))
+			to = append(to, queueRow{
+				ID: m.ID, Sink: name, Message: string(data), Created: now, Due: due, Wanted: due, About: m.Rule + " " + m.Subject.String(), incident: m.Incident, change: string(m.Change),
+			})
 		}
 	}
 	return to, nil

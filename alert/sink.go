@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,22 @@ type Sink interface {
 
 // ErrRefused is wrapped by a [Sink] when trying again is in vain.
 var ErrRefused = errors.New("the receiver refuses it")
+
+// Partly is the error of a [Sink] that has told some of its recipients.
+type Partly struct {
+	Left    []string // who did not take it now: it is sent again to them alone
+	Why     error    // why they did not; nil when there are none
+	Refused []string // who will not take it, and why
+}
+
+// Error says who was not told.
+func (p *Partly) Error() string {
+	said := slices.Clone(p.Refused)
+	if p.Why != nil {
+		said = append(said, p.Why.Error())
+	}
+	return strings.Join(said, "; ")
+}
 
 // Message is what a sink is given.
 type Message struct {
@@ -43,6 +60,8 @@ type Message struct {
 	Code     phrase.Code     `json:"code,omitempty" doc:"Which sentence it is, for who says it in another language"`
 	Params   *rule.Case      `json:"params,omitempty" doc:"What the sentence says, without its words"`
 	Text     string          `json:"text,omitempty" doc:"What the rule says is to be done"`
+
+	To []string `json:"-"` // who is left, when others have it; empty: all
 }
 
 // Test is the change of a message that somebody sends to see whether it comes.

@@ -128,9 +128,13 @@ type queueRow struct {
 	Sink     string `bun:"sink,pk"`
 	Message  string `bun:"message"`
 	Created  int64  `bun:"created"`
-	Due      int64  `bun:"due"`
+	Due      int64  `bun:"due"`    // when it is tried next
+	Wanted   int64  `bun:"wanted"` // when it was due first
 	Attempts int64  `bun:"attempts"`
 	Error    string `bun:"error"`
+	About    string `bun:"about"`  // rule and subject; the messages of one are told in order
+	Number   int64  `bun:"number"` // of two that wait, the earlier one has the smaller
+	Rest     string `bun:"rest"`   // of one that some have: a rest, as JSON
 
 	incident, change string // of the message
 }
@@ -282,6 +286,12 @@ func (s *Store) save(ctx context.Context, p *progress) (lost int, err error) {
 				return err
 			}
 		}
+		var number int64
+		if len(p.messages) > 0 {
+			if err := tx.NewSelect().Model((*queueRow)(nil)).ColumnExpr("COALESCE(MAX(number), 0)").Scan(ctx, &number); err != nil {
+				return err
+			}
+		}
 		full := make(map[string]int)
 		for i := range p.messages {
 			m := &p.messages[i]
@@ -300,6 +310,12 @@ func (s *Store) save(ctx context.Context, p *progress) (lost int, err error) {
 				}
 				continue
 			}
+			// Those that wait are tried first, as far as they would be tried later.
+			if _, err := tx.NewUpdate().Model((*queueRow)(nil)).Set("due = ?", m.Due).Where("sink = ? AND about = ? AND due > ?", m.Sink, m.About, m.Due).Exec(ctx); err != nil {
+				return err
+			}
+			number++
+			m.Number = number
 			if _, err := tx.NewInsert().Model(m).On("CONFLICT (id, sink) DO NOTHING").Exec(ctx); err != nil {
 				return err
 			}
@@ -345,10 +361,11 @@ func note(ctx context.Context, tx bun.Tx, t *told) error {
 	return err
 }
 
-// due gives messages of a sink that are to be sent now, the oldest first.
+// due gives messages of a sink that are to be sent now, the oldest first, so that
+// none overtakes an earlier one that is due, too.
 func (s *Store) due(ctx context.Context, sink string, now int64) ([]queueRow, error) {
 	var rows []queueRow
-	err := s.db.NewSelect().Model(&rows).Where("sink = ? AND due <= ?", sink, now).Order("due", "created", "id").Limit(20).Scan(ctx)
+	err := s.db.NewSelect().Model(&rows).Where("sink = ? AND due <= ?", sink, now).Order("number", "due", "id").Limit(20).Scan(ctx)
 	return rows, err
 }
 

@@ -64,7 +64,11 @@ func (s *Mail) Send(ctx context.Context, m alert.Message) error {
 	if len(s.o.To) == 0 {
 		return errNobody
 	}
-	return s.send(ctx, s.o.To, s.compose(m))
+	to := s.o.To
+	if len(m.To) > 0 {
+		to = m.To
+	}
+	return s.send(ctx, to, s.compose(m))
 }
 
 // File is a file that goes along with a [Letter].
@@ -78,6 +82,7 @@ type File struct {
 type Letter struct {
 	ID      string // of letters, digits and dashes; the same when it is sent again
 	To      []string
+	Left    []string // who of them is left, when the others have it; empty: all
 	Time    time.Time
 	Subject string
 	Text    string
@@ -98,9 +103,14 @@ func (s *Mail) SendLetter(ctx context.Context, l Letter) error {
 	if err != nil {
 		return err
 	}
+	if len(l.Left) > 0 {
+		return s.send(ctx, l.Left, data)
+	}
 	return s.send(ctx, l.To, data)
 }
 
+// send gives a mail to those whom the server takes it for: an [alert.Partly] says
+// who the others are. It fails when there are none.
 func (s *Mail) send(ctx context.Context, addresses []string, data []byte) error {
 	conf := s.o.TLS.Clone()
 	if conf == nil {
@@ -145,10 +155,9 @@ func (s *Mail) send(ctx context.Context, addresses []string, data []byte) error 
 	if err := c.Mail(s.o.From); err != nil {
 		return judge(err)
 	}
-	for _, to := range addresses {
-		if err := c.Rcpt(to); err != nil {
-			return judge(err)
-		}
+	others, err := address(c, addresses)
+	if err != nil {
+		return err
 	}
 	w, err := c.Data()
 	if err != nil {
@@ -161,7 +170,41 @@ func (s *Mail) send(ctx context.Context, addresses []string, data []byte) error 
 		return judge(err)
 	}
 	_ = c.Quit() // the server has it
+	if len(others.Left)+len(others.Refused) > 0 {
+		return &others
+	}
 	return nil
+}
+
+// address names the recipients, and gives those that the server does not take.
+// It fails when it takes none.
+func address(c *smtp.Client, addresses []string) (others alert.Partly, err error) {
+	var later []string
+	for _, to := range addresses {
+		err := c.Rcpt(to)
+		if err == nil {
+			continue
+		}
+		if said := new(textproto.Error); !errors.As(err, &said) {
+			return others, err // the server is gone
+		}
+		said := to + ": " + err.Error()
+		if errors.Is(judge(err), alert.ErrRefused) {
+			others.Refused = append(others.Refused, said)
+		} else {
+			others.Left, later = append(others.Left, to), append(later, said)
+		}
+	}
+	if len(later) > 0 {
+		others.Why = errors.New(strings.Join(later, "; "))
+	}
+	switch {
+	case len(others.Left)+len(others.Refused) < len(addresses):
+		return others, nil
+	case len(later) > 0:
+		return others, errors.New(others.Error())
+	}
+	return others, fmt.Errorf("%w: %s", alert.ErrRefused, others.Error())
 }
 
 // judge tells what the server refuses for good.

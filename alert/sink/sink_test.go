@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/mail"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -161,7 +162,8 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// smtpServer takes mail in the clear and answers RCPT as it is told.
+// smtpServer takes mail in the clear and answers RCPT as it is told: by one
+// answer, or by several lines of an address and the answer for it.
 func smtpServer(t *testing.T, rcpt string) (addr string, got chan string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -202,7 +204,13 @@ func talk(c net.Conn, rcpt string, got chan<- string) {
 		case word == "EHLO":
 			say("250-test\r\n250 8BITMIME")
 		case word == "RCPT":
-			say(rcpt)
+			answer := rcpt
+			for l := range strings.Lines(rcpt) {
+				if to, said, ok := strings.Cut(strings.TrimSpace(l), " "); ok && strings.Contains(line, "<"+to+">") {
+					answer = said
+				}
+			}
+			say(answer)
 		case word == "DATA":
 			in = true
 			say("354 go on")
@@ -260,6 +268,55 @@ func TestMail(t *testing.T) {
 	o.User, o.To = "", []string{"eva@example.org\r\nBcc: x@example.org"}
 	if _, err := sink.NewMail(o); err == nil {
 		t.Error("an address with a line break")
+	}
+}
+
+// TestRecipients sends to those that the server takes mail for, and says who the
+// others are: nobody is left without an alert on account of somebody else.
+func TestRecipients(t *testing.T) {
+	const tom, eva, max = "tom@example.org", "eva@example.org", "max@example.org"
+	for name, x := range map[string]struct {
+		answers       string
+		only          []string // whom it is sent to; nil: all
+		told, refused bool
+		left          []string
+		gone          string // who is refused for good
+	}{
+		"one has left":        {answers: tom + " 550 no such user\n" + eva + " 250 ok\n" + max + " 250 ok", told: true, gone: tom + ": 550 "},
+		"one has to wait":     {answers: tom + " 250 ok\n" + eva + " 451 later\n" + max + " 250 ok", told: true, left: []string{eva}},
+		"one of each":         {answers: tom + " 550 no such user\n" + eva + " 451 later\n" + max + " 250 ok", told: true, left: []string{eva}, gone: tom + ": 550 "},
+		"the one who waited":  {answers: tom + " 550 no such user\n" + eva + " 250 ok\n" + max + " 550 not again", only: []string{eva}, told: true},
+		"all have left":       {answers: tom + " 550 no such user\n" + eva + " 550 no such user\n" + max + " 551 moved", refused: true},
+		"nobody is taken now": {answers: tom + " 550 no such user\n" + eva + " 451 later\n" + max + " 452 full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr, got := smtpServer(t, x.answers)
+			m, err := sink.NewMail(sink.MailOptions{Server: addr, From: "wattwerk@example.org", To: []string{tom, eva, max}, Plain: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			one := message
+			one.To = x.only
+			letter := sink.Letter{ID: "report-abc", To: []string{tom, eva, max}, Left: x.only, Time: one.Time}
+			for i, err := range []error{m.Send(t.Context(), one), m.SendLetter(t.Context(), letter)} {
+				var partly *alert.Partly
+				switch some := errors.As(err, &partly); {
+				case !x.told:
+					if err == nil || some || errors.Is(err, alert.ErrRefused) != x.refused {
+						t.Errorf("%d: %v", i, err)
+					}
+				case x.left == nil && x.gone == "":
+					if err != nil {
+						t.Errorf("%d: %v", i, err)
+					}
+				case !some || !slices.Equal(partly.Left, x.left) || len(partly.Refused) > 1 || !strings.HasPrefix(strings.Join(partly.Refused, ""), x.gone) || (len(partly.Refused) > 0) != (x.gone != "") || (partly.Why != nil) != (x.left != nil):
+					t.Errorf("%d: %v", i, err)
+				}
+			}
+			if want := map[bool]int{true: 2}[x.told]; len(got) != want {
+				t.Errorf("%d mails, not %d", len(got), want)
+			}
+		})
 	}
 }
 
