@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { ago, axisText, axisTexts, kilowattHours, percent, power, scaled, signedPercent, text } from './format'
+import { ago, axisText, axisTexts, figure, kilowattHours, percent, power, scaled, signedPercent, text, unitOf } from './format'
+import quantities from './quantities.json'
 
 describe('power', () => {
   it.each([
@@ -22,6 +23,38 @@ describe('power', () => {
   })
 
   it('follows the locale', () => expect(scaled(12_470, 'W', 'de').value).toBe('12,47'))
+})
+
+describe('other values', () => {
+  it.each([
+    [0.96, '', '0.96'],
+    [0.004, '1', '0.004'],
+    [-0.0123, 'cos φ', '-0.012'],
+    [5, '×', '5'],
+    [-0, '', '0'],
+    [1234.567, '', '1,234.57'],
+    [49.98, 'Hz', '49.98 Hz'],
+    [50, 'Hz', '50.00 Hz'],
+    [1500, 'Hz', '1.50 kHz'],
+    [0.0123, 'm³', '0.0123 m³'],
+    [0, 'm³', '0.00 m³'],
+    [812.34, 'm³', '812.3 m³'],
+    [1.013, 'bar', '1.01 bar'],
+    [21.46, '°C', '21.5 °C'],
+    [229.8, 'V', '230 V'],
+  ])('%d %s', (v, unit, want) => expect(text(v, unit, 'en')).toBe(want.replace(' ', '\u00a0')))
+
+  it('has no unit that nobody reads, at an axis neither', () => {
+    expect(scaled(null, 'cos φ')).toEqual({ value: '–', unit: '' })
+    expect(axisTexts([0, 0.5, 1], 0.5, '1', 'en')).toEqual(['0.0', '0.5', '1.0'])
+    expect(axisText([1], 'cos φ', 'en')(0.5)).toBe('0.5')
+    expect(figure(0.9, '1', 'en')).toBe('0.9')
+  })
+
+  it('knows the unit of each quantity as the program has it', () => {
+    for (const q of quantities) expect(text(1000.5, unitOf(q.quantity), 'en')).toBe(text(1000.5, q.units[0]?.symbol ?? '', 'en'))
+    expect(unitOf('')).toBe('')
+  })
 })
 
 describe('axisTexts', () => {

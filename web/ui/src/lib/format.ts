@@ -32,18 +32,39 @@ const steps = [
 /** Units that are told in thousands and millions; nobody says kilocubic metres. */
 const prefixed = /^(W|Wh|var|varh|VA|VAh|V|A|Ah|Hz|J|Pa|lx|g)$/
 
+/** Units of which one digit behind the point is enough, beside those with prefixes. */
+const coarse = /^(°C|°F|K|%|‰|°|ppm|ppb|s|ms|W\/m²)$/
+
+/** How the program writes the units of ratios, power factors and counts; nobody reads them. */
+const bare = new Set(['1', 'cos φ', '×'])
+
+/** A unit as it stands behind a value. */
+const word = (unit: string) => (bare.has(unit) ? '' : unit)
+
+/** A number without a unit: whole if it is; of small ones two digits that are not 0. */
+function plain(v: number, locale: string): string {
+  if (Number.isInteger(v)) return number(0, locale).format(v === 0 ? 0 : v)
+  if (Math.abs(v) >= 0.1) return number(2, locale).format(v)
+  return new Intl.NumberFormat(locale, { maximumSignificantDigits: 2 }).format(v)
+}
+
+/** The digits behind the point where no prefix stands before the unit. */
+function behind(a: number, unit: string): number {
+  if (unit !== 'Hz' && (prefixed.test(unit) || coarse.test(unit))) return a >= 100 ? 0 : 1
+  return a >= 100 ? 1 : a >= 1 || a === 0 ? 2 : a >= 0.1 ? 3 : 4
+}
+
 /** Splits a value into digits and a unit with a prefix; of the 4 or so digits that matter. */
 export function scaled(v: number | null | undefined, unit: string, locale = chosen): Shown {
-  if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit: unit === '1' ? '' : unit }
-  // A number of nothing, or a yes and no: it has no unit, and is whole if it is.
-  if (unit === '1') return { value: number(Number.isInteger(v) ? 0 : 2, locale).format(v), unit: '' }
+  if (v === null || v === undefined || !Number.isFinite(v)) return { value: DASH, unit: word(unit) }
+  if (word(unit) === '') return { value: plain(v, locale), unit: '' }
   const a = Math.abs(v)
   const step = (prefixed.test(unit) ? steps.find((s) => a >= s.at) : undefined) ?? steps[3]
   const scale = step.at === 0 ? 1 : step.at
   const x = v / scale
   const digits = Math.abs(x) >= 100 ? 1 : 2
-  // Watts and watt hours below a thousand are whole or nearly.
-  const shown = step.prefix === '' ? (a >= 100 ? 0 : 1) : digits
+  // Watts and watt hours below a thousand are whole or nearly; the frequency of a grid is told by its hundredths.
+  const shown = step.prefix === '' ? behind(a, unit) : digits
   // -0.04 would be shown as -0.0.
   const rounded = Number(x.toFixed(shown)) === 0 ? 0 : x
   return { value: number(shown, locale).format(rounded), unit: step.prefix + unit }
@@ -51,29 +72,31 @@ export function scaled(v: number | null | undefined, unit: string, locale = chos
 
 export function text(v: number | null | undefined, unit: string, locale = chosen): string {
   const s = scaled(v, unit, locale)
-  return s.value === DASH ? DASH : s.unit === '' ? s.value : `${s.value}\u00a0${s.unit}`
+  return s.value === DASH ? DASH : withUnit(s.value, s.unit)
 }
 
 /** The prefix of the greatest of several values, which all of them have at an axis. */
 function common(values: readonly (number | null | undefined)[], unit: string): { scale: number; unit: string } {
   const most = values.reduce<number>((m, v) => Math.max(m, Math.abs(v ?? 0)), 0)
   const s = (prefixed.test(unit) ? steps.find((x) => most >= x.at) : undefined) ?? steps[3]
-  return { scale: s.at === 0 ? 1 : s.at, unit: s.prefix + unit }
+  return { scale: s.at === 0 ? 1 : s.at, unit: s.prefix + word(unit) }
 }
+
+const withUnit = (value: string, unit: string) => (unit === '' ? value : `${value}\u00a0${unit}`)
 
 /** The values at an axis, with one prefix and as many digits as their steps need. */
 export function axisTexts(values: readonly number[], step: number, unit: string, locale = chosen): string[] {
   const c = common(values, unit)
   let digits = 0
   for (let x = step / c.scale; digits < 6 && Math.abs(x - Math.round(x)) > 1e-6; x *= 10) digits++
-  return values.map((v) => `${number(digits, locale).format(v === 0 ? 0 : v / c.scale)}\u00a0${c.unit}`)
+  return values.map((v) => withUnit(number(digits, locale).format(v === 0 ? 0 : v / c.scale), c.unit))
 }
 
 /** Tells what stands at an axis for such values, with one prefix, where the axis has round numbers of its own. */
 export function axisText(values: readonly (number | null | undefined)[], unit: string, locale = chosen): (v: number) => string {
   const c = common(values, unit)
   const f = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
-  return (v) => `${f.format(v === 0 ? 0 : v / c.scale)}${c.unit === '' ? '' : `\u00a0${c.unit}`}`
+  return (v) => withUnit(f.format(v === 0 ? 0 : v / c.scale), c.unit)
 }
 
 /** A value in a sentence: four digits at most, and no zeros behind the point. */
@@ -83,7 +106,7 @@ export function figure(v: number | null | undefined, unit: string, locale = chos
   const step = (prefixed.test(unit) ? steps.find((s) => a >= s.at) : undefined) ?? steps[3]
   const scale = step.at === 0 ? 1 : step.at
   const x = new Intl.NumberFormat(locale, { maximumSignificantDigits: 4 }).format(v === 0 ? 0 : v / scale)
-  return unit === '' ? x : `${x}\u00a0${step.prefix}${unit}`
+  return withUnit(x, step.prefix + word(unit))
 }
 
 export function power(v: number | null | undefined, locale = chosen): string {
@@ -124,11 +147,9 @@ export function ago(ms: number, locale = chosen): string {
   return f.format(-Math.round(s / 86400), 'day')
 }
 
-/** The unit of a quantity, as record's quantities name it. */
-export function unitOf(quantity: string | undefined): string {
+/** The unit of a quantity, as record's quantities name it; none of plain numbers, and of what nobody knows. */
+export function unitOf(quantity: string): string {
   switch (quantity) {
-    case undefined:
-    case '':
     case 'active_power':
       return 'W'
     case 'energy':
