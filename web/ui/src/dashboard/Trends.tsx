@@ -5,13 +5,9 @@ import { Skeleton } from '@mantine/core'
 import { IconArrowRight, IconMinus } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { api, type Column } from '../api/client'
-import { power, signedPercent } from '../lib/format'
+import { power } from '../lib/format'
+import { angle, changeText } from '../lib/trend'
 import classes from './Trends.module.css'
-
-/** Steep from 20 percent on. */
-function angle(change: number): number {
-  return -Math.max(-1, Math.min(1, change / 0.2)) * 60
-}
 
 function Arrow({ group, column, span, name, before }: { group: string; column: Column; span: '1h' | '1d' | '1w'; name: string; before: string }) {
   const { t } = useLingui()
@@ -21,11 +17,10 @@ function Arrow({ group, column, span, name, before }: { group: string; column: C
     refetchInterval: 60_000,
     retry: 1,
   })
-  const ratio = q.data?.ratio ?? null
-  const change = ratio === null ? null : ratio - 1
-  const flat = change === null || Math.abs(change) < 0.005
-  const colour = flat ? 'var(--ww-dim)' : change > 0 ? 'var(--ww-up)' : 'var(--ww-down)'
-  const said = change === null ? t`not known yet` : t`${signedPercent(change)} against ${before}: ${power(q.data?.current)} after ${power(q.data?.before)}`
+  const trend = { current: q.data?.current ?? null, before: q.data?.before ?? null, direction: q.data?.direction ?? null }
+  const { direction } = trend
+  const colour = direction === 'up' ? 'var(--ww-up)' : direction === 'down' ? 'var(--ww-down)' : 'var(--ww-dim)'
+  const said = direction === null ? t`not known yet` : t`${changeText(trend)} against ${before}: ${power(trend.current)} after ${power(trend.before)}`
   return (
     <div className={classes.arrow} title={said}>
       <dt>{name}</dt>
@@ -35,9 +30,9 @@ function Arrow({ group, column, span, name, before }: { group: string; column: C
         ) : (
           <>
             <span style={{ color: colour }} className={classes.icon} aria-hidden="true">
-              {change === null ? <IconMinus size={20} /> : <IconArrowRight size={20} stroke={2.4} style={{ transform: `rotate(${angle(change)}deg)` }} />}
+              {direction === null ? <IconMinus size={20} /> : <IconArrowRight size={20} stroke={2.4} style={{ transform: `rotate(${angle(trend)}deg)` }} />}
             </span>
-            <span className="ww-number">{signedPercent(change)}</span>
+            <span className="ww-number">{changeText(trend)}</span>
           </>
         )}
       </dd>
