@@ -3,8 +3,9 @@
 import type {
   AssignData, AssignResponse, Document, ListRevisionsData, ListRevisionsResponse, ListUnassignedData, ListUnassignedResponse,
   MoveData, MoveResponse, Patch, PatchModelData, PatchModelResponse, PutModelData, PutModelResponse, RenameData, RenameResponse, ReplaceDeviceData,
-  ReplaceDeviceResponse, RestoreRevisionData, RestoreRevisionResponse, RevisionDifferencesData, RevisionDifferencesResponse, UndoRevisionData, UndoRevisionResponse,
+  ReplaceDeviceResponse, Sensor, RestoreRevisionData, RestoreRevisionResponse, RevisionDifferencesData, RevisionDifferencesResponse, UndoRevisionData, UndoRevisionResponse,
 } from './generated/types.gen'
+import type { Known } from './client'
 import { get, patch, post, put } from './request'
 
 const tag = (revision: number) => `"${revision}"`
@@ -41,3 +42,16 @@ export const restoreRevision = (rev: number, now: number) =>
 
 export const unassigned = (q: string, signal?: AbortSignal) =>
   get<ListUnassignedData, ListUnassignedResponse>({ url: '/api/v1/unassigned', query: { limit: 200, ...(q === '' ? {} : { q }) } }, signal)
+
+/** What a sensor that is in no model was seen as, or null where nothing says what it measures. */
+export async function seenAs(id: string, signal?: AbortSignal): Promise<Known<Sensor> | null> {
+  // Others can have its name within theirs.
+  for (let after: string | undefined; ; ) {
+    const page: ListUnassignedResponse = await get<ListUnassignedData, ListUnassignedResponse>(
+      { url: '/api/v1/unassigned', query: { q: id, limit: 1000, ...(after === undefined ? {} : { after }) } }, signal)
+    const is = page.items?.find((x) => x.sensor === id)
+    if (is) return is.quantity === undefined ? null : { id, quantity: is.quantity, ...(is.unit === undefined ? {} : { unit: is.unit }) }
+    if (!page.next) return null
+    after = page.next
+  }
+}

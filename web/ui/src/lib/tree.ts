@@ -66,7 +66,11 @@ export class Index {
   private readonly above = new Map<string, string>()
   /** The groups that each sensor is a member of. */
   private readonly holders = new Map<string, string[]>()
-  constructor(readonly model: Model) {
+  /** `seen` are sensors that send and are not in the model, as far as it is known what they measure. */
+  constructor(
+    readonly model: Model,
+    private readonly seen: readonly Known<Sensor>[] = [],
+  ) {
     this.groups = new Map(model.groups.map((g) => [g.id, g]))
     this.sensors = new Map(model.sensors.map((s) => [s.id, s]))
     this.sites = new Map(model.sites.map((s) => [s.id, s]))
@@ -102,7 +106,7 @@ export class Index {
   }
 
   sensor(id: string): Known<Sensor> {
-    return this.sensors.get(id) ?? { id, quantity: '' }
+    return this.sensors.get(id) ?? this.seen.find((s) => s.id === id) ?? { id, quantity: '' }
   }
 
   hierarchyName(h: Known<Hierarchy>): string {

@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo } from 'react'
 import { api } from '../api/client'
+import { seenAs } from '../api/model'
 import { Below } from '../dashboard/Below'
 import { Beside } from '../dashboard/Beside'
 import { Coverage } from '../dashboard/Coverage'
@@ -13,7 +14,7 @@ import { Now } from '../dashboard/Now'
 import { useModel } from '../data/model'
 import { readBefore, type Before } from '../lib/span'
 import { missing, shownIn } from '../lib/subject'
-import type { Index } from '../lib/tree'
+import { Index } from '../lib/tree'
 import { Gone } from '../part/Gone'
 import { Page } from '../part/Page'
 import { SpanPicker } from '../part/SpanPicker'
@@ -56,16 +57,19 @@ function There({ index }: { index: Index }) {
   const { t } = useLingui()
   const { h, g, s = '' } = useSearch({ from: '/app' })
   const gone = missing(index, { h, g, s: s === '' ? undefined : s })
-  const known = useQuery({ queryKey: ['latest', s], queryFn: ({ signal }) => api.latest([s], signal), enabled: gone?.kind === 'sensor', staleTime: 10_000 })
-  if (!gone || known.data?.sensors?.[0]?.value != null) return <Chosen index={index} />
-  if (gone.kind === 'sensor' && known.isPending) {
+  const sends = gone?.kind === 'sensor'
+  const known = useQuery({ queryKey: ['latest', s], queryFn: ({ signal }) => api.latest([s], signal), enabled: sends, staleTime: 10_000 })
+  const seen = useQuery({ queryKey: ['unassigned', 'one', s], queryFn: ({ signal }) => seenAs(s, signal), enabled: sends, staleTime: 10_000, retry: 1 })
+  const whole = useMemo(() => (seen.data ? new Index(index.model, [seen.data]) : index), [index, seen.data])
+  if (!gone) return <Chosen index={index} />
+  if (sends && (known.isPending || seen.isPending)) {
     return (
       <Page title={t`Sensors`}>
         <Skeleton height={600} radius={14} />
       </Page>
     )
   }
-  return <Gone title={t`Sensors`} of={gone} />
+  return known.data?.sensors?.[0]?.value != null ? <Chosen index={whole} /> : <Gone title={t`Sensors`} of={gone} />
 }
 
 /** What the address speaks of: a sensor, or a group, or what comes first. */

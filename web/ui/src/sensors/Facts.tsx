@@ -69,7 +69,11 @@ export function Facts({ index, subject }: { index: Index; subject: Subject }) {
           </>
         )}
       </p>
-      {!known && <p className={classes.unknown}>{t`It is not in the model: it sends, but nothing says what it measures.`}</p>}
+      {!known && (
+        <p className={classes.unknown}>
+          {s.quantity === '' ? t`It is not in the model: it sends, but nothing says what it measures.` : t`It is not in the model: what it measures is known from what it sends.`}
+        </p>
+      )}
       <dl className={classes.facts}>
         {facts.map(([name, value]) =>
           value === undefined || value === '' ? null : (

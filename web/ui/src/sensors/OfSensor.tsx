@@ -24,7 +24,8 @@ import { Readings } from './Readings'
 export function OfSensor({ index, subject, view, compared, onCompare }: { index: Index; subject: Subject; view: View; compared: string | undefined; onCompare: (b: Before | undefined) => void }) {
   const { t } = useLingui()
   const may = useMe().data?.scopes?.includes('operate') ?? false
-  const { quantity } = index.sensor(subject.id)
+  // Nothing can be entered for what is in no model.
+  const quantity = index.sensors.get(subject.id)?.quantity ?? ''
   const power = subject.unit === 'W' || (subject.counter && subject.unit === 'Wh')
   return (
     <div className={classes.parts}>
