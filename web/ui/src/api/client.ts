@@ -2,11 +2,11 @@
 // what a single view asks for stands in files beside this one.
 
 import type {
-  AssignData, AssignResponse, Document, GetModelData, Group, GroupEnergyData, GroupEnergyResponse, GroupRangeData, GroupRangeResponse, GroupTrendData,
-  GroupTrendResponse, Hierarchy, LatestData, LatestResponse, ListUnassignedData, ListUnassignedResponse, LoginData, LoginResponse, LogoutData, LogoutResponse, MeData,
-  MeResponse, PutGroupData, PutGroupResponse, PutHierarchyData, PutHierarchyResponse, SensorRangeData, SensorRangeResponse, SettledGroupDayData, SettledGroupDayResponse, SignInWaysData, SignInWaysResponse, StreamData,
+  AssignData, AssignResponse, Document, GetModelData, GroupEnergyData, GroupEnergyResponse, GroupRangeData, GroupRangeResponse, GroupTrendData,
+  GroupTrendResponse, LatestData, LatestResponse, ListUnassignedData, ListUnassignedResponse, LoginData, LoginResponse, LogoutData, LogoutResponse, MeData,
+  MeResponse, SensorRangeData, SensorRangeResponse, SettledGroupDayData, SettledGroupDayResponse, SignInWaysData, SignInWaysResponse, StreamData,
 } from './generated/types.gen'
-import { address, get, getTagged, post, put } from './request'
+import { address, get, getTagged, post } from './request'
 
 export { address, ApiError } from './request'
 
@@ -36,8 +36,6 @@ export const api = {
   },
   unassigned: (signal?: AbortSignal) => get<ListUnassignedData, ListUnassignedResponse>({ url: '/api/v1/unassigned', query: { limit: 50 } }, signal),
   assign: (sensor: string, group: string) => post<AssignData, AssignResponse>({ url: '/api/v1/assign', body: { sensor, group } }),
-  putGroup: (g: Known<Group>) => put<PutGroupData, PutGroupResponse>({ url: '/api/v1/groups/{id}', path: { id: g.id }, body: g }),
-  putHierarchy: (h: Known<Hierarchy>) => put<PutHierarchyData, PutHierarchyResponse>({ url: '/api/v1/hierarchies/{id}', path: { id: h.id }, body: h }),
   range: (id: string, column: Column, from: number, to: number, points: number, signal?: AbortSignal) =>
     get<GroupRangeData, GroupRangeResponse>({ url: '/api/v1/groups/{id}/range', path: { id }, query: { column, from: `${from}`, to: `${to}`, points } }, signal),
   sensorRange: (id: string, from: number, to: number, points: number, signal?: AbortSignal) =>

@@ -6,24 +6,22 @@ import { Button, Skeleton } from '@mantine/core'
 import { IconPlus } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { api } from '../api/client'
+import { changeModel } from '../api/model'
+import { firstGroup, firstHierarchy } from '../lib/edit'
 import { ago } from '../lib/format'
+import type { Index } from '../lib/tree'
 import { tell } from '../part/tell'
 import classes from './Unassigned.module.css'
 
-export function Unassigned({ group, name, may }: { group: string | undefined; name: string; may: boolean }) {
+export function Unassigned({ index, group, name, may }: { index: Index; group: string | undefined; name: string; may: boolean }) {
   const { t } = useLingui()
   const client = useQueryClient()
-  // What is made when there is nothing yet to put a sensor into.
-  const first = { id: 'all', name: t`Everything` }
   const q = useQuery({ queryKey: ['unassigned'], queryFn: ({ signal }) => api.unassigned(signal), refetchInterval: 5000 })
-  const target = group === undefined ? first.name : name
+  const target = group === undefined ? t`Everything` : name
   const assign = useMutation({
     mutationFn: async (sensor: string) => {
-      if (group === undefined) {
-        await api.putGroup({ id: first.id, name: first.name })
-        await api.putHierarchy({ id: first.id, name: first.name, root: first.id })
-      }
-      return api.assign(sensor, group ?? first.id)
+      if (group === undefined) await changeModel(firstHierarchy(index.model, target), undefined)
+      return api.assign(sensor, group ?? firstGroup)
     },
     onSuccess: (_r, sensor) => tell({ title: t`Assigned`, message: t`${sensor} counts for ${target} now` }),
     onError: (e, sensor) => tell({ bad: true, title: t`${sensor} was not assigned`, message: e.message }),

@@ -2,8 +2,10 @@
 
 import { useLingui } from '@lingui/react/macro'
 import { Button, Group, Select } from '@mantine/core'
+import { useSearch } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { address } from '../api/request'
+import { shownIn } from '../lib/subject'
 import type { Index } from '../lib/tree'
 import { read, written } from '../lib/wall'
 import { startOf } from '../lib/zone'
@@ -13,8 +15,9 @@ import classes from './Imports.module.css'
 
 export function Exports({ index, zone }: { index: Index; zone: string }) {
   const { t } = useLingui()
+  const { h } = useSearch({ from: '/app' })
   const [of, setOf] = useState<string | null>(() => {
-    const root = index.model.hierarchies[0]?.root
+    const root = shownIn(index, h, undefined)?.root
     return root === undefined ? null : `groups:${root}`
   })
   const [what, setWhat] = useState<string>('15m')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Model } from '../api/client'
-import { below, changedMember, changes, difference, moved, movedAll, newGroup, newID, patched, withoutGroup } from './edit'
+import { below, changedMember, changes, difference, firstHierarchy, moved, movedAll, newGroup, newID, patched, withoutGroup } from './edit'
 
 const model: Model = {
   sites: [{ id: 'kiel', zone: 'Europe/Berlin' }],
@@ -21,6 +21,12 @@ test('a move keeps the sign and makes a meter an ordinary member', () => {
   const n = patched(model, moved(model, { sensor: 'a' }, 'hall1', 'hall1', 1))
   expect(members(n, 'hall1')).toEqual([{ sensor: 'b', sign: -1 }, { sensor: 'a' }])
   expect(() => moved(model, { sensor: 'x' }, 'hall1', 'hall2', 0)).toThrow('x')
+})
+
+test('the first hierarchy is at the site there is, and keeps a group that is called so', () => {
+  const none: Model = { sites: [], sensors: [], groups: [], hierarchies: [] }
+  expect(firstHierarchy(none, 'Everything')).toEqual({ groups: [{ id: 'all', name: 'Everything' }], hierarchies: [{ id: 'all', name: 'Everything', root: 'all' }] })
+  expect(firstHierarchy({ ...none, sites: model.sites, groups: [{ id: 'all', members: [{ sensor: 'a' }] }] }, 'Alles')).toEqual({ hierarchies: [{ id: 'all', name: 'Alles', root: 'all', site: 'kiel' }] })
 })
 
 test('several move at once and stand together', () => {

@@ -92,6 +92,18 @@ export function newGroup(m: Model, parent: string, group: Known<Group>): Patch {
   return { groups: [group, ...(withMember(m, parent, { group: group.id }).groups ?? [])] }
 }
 
+/** The group that is made when there is nothing yet to put a sensor into. */
+export const firstGroup = 'all'
+
+/** Makes the first group and a hierarchy of it, at the first site, whose days it then has. */
+export function firstHierarchy(m: Model, name: string): Patch {
+  const site = m.sites[0]?.id
+  return {
+    ...(m.groups.some((g) => g.id === firstGroup) ? {} : { groups: [{ id: firstGroup, name }] }),
+    hierarchies: [{ id: firstGroup, name, root: firstGroup, ...(site === undefined ? {} : { site }) }],
+  }
+}
+
 /** A group and all groups below it, the top first. */
 export function below(m: Model, group: string): string[] {
   const by = new Map(m.groups.map((g) => [g.id, g]))

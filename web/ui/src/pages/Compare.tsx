@@ -11,7 +11,7 @@ import { Correlations } from '../compare/Correlations'
 import { useLines, usePast, type Chosen } from '../compare/data'
 import { useModel } from '../data/model'
 import { blank, code, decode, encode, everything, mostCharts, mostSeries, type Pick, type Selection } from '../lib/compare'
-import { sourceOf, zoneOf } from '../lib/subject'
+import { shownIn, sourceOf, zoneOf } from '../lib/subject'
 import type { Before } from '../lib/span'
 import type { Index } from '../lib/tree'
 import { Page } from '../part/Page'
@@ -35,8 +35,8 @@ export function Compare() {
 }
 
 /** What is compared when the address does not say: what was chosen on another page. */
-function start(index: Index, g: string | undefined, s: string | undefined): Selection {
-  const root = index.model.hierarchies[0]?.root
+function start(index: Index, h: string | undefined, g: string | undefined, s: string | undefined): Selection {
+  const root = shownIn(index, h, undefined)?.root
   const first: Pick[] = []
   if (g !== undefined) first.push({ kind: 'group', id: g })
   if (s !== undefined) first.push({ kind: 'sensor', id: s })
@@ -49,8 +49,8 @@ function Charts({ index }: { index: Index }) {
   const search = useSearch({ from: '/app' })
   const navigate = useNavigate()
   const view = useSpan('24h')
-  const { c, g, s } = search
-  const selection = useMemo(() => (c === undefined ? start(index, g, s) : decode(c)), [c, g, s, index])
+  const { c, h, g, s } = search
+  const selection = useMemo(() => (c === undefined ? start(index, h, g, s) : decode(c)), [c, h, g, s, index])
   const set = useCallback((x: Selection) => void navigate({ to: '.', search: (old) => ({ ...old, c: encode(x.length === 0 ? [blank] : x) }), replace: true }), [navigate])
 
   const all = useMemo(() => everything(selection), [selection])

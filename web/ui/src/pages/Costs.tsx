@@ -20,7 +20,7 @@ import { amount, bars, beside, periodAt, periodOf, sizes, type Period } from '..
 import { percent, signedPercent } from '../lib/format'
 import { language } from '../lib/locale'
 import { before } from '../lib/span'
-import { missing, nameOf, zoneOf, type Subject } from '../lib/subject'
+import { missing, nameOf, shownIn, zoneOf, type Subject } from '../lib/subject'
 import { time, zoneName } from '../lib/time'
 import type { Index } from '../lib/tree'
 import { startOf } from '../lib/zone'
@@ -34,16 +34,16 @@ import { useMe } from '../shell/session'
 export function Costs() {
   const { t } = useLingui()
   const { index, isPending, error, refetch } = useModel()
-  const { g, s } = useSearch({ from: '/app' })
+  const { h, g, s } = useSearch({ from: '/app' })
   const subject = useMemo((): Subject | undefined => {
     if (!index) return undefined
     if (s !== undefined) return { kind: 'sensor', id: s }
-    const group = g ?? index.model.hierarchies[0]?.root
+    const group = g ?? shownIn(index, h, undefined)?.root
     if (group !== undefined) return { kind: 'group', id: group }
     const first = index.model.sensors[0]
     return first && { kind: 'sensor', id: first.id }
-  }, [index, g, s])
-  const gone = index && missing(index, { g, s })
+  }, [index, h, g, s])
+  const gone = index && missing(index, { h, g, s })
   if (gone) return <Gone title={t`Energy and costs`} of={gone} />
   if (!index || !subject) {
     return (

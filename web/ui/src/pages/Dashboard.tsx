@@ -77,7 +77,7 @@ export function Dashboard() {
         <Waiting height={300}>
           <Empty />
         </Waiting>
-        <Unassigned group={undefined} name="" may={may} />
+        <Unassigned index={index} group={undefined} name="" may={may} />
       </Page>
     )
   }
@@ -132,7 +132,7 @@ function OfGroup({ index, h, group, may }: { index: Index; h: Known<Hierarchy>; 
           <Waiting height={200}>
             <Coverage key={`${h.id}\n${group}`} subject={subject} />
           </Waiting>
-          <Unassigned group={group} name={index.groupName(group)} may={may} />
+          <Unassigned index={index} group={group} name={index.groupName(group)} may={may} />
         </div>
       </div>
       <Seen height={900}>

@@ -17,7 +17,7 @@ import classes from '../flow/Flow.module.css'
 import { drawing, type FlowRow } from '../lib/flow'
 import { percent, text } from '../lib/format'
 import { isLive } from '../lib/span'
-import { exists, hierarchyOf, missing, nameOf, zoneOf } from '../lib/subject'
+import { exists, missing, nameOf, shownIn, zoneOf } from '../lib/subject'
 import { time, timeRange, zoneName } from '../lib/time'
 import type { Index } from '../lib/tree'
 import { ExportMenu } from '../part/ExportMenu'
@@ -35,9 +35,9 @@ const groupsOnly = ['group'] as const
 export function Flow() {
   const { t } = useLingui()
   const { index, isPending, error, refetch } = useModel()
-  const { g } = useSearch({ from: '/app' })
-  const group = g ?? index?.model.hierarchies[0]?.root
-  const gone = index && missing(index, { g })
+  const { h, g } = useSearch({ from: '/app' })
+  const group = g ?? (index && shownIn(index, h, undefined)?.root)
+  const gone = index && missing(index, { h, g })
   if (gone) return <Gone title={t`Energy flow`} of={gone} />
   if (!index || group === undefined) {
     return (
@@ -60,7 +60,7 @@ function Of({ index, group }: { index: Index; group: string }) {
   const host = useRef<HTMLDivElement>(null)
   const now = useNow()
   const zone = zoneOf(index, { kind: 'group', id: group })
-  const h = hierarchyOf(index, { kind: 'group', id: group })
+  const h = shownIn(index, search.h, group)
   const wished = Number(search.depth)
   const depth = Number.isInteger(wished) && wished >= 1 && wished <= 8 ? wished : narrow ? 2 : 3
   const title = useMemo(() => nameOf(index, { kind: 'group', id: group }), [index, group])

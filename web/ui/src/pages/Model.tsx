@@ -10,7 +10,7 @@ import { assign, move, newestRevision, rename } from '../api/model'
 import type { Model as Document } from '../api/client'
 import { useModel } from '../data/model'
 import { below, Gone, moved, movedAll, newGroup, newID, withMember, withoutGroup, withoutHierarchy, withoutMember } from '../lib/edit'
-import { missing } from '../lib/subject'
+import { missing, shownIn } from '../lib/subject'
 import type { Index } from '../lib/tree'
 import { knownZone } from '../lib/zone'
 import { Ask, type Question } from '../model/Ask'
@@ -61,7 +61,7 @@ function View({ index, edits, may }: { index: Index; edits: Edits; may: boolean 
   const search = useSearch({ from: '/app' })
   const navigate = useNavigate({ from: '/model' })
   const { model } = index
-  const h = model.hierarchies.find((x) => x.id === search.h) ?? model.hierarchies[0]
+  const h = shownIn(index, search.h, search.g) ?? shownIn(index, search.h, undefined)
   const all = useMemo(() => (h ? nodes(model, h.root) : new Map<string, Node>()), [model, h])
   const [question, setQuestion] = useState<Question>()
   const [dialog, setDialog] = useState<Dialog>()

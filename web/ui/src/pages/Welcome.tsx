@@ -10,7 +10,7 @@ import { useSensor } from '../api/live'
 import { assign, changeModel, unassigned } from '../api/model'
 import { createToken, system } from '../api/system'
 import { useFollowed, useModel } from '../data/model'
-import { newID } from '../lib/edit'
+import { firstGroup, firstHierarchy, newID } from '../lib/edit'
 import { ago, scaled, unitOf } from '../lib/format'
 import type { Index } from '../lib/tree'
 import { Copied } from '../part/Copied'
@@ -183,9 +183,6 @@ function Sending({ secret, mqtt }: { secret: string | undefined; mqtt: string | 
   )
 }
 
-/** What is made when there is nothing yet to put a sensor into. */
-const first = { id: 'all', name: 'Everything' }
-
 function Placing({ index, sensors, onPlaced }: { index: Index; sensors: readonly string[]; onPlaced: (sensor: string) => void }) {
   const { t } = useLingui()
   const client = useQueryClient()
@@ -194,13 +191,10 @@ function Placing({ index, sensors, onPlaced }: { index: Index; sensors: readonly
   const [name, setName] = useState(t`Everything`)
   const groups = index.model.hierarchies.length === 0 ? [] : index.model.groups
   const chosen = sensor !== undefined && sensors.includes(sensor) ? sensor : (sensors[0] ?? '')
-  const into = group ?? index.model.hierarchies[0]?.root ?? first.id
+  const into = group ?? index.model.hierarchies[0]?.root ?? firstGroup
   const put = useMutation({
     mutationFn: async () => {
-      if (groups.length === 0) {
-        const site = index.model.sites[0]?.id
-        await changeModel({ groups: [{ id: first.id, name }], hierarchies: [{ id: first.id, name, root: first.id, ...(site === undefined ? {} : { site }) }] }, undefined)
-      }
+      if (groups.length === 0) await changeModel(firstHierarchy(index.model, name), undefined)
       await assign({ sensor: chosen, group: into })
     },
     onSuccess: () => onPlaced(chosen),
