@@ -9,6 +9,7 @@ import type { Change, Patch } from '../api/generated/types.gen'
 import { changeModel, revisions, undoRevision } from '../api/model'
 import { Gone, patched } from '../lib/edit'
 import { tell } from '../part/tell'
+import { forGood, putBack, type Step } from './steps'
 
 /** What somebody wants to have done. */
 export interface Edit {
@@ -18,11 +19,6 @@ export interface Edit {
   plan: (m: Model) => Patch
   /** Sends it by a route of its own; without, the plan itself is sent. */
   send?: (m: Model) => Promise<Change>
-}
-
-interface Step {
-  label: string
-  revision: number
 }
 
 export interface Edits {
@@ -123,6 +119,8 @@ export function useEdits(): Edits {
             await refresh()
             return true
           } catch (err) {
+            // Nothing was changed: it can be tried again.
+            if (!forGood(err)) setFrom((old) => putBack(old, last))
             if (err instanceof ApiError && err.status === 409) {
               const newest = await revisions(undefined).then((r) => r.items?.[0], () => undefined)
               const who = newest?.who ?? ''
