@@ -44,8 +44,20 @@ test('after a restart of the program values go on', async ({ page }) => {
     await page.getByRole('link', { name: 'Sensors', exact: true }).click()
     await expect(page.getByRole('tree', { name: 'Sensors and groups' })).toBeVisible()
     await expect(page.getByTestId('live-power')).toHaveText(/\d/)
+    const chart = page.getByTestId('chart').first()
+    await expect.poll(async () => Number(await chart.getAttribute('data-points'))).toBeGreaterThan(1)
+    // The stream stays away for some seconds, however fast the program is.
+    let cut = 0
+    const streams = /\/api\/v1\/stream/
+    await page.route(streams, (r) => (cut++, r.abort()))
     await own.restart()
+    await expect.poll(() => cut, { timeout: 45_000 }).toBeGreaterThan(1)
+    let asked = 0
+    page.on('request', (r) => (asked += /\/range\?/.test(r.url()) ? 1 : 0))
+    await page.unroute(streams)
     await expect(page.getByTestId('connection')).toHaveText('Live', { timeout: 45_000 })
+    // What the chart missed is asked for: a gap in it is one of the readings.
+    await expect.poll(() => asked, { timeout: 15_000 }).toBeGreaterThan(0)
     const value = page.getByTestId('live-power')
     const before = await value.textContent()
     await expect.poll(() => value.textContent(), { message: 'the value stands still', timeout: 45_000 }).not.toBe(before)

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { LiveStore, type Wanted } from './live'
+import { afterMissing, LiveStore, type Wanted } from './live'
 
 class FakeSource extends EventTarget {
   closed = false
@@ -109,6 +109,36 @@ describe('LiveStore', () => {
     vi.advanceTimersByTime(60_000)
     expect(sources[0]?.closed).toBe(true)
     expect(sources.length).toBeGreaterThan(1)
+  })
+
+  it('says when ticks were missed, however that came about', () => {
+    const missed = vi.fn()
+    store.subscribe(afterMissing, missed)
+    sources[0]?.say('open')
+    sources[0]?.say('aggregates', tick(1000, 5))
+    // Another stream at once, as when more is asked for.
+    store.want({ sensors: ['s'], groups: undefined })
+    vi.advanceTimersByTime(500)
+    sources.at(-1)?.say('open')
+    expect(missed).not.toHaveBeenCalled()
+    // It broke off, and came again later.
+    sources.at(-1)?.say('error')
+    vi.advanceTimersByTime(90_000)
+    expect(missed).not.toHaveBeenCalled()
+    sources.at(-1)?.say('open')
+    expect(missed).toHaveBeenCalledTimes(1)
+    // The computer slept: no timer ran, and nothing broke off.
+    sources.at(-1)?.say('aggregates', tick(2000, 5))
+    vi.setSystemTime(Date.now() + 600_000)
+    vi.advanceTimersByTime(7000)
+    sources.at(-1)?.say('open')
+    expect(missed).toHaveBeenCalledTimes(2)
+    // Nobody looked for a while.
+    stop()
+    vi.advanceTimersByTime(60_000)
+    stop = store.start()
+    sources.at(-1)?.say('open')
+    expect(missed).toHaveBeenCalledTimes(3)
   })
 
   it('shows a preview, and the final tick when it is not older', () => {

@@ -47,8 +47,13 @@ const silence = 40_000
 const retryFirst = 1000
 const retryMost = 15_000
 const offlineAfter = 20_000
+/** Without the stream for this long, ticks were missed. */
+const missable = 3000
 /** A hierarchy without final ticks for this long may begin anew at an earlier time; the server says the same. */
 const stalled = 10_000
+
+/** The topic of streams that begin after ticks were missed: what was drawn of them has a hole. */
+export const afterMissing = 'missed'
 
 export class LiveStore {
   connection: Connection = 'connecting'
@@ -70,6 +75,8 @@ export class LiveStore {
   private timer: ReturnType<typeof setTimeout> | undefined
   private watch: ReturnType<typeof setInterval> | undefined
   private heard = 0
+  /** Since when the stream does not bring what happens; undefined while it does. */
+  private without: number | undefined
   private lostAt: number | undefined
   private users = 0
 
@@ -192,12 +199,17 @@ export class LiveStore {
     this.source?.close()
     const source = this.open(this.wanted)
     this.source = source
+    // What came last, not when the loss was noticed: a computer may have slept in between.
+    this.without ??= this.heard === 0 ? this.now() : this.heard
     this.heard = this.now()
     source.addEventListener('open', () => {
+      const missed = this.without !== undefined && this.now() - this.without > missable
+      this.without = undefined
       this.heard = this.now()
       this.retry = retryFirst
       this.lostAt = undefined
       this.become('live')
+      if (missed) this.tell(afterMissing)
     })
     source.addEventListener('aggregates', (e: MessageEvent<string>) => this.takeTick(JSON.parse(e.data) as Event<Aggregates>, false))
     source.addEventListener('preview', (e: MessageEvent<string>) => this.takeTick(JSON.parse(e.data) as Event<Aggregates>, true))
@@ -208,6 +220,7 @@ export class LiveStore {
   }
 
   private lost(): void {
+    this.without ??= this.heard
     this.source?.close()
     if (this.users === 0) {
       this.source = undefined

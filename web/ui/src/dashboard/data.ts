@@ -52,7 +52,7 @@ export function useEnergyToday(hierarchy: string, group: string, column: Column,
     placeholderData: keepPreviousData,
     retry: 1,
   })
-  const { data, isPlaceholderData } = q
+  const { data, isPlaceholderData, refetch } = q
   // Of the day before nothing is shown under the name of today.
   const meter = useMemo(() => (data && !isPlaceholderData ? new Meter(data.wh, data.to, 60_000) : undefined), [data, isPlaceholderData])
   const topic = `f\n${hierarchy}`
@@ -63,12 +63,13 @@ export function useEnergyToday(hierarchy: string, group: string, column: Column,
     // Each tick counts, also while nothing is drawn.
     const take = () => {
       const v = live.final(hierarchy, group)
-      if (v) meter.add(v.t, v.power)
+      // Ticks were missed: the server has what they came to.
+      if (v && !meter.add(v.t, v.power)) void refetch()
       if (Date.now() >= ends) setDay(startOfDay(Date.now(), zone))
     }
     take()
     return live.subscribe(topic, take)
-  }, [meter, topic, hierarchy, group, day, zone])
+  }, [meter, topic, hierarchy, group, day, zone, refetch])
 
   return { loading: q.isPending || isPlaceholderData, topic, wh: () => meter?.energy ?? null, completeness: data?.completeness ?? 0 }
 }

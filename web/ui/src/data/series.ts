@@ -1,12 +1,12 @@
 // The values of sensors and groups over the span of a page: from the server,
 // reduced to what the width can show, and going on with the live stream.
 
-import { keepPreviousData, useQueries } from '@tanstack/react-query'
+import { keepPreviousData, useQueries, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useSyncExternalStore } from 'react'
 import { api, type Column } from '../api/client'
 import type { RangeOutputBody } from '../api/generated/types.gen'
 import { groupMeans } from '../api/series'
-import { live } from '../api/live'
+import { afterMissing, live } from '../api/live'
 import type { Line } from '../chart/lines'
 import { lengths, isLive } from '../lib/span'
 import { Series, type Columns } from '../lib/series'
@@ -88,6 +88,8 @@ export function useFeed(sources: readonly Source[], view: View): FeedAnswer {
         return { range, before, from, to }
       },
       staleTime: fixed ? 60_000 : Infinity,
+      // Nothing came behind it while nobody drew it.
+      refetchOnMount: fixed ? true : 'always',
       gcTime: 60_000,
       placeholderData: keepPreviousData,
       refetchInterval: () => (length === undefined ? (fixed && fixed.to > Date.now() - 60_000 ? 60_000 : false) : follows ? Math.max(300_000, length / 12) : 60_000),
@@ -111,6 +113,12 @@ export function useFeed(sources: readonly Source[], view: View): FeedAnswer {
     return live.follow({ sensors: wantedSensors === '' ? [] : wantedSensors.split('\n'), groups: wantedGroups === '' ? [] : wantedGroups.split('\n') })
   }, [follows, wantedSensors, wantedGroups])
 
+  const client = useQueryClient()
+  useEffect(() => {
+    if (!follows) return
+    return live.subscribe(afterMissing, () => void client.invalidateQueries({ predicate: ({ queryKey: [what, , length] }) => what === 'series' && length !== 0 }))
+  }, [follows, client])
+
   return {
     feed,
     isPending: asked.some((a) => a.isPending),
@@ -122,6 +130,19 @@ export function useFeed(sources: readonly Source[], view: View): FeedAnswer {
 
 /** A span is about so wide, px: lines are drawn anew when a pixel's worth of time has passed. */
 const wide = 1500
+
+/** The series of each answer, with the live values behind it: another feed of the same answer goes on with them. */
+const grown = new WeakMap<Answer, Series>()
+
+function seriesOf(a: Answer, step: number, gap: number): Series {
+  let s = grown.get(a)
+  if (s?.gap !== gap) {
+    s = new Series(step, gap)
+    s.load(a.range)
+    grown.set(a, s)
+  }
+  return s
+}
 
 /** What the server sent, and live values behind it. Lines are drawn anew when that can be seen, at most once a second. */
 export class Feed {
@@ -138,8 +159,8 @@ export class Feed {
     this.parts = sources.map((source, i) => {
       const a = answers[i]
       const step = a ? Math.max(1, a.range.step ?? 1000) : 1000
-      const series = new Series(step, Math.max(4 * step, source.gap))
-      if (a) series.load(a.range)
+      const gap = Math.max(4 * step, source.gap)
+      const series = a ? seriesOf(a, step, gap) : new Series(step, gap)
       return { source, series, step, before: a?.before }
     })
     this.drawn = { lines: this.draw(), at: Math.max(0, ...answers.map((a) => a?.to ?? 0)) }

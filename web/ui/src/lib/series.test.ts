@@ -13,6 +13,12 @@ describe('Series', () => {
     expect(s.columns()).toEqual({ t: [0, 5000, 10_000], min: [1, 2, 4], avg: [2, 3, 6], max: [3, 9, 8] })
   })
 
+  it('counts a tick once, whoever brings it', () => {
+    const s = new Series(5000, 15_000)
+    for (const [t, v] of [[0, 1], [0, 1], [1000, 3]] as const) s.add(t, v)
+    expect(s.columns().avg).toEqual([2])
+  })
+
   it('draws gaps as gaps', () => {
     const s = new Series(5000, 15_000)
     s.add(0, 1)
@@ -65,9 +71,9 @@ describe('Meter', () => {
   it('does not bridge gaps', () => {
     const m = new Meter(null, 0, 10_000)
     expect(m.energy).toBeNull()
-    m.add(60_000, 3600)
+    expect(m.add(60_000, 3600)).toBe(false)
     expect(m.energy).toBeNull()
-    m.add(61_000, 3600)
+    expect(m.add(61_000, 3600)).toBe(true)
     expect(m.energy).toBeCloseTo(1)
     m.add(62_000, null)
     m.add(63_000, 3600)

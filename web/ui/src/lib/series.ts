@@ -18,6 +18,8 @@ export class Series {
   private drawn: Columns = { t: [], min: [], avg: [], max: [] }
   /** How many live ticks the last bucket has; 0 when it came from the server. */
   private inLast = 0
+  /** The newest live tick; each counts once, whoever brings it. */
+  private newest = -Infinity
 
   constructor(
     readonly step: number,
@@ -28,6 +30,7 @@ export class Series {
     this.drawn = { t: [], min: [], avg: [], max: [] }
     for (const [i, t] of (r.t ?? []).entries()) this.push(t, r.min?.[i] ?? null, r.avg?.[i] ?? null, r.max?.[i] ?? null)
     this.inLast = 0
+    this.newest = -Infinity
   }
 
   get last(): number {
@@ -51,7 +54,8 @@ export class Series {
 
   /** Takes a live tick. Older ones than what is there are the server's business. */
   add(t: number, v: number | null): void {
-    if (v === null) return
+    if (v === null || t === this.newest) return
+    this.newest = t
     const c = this.drawn
     const bucket = Math.floor(t / this.step) * this.step
     const i = c.t.length - 1
@@ -105,18 +109,20 @@ export class Meter {
     this.at = at
   }
 
-  /** Takes a tick; the trapezoid between two counts, gaps do not. */
-  add(t: number, power: number | null): void {
+  /** Takes a tick; the trapezoid between two counts, gaps do not. Says whether it follows what came before without a gap. */
+  add(t: number, power: number | null): boolean {
     if (t <= this.at) {
       this.power = power
-      return
+      return true
     }
-    if (power !== null && t - this.at <= this.longest) {
+    const follows = t - this.at <= this.longest
+    if (power !== null && follows) {
       const mean = this.power === null ? power : (power + this.power) / 2
       this.wh = (this.wh ?? 0) + (mean * (t - this.at)) / 3_600_000
     }
     this.at = t
     this.power = power
+    return follows
   }
 
   get energy(): number | null {
