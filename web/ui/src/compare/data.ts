@@ -3,9 +3,8 @@
 import { useMemo } from 'react'
 import type { Line } from '../chart/lines'
 import { useSeries, type SeriesAnswer, type Source } from '../data/series'
-import { code, onto, shifted, type Pick } from '../lib/compare'
-import { before, isLive, lengths, type Before } from '../lib/span'
-import { away } from '../lib/zone'
+import { code, shifted, type Pick } from '../lib/compare'
+import { before, isLive, lengths, onto, type Before } from '../lib/span'
 import type { View } from '../shell/span'
 
 export interface Chosen {
@@ -33,22 +32,12 @@ export function usePast(kind: Before, chosen: readonly Chosen[], view: View, zon
   const pace = live === undefined ? 1 : Math.max(60_000, live / 48)
   const to = live === undefined ? view.to : Math.ceil(view.to / pace) * pace
   const from = live === undefined ? view.from : to - live - pace
-  const past = useMemo(() => {
-    if (live !== undefined && kind === 'previous') return { from: from - live, to: to - live }
-    if (live !== undefined) {
-      const by = kind === 'week' ? { days: -7 } : { years: -1 }
-      return { from: away(from, zone, by), to: away(to, zone, by) }
-    }
-    return before({ from, to }, kind, zone)
-  }, [live, kind, from, to, zone])
+  const past = useMemo(() => before({ from, to }, kind, zone, live), [live, kind, from, to, zone])
   const still = useMemo((): View => ({ span: past, ...past, live: false, set: () => undefined, follow: undefined }), [past])
   const answer = useLines(chosen, still)
   const { lines } = answer
-  const by = from - past.from
-  const moved = useMemo(() => {
-    const to = onto(kind, by, zone)
-    return new Map([...lines].map(([c, l]) => [c, shifted(l, to)]))
-  }, [lines, kind, by, zone])
+  const move = useMemo(() => onto({ from, to }, kind, zone, live), [live, kind, from, to, zone])
+  const moved = useMemo(() => new Map([...lines].map(([c, l]) => [c, shifted(l, move)])), [lines, move])
   return { ...answer, lines: moved }
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { readPlace } from '../shell/place'
-import { change, code, decode, encode, everything, held, moveChart, moveSeries, mostCharts, mostSeries, onto, shifted, subtract, toggle, type Drawn, type Pick, type Selection } from './compare'
+import { change, code, decode, encode, everything, held, moveChart, moveSeries, mostCharts, mostSeries, shifted, subtract, toggle, type Drawn, type Pick, type Selection } from './compare'
+import { calendar, onto } from './span'
 
 /** The same sequence each time. */
 function dice(seed: number): (n: number) => number {
@@ -80,22 +81,29 @@ test('a value holds until it is too old, and nothing is not zero', () => {
   expect(subtract(l, { t: [5, 20], avg: [1, 1] }, 10, 10)).toEqual({ t: [0, 5, 10, 20], avg: [null, 0, null, 2] })
 })
 
-test('a week before lies under the same times of day across a clock change', () => {
-  const to = onto('week', 0, 'Europe/Berlin')
-  const at = (x: string) => Date.parse(x)
-  // The clock goes forward on 29 March 2026.
-  expect(to(at('2026-03-24T11:00:00Z'))).toBe(at('2026-03-31T10:00:00Z'))
-  expect(to(at('2026-03-20T11:00:00Z'))).toBe(at('2026-03-27T11:00:00Z'))
-  const lordHowe = onto('year', 0, 'Australia/Lord_Howe')
-  expect(lordHowe(at('2025-07-01T01:30:00Z'))).toBe(at('2026-07-01T01:30:00Z'))
-  expect(onto('previous', 86_400_000, 'UTC')(5)).toBe(86_400_005)
+const utc = (x: string) => Date.parse(x)
+const line = (from: string, n: number, by: number) => ({ key: 'a', label: '', unit: 'W', t: Array.from({ length: n }, (_, i) => utc(from) + i * by), avg: Array.from({ length: n }, (_, i) => i) })
+const half = 1_800_000
+
+test('a line that is moved onto the hour that is left out has nothing of that hour, and all of the next', () => {
+  // 29 March 2026: after 02:00 comes 03:00.
+  const day = calendar('day', utc('2026-03-29T12:00:00Z'), 'Europe/Berlin')
+  const l = shifted(line('2026-03-22T00:00:00Z', 7, half), onto(day, 'week', 'Europe/Berlin'))
+  expect(l.t.map((t) => new Date(t).toISOString())).toEqual(['00:00', '00:30', '01:00', '01:30', '02:00'].map((x) => `2026-03-29T${x}:00.000Z`))
+  expect(l.avg).toEqual([0, 1, 4, 5, 6])
 })
 
-test('a line that is moved never goes back in time', () => {
-  // The week that lies under the hour that is left out on 29 March 2026.
-  const t = [0, 1, 2, 3, 4].map((i) => Date.parse('2026-03-22T00:00:00Z') + i * 1_800_000)
-  const l = shifted({ key: 'a', label: '', unit: 'W', t, avg: [1, 2, 3, 4, 5] }, onto('week', 0, 'Europe/Berlin'))
-  expect(l.t).toEqual([...l.t].sort((a, b) => a - b))
-  expect(new Set(l.t).size).toBe(l.t.length)
-  expect(l.avg).toHaveLength(l.t.length)
+test('a line that is moved onto the hour that is there twice is drawn once, and empty after it', () => {
+  // 25 October 2026: after 03:00 CEST comes 02:00 CET.
+  const day = calendar('day', utc('2026-10-25T12:00:00Z'), 'Europe/Berlin')
+  const l = shifted(line('2026-10-18T00:00:00Z', 4, half), onto(day, 'week', 'Europe/Berlin'))
+  expect(l.t.map((t) => new Date(t).toISOString())).toEqual(['00:00', '00:30', '01:00', '02:00', '02:30'].map((x) => `2026-10-25T${x}:00.000Z`))
+  expect(l.avg).toEqual([0, 1, null, 2, 3])
+})
+
+test('a line that is moved off a day with an hour twice never goes back', () => {
+  const day = calendar('day', utc('2026-11-01T12:00:00Z'), 'Europe/Berlin')
+  const l = shifted(line('2026-10-24T22:00:00Z', 50, half), onto(day, 'week', 'Europe/Berlin'))
+  expect(l.t).toEqual(Array.from({ length: 48 }, (_, i) => day.from + i * half))
+  expect(l.avg.slice(4, 8)).toEqual([4, 5, 8, 9])
 })

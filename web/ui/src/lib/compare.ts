@@ -2,7 +2,6 @@
 // and how lines are laid beside one another.
 
 import type { Line } from '../chart/lines'
-import { away } from './zone'
 import type { Before } from './span'
 
 export interface Pick {
@@ -161,38 +160,23 @@ export function subtract(a: Points, b: Points, gapA: number, gapB: number): { t:
   }
 }
 
-/**
- * The moment at which something of the stretch before is drawn: at the same
- * time of day, whatever the clock did in between. `by` is the distance of the
- * stretches for 'previous', which knows no calendar.
- */
-export function onto(kind: Before, by: number, zone: string): (t: number) => number {
-  if (kind === 'previous') return (t) => t + by
-  // Clocks change on full or half hours; what holds at the begin of one holds for all of it.
-  const known = new Map<number, number>()
-  return (t) => {
-    const hour = Math.floor(t / 1_800_000) * 1_800_000
-    let d = known.get(hour)
-    if (d === undefined) {
-      d = away(hour, zone, kind === 'week' ? { days: 7 } : { years: 1 }) - hour
-      known.set(hour, d)
-    }
-    return t + d
-  }
-}
-
-/** A line at other times. Of an hour that was there twice, the first is drawn. */
-export function shifted(l: Line, to: (t: number) => number): Line {
+/** A line at other times. Of an hour that was there twice, the first is drawn; one that was not there stays empty. */
+export function shifted(l: Line, to: (t: number) => number | undefined): Line {
   const out: Line = { ...l, t: [], avg: [], ...(l.min ? { min: [] } : {}), ...(l.max ? { max: [] } : {}) }
-  let last = -Infinity
-  l.t.forEach((t, i) => {
-    const at = to(t)
-    if (at <= last) return
-    last = at
+  const push = (at: number, i: number) => {
     out.t.push(at)
     out.avg.push(l.avg[i] ?? null)
     out.min?.push(l.min?.[i] ?? null)
     out.max?.push(l.max?.[i] ?? null)
+  }
+  let last: { t: number; at: number } | undefined
+  l.t.forEach((t, i) => {
+    const at = to(t)
+    if (at === undefined || (last !== undefined && at <= last.at)) return
+    // The clock was put back in between: nothing was in the hour that is new.
+    if (last !== undefined && at - last.at > t - last.t) push(last.at + (t - last.t), -1)
+    push(at, i)
+    last = { t, at }
   })
   return out
 }

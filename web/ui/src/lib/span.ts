@@ -1,7 +1,7 @@
 // The stretch of time that is looked at. It follows the clock, or stands
 // still; it is kept in the address, so that a link shows the same.
 
-import { away, startOf, type Unit } from './zone'
+import { away, startOf, wallOf, type Unit } from './zone'
 
 const hour = 3_600_000
 export const day = 24 * hour
@@ -21,6 +21,9 @@ export interface SpanSearch {
 
 const least = 10_000
 const most = 20 * 366 * day
+/** Nothing is kept of other times: the server counts nanoseconds in 64 bits. */
+const earliest = Date.UTC(1700, 0)
+const latest = Date.UTC(2200, 0)
 
 export function isLive(s: Span): s is { live: Length } {
   return 'live' in s
@@ -34,7 +37,7 @@ function isLength(s: unknown): s is Length {
 export function spanSearch(s: Record<string, unknown>): SpanSearch {
   const from = Number(s.from)
   const to = Number(s.to)
-  if (s.from !== undefined && s.to !== undefined && Number.isFinite(from) && Number.isFinite(to) && to - from >= least && to - from <= most) return { from, to }
+  if (s.from !== undefined && s.to !== undefined && from >= earliest && to <= latest && to - from >= least && to - from <= most) return { from, to }
   return isLength(s.span) ? { span: s.span } : {}
 }
 
@@ -80,17 +83,52 @@ export function readBefore(s: string | undefined): Before | undefined {
   return befores.find((k) => k === s)
 }
 
+/** The calendar's unit that a stretch is one of. */
+export function unitOf(s: { from: number; to: number }, zone: string): Unit | undefined {
+  return (['year', 'month', 'week', 'day'] as const).find((unit) => {
+    const c = calendar(unit, s.from, zone)
+    return c.from === s.from && c.to === s.to
+  })
+}
+
 /**
  * The stretch before that it is compared with: the one of equal length that
  * ends where it begins (of a calendar month the month before), the same
- * weekdays a week before, or the same dates a year before.
+ * weekdays a week before, or the same dates a year before. `length` is that
+ * of a view that follows the clock, of which the stretch is a little more.
  */
-export function before(s: { from: number; to: number }, kind: Before, zone: string): { from: number; to: number } {
+export function before(s: { from: number; to: number }, kind: Before, zone: string, length?: number): { from: number; to: number } {
   if (kind === 'week') return { from: away(s.from, zone, { days: -7 }), to: away(s.to, zone, { days: -7 }) }
   if (kind === 'year') return { from: away(s.from, zone, { years: -1 }), to: away(s.to, zone, { years: -1 }) }
-  for (const unit of ['year', 'month', 'week', 'day'] as const) {
-    const c = calendar(unit, s.from, zone)
-    if (c.from === s.from && c.to === s.to) return calendar(unit, s.from, zone, -1)
+  if (length !== undefined) return { from: s.from - length, to: s.to - length }
+  const unit = unitOf(s, zone)
+  return unit === undefined ? { from: s.from - (s.to - s.from), to: s.from } : calendar(unit, s.from, zone, -1)
+}
+
+/**
+ * The moment at which something of the stretch before is drawn in this one:
+ * at the same time of day, whatever the clock did in between; undefined where
+ * the clock skipped that time. Days of a month are counted from its first.
+ * What is no unit of the calendar lies as far behind as it is long.
+ */
+export function onto(s: { from: number; to: number }, kind: Before, zone: string, length?: number): (t: number) => number | undefined {
+  const unit = kind === 'previous' && length === undefined ? unitOf(s, zone) : undefined
+  if (kind === 'previous' && unit === undefined) {
+    const by = length ?? s.to - s.from
+    return (t) => t + by
   }
-  return { from: s.from - (s.to - s.from), to: s.from }
+  const days = Math.round((s.from - before(s, kind, zone).from) / day)
+  const by = kind === 'year' || unit === 'year' ? { years: 1 } : { days }
+  // Clocks change on full or half hours; what holds at the begin of one holds for all of it.
+  const known = new Map<number, number | undefined>()
+  return (t) => {
+    const half = Math.floor(t / 1_800_000) * 1_800_000
+    if (!known.has(half)) {
+      const at = away(half, zone, by)
+      const [was, is] = [wallOf(half, zone), wallOf(at, zone)]
+      known.set(half, was.hour === is.hour && was.minute === is.minute ? at - half : undefined)
+    }
+    const d = known.get(half)
+    return d === undefined ? undefined : t + d
+  }
 }

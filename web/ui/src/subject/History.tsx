@@ -7,7 +7,8 @@ import { exports } from '../api/subject'
 import type { Line } from '../chart/lines'
 import { TimeChart } from '../chart/TimeChart'
 import { useDrawn, useFeed, useSeries, type Feed, type Source } from '../data/series'
-import { before, befores as kinds, isLive, lengths, readBefore, type Before } from '../lib/span'
+import { shifted } from '../lib/compare'
+import { before, befores as kinds, isLive, lengths, onto, readBefore, type Before } from '../lib/span'
 import { coarse } from '../lib/steps'
 import { timeRange } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
@@ -24,19 +25,16 @@ function useEarlier(source: Source, view: View, kind: Before | undefined, zone: 
   const length = isLive(view.span) ? lengths[view.span.live] : undefined
   // Of a span that follows the clock the time before is asked for in steps.
   const { from, to } = coarse(view, length !== undefined)
-  const earlier = useMemo(() => {
-    if (kind === undefined) return undefined
-    // The grid is a little wider than the span.
-    if (kind === 'previous' && length !== undefined) return { from: from - length, to: to - length }
-    return before({ from, to }, kind, zone)
-  }, [from, to, kind, zone, length])
-  const shift = earlier === undefined ? 0 : from - earlier.from
+  const { earlier, move } = useMemo(
+    () => (kind === undefined ? { earlier: undefined, move: (t: number) => t } : { earlier: before({ from, to }, kind, zone, length), move: onto({ from, to }, kind, zone, length) }),
+    [from, to, kind, zone, length],
+  )
   const sources = useMemo(() => (earlier === undefined ? none : [source]), [earlier, source])
   const frozen: View = { span: earlier ?? { from, to }, from, to, live: false, set: view.set, follow: undefined }
   const asked = useSeries(sources, frozen)
   const lines = useMemo(
-    () => (asked.lines.length === 0 ? no : asked.lines.map((l): Line => ({ key: l.key, label: name, unit: l.unit, faint: true, t: l.t.map((x) => x + shift), avg: l.avg }))),
-    [asked.lines, shift, name],
+    () => (asked.lines.length === 0 ? no : asked.lines.map((l): Line => shifted({ key: l.key, label: name, unit: l.unit, faint: true, t: l.t, avg: l.avg }, move))),
+    [asked.lines, move, name],
   )
   return { lines, earlier, asked }
 }
