@@ -12,7 +12,7 @@ import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { text } from '../lib/format'
 import { part, type Span } from '../lib/span'
-import { time } from '../lib/time'
+import { clear } from '../lib/time'
 import { strokes, useTokens } from './colour'
 import { hands } from './hands'
 import { aligned, nearest, type Line } from './lines'
@@ -196,7 +196,7 @@ export function TimeChart(props: TimeChartProps) {
     <div className={classes.frame}>
       <div className={classes.top}>
         <div className={classes.readout} aria-live="off">
-          {at !== null && <span className={classes.at}>{time(at, zone, to - from < 7_200_000 ? 'seconds' : 'moment')}</span>}
+          {at !== null && <span className={classes.at}>{clear(at, zone, to - from < 7_200_000 ? 'seconds' : 'moment')}</span>}
           {only &&
             (at !== null && cursor && cursor.avg !== null ? (
               <>

@@ -10,7 +10,7 @@ import { amount, sizes, type Bar, type Period } from '../lib/costs'
 import { axisText, percent } from '../lib/format'
 import { hatching, qualityName } from '../lib/quality'
 import type { Subject } from '../lib/subject'
-import { time, zoneName } from '../lib/time'
+import { clear, time, zoneName } from '../lib/time'
 import { shareDown } from '../flow/Figures'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel, type Asked } from '../part/Panel'
@@ -40,8 +40,8 @@ export interface EnergyProps {
 function label(b: Bar, size: Size, period: Period, zone: string, long: boolean): string {
   if (size === '1M') return time(b.start, zone, 'month')
   if (size === '1d') return time(b.start, zone, long || period.unit !== 'year' ? 'day' : 'date')
-  const clock = time(b.start, zone, 'clock')
   // On the day the clock is put back an hour comes twice.
+  const clock = long ? time(b.start, zone, 'clock') : clear(b.start, zone, 'clock')
   return long ? `${time(b.start, zone, 'day')} ${clock} ${zoneName(zone, b.start)}` : period.unit === 'day' ? clock : `${time(b.start, zone, 'day')} ${clock}`
 }
 

@@ -5,7 +5,7 @@ import type { MonthsBody } from '../api/generated/types.gen'
 import { amount } from '../lib/costs'
 import { percent } from '../lib/format'
 import { nameOf } from '../lib/subject'
-import { time } from '../lib/time'
+import { clear, time } from '../lib/time'
 import type { Index } from '../lib/tree'
 import { shareDown } from '../flow/Figures'
 import { ExportMenu } from '../part/ExportMenu'
@@ -60,7 +60,7 @@ export function Peaks({ body, asked, index, name, zone }: { body: MonthsBody | u
                   {m.whole ? '' : ` (${t`open`})`}
                 </th>
                 <td className="ww-number">{amount(m.demand, unit)}</td>
-                <td className="ww-number">{m.peaks?.[0] ? time(m.peaks[0].start, zone) : '–'}</td>
+                <td className="ww-number">{m.peaks?.[0] ? clear(m.peaks[0].start, zone) : '–'}</td>
                 <td className="ww-number">{amount(m.rolling.demand, unit)}</td>
                 <td className="ww-number">{amount(m.amount, body?.amountUnit ?? 'Wh')}</td>
                 <td className="ww-number">{percent(shareDown(m.completeness), 1)}</td>

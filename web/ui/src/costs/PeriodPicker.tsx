@@ -5,7 +5,7 @@ import { useLingui } from '@lingui/react/macro'
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
 import { useNow } from '../data/now'
 import { periodAt, type Period } from '../lib/costs'
-import { time, timeRange, zoneName } from '../lib/time'
+import { time, timeRange, zoneNames } from '../lib/time'
 import type { Unit } from '../lib/zone'
 import classes from './Costs.module.css'
 
@@ -52,7 +52,7 @@ export function PeriodPicker({ period, zone, onPick }: { period: Period; zone: s
           </ActionIcon>
         </Tooltip>
         <span className={classes.zone} title={zone}>
-          {zoneName(zone, period.to)}
+          {zoneNames(zone, period.from, period.to - 1)}
         </span>
       </span>
     </div>

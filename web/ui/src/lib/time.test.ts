@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { axisLabels, isoWithOffset, weekdays } from './time'
+import { axisLabels, clear, isoWithOffset, timeRange, weekdays, zoneNames } from './time'
 
 test.each([
   ['2026-03-29T00:59:59Z', 'Europe/Berlin', '2026-03-29T01:59:59+01:00'],
@@ -42,4 +42,24 @@ test('on the days of the clock changes an axis has each hour once, or twice, or 
   const repeated = hours('2026-04-04T13:00:00Z', 49, 'Australia/Lord_Howe', half)
   expect([early(skipped, '1:30'), early(skipped, '2:00'), early(skipped, '2:30')]).toEqual([1, 0, 1])
   expect([early(repeated, '1:00'), early(repeated, '1:30'), early(repeated, '2:00')]).toEqual([1, 2, 1])
+})
+
+test('a time that clocks show twice says which it is', () => {
+  const at = (x: string) => Date.parse(x)
+  const berlin = 'Europe/Berlin'
+  // Locales put other spaces between.
+  const said = (x: string) => x.replace(/\s+/gu, ' ')
+  const summer = zoneNames(berlin, at('2026-07-01T00:00:00Z'), at('2026-07-02T00:00:00Z'))
+  const winter = zoneNames(berlin, at('2026-12-01T00:00:00Z'), at('2026-12-02T00:00:00Z'))
+  expect(summer).not.toBe(winter)
+  expect(clear(at('2026-10-25T02:30:00+02:00'), berlin)).toContain(summer)
+  expect(clear(at('2026-10-25T02:30:00+01:00'), berlin)).toContain(winter)
+  expect(clear(at('2026-10-25T12:30:00+01:00'), berlin)).not.toContain(winter)
+  // The last quarter of an hour before the clock is put back ends before it began, as the clock has it.
+  const across = said(timeRange(at('2026-10-25T02:45:00+02:00'), at('2026-10-25T02:00:00+01:00'), berlin))
+  expect(across).toMatch(new RegExp(`2:45.* ${summer.replace('+', '.')} – .*2:00.* ${winter.replace('+', '.')}$`))
+  expect(timeRange(at('2026-10-25T02:15:00+01:00'), at('2026-10-25T02:30:00+01:00'), berlin)).toContain(winter)
+  expect(timeRange(at('2026-10-25T12:15:00+01:00'), at('2026-10-25T12:30:00+01:00'), berlin)).not.toContain(winter)
+  expect(timeRange(at('2026-10-25T12:15:00+01:00'), at('2026-10-25T12:30:00+01:00'), berlin, true)).toContain(winter)
+  expect(zoneNames(berlin, at('2026-01-01T00:00:00Z'), at('2027-01-01T00:00:00Z'))).toBe(`${winter}/${summer}`)
 })

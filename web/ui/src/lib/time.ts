@@ -1,7 +1,7 @@
 // Moments as people read them, in the zone of the site.
 
 import { locale } from './locale'
-import { wallOf } from './zone'
+import { offset, twice, wallOf } from './zone'
 
 const cache = new Map<string, Intl.DateTimeFormat>()
 
@@ -45,14 +45,38 @@ export function time(at: number, zone: string, style: TimeStyle = 'moment'): str
   return formatOf(zone, styles[style]).format(at)
 }
 
-/** A span as briefly as it can be said: "28 Nov 2026, 14:05 – 15:05". */
-export function timeRange(from: number, to: number, zone: string): string {
-  return formatOf(zone, styles.moment).formatRange(from, to)
+/** The same, and how the zone is called then, where its clocks show this twice. */
+export function clear(at: number, zone: string, style: TimeStyle = 'moment'): string {
+  const said = time(at, zone, style)
+  return twice(at, zone) ? `${said} ${zoneName(zone, at)}` : said
+}
+
+/**
+ * A span as briefly as it can be said: "28 Nov 2026, 14:05 – 15:05". How the
+ * zone is called is said at both ends where the clock changes in between, and
+ * once where its clocks show an end twice, or where `named` asks for it.
+ */
+export function timeRange(from: number, to: number, zone: string, named = false): string {
+  if (offset(from, zone) !== offset(to, zone)) {
+    const oneDay = time(from, zone, 'date') === time(to, zone, 'date')
+    return `${time(from, zone)} ${zoneName(zone, from)} – ${time(to, zone, oneDay ? 'clock' : 'moment')} ${zoneName(zone, to)}`
+  }
+  const said = formatOf(zone, styles.moment).formatRange(from, to)
+  return named || twice(from, zone) || twice(to, zone) ? `${said} ${zoneName(zone, to)}` : said
 }
 
 /** How the zone is called at a moment: "CET", "GMT+10:30". */
 export function zoneName(zone: string, at = Date.now()): string {
   return formatOf(zone, { timeZoneName: 'short' }).formatToParts(at).find((p) => p.type === 'timeZoneName')?.value ?? zone
+}
+
+/** How the zone is called from one moment to another: "CET", "CEST/CET". */
+export function zoneNames(zone: string, from: number, to: number): string {
+  const names = new Set<string>()
+  // Nowhere do clocks change twice in so short a time.
+  const step = Math.max(1, Math.min((to - from) / 4, 30 * 86_400_000))
+  for (let t = from; t < to && names.size < 2; t += step) names.add(zoneName(zone, t))
+  return [...names.add(zoneName(zone, to))].join('/')
 }
 
 /** ISO 8601 with the offset that the zone has then: for exports. */

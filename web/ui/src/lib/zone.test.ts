@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { away, knownZone, momentOf, startOf, startOfDay, wallOf } from './zone'
+import { away, knownZone, momentOf, startOf, startOfDay, twice, wallOf } from './zone'
 
 const utc = (s: string) => Date.parse(s)
 const iso = (t: number) => new Date(t).toISOString()
@@ -45,6 +45,23 @@ test('times of day that the clock skips go forward, of those it repeats the firs
   expect(iso(momentOf({ year: 2026, month: 10, day: 25, hour: 2, minute: 30 }, 'Europe/Berlin'))).toBe('2026-10-25T00:30:00.000Z')
   expect(iso(momentOf({ year: 2026, month: 10, day: 4, hour: 2, minute: 15 }, 'Australia/Lord_Howe'))).toBe('2026-10-03T15:45:00.000Z')
   expect(iso(momentOf({ year: 2026, month: 4, day: 5, hour: 1, minute: 45 }, 'Australia/Lord_Howe'))).toBe('2026-04-04T14:45:00.000Z')
+})
+
+test.each([
+  ['2026-10-25T01:59:59+02:00', 'Europe/Berlin', false],
+  ['2026-10-25T02:00:00+02:00', 'Europe/Berlin', true],
+  ['2026-10-25T02:59:59.250+02:00', 'Europe/Berlin', true],
+  ['2026-10-25T02:00:00+01:00', 'Europe/Berlin', true],
+  ['2026-10-25T03:00:00+01:00', 'Europe/Berlin', false],
+  ['2026-03-29T03:00:00+02:00', 'Europe/Berlin', false],
+  ['2026-03-29T01:59:00+01:00', 'Europe/Berlin', false],
+  ['2026-04-05T01:29:00+11:00', 'Australia/Lord_Howe', false],
+  ['2026-04-05T01:30:00+11:00', 'Australia/Lord_Howe', true],
+  ['2026-04-05T01:59:00+10:30', 'Australia/Lord_Howe', true],
+  ['2026-04-05T02:00:00+10:30', 'Australia/Lord_Howe', false],
+  ['2026-10-25T02:30:00Z', 'UTC', false],
+])('whether clocks show %s in %s twice: %s', (at, zone, want) => {
+  expect(twice(utc(at), zone)).toBe(want)
 })
 
 test('what clocks show leads back to the moment', () => {

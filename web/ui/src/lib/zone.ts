@@ -55,6 +55,15 @@ export function momentOf(w: Wall, zone: string): number {
   return fits.length > 0 ? Math.min(...fits) : local - before
 }
 
+/** Whether clocks in the zone show the same a second time, before or after this. */
+export function twice(at: number, zone: string): boolean {
+  const local = at + offset(at, zone)
+  return [at - 86_400_000, at + 86_400_000].some((x) => {
+    const other = local - offset(x, zone)
+    return other !== at && other + offset(other, zone) === local
+  })
+}
+
 /** The zone if the browser knows it, else UTC. */
 export function knownZone(zone: string | undefined): string {
   if (!zone) return 'UTC'

@@ -5,8 +5,8 @@ import { ActionIcon, Button, Menu, Popover, Tooltip } from '@mantine/core'
 import { IconCalendar, IconChevronDown, IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
 import { useLingui } from '@lingui/react/macro'
 import { useState, type SubmitEvent } from 'react'
-import { calendar, isLive, lengths, part, type Length } from '../lib/span'
-import { time, timeRange, zoneName } from '../lib/time'
+import { calendar, isLive, lengths, part, unitOf, type Length } from '../lib/span'
+import { time, timeRange, zoneNames } from '../lib/time'
 import { read, written } from '../lib/wall'
 import type { Unit } from '../lib/zone'
 import type { SpanPickerProps } from './SpanPicker'
@@ -35,10 +35,7 @@ export function SpanControls({ view, zone, only }: SpanPickerProps) {
     { unit: 'year', n: -1, name: t`Last year` },
   ]
   /** The calendar's unit that is in view as a whole. */
-  const unit = isLive(span) ? undefined : (['year', 'month', 'week', 'day'] as const).find((u) => {
-    const c = calendar(u, span.from, zone)
-    return c.from === span.from && c.to === span.to
-  })
+  const unit = isLive(span) ? undefined : unitOf(span, zone)
   const shown = isLive(span)
     ? names[span.live]
     : unit === 'day'
@@ -142,7 +139,7 @@ export function SpanControls({ view, zone, only }: SpanPickerProps) {
         </Button>
       )}
       <span className={classes.zone} title={zone}>
-        {zoneName(zone, view.to)}
+        {zoneNames(zone, view.from, view.to)}
       </span>
     </div>
   )

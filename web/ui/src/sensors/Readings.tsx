@@ -9,7 +9,7 @@ import { readings } from '../api/sensors'
 import { exports } from '../api/subject'
 import { DASH } from '../lib/format'
 import { locale } from '../lib/locale'
-import { time, zoneName } from '../lib/time'
+import { time, zoneName, zoneNames } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel } from '../part/Panel'
 import type { View } from '../shell/span'
@@ -38,6 +38,9 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
   const rows = useMemo(() => (data?.pages ?? []).flatMap((p) => (p.t ?? []).map((at, i) => ({ at, value: p.value[i] ?? null }))), [data])
   const unit = data?.pages[0]?.unit ?? subject.unit
   const { zone } = subject
+  // Where the clock changes between them, each says the zone itself: an hour may be there twice.
+  const names = zoneNames(zone, rows.at(-1)?.at ?? view.to, rows[0]?.at ?? view.to)
+  const changes = names.includes('/')
   // Nothing of it is handed to memoised components.
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({ count: rows.length + (hasNextPage ? 1 : 0), getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 10 })
@@ -63,7 +66,7 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
     >
       <div role="table" aria-label={t`Readings, newest first`} aria-rowcount={hasNextPage ? -1 : rows.length + 1} className={classes.table}>
         <div role="row" className={classes.headRow} aria-rowindex={1}>
-          <span role="columnheader">{t`Time (${zoneName(zone, rows[0]?.at)})`}</span>
+          <span role="columnheader">{t`Time (${names})`}</span>
           <span role="columnheader">{unit === '' ? t`Value` : t`Value (${unit})`}</span>
         </div>
         {/* Whoever has no mouse scrolls it by the keyboard. */}
@@ -74,7 +77,7 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
               return (
                 <div key={item.key} role="row" aria-rowindex={item.index + 2} className={classes.tableRow} style={{ transform: `translateY(${item.start}px)`, height: rowHeight }}>
                   <span role="cell" className="ww-number">
-                    {r ? time(r.at, zone, 'stamp') : t`older ones come…`}
+                    {r ? `${time(r.at, zone, 'stamp')}${changes ? ` ${zoneName(zone, r.at)}` : ''}` : t`older ones come…`}
                   </span>
                   <span role="cell" className="ww-number">
                     {r ? (r.value === null ? DASH : digits.format(r.value)) : ''}

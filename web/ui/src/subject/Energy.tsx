@@ -10,7 +10,7 @@ import { axisText, kilowattHours, percent, text } from '../lib/format'
 import { hatching, qualityName } from '../lib/quality'
 import { amounts, total } from '../lib/settled'
 import { coarse, windowSize } from '../lib/steps'
-import { time, timeRange } from '../lib/time'
+import { clear, time, timeRange } from '../lib/time'
 import { FigurePanel } from '../part/FigurePanel'
 import { useHonest } from '../part/Honest'
 import { QualityLegend } from '../part/QualityLegend'
@@ -49,7 +49,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
   const style = size === '1d' || size === '1w' ? 'day' : size === '1M' ? 'month' : size === '1y' ? 'year' : to - from > 86_400_000 ? 'moment' : 'clock'
   const option = useCallback(
     (k: Tokens) => {
-      const starts = (w?.start ?? []).map((s) => time(s, zone, style))
+      const starts = (w?.start ?? []).map((s) => (style === 'day' || style === 'month' ? time(s, zone, style) : clear(s, zone, style)))
       const settled = (i: number) => (w?.start?.[i] ?? 0) < (w?.settled ?? 0)
       return {
         grid: [grid({ bottom: 46 }), { left: 8, right: 12, bottom: 4, height: 12, containLabel: false }],

@@ -7,7 +7,7 @@ import { demand, running } from '../api/subject'
 import type { Index } from '../lib/tree'
 import { percent, text } from '../lib/format'
 import { startOf } from '../lib/zone'
-import { time, timeRange } from '../lib/time'
+import { clear, time, timeRange } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
 import { useHonest } from '../part/Honest'
 import { Panel } from '../part/Panel'
@@ -99,7 +99,7 @@ export function Peaks({ subject, view, index }: { subject: Subject; view: View; 
           {peaks.length > 1 && (
             <p className={classes.next}>
               <Trans>
-                Then {peaks.slice(1).map((p) => `${text(p.demand, unit)} (${time(p.start, zone, 'moment')})`).join(', ')}
+                Then {peaks.slice(1).map((p) => `${text(p.demand, unit)} (${clear(p.start, zone)})`).join(', ')}
               </Trans>
             </p>
           )}
