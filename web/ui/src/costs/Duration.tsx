@@ -7,7 +7,7 @@ import type { Tokens } from '../chart/colour'
 import { Figure } from '../chart/Figure'
 import { amount } from '../lib/costs'
 import { axisText, percent } from '../lib/format'
-import { time } from '../lib/time'
+import { clear } from '../lib/time'
 import { locale } from '../lib/locale'
 import { shareDown } from '../flow/Figures'
 import { ExportMenu } from '../part/ExportMenu'
@@ -33,8 +33,9 @@ export function Duration({ body, asked, name, period, zone }: { body: DurationBo
           return `<b>≥ ${amount(demand?.[i], unit)}</b><br>${percent(share?.[i], 1)} · ${hoursOf.format(hours?.[i] ?? 0)} h`
         },
       },
-      xAxis: { type: 'value', min: 0, max: 100, axisLabel: { color: k.dim, formatter: '{value} %' }, splitLine: { show: false }, axisLine: { lineStyle: { color: k.line } } },
-      yAxis: { type: 'value', min: 0, axisLabel: { color: k.dim, formatter: axisText(demand ?? [], unit) }, splitLine: { lineStyle: { color: k.grid } } },
+      xAxis: { type: 'value', min: 0, max: 100, axisLabel: { color: k.dim, formatter: '{value} %' }, splitLine: { show: false }, axisLine: { onZero: false, lineStyle: { color: k.line } } },
+      // From zero, or from below it where energy was fed in.
+      yAxis: { type: 'value', axisLabel: { color: k.dim, formatter: axisText(demand ?? [], unit) }, splitLine: { lineStyle: { color: k.grid } } },
       series: [{ type: 'line', step: 'end', symbol: 'none', data: (share ?? []).map((s, i) => [s * 100, demand?.[i] ?? null]), lineStyle: { color: k.power, width: 2 }, itemStyle: { color: k.power }, areaStyle: { color: k.band } }],
     }),
     [share, demand, hours, unit],
@@ -66,7 +67,7 @@ export function Duration({ body, asked, name, period, zone }: { body: DurationBo
           <dt>{t`Highest`}</dt>
           <dd className="ww-number">
             {peak}
-            {at !== undefined && <small>{time(at, zone)}</small>}
+            {at !== undefined && <small>{clear(at, zone)}</small>}
           </dd>
         </div>
         <div>
