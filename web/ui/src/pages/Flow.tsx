@@ -5,7 +5,7 @@ import { useMediaQuery } from '@mantine/hooks'
 import { plural } from '@lingui/core/macro'
 import { Trans, useLingui } from '@lingui/react/macro'
 import { IconSitemap } from '@tabler/icons-react'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useSearch } from '@tanstack/react-router'
 import { useCallback, useMemo, useRef } from 'react'
 import { flow } from '../api/flow'
@@ -69,7 +69,8 @@ function Of({ index, group }: { index: Index; group: string }) {
   const q = useQuery({
     queryKey: ['flow', group, live ?? `${view.from} ${view.to}`, depth],
     queryFn: ({ signal }) => flow(group, undefined, live === undefined ? view.from : Date.now() - (view.to - view.from), live === undefined ? view.to : Date.now(), depth, signal),
-    placeholderData: keepPreviousData,
+    // Never the figures of another group under the name of this one.
+    placeholderData: (old, query) => (query?.queryKey[1] === group ? old : undefined),
     refetchInterval: view.to > now - 3_600_000 ? 300_000 : false,
     retry: 1,
   })
@@ -102,7 +103,7 @@ function Of({ index, group }: { index: Index; group: string }) {
   const settled = body !== undefined && body.until > body.from
   const late = body !== undefined && settled && view.to - body.until > 900_000
   const path = h ? index.path(h.id, group) : [group]
-  const range = body ? timeRange(body.from, Math.max(body.from, until), zone) : ''
+  const range = body ? timeRange(body.from, Math.max(body.from, until), zone, true) : ''
   const amount = text(first?.amount, unit)
   const lost = first?.node.unaccounted
   const highest = Math.max(...[1, 2, 3, 4, 5, 6, 7, 8].map((d) => made.rows.filter((r) => made.drawn.has(r.index) && r.node.depth === d).length))
@@ -158,7 +159,7 @@ function Of({ index, group }: { index: Index; group: string }) {
     >
       <Panel
         title={t`Where the energy of ${title} went`}
-        note={body && settled ? `${range} ${zoneName(zone, until)}` : undefined}
+        note={body && settled ? range : undefined}
         warning={late ? t`Settled until ${time(body.until, zone, 'moment')} ${zoneName(zone, body.until)}; what came later is not in it yet.` : undefined}
         asked={q}
         height={420}
