@@ -230,7 +230,8 @@ func (s *Service) changePassword(ctx context.Context, in *passwordIn) (*cookieOu
 	if err := s.opts.Access.SetPassword(ctx, user.ID, in.Body.New); err != nil {
 		return nil, status(err)
 	}
-	return s.begin(ctx, user, in.remote)
+	// The session that asks has ended by this, and what it may still do with it.
+	return s.begin(context.WithoutCancel(ctx), user, in.remote)
 }
 
 // redeem signs in by a one-time link; without one it leads to the page.

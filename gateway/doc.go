@@ -5,8 +5,10 @@
 //
 // Guarantees: every HTTP error is application/problem+json. Requests that
 // change something are refused when another web site's page makes them. A
-// sender that stalls is cut off, a stream that is being read is not. Without
-// sign-in it listens on loopback only.
+// sender that stalls is cut off, a stream that is being read is not. When a
+// session or token ends, or may less than before, what is still being answered
+// to it breaks off within seconds, streams and downloads too, also those of
+// modules in other processes. Without sign-in it listens on loopback only.
 //
 // Order: New, then Register on [Service.API] and [Service.Handle], then Run.
 // Handlers are called concurrently. gateway imports access and no service.

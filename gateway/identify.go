@@ -51,7 +51,7 @@ func (s *Service) identify(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(ctx))
 			return
 		}
-		who, ok, err := s.who(r)
+		who, still, ok, err := s.who(r)
 		switch {
 		case errors.Is(err, access.ErrDenied):
 			ctx = context.WithValue(ctx, refusedKey{}, err.Error())
@@ -64,6 +64,10 @@ func (s *Service) identify(next http.Handler) http.Handler {
 			return
 		case ok:
 			ctx = access.With(ctx, who)
+		}
+		if still != nil && ok {
+			s.serveWhile(w, r.WithContext(ctx), who, still, next)
+			return
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
@@ -83,25 +87,27 @@ func (s *Service) vouched(r *http.Request, said []string) (access.Identity, erro
 	return n.Check(said[0], r.Method, r.RequestURI)
 }
 
-func (s *Service) who(r *http.Request) (access.Identity, bool, error) {
+func (s *Service) who(r *http.Request) (who access.Identity, still proof, ok bool, err error) {
 	if s.opts.NoSignIn {
-		return access.Identity{Kind: access.KindAnonymous, Name: "anonymous", Role: access.Administrator, Scopes: access.Scopes()}, true, nil
+		return access.Identity{Kind: access.KindAnonymous, Name: "anonymous", Role: access.Administrator, Scopes: access.Scopes()}, nil, true, nil
 	}
 	if token := tokenOf(r); token != "" {
-		who, err := s.opts.Access.Token(r.Context(), token)
-		return who, err == nil, err
+		still = func(ctx context.Context) (access.Identity, error) { return s.opts.Access.Token(ctx, token) }
+		who, err = still(r.Context())
+		return who, still, err == nil, err
 	}
 	if c, err := r.Cookie(s.cookieName()); err == nil && c.Value != "" {
-		who, err := s.opts.Access.Session(r.Context(), c.Value)
+		still = func(ctx context.Context) (access.Identity, error) { return s.opts.Access.Session(ctx, c.Value) }
+		who, err := still(r.Context())
 		if err == nil || !errors.Is(err, access.ErrDenied) {
-			return who, err == nil, err
+			return who, still, err == nil, err
 		}
 		// An ended session is as good as none.
 	}
 	if s.opts.AnonymousIngest == AnonymousLoopback && s.fromHere(r) {
-		return access.Identity{Kind: access.KindAnonymous, Name: "anonymous", Scopes: []access.Scope{access.Ingest}}, true, nil
+		return access.Identity{Kind: access.KindAnonymous, Name: "anonymous", Scopes: []access.Scope{access.Ingest}}, nil, true, nil
 	}
-	return access.Identity{}, false, nil
+	return access.Identity{}, nil, false, nil
 }
 
 // tokenOf finds a token: as Bearer, as InfluxDB 2 clients send it (Token), as

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,7 +20,13 @@ type response struct {
 	deadline time.Time // when it was last pushed
 	pattern  string
 	status   int
+	begun    atomic.Bool // something was answered
+	broken   atomic.Bool // nothing more may be
 }
+
+// breakOff lets nothing more through, when something was answered already. It
+// may be called while the handler runs.
+func (r *response) breakOff() { r.broken.Store(r.begun.Load()) }
 
 func (r *response) extendWrite(now time.Time) {
 	if now.Sub(r.deadline) < time.Second {
@@ -34,14 +41,19 @@ func (r *response) extendWrite(now time.Time) {
 func (r *response) WriteHeader(status int) {
 	if r.status == 0 && status >= 200 {
 		r.status = status
+		r.begun.Store(true)
 	}
 	r.ResponseWriter.WriteHeader(status)
 }
 
 // Write pushes the deadline and writes.
 func (r *response) Write(p []byte) (int, error) {
+	if r.broken.Load() {
+		return 0, errOver
+	}
 	if r.status == 0 {
 		r.status = http.StatusOK
+		r.begun.Store(true)
 	}
 	r.extendWrite(time.Now())
 	return r.ResponseWriter.Write(p)
@@ -49,6 +61,7 @@ func (r *response) Write(p []byte) (int, error) {
 
 // Flush sends what is buffered, as streams need it.
 func (r *response) Flush() {
+	r.begun.Store(true)
 	r.extendWrite(time.Now())
 	_ = r.control.Flush()
 }
