@@ -351,12 +351,17 @@ func (s *Service) listActive(ctx context.Context, _ *struct{}) (*incidentsOut, e
 
 func (s *Service) listHistory(ctx context.Context, in *struct {
 	Before time.Time `query:"before" doc:"Only those raised before this"`
+	After  string    `query:"after" doc:"With before: also those raised at that very moment that come after the alert of this id. With both from the last alert of a list, the next list goes on where it ended" maxLength:"200"`
 	Rule   string    `query:"rule" doc:"Only those of this rule" maxLength:"200"`
 	Limit  int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 }) (*incidentsOut, error) {
 	return s.incidents(ctx, func(q *bun.SelectQuery) *bun.SelectQuery {
-		if !in.Before.IsZero() {
-			q = q.Where("fired < ?", in.Before.UnixMilli())
+		switch at := in.Before.UnixMilli(); {
+		case in.Before.IsZero():
+		case in.After == "":
+			q = q.Where("fired < ?", at)
+		default:
+			q = q.Where("(fired < ? OR fired = ? AND id > ?)", at, at, in.After)
 		}
 		if in.Rule != "" {
 			q = q.Where("rule = ?", in.Rule)

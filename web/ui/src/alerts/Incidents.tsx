@@ -52,8 +52,8 @@ export function History({ zone, names }: Common) {
   const asked = useInfiniteQuery({
     queryKey: ['incidents'],
     queryFn: ({ pageParam, signal }) => incidents(pageParam, page, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (last) => ((last.alerts ?? []).length < page ? undefined : last.alerts?.at(-1)?.fired),
+    initialPageParam: undefined as Incident | undefined,
+    getNextPageParam: (last) => ((last.alerts ?? []).length < page ? undefined : last.alerts?.at(-1)),
     refetchInterval: 30_000,
   })
   const list = asked.data?.pages.flatMap((p) => p.alerts ?? []) ?? []

@@ -8,8 +8,9 @@ import type {
 import { del, get, post, put } from './request'
 
 export const alerts = (signal?: AbortSignal) => get<ListAlertsData, ListAlertsResponse>({ url: '/api/v1/alerts' }, signal)
-export const incidents = (before: string | undefined, limit: number, signal?: AbortSignal) =>
-  get<ListIncidentsData, ListIncidentsResponse>({ url: '/api/v1/alerts/history', query: { limit, ...(before === undefined ? {} : { before }) } }, signal)
+/** Those that follow the last one that is known, the newest first. */
+export const incidents = (last: { id: string; fired: string } | undefined, limit: number, signal?: AbortSignal) =>
+  get<ListIncidentsData, ListIncidentsResponse>({ url: '/api/v1/alerts/history', query: { limit, ...(last === undefined ? {} : { before: last.fired, after: last.id }) } }, signal)
 export const acknowledge = (id: string, body: AcknowledgeAlertData['body']) =>
   put<AcknowledgeAlertData, AcknowledgeAlertResponse>({ url: '/api/v1/alerts/incidents/{id}/acknowledgement', path: { id }, body })
 
