@@ -223,6 +223,86 @@ describe('LiveStore', () => {
     expect(asked.at(-1)?.groups).toBeUndefined()
   })
 
+  describe('of a page that may be out of sight', () => {
+    class FakePage extends EventTarget {
+      visibilityState: DocumentVisibilityState = 'visible'
+      turn(to: DocumentVisibilityState) {
+        this.visibilityState = to
+        this.dispatchEvent(new Event('visibilitychange'))
+      }
+    }
+    let page: FakePage
+    let said: string[]
+    const open = (at: DocumentVisibilityState) => {
+      stop()
+      sources = []
+      page = new FakePage()
+      page.visibilityState = at
+      store = new LiveStore(
+        () => {
+          const s = new FakeSource()
+          sources.push(s)
+          return s as unknown as EventSource
+        },
+        undefined,
+        page,
+      )
+      said = []
+      store.subscribe('connection', () => said.push(store.connection))
+      stop = store.start()
+    }
+
+    it('keeps no stream when it is out of sight for a while, and takes it up at once when it is seen', () => {
+      open('visible')
+      sources[0]?.say('open')
+      page.turn('hidden')
+      vi.advanceTimersByTime(9000)
+      page.turn('visible')
+      vi.advanceTimersByTime(9000)
+      expect(sources).toHaveLength(1)
+      expect(sources[0]?.closed).toBe(false)
+      page.turn('hidden')
+      vi.advanceTimersByTime(10_000)
+      expect(sources[0]?.closed).toBe(true)
+      store.want({ sensors: ['a'], groups: undefined })
+      vi.advanceTimersByTime(600_000)
+      expect(sources).toHaveLength(1)
+      page.turn('visible')
+      expect(sources).toHaveLength(2)
+      sources[1]?.say('open')
+      expect(said).toEqual(['live', 'paused', 'connecting', 'live'])
+    })
+
+    it('does not try again out of sight, and tries at once when it is seen', () => {
+      open('visible')
+      page.turn('hidden')
+      for (let i = 0; i < 4; i++) {
+        sources.at(-1)?.say('error')
+        vi.advanceTimersByTime(5000)
+      }
+      expect(store.connection).toBe('paused')
+      const before = sources.length
+      vi.advanceTimersByTime(600_000)
+      expect(sources).toHaveLength(before)
+      page.turn('visible')
+      expect(sources).toHaveLength(before + 1)
+      expect(store.connection).toBe('connecting')
+    })
+
+    it('waits for being seen when it is loaded out of sight', () => {
+      open('hidden')
+      store.ahead()
+      vi.advanceTimersByTime(60_000)
+      expect(sources).toHaveLength(0)
+      page.turn('visible')
+      expect(sources).toHaveLength(1)
+      stop()
+      page.turn('hidden')
+      page.turn('visible')
+      expect(sources).toHaveLength(1)
+    })
+  })
+
   it('tells only those concerned', () => {
     const h = vi.fn()
     const other = vi.fn()

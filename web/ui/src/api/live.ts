@@ -4,11 +4,13 @@
 import { useSyncExternalStore } from 'react'
 import { api } from './client'
 import type { Aggregates, Records } from './generated/types.gen'
+import { watchShown, type Page } from './shown'
 
 /** An event as the server writes it: its columns are always there. */
 type Event<T> = { [K in keyof T]: NonNullable<T[K]> }
 
-export type Connection = 'connecting' | 'live' | 'reconnecting' | 'offline'
+/** Paused: the page is out of sight, and nothing comes until it is seen. */
+export type Connection = 'connecting' | 'live' | 'reconnecting' | 'offline' | 'paused'
 
 /** What is asked of the stream. */
 export interface Wanted {
@@ -79,26 +81,30 @@ export class LiveStore {
   private without: number | undefined
   private lostAt: number | undefined
   private users = 0
+  private unwatch: (() => void) | undefined
 
   constructor(
     private readonly open: (wanted: Wanted) => EventSource = ({ sensors, groups }) =>
       new EventSource(api.streamURL({ preview: true, sensor: sensors, group: groups ?? [] })),
     private readonly now: () => number = () => Date.now(),
+    private readonly page: Page | undefined = typeof document === 'undefined' ? undefined : document,
   ) {}
 
   /** Connects before anybody has started, so that the first tick is there when somebody does. */
   ahead(): void {
-    if (!this.source) this.connect()
+    if (!this.source && this.page?.visibilityState !== 'hidden') this.connect()
   }
 
-  /** Follows the stream until the returned function is called. */
+  /** Follows the stream, while the page is in sight, until the returned function is called. */
   start(): () => void {
     if (++this.users === 1) {
-      if (!this.source) this.connect()
+      this.ahead()
+      if (this.page) this.unwatch = watchShown(() => this.pause(), () => this.resume(), this.page)
       this.watch = setInterval(() => this.check(), 5000)
     }
     return () => {
       if (--this.users > 0) return
+      this.unwatch?.()
       clearInterval(this.watch)
       clearTimeout(this.timer)
       this.source?.close()
@@ -192,6 +198,21 @@ export class LiveStore {
     if (this.connection === c) return
     this.connection = c
     this.tell('connection')
+  }
+
+  private pause(): void {
+    clearTimeout(this.timer)
+    this.source?.close()
+    this.source = undefined
+    this.retry = retryFirst
+    this.lostAt = undefined
+    this.become('paused')
+  }
+
+  private resume(): void {
+    if (this.source) return
+    this.become('connecting')
+    this.connect()
   }
 
   private connect(): void {

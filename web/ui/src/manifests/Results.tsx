@@ -4,6 +4,7 @@
 import { useLingui } from '@lingui/react/macro'
 import { Link } from '@tanstack/react-router'
 import { useEffect, useMemo, useState } from 'react'
+import { watchShown } from '../api/shown'
 import { liveURL, type Manifest, type Result, type Tail } from '../api/manifests'
 import { TimeChart } from '../chart/TimeChart'
 import type { Line } from '../chart/lines'
@@ -29,7 +30,7 @@ function useTail(id: string | undefined, wanted: boolean): Kept {
   const [kept, setKept] = useState<Kept>(new Map())
   useEffect(() => {
     if (id === undefined || !wanted) return
-    const source = new EventSource(liveURL(id))
+    let source: EventSource | undefined
     const take = (e: MessageEvent<string>) => {
       const said = JSON.parse(e.data) as Tail[]
       setKept((old) => {
@@ -41,8 +42,21 @@ function useTail(id: string | undefined, wanted: boolean): Kept {
         return next
       })
     }
-    source.addEventListener('results', take)
-    return () => source.close()
+    const open = () => {
+      if (source) return
+      source = new EventSource(liveURL(id))
+      source.addEventListener('results', take)
+    }
+    const close = () => {
+      source?.close()
+      source = undefined
+    }
+    if (document.visibilityState !== 'hidden') open()
+    const unwatch = watchShown(close, open)
+    return () => {
+      unwatch()
+      close()
+    }
   }, [id, wanted])
   return kept
 }

@@ -21,12 +21,13 @@ const Account = later(() => import('./Account').then((m) => m.Account))
 function State() {
   const { t } = useLingui()
   const c = useConnection()
-  const words: Record<Connection, string> = { connecting: t`Connecting`, live: t`Live`, reconnecting: t`Reconnecting`, offline: t`Offline` }
+  const words: Record<Connection, string> = { connecting: t`Connecting`, live: t`Live`, reconnecting: t`Reconnecting`, offline: t`Offline`, paused: t`Paused` }
   const meaning: Record<Connection, string> = {
     connecting: t`Asking for the live stream`,
     live: t`Values are shown as they happen`,
     reconnecting: t`The live stream broke off; trying again. Values shown are the last known.`,
     offline: t`The server cannot be reached; trying again. Values shown are the last known.`,
+    paused: t`The page is out of sight; values come again when it is seen.`,
   }
   return (
     <span className={classes.state} data-state={c} role="status" data-testid="connection" title={meaning[c]}>
