@@ -34,8 +34,14 @@ test('from nothing to a first live value', async ({ page, fresh, request }) => {
 
 test('signing out ends the session', async ({ page, empty }) => {
   await signIn(page, empty)
-  await page.getByRole('button', { name: 'Account of admin' }).click()
-  await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  const signOut = async () => {
+    await page.getByRole('button', { name: 'Account of admin' }).click()
+    await page.getByRole('menuitem', { name: 'Sign out' }).click()
+  }
+  await page.route('**/api/v1/logout', (r) => r.fulfill({ status: 503, contentType: 'application/problem+json', json: { status: 503, title: 'Service Unavailable', detail: 'try again' } }), { times: 1 })
+  await signOut()
+  await expect(page.getByText('You are still signed in')).toBeVisible()
+  await signOut()
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
   await page.goto(empty.url)
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
@@ -53,5 +59,50 @@ test('a wrong password is refused with a sentence', async ({ page, empty }) => {
 test('a link made on the command line signs in', async ({ page, empty }) => {
   const said = await empty.run('user', 'link')
   await page.goto(/http:\/\/\S+once=\w+/.exec(said)?.[0] ?? '')
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+})
+
+test('a link shows the same to whoever signs in for it, and to whoever does so again', async ({ page, empty }) => {
+  await page.goto(`${empty.url}/#/compare?c=c.skettle&span=7d`)
+  await page.getByLabel('Name').fill('admin')
+  await page.getByLabel('Password', { exact: true }).fill(empty.password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  const shown = async () => {
+    await expect(page).toHaveURL(/#\/compare\?(?=.*c=c\.skettle)(?=.*span=7d)/)
+    await expect(page.getByRole('heading', { name: 'Comparison' })).toBeVisible()
+    await expect(page.getByTestId('connection')).toHaveText('Live')
+  }
+  await shown()
+  // The session ends elsewhere: the stream tells, and what is looked at is kept.
+  expect((await page.request.post(`${empty.url}/api/v1/logout`)).ok()).toBe(true)
+  await expect(page.getByText('Your session has ended.')).toBeVisible()
+  const said = await empty.run('user', 'link')
+  await page.goto(/http:\/\/\S+once=\w+/.exec(said)?.[0] ?? '')
+  await shown()
+  // Once only, and never a place of others.
+  await page.goto(`${empty.url}/#/`)
+  await page.reload()
+  await expect(page).toHaveURL(/#\/$/)
+  expect((await page.request.post(`${empty.url}/api/v1/logout`)).ok()).toBe(true)
+  await expect(page.getByText('Your session has ended.')).toBeVisible()
+  await page.goto(`${empty.url}/#/sign-in?way=%2F%2Fevil.example`)
+  await page.getByLabel('Name').fill('admin')
+  await page.getByLabel('Password', { exact: true }).fill(empty.password)
+  await page.getByRole('button', { name: 'Sign in' }).click()
+  await expect(page.getByTestId('connection')).toHaveText('Live')
+  expect(new URL(page.url()).origin).toBe(new URL(empty.url).origin)
+  await expect(page).toHaveURL(/#\/$/)
+})
+
+test('a page out of sight keeps no connection', async ({ page, empty }) => {
+  await signIn(page, empty)
+  const see = (state: string) =>
+    page.evaluate((to) => {
+      Object.defineProperty(document, 'visibilityState', { value: to, configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    }, state)
+  await see('hidden')
+  await expect(page.getByTestId('connection')).toHaveText('Paused', { timeout: 20_000 })
+  await see('visible')
   await expect(page.getByTestId('connection')).toHaveText('Live')
 })

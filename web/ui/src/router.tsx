@@ -7,6 +7,7 @@ import { Dashboard } from './pages/Dashboard'
 import { readPlace } from './shell/place'
 import { Failed } from './shell/Failed'
 import { Shell } from './shell/Shell'
+import { wayOf } from './shell/way'
 
 const root = createRootRoute({ component: Outlet })
 const app = createRoute({ getParentRoute: () => root, id: 'app', component: Shell, validateSearch: readPlace })
@@ -40,7 +41,10 @@ const signIn = createRoute({
   getParentRoute: () => root,
   path: '/sign-in',
   component: lazyRouteComponent(() => import('./pages/SignIn'), 'SignIn'),
-  validateSearch: (s: Record<string, unknown>): { why?: string } => (typeof s.why === 'string' && s.why !== '' ? { why: s.why } : {}),
+  validateSearch: (s: Record<string, unknown>): { why?: string; way?: string } => {
+    const way = wayOf(s.way)
+    return { ...(typeof s.why === 'string' && s.why !== '' ? { why: s.why } : {}), ...(way === undefined ? {} : { way }) }
+  },
 })
 
 // The place is kept behind the #: the server need not know it, under any path.

@@ -2,10 +2,11 @@ import { Trans, useLingui } from '@lingui/react/macro'
 import { Alert, Button, Divider, PasswordInput, Skeleton, TextInput } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useNavigate, useSearch } from '@tanstack/react-router'
-import { useState } from 'react'
+import { useRouter, useSearch } from '@tanstack/react-router'
+import { useEffect, useState } from 'react'
 import { api, ApiError } from '../api/client'
 import { Logo } from '../shell/Logo'
+import { keepWay, takeWay } from '../shell/way'
 import classes from './SignIn.module.css'
 
 export function SignIn() {
@@ -17,18 +18,22 @@ export function SignIn() {
     error: t`Signing in went wrong. The log of the program says more.`,
     session: t`Your session has ended.`,
   }
-  const { why } = useSearch({ from: '/sign-in' })
-  const navigate = useNavigate()
+  const { why, way } = useSearch({ from: '/sign-in' })
+  const { history } = useRouter()
+  useEffect(() => {
+    if (way !== undefined) keepWay(way)
+  }, [way])
   const client = useQueryClient()
   const [name, setName] = useState('')
   const [password, setPassword] = useState('')
   const ways = useQuery({ queryKey: ['ways'], queryFn: ({ signal }) => api.signInWays(signal) })
   const login = useMutation({
     mutationFn: () => api.login(name, password),
-    onSuccess: async (me) => {
+    onSuccess: (me) => {
       client.clear()
       client.setQueryData(['me'], me)
-      await navigate({ to: '/' })
+      const kept = takeWay()
+      history.replace(way ?? kept ?? '/')
     },
   })
   const reason = login.error

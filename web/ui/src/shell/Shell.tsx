@@ -5,15 +5,17 @@ import { ActionIcon, AppShell, Burger, Skeleton, useComputedColorScheme, useMant
 import { useDisclosure } from '@mantine/hooks'
 import { IconMoon, IconSun, IconUserCircle } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
-import { Link, Outlet, useNavigate } from '@tanstack/react-router'
+import { Link, Outlet, useNavigate, useRouter } from '@tanstack/react-router'
 import { Suspense, useEffect } from 'react'
 import { api } from '../api/client'
 import { live, useConnection, type Connection } from '../api/live'
 import { firstPicture, later } from '../part/later'
+import { tell } from '../part/tell'
 import { Logo } from './Logo'
 import { Navigation } from './Navigation'
 import { isSignedOut, useMe } from './session'
 import classes from './Shell.module.css'
+import { takeWay, wayOf } from './way'
 
 // Menus bring what floats above the page; nobody needs that for the first look.
 const Account = later(() => import('./Account').then((m) => m.Account))
@@ -54,6 +56,7 @@ export function Shell() {
   const [open, { toggle, close }] = useDisclosure(false)
   const me = useMe()
   const navigate = useNavigate()
+  const { history } = useRouter()
   const client = useQueryClient()
   const connection = useConnection()
   const signedOut = isSignedOut(me.error)
@@ -71,11 +74,24 @@ export function Shell() {
   }, [connection, client])
 
   useEffect(() => {
-    if (signedOut) void navigate({ to: '/sign-in', search: known ? { why: 'session' } : {} })
-  }, [signedOut, known, navigate])
+    if (!known) return
+    const way = takeWay()
+    if (way !== undefined && history.location.href === '/') history.replace(way)
+  }, [known, history])
+
+  useEffect(() => {
+    if (!signedOut || history.location.pathname === '/sign-in') return
+    const way = wayOf(history.location.href)
+    void navigate({ to: '/sign-in', search: { ...(known ? { why: 'session' } : {}), ...(way === undefined ? {} : { way }) }, replace: true })
+  }, [signedOut, known, navigate, history])
 
   const signOut = async () => {
-    await api.logout()
+    try {
+      await api.logout()
+    } catch (e) {
+      tell({ bad: true, title: t`You are still signed in`, message: e instanceof Error ? e.message : String(e) })
+      return
+    }
     client.clear()
     await navigate({ to: '/sign-in', search: {} })
   }
