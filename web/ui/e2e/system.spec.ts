@@ -119,6 +119,24 @@ test('users come and go, tokens are shown once, a backup is brought', async ({ p
   // The magic number of zstd.
   expect([...file.subarray(0, 4)]).toEqual([0x28, 0xb5, 0x2f, 0xfd])
   await expect(page.getByText(/^Done: /)).toBeVisible()
+  // It goes on while something else is looked at, and says there what came of it.
+  let release: () => void = () => undefined
+  const held = new Promise<void>((r) => (release = r))
+  await page.route('**/api/v1/backup', async (r) => {
+    await held
+    await r.continue()
+  }, { times: 1 })
+  await page.getByRole('button', { name: 'Download a backup' }).click()
+  await page.getByRole('tab', { name: 'Overview' }).click()
+  await expect(page.getByRole('region', { name: 'Health' })).toBeVisible()
+  await page.getByRole('tab', { name: 'Backup' }).click()
+  await expect(page.getByRole('button', { name: 'Cancel' })).toBeVisible()
+  await page.getByRole('tab', { name: 'Overview' }).click()
+  const later = page.waitForEvent('download')
+  release()
+  await later
+  await expect(page.getByText(/^Done: /)).toBeVisible()
+  await page.getByRole('tab', { name: 'Backup' }).click()
   // One that does not come to an end can be left.
   await page.route('**/api/v1/backup', () => undefined)
   await page.getByRole('button', { name: 'Download a backup' }).click()

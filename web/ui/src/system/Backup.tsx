@@ -2,45 +2,50 @@
 
 import { Trans, useLingui } from '@lingui/react/macro'
 import { Button, Code, Progress } from '@mantine/core'
-import { useEffect, useRef, useState } from 'react'
 import { backup } from '../api/backup'
 import { bytes } from '../lib/units'
+import { Going, useGoing } from '../part/going'
 import { Panel } from '../part/Panel'
 import { saveBlob } from '../part/save'
+import { tell } from '../part/tell'
 import classes from './System.module.css'
 
 type State = { kind: 'idle' } | { kind: 'running'; bytes: number } | { kind: 'done'; bytes: number } | { kind: 'cancelled' } | { kind: 'failed'; why: string }
 
+const download = new Going<State>({ kind: 'idle' })
+
 export function Backup() {
   const { t } = useLingui()
-  const [state, setState] = useState<State>({ kind: 'idle' })
-  const running = useRef<AbortController>(undefined)
-  useEffect(() => () => running.current?.abort(), [])
-  const go = async () => {
-    const stop = new AbortController()
-    running.current = stop
-    setState({ kind: 'running', bytes: 0 })
-    let last = 0
-    try {
-      const blob = await backup((n) => {
-        // Not for every piece.
-        if (n - last < 100_000) return
-        last = n
-        setState({ kind: 'running', bytes: n })
-      }, stop.signal)
-      saveBlob(blob, `wattwerk-${new Date().toISOString().slice(0, 10)}.tar.zst`)
-      setState({ kind: 'done', bytes: blob.size })
-    } catch (e) {
-      setState(stop.signal.aborted ? { kind: 'cancelled' } : { kind: 'failed', why: e instanceof Error ? e.message : String(e) })
-    }
-  }
+  const state = useGoing(download)
+  const go = () =>
+    download.run(async (signal) => {
+      download.set({ kind: 'running', bytes: 0 })
+      let last = 0
+      let ended: State
+      try {
+        const blob = await backup((n) => {
+          // Not for every piece.
+          if (n - last < 100_000) return
+          last = n
+          download.set({ kind: 'running', bytes: n })
+        }, signal)
+        saveBlob(blob, `wattwerk-${new Date().toISOString().slice(0, 10)}.tar.zst`)
+        ended = { kind: 'done', bytes: blob.size }
+      } catch (e) {
+        ended = signal.aborted ? { kind: 'cancelled' } : { kind: 'failed', why: e instanceof Error ? e.message : String(e) }
+      }
+      download.set(ended)
+      if (!download.unseen) return
+      if (ended.kind === 'done') tell({ title: t`Backup`, message: t`Done: ${bytes(ended.bytes)}.` })
+      else if (ended.kind === 'failed') tell({ bad: true, title: t`Backup`, message: t`It broke off: ${ended.why}` })
+    })
   return (
     <>
       <Panel title={t`Backup`} height={140}>
         <p className={classes.text}>{t`Readings, settled windows, model, users, rules and corrections as one file, consistent, while everything goes on. It holds secrets: keep it safe.`}</p>
         <div className={classes.filter}>
           {state.kind === 'running' ? (
-            <Button size="xs" variant="default" onClick={() => running.current?.abort()}>
+            <Button size="xs" variant="default" onClick={() => download.cancel()}>
               {t`Cancel`}
             </Button>
           ) : (

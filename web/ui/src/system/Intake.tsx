@@ -3,12 +3,13 @@
 import { useLingui } from '@lingui/react/macro'
 import { Button, Code, Select, TextInput } from '@mantine/core'
 import { keepPreviousData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { useEffect, useRef, useState } from 'react'
+import { useState } from 'react'
 import type { Letter } from '../api/generated/types.gen'
 import { deadLetters, intake, retryLetters } from '../api/system'
 import { ago } from '../lib/format'
 import { time } from '../lib/time'
 import { bytes, count } from '../lib/units'
+import { Going, useGoing } from '../part/going'
 import { Panel } from '../part/Panel'
 import { Table } from '../part/Table'
 import { tell } from '../part/tell'
@@ -57,15 +58,14 @@ interface Attempt {
   refused: number
   state: 'running' | 'done' | 'cancelled'
 }
+const trying = new Going<Attempt | undefined>(undefined)
 
 function Letters({ zone }: { zone: string }) {
   const { t } = useLingui()
   const client = useQueryClient()
   const [source, setSource] = useState<string | null>(null)
   const [q, setQ] = useState('')
-  const [attempt, setAttempt] = useState<Attempt>()
-  const running = useRef<AbortController>(undefined)
-  useEffect(() => () => running.current?.abort(), [])
+  const attempt = useGoing(trying)
   const asked = useInfiniteQuery({
     queryKey: ['dead-letters', 'all', source],
     queryFn: ({ pageParam, signal }) => deadLetters({ limit: page, before: pageParam, source: source ?? undefined }, signal),
@@ -88,26 +88,27 @@ function Letters({ zone }: { zone: string }) {
     onSettled: settle,
   })
   const all = async () => {
-    const stop = new AbortController()
-    running.current = stop
-    let now: Attempt = { stored: 0, refused: 0, state: 'running' }
-    setAttempt(now)
-    try {
-      for (let before: number | undefined; ; ) {
-        const r = await retryLetters({ all: true, ...(source === null ? {} : { source }), ...(before === undefined ? {} : { before }) })
-        now = { ...now, stored: now.stored + r.stored, refused: now.refused + r.refused }
-        before = r.next
-        if (before === undefined || stop.signal.aborted) {
-          now = { ...now, state: before === undefined ? 'done' : 'cancelled' }
-          break
+    await trying.run(async (signal) => {
+      let now: Attempt = { stored: 0, refused: 0, state: 'running' }
+      trying.set(now)
+      try {
+        for (let before: number | undefined; ; ) {
+          const r = await retryLetters({ all: true, ...(source === null ? {} : { source }), ...(before === undefined ? {} : { before }) })
+          now = { ...now, stored: now.stored + r.stored, refused: now.refused + r.refused }
+          before = r.next
+          if (before === undefined || signal.aborted) {
+            now = { ...now, state: before === undefined ? 'done' : 'cancelled' }
+            break
+          }
+          trying.set(now)
         }
-        setAttempt(now)
+        if (trying.unseen && now.state === 'done') tell({ title: t`Dead letters`, message: t`Done: ${count(now.stored)} stored, ${count(now.refused)} refused again.` })
+      } catch (e) {
+        now = { ...now, state: 'cancelled' }
+        tell({ bad: true, title: t`It could not be tried again`, message: e instanceof Error ? e.message : String(e) })
       }
-      setAttempt(now)
-    } catch (e) {
-      setAttempt({ ...now, state: 'cancelled' })
-      tell({ bad: true, title: t`It could not be tried again`, message: e instanceof Error ? e.message : String(e) })
-    }
+      trying.set(now)
+    })
     await settle()
   }
   const letters = asked.data?.pages.flatMap((p) => p.letters ?? []) ?? []
@@ -129,7 +130,7 @@ function Letters({ zone }: { zone: string }) {
         <Select size="xs" clearable placeholder={t`All sources`} aria-label={t`Source of dead letters`} data={[...seen]} value={source} onChange={setSource} />
         <TextInput size="xs" placeholder={t`Reason, sensor or content`} w={230} aria-label={t`Search dead letters`} value={q} onChange={(e) => setQ(e.currentTarget.value)} />
         {busy ? (
-          <Button size="xs" variant="default" onClick={() => running.current?.abort()}>
+          <Button size="xs" variant="default" onClick={() => trying.cancel()}>
             {t`Cancel`}
           </Button>
         ) : (
