@@ -13,7 +13,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
-	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -44,12 +43,19 @@ func (s *Service) checkpoints(ctx context.Context) error {
 			store.Reset(0)
 		case <-store.C:
 			done := make(map[model.HierarchyID]record.Millis)
-			more := false
+			more, untidy := false, false
 			for _, p := range s.ownedParts() {
 				if err := s.store(ctx, p, done); err != nil && ctx.Err() == nil {
 					s.log.Warn("a checkpoint could not be stored", "partition", p.number, "error", err)
 				}
-				more = more || p.unstored()
+				waits, tidied := p.unstored()
+				more, untidy = more || waits, untidy || !tidied
+			}
+			if untidy {
+				select {
+				case s.untidy <- struct{}{}:
+				default:
+				}
 			}
 			if more {
 				store.Reset(time.Second)
@@ -58,11 +64,12 @@ func (s *Service) checkpoints(ctx context.Context) error {
 	}
 }
 
-// unstored tells whether a checkpoint waits for being stored.
-func (p *part) unstored() bool {
+// unstored tells whether a checkpoint waits for being stored, and whether no
+// older one than the last may be left.
+func (p *part) unstored() (waits, tidied bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.candid != nil
+	return p.candid != nil, p.tidied
 }
 
 func (p *part) checkpoint() error {
@@ -121,37 +128,143 @@ func (s *Service) store(ctx context.Context, p *part, done map[model.HierarchyID
 		return err
 	}
 	p.mu.Lock()
-	first := p.saved == 0 || !p.tidied
 	old := p.saved
-	p.saved, p.savedAt, p.savedBytes, p.candid, p.tidied = c.seq, time.Now(), len(c.data), nil, true
+	p.saved, p.savedAt, p.savedBytes, p.candid = c.seq, time.Now(), len(c.data), nil
 	p.mu.Unlock()
-	return s.tidy(ctx, p.number, old, c.seq, first)
-}
-
-// tidy removes checkpoints of a partition that a newer one replaced: the one
-// before, and with all those that were left behind when somebody was killed.
-func (s *Service) tidy(ctx context.Context, number int, old, now uint64, all bool) error {
-	names := []string{checkpointName(number, old)}
-	if all {
-		list, err := bus.List(ctx, s.objects)
-		if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
-			return fmt.Errorf("list checkpoints: %w", err)
-		}
-		names = nil
-		for _, o := range list {
-			seq, ours := strings.CutPrefix(o.Name, checkpointName(number, 0)[:len("partition-0000-")])
-			n, err := strconv.ParseUint(seq, 10, 64)
-			if ours && err == nil && n < now || o.Name == oldCheckpointName(number) {
-				names = append(names, o.Name)
-			}
-		}
+	if old == 0 || old == c.seq {
+		return nil
 	}
-	for _, n := range names {
-		if err := s.objects.Delete(ctx, n); err != nil && !errors.Is(err, jetstream.ErrObjectNotFound) {
-			return fmt.Errorf("remove checkpoint %s: %w", n, err)
-		}
+	if err := s.opts.Bus.RemoveObject(ctx, bucket, checkpointName(p.number, old)); err != nil {
+		p.mu.Lock()
+		p.tidied = false
+		p.mu.Unlock()
+		s.log.Info("an old checkpoint was left behind", "partition", p.number, "error", err)
 	}
 	return nil
+}
+
+// tidyAgain is how long to wait before tidying up is tried again.
+const tidyAgain = time.Minute
+
+// tidies removes what was left behind in the bucket of checkpoints, beside
+// everything else: there may be much of it.
+func (s *Service) tidies(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.untidy:
+		}
+		err := s.tidy(ctx)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() == nil {
+			s.log.Warn("old checkpoints could not be removed, trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(tidyAgain):
+		}
+	}
+}
+
+// tidy removes checkpoints of our partitions that a newer one replaced, when
+// somebody who had stored one was killed before removing it, and the marks of
+// deleted ones, which versions before left.
+func (s *Service) tidy(ctx context.Context) error {
+	now := make(map[int]uint64)
+	var parts []*part
+	for _, p := range s.ownedParts() {
+		p.mu.Lock()
+		if !p.tidied && p.saved > 0 {
+			now[p.number], p.tidied = p.saved, true
+			parts = append(parts, p)
+		}
+		p.mu.Unlock()
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	n, err := s.opts.Bus.SweepObjects(ctx, bucket, func(name string, deleted bool) bool {
+		number, seq, ok := parseCheckpoint(name)
+		saved, ours := now[number]
+		return ok && ours && (deleted || seq < saved)
+	})
+	if err != nil {
+		for _, p := range parts {
+			p.mu.Lock()
+			p.tidied = false
+			p.mu.Unlock()
+		}
+		return err
+	}
+	if n > 0 {
+		s.log.Info("what old checkpoints left was removed", "partitions", len(parts), "objects", n)
+	}
+	return nil
+}
+
+// bucket is where checkpoints are.
+const bucket = "aggregate"
+
+// oldCheckpointName is of a version before checkpoints were named by their
+// position.
+func oldCheckpointName(p int) string { return fmt.Sprintf("partition-%04d", p) }
+
+func checkpointName(p int, seq uint64) string { return fmt.Sprintf("partition-%04d-%d", p, seq) }
+
+// parseCheckpoint gives the partition and the position of a checkpoint by its
+// name; 0 when that has no position.
+func parseCheckpoint(name string) (number int, seq uint64, ok bool) {
+	rest, ok := strings.CutPrefix(name, "partition-")
+	if !ok {
+		return 0, 0, false
+	}
+	of, at, positioned := strings.Cut(rest, "-")
+	number, err := strconv.Atoi(of)
+	if err == nil && positioned {
+		seq, err = strconv.ParseUint(at, 10, 64)
+	}
+	return number, seq, err == nil
+}
+
+// readCheckpoint reads the checkpoint that the position at names, or the newest
+// one after it up to last. Whoever stores one moves the position on and removes
+// the one before, so that a backup, which has the positions first, may have a
+// newer checkpoint only. All that it needs to go on comes later in the backup.
+func (s *Service) readCheckpoint(ctx context.Context, number int, at, last uint64) ([]byte, error) {
+	data, err := s.objects.GetBytes(ctx, checkpointName(number, at))
+	if !errors.Is(err, jetstream.ErrObjectNotFound) {
+		return data, err
+	}
+	names, lerr := s.opts.Bus.ObjectNames(ctx, bucket)
+	if lerr != nil {
+		return nil, lerr
+	}
+	newer := uint64(0)
+	for _, name := range names {
+		if n, seq, ok := parseCheckpoint(name); ok && n == number && seq > at && seq <= last {
+			newer = max(newer, seq)
+		}
+	}
+	if newer > 0 {
+		return s.objects.GetBytes(ctx, checkpointName(number, newer))
+	}
+	return s.objects.GetBytes(ctx, oldCheckpointName(number))
+}
+
+// forgetCheckpoints removes those of a partition whose stream is another one.
+func (s *Service) forgetCheckpoints(ctx context.Context, number int) error {
+	_, err := s.opts.Bus.SweepObjects(ctx, bucket, func(name string, deleted bool) bool {
+		n, _, ok := parseCheckpoint(name)
+		return ok && n == number && !deleted
+	})
+	if err != nil {
+		return err
+	}
+	return s.opts.Bus.ForgetPosition(ctx, Reader, number)
 }
 
 // unstored is before every tick.

@@ -28,7 +28,7 @@ type part struct {
 	ahead  time.Duration   // the clock of the bus against ours, when it was asked last
 	waits  bool            // the clock is to look after ticks that wait for the model
 	saved  uint64          // position of the last checkpoint that is stored
-	tidied bool            // what others left behind was removed
+	tidied bool            // what others left behind was removed, or is being removed
 
 	savedAt    time.Time // when it was stored, or this process restored it
 	savedBytes int       // its size
@@ -95,19 +95,13 @@ func (s *Service) giveUp(p *part) {
 	defer cancel()
 	p.mu.Lock()
 	p.candid = nil
-	before := p.saved
 	p.mu.Unlock()
 	err := p.checkpoint()
 	if err == nil {
 		err = s.store(ctx, p, make(map[model.HierarchyID]record.Millis))
 	}
-	p.mu.Lock()
-	stored := p.saved != before
-	p.mu.Unlock()
 	switch {
 	case err == nil:
-	case stored: // the one before is still there, and the next owner removes it
-		s.log.Info("an old checkpoint was left behind", "partition", p.number, "error", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		s.log.Info("a partition was given up before its checkpoint was stored; its next owner reads on from an older one", "partition", p.number)
 	default:
@@ -128,13 +122,9 @@ func (s *Service) restore(ctx context.Context, p *part) error {
 	}
 	if x.Last < at {
 		s.log.Error("the stream was made anew, beginning with it", "partition", p.number, "position", at, "last", x.Last)
-		return s.opts.Bus.ForgetPosition(ctx, Reader, p.number)
+		return s.forgetCheckpoints(ctx, p.number)
 	}
-	data, err := s.objects.GetBytes(ctx, checkpointName(p.number, at))
-	if errors.Is(err, jetstream.ErrObjectNotFound) {
-		// Of a version before checkpoints were named by their position.
-		data, err = s.objects.GetBytes(ctx, oldCheckpointName(p.number))
-	}
+	data, err := s.readCheckpoint(ctx, p.number, at, x.Last)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		now, perr := s.opts.Bus.Position(ctx, Reader, p.number)
 		if perr != nil || now != at {
@@ -153,10 +143,6 @@ func (s *Service) restore(ctx context.Context, p *part) error {
 	p.seq, p.saved, p.savedAt, p.savedBytes = seq, seq, time.Now(), len(data)
 	return nil
 }
-
-func oldCheckpointName(p int) string { return fmt.Sprintf("partition-%04d", p) }
-
-func checkpointName(p int, seq uint64) string { return fmt.Sprintf("partition-%04d-%d", p, seq) }
 
 // read feeds a partition's engine from its stream.
 func (s *Service) read(ctx context.Context, p *part) error {

@@ -68,6 +68,7 @@ type Service struct {
 	hear func(ctx context.Context, combiner int, from uint64, handle func(bus.Message) error) error // [bus.Bus.ReadPartials]
 
 	stir    chan struct{} // the clock has something new to look at
+	untidy  chan struct{} // old checkpoints may be left
 	applied atomic.Uint64 // the model revision that engines and combiners have
 	fence   atomic.Int64  // what known last gave
 
@@ -101,7 +102,7 @@ func New(o Options) (*Service, error) {
 	if o.Widest < 1 {
 		return nil, fmt.Errorf("aggregate: %d groups in a message; at least one is possible", o.Widest)
 	}
-	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, stir: make(chan struct{}, 1)}
+	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, stir: make(chan struct{}, 1), untidy: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, fmt.Errorf("aggregate: %w", err)
@@ -118,7 +119,7 @@ func (s *Service) Run(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	if s.objects, err = s.opts.Bus.Objects(ctx, "aggregate"); err != nil {
+	if s.objects, err = s.opts.Bus.Objects(ctx, bucket); err != nil {
 		return fmt.Errorf("aggregate: %w", err)
 	}
 	caughtUp := make(chan struct{})
@@ -151,6 +152,7 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return ended(loops, s.clock(loops)) })
 	g.Go(func() error { return ended(loops, s.previews(loops)) })
 	g.Go(func() error { return ended(loops, s.checkpoints(loops)) })
+	g.Go(func() error { return s.tidies(loops) })
 	g.Go(func() error { return ended(loops, s.answerStatus(loops)) })
 	shared, give := context.WithCancel(ctx)
 	defer give()
