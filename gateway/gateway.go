@@ -36,7 +36,8 @@ const (
 	headerTimeout  = 10 * time.Second // for the request line and headers
 	stallTimeout   = 60 * time.Second // without a byte read or written
 	idleTimeout    = 2 * time.Minute  // between requests on one connection
-	shutdownWait   = 5 * time.Second
+	shutdownWait   = 5 * time.Second  // for what changes something, when the program ends
+	cancelWait     = 2 * time.Second  // for what had to be broken off then
 )
 
 // Options say how to listen and whom to let in.
@@ -257,12 +258,14 @@ func (a elsewhereAdapter) Handle(op *huma.Operation, _ func(huma.Context)) {
 // nothing; wrap it with [Require].
 func (s *Service) Handle(pattern string, h http.Handler) { s.mux.Handle(pattern, h) }
 
-// Run answers requests until the context ends. Streams end with it.
+// Run answers requests until the context ends. Requests that only read end with
+// it, streams among them; those that change something are answered first, unless
+// that takes too long.
 func (s *Service) Run(ctx context.Context) error {
 	base, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	srv := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           endReads(ctx, s.Handler()),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
@@ -283,16 +286,37 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("answer requests: %w", err)
 	case <-ctx.Done():
 	}
-	cancel() // streams see this and end, others may finish
-	wait, stop := context.WithTimeout(context.Background(), shutdownWait)
-	defer stop()
-	if err := srv.Shutdown(wait); err != nil {
-		_ = srv.Close()
+	if shutdown(srv, shutdownWait) != nil {
+		cancel()
+		if shutdown(srv, cancelWait) != nil {
+			_ = srv.Close()
+		}
 	}
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("answer requests: %w", err)
 	}
 	return nil
+}
+
+// shutdown waits for what is being answered, and takes nothing new.
+func shutdown(srv *http.Server, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return srv.Shutdown(ctx)
+}
+
+// endReads cancels requests that change nothing when ending is over.
+func endReads(ending context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ending, cancel)()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
 }
 
 // Close frees the port of a gateway that was not run.
