@@ -59,6 +59,10 @@ func (b *Bus) Streams(ctx context.Context) ([]string, error) {
 // chunkBytes is how much of a snapshot travels in one message.
 const chunkBytes = 512 << 10
 
+// pieceWithin is how long the next piece of a snapshot may take. What is lost
+// while the connection is made anew does not come any more.
+const pieceWithin = time.Minute
+
 // Snapshot makes a consistent copy of the stream: begin is told what it is,
 // then chunk gets it piece by piece. Writers go on meanwhile; positions are
 // kept. The bytes are valid until chunk returns.
@@ -100,7 +104,7 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) 
 		return fail(err)
 	}
 	for {
-		m, err := sub.NextMsgWithContext(ctx)
+		m, err := nextPiece(ctx, sub, pieceWithin)
 		if err != nil {
 			return fail(err)
 		}
@@ -120,6 +124,17 @@ func (b *Bus) Snapshot(ctx context.Context, stream string, begin func(Snapshot) 
 			}
 		}
 	}
+}
+
+// nextPiece waits for a piece of a snapshot.
+func nextPiece(ctx context.Context, sub *nats.Subscription, within time.Duration) (*nats.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	m, err := sub.NextMsgWithContext(waiting)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return nil, fmt.Errorf("nothing more of it came for %v", within)
+	}
+	return m, err
 }
 
 // Restore makes a stream from a copy, in place of one of that name. next gives

@@ -21,7 +21,17 @@ var (
 	ErrFull = errors.New("the disk is nearly full, nothing more is taken until there is room")
 	ErrBusy = errors.New("more is coming in than can be stored, try again in a moment")
 	ErrAway = errors.New("the bus cannot be reached or has too few nodes, try again in a moment")
+	// ErrSlow is an [ErrAway] of a bus in the same process.
+	ErrSlow error = slow{}
 )
+
+type slow struct{}
+
+func (slow) Error() string {
+	return "the disk did not take it in time, and may have stored it all the same"
+}
+
+func (slow) Is(target error) bool { return target == ErrAway }
 
 // ErrBroken says that the bus has to be opened again; see [Bus.Broken].
 var ErrBroken = errors.New("the disk was filled to the last byte while something was being stored, and the bus has to be opened again")
@@ -157,7 +167,11 @@ func (b *Bus) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	js, err := jetstream.New(b.conn, jetstream.WithPublishAsyncMaxPending(4096))
+	o := []jetstream.JetStreamOpt{jetstream.WithPublishAsyncMaxPending(4096)}
+	if b.server != nil {
+		o = append(o, jetstream.WithDefaultTimeout(storeWithin)) // what is not answered at once waits for the disk
+	}
+	js, err := jetstream.New(b.conn, o...)
 	if err != nil {
 		return err
 	}

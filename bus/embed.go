@@ -150,6 +150,7 @@ type door struct {
 	edges    sync.Mutex
 	accounts map[string]*server.Account // per site; guarded by edges
 
+	admitWithin          time.Duration
 	admitOnce, closeOnce sync.Once
 	admitted, closed     chan struct{}
 }
@@ -157,7 +158,7 @@ type door struct {
 func newDoor(others Login) *door {
 	return &door{
 		own: Login{"services", rand.Text()}, mqtt: Login{"mqtt", rand.Text()}, link: Login{"link", rand.Text()}, others: others,
-		admitted: make(chan struct{}), closed: make(chan struct{}),
+		admitWithin: admitWithin, admitted: make(chan struct{}), closed: make(chan struct{}),
 	}
 }
 
@@ -172,7 +173,7 @@ func (d *door) Check(c server.ClientAuthentication) bool {
 	}
 	// Of all clients only those that speak MQTT get no nonce.
 	if c.GetNonce() == nil {
-		wait := time.NewTimer(admitWithin)
+		wait := time.NewTimer(d.admitWithin)
 		defer wait.Stop()
 		select {
 		case <-d.admitted:

@@ -97,6 +97,7 @@ func (b *Bus) held(ctx context.Context) (behind map[int]uint64, ticks bool, err 
 	}
 	defer w.Stop() //nolint:errcheck // it ends with the connection at the latest
 	out := make(map[int]uint64)
+	var now time.Time // by the clock of the bus, as of which its messages are
 	for {
 		select {
 		case e := <-w.Updates():
@@ -108,7 +109,14 @@ func (b *Bus) held(ctx context.Context) (behind map[int]uint64, ticks bool, err 
 				return nil, false, fmt.Errorf("read note %s: %w", e.Key(), err)
 			}
 			if n.Lease > 0 {
-				if time.Since(e.Created()) > n.Lease { // its process was killed, or it came with a backup
+				if now.IsZero() {
+					x, err := b.Extent(ctx, "KV_"+notesKV)
+					if err != nil {
+						return nil, false, fmt.Errorf("read notes: %w", err)
+					}
+					now = x.At
+				}
+				if now.Sub(e.Created()) > n.Lease { // its process was killed, or it came with a backup
 					continue
 				}
 				ticks = true

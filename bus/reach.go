@@ -216,6 +216,9 @@ func (b *Bus) explain(subject string, err error) error {
 	if b.server != nil && !errors.Is(cause, ErrFull) {
 		// In the same process nobody is away; what else is the disk?
 		b.room.suspect.Store(true)
+		if cause == ErrAway {
+			cause = ErrSlow
+		}
 	}
 	if cause != nil && !errors.Is(err, cause) {
 		return fmt.Errorf("%w (%s: %w)", cause, subject, err)

@@ -23,8 +23,10 @@ const (
 // without a leader, and stored once however often it was tried: every message
 // has an identifier, which NATS remembers for two minutes.
 //
-// Errors: [ErrFull], [ErrAway] (it may have been stored all the same), or what
-// NATS says.
+// The disk of an embedded one has as long.
+//
+// Errors: [ErrFull], [ErrAway] or [ErrSlow] (it may have been stored all the
+// same), or what NATS says.
 func (b *Bus) Publish(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
 	return b.publish(ctx, subject, data, opts...)
 }
@@ -42,7 +44,10 @@ func (b *Bus) publish(ctx context.Context, subject string, data []byte, opts ...
 // store is publish without asking for room.
 func (b *Bus) store(ctx context.Context, subject string, data []byte, opts ...jetstream.PublishOpt) (uint64, error) {
 	if b.server != nil {
-		// In the same process an answer does not get lost.
+		// In the same process an answer does not get lost. One that is late makes
+		// the disk a suspect long before it is given up.
+		late := time.AfterFunc(attemptWithin, func() { b.room.suspect.Store(true) })
+		defer late.Stop()
 		ack, err := b.js.PublishMsg(ctx, b.message(ctx, subject, data), opts...)
 		if err != nil {
 			return 0, b.explain(subject, err)

@@ -92,6 +92,8 @@ func refuse(st catalog.State, err error) error {
 		return huma.Error422UnprocessableEntity(err.Error())
 	case errors.Is(err, bus.ErrFull):
 		return problem.Later(10, phrase.BusFull, bus.ErrFull.Error())
+	case errors.Is(err, bus.ErrSlow):
+		return problem.Later(1, "", bus.ErrSlow.Error())
 	case errors.Is(err, bus.ErrAway):
 		return problem.Later(1, phrase.BusAway, bus.ErrAway.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
