@@ -214,8 +214,12 @@ func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 // TrimRecords removes from every partition what all the named readers have
 // safely, no [Note] keeps, and is older than the MaxAge of the options.
 func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
-	upTo := make([]uint64, b.partitions)
-	for p := range upTo {
+	return b.trimRecords(ctx, time.Now(), readers)
+}
+
+func (b *Bus) trimRecords(ctx context.Context, now time.Time, readers []string) error {
+	safe := make([]uint64, b.partitions)
+	for p := range safe {
 		least := uint64(1 << 63)
 		for _, r := range readers {
 			at, err := b.Position(ctx, r, p)
@@ -224,14 +228,14 @@ func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
 			}
 			least = min(least, at)
 		}
-		upTo[p] = least
+		safe[p] = least
 	}
 	// Asked after the positions: what a note is written for later is stored behind all of them.
 	held, _, err := b.held(ctx)
 	if err != nil {
 		return err
 	}
-	for p, least := range upTo {
+	for p, least := range safe {
 		if at, ok := held[p]; ok {
 			least = min(least, at)
 		}
@@ -242,13 +246,13 @@ func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
 		if err != nil {
 			return fmt.Errorf("trim %s: %w", recordsStream(p), err)
 		}
+		st := s.CachedInfo().State
 		if b.opts.MaxAge > 0 {
-			m, err := s.GetMsg(ctx, least)
-			if err != nil || time.Since(m.Time) < b.opts.MaxAge {
-				continue
+			if least, err = storedBefore(ctx, s, st.FirstSeq, least, now.Add(-b.opts.MaxAge)); err != nil {
+				return fmt.Errorf("trim %s: %w", recordsStream(p), err)
 			}
 		}
-		if s.CachedInfo().State.FirstSeq > least {
+		if st.FirstSeq > least {
 			continue
 		}
 		if err := s.Purge(ctx, jetstream.WithPurgeSequence(least+1)); err != nil {
@@ -256,6 +260,30 @@ func (b *Bus) TrimRecords(ctx context.Context, readers ...string) error {
 		}
 	}
 	return nil
+}
+
+// storedBefore is the newest of a stream's messages from one position to another
+// that was stored before a time; the one before them when none was. What is old
+// is at the beginning and usually little, so it is looked for from there.
+func storedBefore(ctx context.Context, s jetstream.Stream, from, to uint64, t time.Time) (uint64, error) {
+	before := from - 1 // it was; next was not, or is not looked at
+	next := to + 1
+	for step := uint64(1); before+1 < next; {
+		at := before + step
+		if at >= next {
+			at = before + (next-before)/2
+		}
+		m, err := s.GetMsg(ctx, at)
+		switch {
+		case err == nil && !m.Time.Before(t):
+			next, step = at, 1
+		case err == nil || errors.Is(err, jetstream.ErrMsgNotFound): // trimmed meanwhile
+			before, step = at, 2*step
+		default:
+			return 0, err
+		}
+	}
+	return before, nil
 }
 
 // DeadLetter is something that was offered and could not be taken.
