@@ -20,13 +20,13 @@ type interventionsBody struct {
 
 // AnnotationBody is how a reading of a counter was understood.
 type AnnotationBody struct {
-	Time       int64   `json:"time" doc:"Time of the reading, ms since 1970 UTC"`
-	Kind       string  `json:"kind" doc:"What it was taken for" example:"reset"`
-	Before     float64 `json:"before" doc:"The reading before"`
-	After      float64 `json:"after" doc:"This reading"`
-	Rise       *amount `json:"rise" doc:"What the counter is taken to have risen by, in the coherent unit; null: not known"`
-	ByOverride bool    `json:"byOverride" doc:"Because somebody said so"`
-	Sentence   string  `json:"sentence" doc:"The same in words"`
+	Time       int64    `json:"time" doc:"Time of the reading, ms since 1970 UTC"`
+	Kind       string   `json:"kind" doc:"What it was taken for" example:"reset"`
+	Before     *float64 `json:"before" doc:"The reading before that counts; null: there is none"`
+	After      *float64 `json:"after" doc:"This reading; null: it is not about one"`
+	Rise       *amount  `json:"rise" doc:"What the counter is taken to have risen by, in the coherent unit; null: not known"`
+	ByOverride bool     `json:"byOverride" doc:"Because somebody said so"`
+	Sentence   string   `json:"sentence" doc:"The same in words"`
 }
 
 // amount is an amount in JSON, in the coherent unit, with every digit.
@@ -118,12 +118,25 @@ func (s *Service) registerInterventions(api huma.API) {
 			}
 			out := []AnnotationBody{}
 			for _, n := range notes {
-				b := AnnotationBody{Time: int64(n.Time), Kind: n.Kind.String(), Before: n.Before, After: n.After, ByOverride: n.ByOverride, Sentence: n.String()}
-				b.Rise = (*amount)(known(n.Rise, n.Known))
-				out = append(out, b)
+				out = append(out, annotation(n))
 			}
 			return &struct{ Body []AnnotationBody }{out}, nil
 		})
+}
+
+func annotation(n energy.Annotation) AnnotationBody {
+	return AnnotationBody{
+		Time: int64(n.Time), Kind: n.Kind.String(), Before: number(n.Before), After: number(n.After), Rise: (*amount)(known(n.Rise, n.Known)),
+		ByOverride: n.ByOverride, Sentence: n.String(),
+	}
+}
+
+// number is null where there is none.
+func number(v float64) *float64 {
+	if v != v {
+		return nil
+	}
+	return &v
 }
 
 // Annotations tells how odd readings of a counter in a span were understood.

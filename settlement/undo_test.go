@@ -1,7 +1,10 @@
 package settlement
 
 import (
+	"encoding/json"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,6 +150,22 @@ func TestEveryDecisionCanBeUndone(t *testing.T) {
 	}
 	if !slices.Equal(w.memory.all["c"], raw) {
 		t.Error("readings are other ones")
+	}
+}
+
+// TestAnnotationsAreJSON tells of what has no reading before, or none at all.
+func TestAnnotationsAreJSON(t *testing.T) {
+	for _, c := range []struct {
+		n    energy.Annotation
+		want string
+	}{
+		{energy.Annotation{Kind: energy.Glitch, Before: math.NaN(), After: 5}, `"before":null,"after":5,"rise":null`},
+		{energy.Annotation{Kind: energy.TooLarge, Before: math.NaN(), After: math.NaN()}, `"before":null,"after":null,"rise":null`},
+		{energy.Annotation{Kind: energy.Reset, Before: 0, After: 5, Rise: 5 * energy.PerUnit, Known: true}, `"before":0,"after":5,"rise":5`},
+	} {
+		if got, err := json.Marshal(annotation(c.n)); err != nil || !strings.Contains(string(got), c.want) {
+			t.Errorf("%s, %v; not %s", got, err, c.want)
+		}
 	}
 }
 
