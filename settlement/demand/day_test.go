@@ -67,9 +67,9 @@ func TestDay(t *testing.T) {
 		near(t, "energy of five minutes", day.Amount, 500*5/60.)
 		near(t, "completeness of five minutes", &day.Completeness, 1)
 		day = DayBody{}
-		w.get("sensors/b/day?at=2026-03-29T03:05", &day) // where it is silent
-		near(t, "energy until in a quarter", day.Amount, 1000+500*2/60.)
-		near(t, "completeness until in a quarter", &day.Completeness, 122/125.)
+		w.get("sensors/b/day?at=2026-03-29T04:05", &day) // where it is silent
+		near(t, "energy until in a quarter", day.Amount, 1500+500*2/60.)
+		near(t, "completeness until in a quarter", &day.Completeness, 182/185.)
 		// Null is not zero.
 		day = DayBody{}
 		w.get("sensors/a/day", &day)
