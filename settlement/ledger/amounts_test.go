@@ -99,3 +99,30 @@ func BenchmarkRead(b *testing.B) {
 		}
 	})
 }
+
+// TestCompletenessOfTotals has a group get members on the second of two days that
+// are measured throughout.
+func TestCompletenessOfTotals(t *testing.T) {
+	const day = 96 * 900_000
+	s, id := filled(t, "", 0)
+	var all []ledger.Change
+	for i, total := range []uint32{2, 4} {
+		r := kinds()[0]
+		r.Start, r.End = record.Millis(i)*day, record.Millis(i+1)*day
+		r.Total, r.Members, r.Covered = total, total, day*int64(total)
+		all = append(all, ledger.Change{Point: id, Row: r, New: true})
+	}
+	if err := s.Write(t.Context(), ledger.Days, all); err != nil {
+		t.Fatal(err)
+	}
+	x, err := s.Totals(t.Context(), ledger.Days, ledger.Net, id, 0, 2*day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := x.Completeness(0, 2*day); got != 1 {
+		t.Errorf("two days are complete to %v", got)
+	}
+	if got := x.Completeness(0, 3*day); got != .6 { // four are missing on the third
+		t.Errorf("three days are complete to %v", got)
+	}
+}

@@ -52,15 +52,16 @@ type Totals struct {
 	Amount    energy.Amount
 	Estimated energy.Amount // part of the amounts, without sign, that was not measured in its quarter
 	Covered   int64         // ms, over all members
+	Length    record.Millis // of windows about which something is known
+	Members   int64         // ms of those windows, times their members
 	Total     uint32        // members, at most
 }
 
-// Completeness is the part of a span, of all members, that readings speak of.
+// Completeness is the part of a span, of all members, that readings speak of. Of
+// time about which nothing is known, the members are those of the most.
 func (t *Totals) Completeness(from, to record.Millis) float64 {
-	if t.Total == 0 || to <= from {
-		return 0
-	}
-	return float64(t.Covered) / (float64(to-from) * float64(t.Total))
+	s := Sum{Length: t.Length, Covered: t.Covered, Members: t.Members, Total: t.Total}
+	return s.Completeness(to - from)
 }
 
 func between(point int64, from, to record.Millis) string {
@@ -71,6 +72,7 @@ func between(point int64, from, to record.Millis) string {
 func (t *Totals) Add(o Totals) (err error) {
 	t.Rows, t.Known, t.Uncertain = t.Rows+o.Rows, t.Known+o.Known, t.Uncertain+o.Uncertain
 	t.Covered, t.Total = t.Covered+o.Covered, max(t.Total, o.Total)
+	t.Length, t.Members = t.Length+o.Length, t.Members+o.Members
 	if t.Amount, err = t.Amount.Add(o.Amount); err == nil {
 		t.Estimated, err = t.Estimated.Add(o.Estimated)
 	}
@@ -79,11 +81,13 @@ func (t *Totals) Add(o Totals) (err error) {
 
 // Totals adds up the windows of a point that begin in a span.
 func (s *Store) Totals(ctx context.Context, table Table, f Flow, point int64, from, to record.Millis) (t Totals, err error) {
+	length := table.length("")
 	q := fmt.Sprintf("SELECT COUNT(*), COUNT(amount), COUNT(CASE WHEN amount IS NOT NULL AND estimated <> 0 THEN 1 END), CAST(COALESCE(SUM(%s), 0) AS BIGINT),"+
-		" CAST(COALESCE(SUM(CASE WHEN amount IS NOT NULL THEN ABS(estimated) END), 0) AS BIGINT), CAST(COALESCE(SUM(covered), 0) AS BIGINT), COALESCE(MAX(total), 0)"+
-		" FROM %s WHERE %s", f.value(), table.name, between(point, from, to))
+		" CAST(COALESCE(SUM(CASE WHEN amount IS NOT NULL THEN ABS(estimated) END), 0) AS BIGINT), CAST(COALESCE(SUM(covered), 0) AS BIGINT), COALESCE(MAX(total), 0),"+
+		" CAST(COALESCE(SUM(%s), 0) AS BIGINT), CAST(COALESCE(SUM(%s * total), 0) AS BIGINT)"+
+		" FROM %s WHERE %s", f.value(), length, length, table.name, between(point, from, to))
 	err = s.scan(ctx, q, func(found *sql.Rows) error {
-		return found.Scan(&t.Rows, &t.Known, &t.Uncertain, &t.Amount, &t.Estimated, &t.Covered, &t.Total)
+		return found.Scan(&t.Rows, &t.Known, &t.Uncertain, &t.Amount, &t.Estimated, &t.Covered, &t.Total, &t.Length, &t.Members)
 	})
 	return t, err
 }

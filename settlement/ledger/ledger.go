@@ -79,7 +79,8 @@ type Row struct {
 	Meter   energy.Amount // what it says
 	Rest    Rest
 	Members uint32 // that have an amount
-	Total   uint32 // members
+	Total   uint32 // members; where their number changed, the largest
+	Whole   int64  // ms of the members, each of the time in which it was one; 0: the window times Total. It is not kept
 }
 
 // Rest is a meter less the sum of the members, over the windows in which they can
@@ -116,12 +117,21 @@ func (r *Row) Compared() float64 {
 	return float64(r.Rest.Time) / float64(r.End-r.Start)
 }
 
+// All is how much time there is to be covered: of each member that in which it
+// was one.
+func (r *Row) All() int64 {
+	if r.Whole > 0 {
+		return r.Whole
+	}
+	return int64(max(0, r.End-r.Start)) * int64(r.Total)
+}
+
 // Completeness is the part of the window, of all members, that readings speak of.
 func (r *Row) Completeness() float64 {
-	if r.Total == 0 || r.End <= r.Start {
-		return 0
+	if all := r.All(); all > 0 {
+		return float64(r.Covered) / float64(all)
 	}
-	return float64(r.Covered) / (float64(r.End-r.Start) * float64(r.Total))
+	return 0
 }
 
 // timeout is how long a statement may take.

@@ -58,6 +58,14 @@ func (s *Sum) Completeness(length record.Millis) float64 {
 	return float64(s.Covered) / all
 }
 
+// length is how long a row's window is, in SQL; prefix is that of its columns.
+func (t Table) length(prefix string) string {
+	if t.until {
+		return "(" + prefix + "until - " + prefix + "start)"
+	}
+	return strconv.FormatInt(int64(quarter), 10)
+}
+
 // Sums adds up, in one query, the windows of points that begin in parts, by point
 // and number of the part. Where nothing is kept there is no sum.
 func (s *Store) Sums(ctx context.Context, points []int64, parts []Part) (map[int64]map[int]Sum, error) {
@@ -71,10 +79,7 @@ func (s *Store) Sums(ctx context.Context, points []int64, parts []Part) (map[int
 	}
 	all := make([]string, len(parts))
 	for i, x := range parts {
-		length := strconv.FormatInt(int64(quarter), 10)
-		if x.Table.until {
-			length = "(q.until - q.start)"
-		}
+		length := x.Table.length("q.")
 		all[i] = fmt.Sprintf("SELECT p.column1, %d, COUNT(q.amount), CAST(COALESCE(SUM(q.amount), 0) AS BIGINT), CAST(COALESCE(SUM(CASE WHEN q.amount IS NOT NULL THEN ABS(q.estimated) END), 0) AS BIGINT),"+
 			" COUNT(q.meter), CAST(COALESCE(SUM(q.meter), 0) AS BIGINT), CAST(SUM(%s) AS BIGINT), CAST(SUM(q.covered) AS BIGINT), CAST(SUM(%s * q.total) AS BIGINT), MAX(q.total),"+
 			" CAST(COALESCE(SUM(q.compared), 0) AS BIGINT), CAST(COALESCE(SUM(q.rest), 0) AS BIGINT), CAST(COALESCE(SUM(q.rest_estimated), 0) AS BIGINT)"+

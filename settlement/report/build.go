@@ -336,12 +336,12 @@ func figureOf(rows []ledger.Row, sign int8) Figure {
 			overflow = !add(&amount, v) || !add(&estimated, max(r.Estimated, -r.Estimated)) || overflow
 		}
 		long := float64(r.End - r.Start)
-		of := r.Total
-		if of == 0 { // nothing is known of it: it had as many members as others
-			of = total
+		of := float64(r.All())
+		if r.Total == 0 { // nothing is known of it: it had as many members as others
+			of = long * float64(total)
 		}
 		length += long
-		covered, all = covered+float64(r.Covered), all+long*float64(of)
+		covered, all = covered+float64(r.Covered), all+of
 		if r.Quality > energy.Measured {
 			adjusted += long
 		}

@@ -47,7 +47,11 @@ func (a Past) Operand(o formula.Operand, hierarchy string, t record.Millis) Oper
 // Whole gives a row as that of one thing: its covered time is the mean of its
 // members', and its sign the other one if it is inverse.
 func Whole(r ledger.Row, inverse bool) ledger.Row {
-	r.Covered /= int64(max(r.Total, 1))
+	if r.Whole > 0 {
+		r.Covered, r.Whole = int64(r.Completeness()*float64(r.End-r.Start)), 0
+	} else {
+		r.Covered /= int64(max(r.Total, 1))
+	}
 	r.Total, r.Members, r.Metered, r.Meter, r.Rest = 1, min(r.Members, 1), false, 0, ledger.Rest{}
 	if inverse {
 		r.Amount, r.Estimated, r.Average, r.Min, r.Max = -r.Amount, -r.Estimated, -r.Average, -r.Max, -r.Min

@@ -198,7 +198,8 @@ func (s *Tree) Evaluate(g int, n int, span func(i int) (start, end record.Millis
 
 // Merge makes one row of those of consecutive windows that lie within a longer
 // one. Their number does not matter: amounts are added, averages weighted by
-// what they cover, or by time where nothing says what is covered.
+// what they cover, or by time where nothing says what is covered. Of time without
+// a row, the members are those of the most.
 func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 	if len(rows) == 1 && rows[0].Start == start && rows[0].End == end {
 		return rows[0]
@@ -207,6 +208,8 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 	out := s.row
 	var weighted, weight float64
 	overflow := false
+	var all int64          // of the members of the rows
+	var time record.Millis // of rows that have some
 	for i := range rows {
 		r := &rows[i]
 		if r.Known {
@@ -221,6 +224,9 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 		overflow = !plus(&out.Rest.Amount, r.Rest.Amount) || !plus(&out.Rest.Estimated, r.Rest.Estimated) || overflow
 		if !math.IsNaN(r.Average) {
 			w := float64(r.Covered) / float64(max(r.Total, 1))
+			if r.Whole > 0 {
+				w = r.Completeness() * float64(r.End-r.Start)
+			}
 			if w == 0 {
 				w = float64(r.End - r.Start)
 			}
@@ -236,7 +242,13 @@ func Merge(start, end record.Millis, rows []ledger.Row) ledger.Row {
 		out.Count += r.Count
 		out.Covered += r.Covered
 		out.Members, out.Total = max(out.Members, r.Members), max(out.Total, r.Total)
+		if r.Total > 0 {
+			all, time = all+r.All(), time+r.End-r.Start
+		}
 		out.Quality = max(out.Quality, r.Quality)
+	}
+	if all += int64(max(0, end-start-time)) * int64(out.Total); all != out.All() {
+		out.Whole = all
 	}
 	if weight > 0 {
 		out.Average = weighted / weight
