@@ -66,7 +66,7 @@ type mailer struct{ mail *sink.Mail }
 
 // Send mails a report.
 func (m mailer) Send(ctx context.Context, p desk.Parcel) error {
-	l := sink.Letter{ID: p.ID, To: p.To, Time: p.Time, Subject: p.Subject, Text: p.Text}
+	l := sink.Letter{ID: p.ID, To: p.To, Left: p.Left, Time: p.Time, Subject: p.Subject, Text: p.Text}
 	for _, f := range p.Files {
 		l.Files = append(l.Files, sink.File(f))
 	}
@@ -80,8 +80,13 @@ func (w poster) Send(ctx context.Context, p desk.Parcel) error {
 	return refused(w.webhook.Post(ctx, p.ID, p.Body))
 }
 
-// refused says in the words of reports that trying again is in vain.
+// refused says in the words of reports that trying again is in vain, or that
+// some have it.
 func refused(err error) error {
+	var partly *alert.Partly
+	if errors.As(err, &partly) {
+		return &desk.Partly{Left: partly.Left, Why: partly.Why, Refused: partly.Refused}
+	}
 	if errors.Is(err, alert.ErrRefused) {
 		return fmt.Errorf("%w: %w", desk.ErrRefused, err)
 	}

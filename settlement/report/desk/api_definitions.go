@@ -42,7 +42,7 @@ type Delivery struct {
 	To       []string   `json:"to,omitempty"`
 	State    string     `json:"state" enum:"waiting,sent,given_up"`
 	Attempts int64      `json:"attempts"`
-	Error    string     `json:"error,omitempty" doc:"Of the last try"`
+	Error    string     `json:"error,omitempty" doc:"Of the last try; sent: who did not get it, and why"`
 	Next     *time.Time `json:"next,omitempty" doc:"When it is tried next"`
 	Sent     *time.Time `json:"sent,omitempty"`
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/wattwerk/wattwerk/settlement/report"
@@ -21,6 +23,7 @@ const (
 // How sending is tried again.
 const (
 	sendWithin = 30 * time.Second
+	noteWithin = 5 * time.Second
 	tryAgain   = 30 * time.Second // doubled each time
 	tryAtMost  = time.Hour        // between tries
 	giveUp     = 48 * time.Hour
@@ -28,6 +31,28 @@ const (
 
 // ErrRefused is wrapped by who sends when trying again is in vain.
 var ErrRefused = errors.New("the receiver refuses it")
+
+// Partly is the error of who has sent to some of the recipients.
+type Partly struct {
+	Left    []string // who did not take it now: it is sent again to them alone
+	Why     error    // why they did not; nil when there are none
+	Refused []string // who will not take it, and why
+}
+
+// Error says who did not get it.
+func (p *Partly) Error() string {
+	said := slices.Clone(p.Refused)
+	if p.Why != nil {
+		said = append(said, p.Why.Error())
+	}
+	return strings.Join(said, "; ")
+}
+
+// rest is what is left to do of a delivery that some recipients have.
+type rest struct {
+	Left    []string `json:"left,omitempty"`
+	Refused []string `json:"refused,omitempty"` // who does not get it, and why
+}
 
 // Attachment is a file of a mail.
 type Attachment struct {
@@ -39,6 +64,7 @@ type Attachment struct {
 type Parcel struct {
 	ID       string   // the same when it is sent again
 	To       []string // of a mail
+	Left     []string // who of them is left, when the others have it; empty: all
 	Time     time.Time
 	Subject  string
 	Text     string
@@ -81,35 +107,62 @@ func (s *Service) send(ctx context.Context, d *deliveryRow) error {
 	if err != nil {
 		return err
 	}
+	var r rest
+	if d.Rest != "" {
+		if err := json.Unmarshal([]byte(d.Rest), &r); err != nil {
+			return err
+		}
+	}
 	sender, ok := s.opts.Senders[d.Sink]
 	if !ok {
 		err = fmt.Errorf("the settings name no %s", d.Sink)
 	} else {
 		var p Parcel
 		if p, err = parcel(x, d); err == nil {
+			p.Left = r.Left
 			within, cancel := context.WithTimeout(ctx, sendWithin)
 			err = sender.Send(within, p)
 			cancel()
 		}
 	}
-	if ctx.Err() != nil {
+	var partly *Partly
+	if errors.As(err, &partly) {
+		s.opts.Log.Warn("report not taken by all", "issue", d.Issue, "sink", d.Sink, "error", err)
+		r, err = rest{partly.Left, append(r.Refused, partly.Refused...)}, partly.Why
+		data, bad := json.Marshal(r)
+		if bad != nil {
+			return bad
+		}
+		d.Rest = string(data)
+	} else if err != nil && ctx.Err() != nil {
 		return nil // it is sent again, as nobody knows whether it was
 	}
+	// What came of it is noted also by a process that is told to end, or the
+	// report would be sent twice for no reason.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteWithin)
+	defer cancel()
 	now := s.opts.Now()
 	d.Attempts++
+	said := slices.Clone(r.Refused)
+	if err != nil {
+		said = append(said, err.Error())
+	}
+	d.Error = strings.Join(said, "; ")
 	switch {
 	case err == nil:
-		d.State, d.Error, d.Sent = sent, "", new(now.UnixMilli())
+		d.State, d.Sent = sent, new(now.UnixMilli())
 		s.meter.deliveries.WithLabelValues("sent").Inc()
 	case errors.Is(err, ErrRefused), now.Sub(time.UnixMilli(d.Created)) > giveUp:
-		d.State, d.Error = givenUp, err.Error()
+		if d.State = givenUp; d.Rest != "" {
+			d.State, d.Sent = sent, new(now.UnixMilli()) // to the others
+		}
 		s.meter.deliveries.WithLabelValues("given_up").Inc()
 		s.opts.Log.Error("report not sent, given up", "issue", d.Issue, "sink", d.Sink, "error", err)
 	default:
 		if d.Attempts == 1 {
 			s.opts.Log.Warn("report not sent, it is tried again", "issue", d.Issue, "sink", d.Sink, "error", err)
 		}
-		d.Error, d.Due = err.Error(), now.Add(min(tryAgain<<min(d.Attempts-1, 10), tryAtMost)).UnixMilli()
+		d.Due = now.Add(min(tryAgain<<min(d.Attempts-1, 10), tryAtMost)).UnixMilli()
 		s.meter.deliveries.WithLabelValues("failed").Inc()
 	}
 	return s.opts.Store.tried(ctx, d)

@@ -405,6 +405,76 @@ func TestSending(t *testing.T) {
 	})
 }
 
+// senderFunc takes parcels.
+type senderFunc func(x Parcel) error
+
+func (f senderFunc) Send(_ context.Context, x Parcel) error { return f(x) }
+
+// TestSomeRecipients sends again to those alone who have not got it, and says who
+// does not get it at all.
+func TestSomeRecipients(t *testing.T) {
+	everywhere(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		var left []string
+		answers := []error{
+			&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451"), Refused: []string{"tom: 550"}}, errors.New("no route to host"), nil,
+			&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, fmt.Errorf("%w: eva: 550", ErrRefused),
+		}
+		b.opts.Senders[MailSink] = senderFunc(func(x Parcel) error {
+			left = append(left, fmt.Sprint(x.Left))
+			err := answers[0]
+			answers = answers[1:]
+			return err
+		})
+		b.at("2026-11-02T09:00:00Z")
+		b.do(http.StatusOK, "PUT", "definitions/press", daily, nil)
+		b.at("2026-11-03T09:00:00Z")
+		b.step()
+		id := b.issues("")[0].ID
+		for i, want := range []string{
+			"waiting: tom: 550; eva: 451", "waiting: tom: 550; no route to host", "sent: tom: 550", "waiting: eva: 451", "sent: the receiver refuses it: eva: 550",
+		} {
+			if i == 3 {
+				b.do(http.StatusOK, "POST", "issues/"+id+"/send", nil, nil)
+				b.step()
+			}
+			if d := b.issues("")[0].Deliveries[0]; d.State+": "+d.Error != want || (d.Sent != nil) != (d.State == sent || i == 3) || d.To[0] != "eva@example.org" {
+				t.Errorf("%+v, not %s", d, want)
+			}
+			b.later(time.Minute)
+			b.step()
+		}
+		if got := strings.Join(left, " "); got != "[] [eva] [eva] [] [eva]" {
+			t.Errorf("sent to %s", got)
+		}
+	})
+}
+
+// TestEndOfSending notes what was sent also when the process is told to end
+// meanwhile, and nothing of what was not.
+func TestEndOfSending(t *testing.T) {
+	everywhere(t, func(t *testing.T, db *sqldb.DB) {
+		b := newBench(t, db)
+		b.at("2026-11-02T09:00:00Z")
+		b.do(http.StatusOK, "PUT", "definitions/press", strings.Replace(daily, `"webhook":true,`, "", 1), nil)
+		b.at("2026-11-03T09:00:00Z")
+		if err := b.makeDue(t.Context(), b.plant.Clock); err != nil {
+			t.Fatal(err)
+		}
+		for i, x := range []struct {
+			answer error
+			state  string
+		}{{errors.New("canceled"), waiting}, {nil, sent}} {
+			ctx, end := context.WithCancel(t.Context())
+			b.opts.Senders[MailSink] = senderFunc(func(Parcel) error { end(); return x.answer })
+			_ = b.deliver(ctx) // the process ends
+			if d := b.issues("")[0].Deliveries[0]; d.State != x.state || d.Attempts != int64(i) {
+				t.Errorf("%+v, not %s", d, x.state)
+			}
+		}
+	})
+}
+
 // TestDefinitions makes, changes and removes them.
 func TestDefinitions(t *testing.T) {
 	everywhere(t, func(t *testing.T, db *sqldb.DB) {

@@ -82,6 +82,7 @@ type deliveryRow struct {
 	Attempts   int64  `bun:"attempts"`
 	Error      string `bun:"error"`
 	Sent       *int64 `bun:"sent"`
+	Rest       string `bun:"rest"` // of one that some have: a rest, as JSON
 }
 
 // States of a delivery.
@@ -317,7 +318,7 @@ func (s *Store) due(ctx context.Context, now int64) ([]deliveryRow, error) {
 }
 
 func (s *Store) tried(ctx context.Context, d *deliveryRow) error {
-	_, err := s.db.NewUpdate().Model(d).Column("state", "due", "attempts", "error", "sent").WherePK().Exec(ctx)
+	_, err := s.db.NewUpdate().Model(d).Column("state", "due", "attempts", "error", "sent", "rest").WherePK().Exec(ctx)
 	return err
 }
 
@@ -327,7 +328,7 @@ func (s *Store) sendAgain(ctx context.Context, send []deliveryRow) error {
 		return nil
 	}
 	_, err := s.db.NewInsert().Model(&send).On("CONFLICT (issue, sink) DO UPDATE").
-		Set("recipients = EXCLUDED.recipients, state = EXCLUDED.state, created = EXCLUDED.created, due = EXCLUDED.due, attempts = 0, error = ''").Exec(ctx)
+		Set("recipients = EXCLUDED.recipients, state = EXCLUDED.state, created = EXCLUDED.created, due = EXCLUDED.due, attempts = 0, error = '', rest = ''").Exec(ctx)
 	return err
 }
 
