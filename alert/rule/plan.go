@@ -36,9 +36,10 @@ type instance struct {
 	rule     *Rule
 	quantity record.Quantity
 	zone     *time.Location
-	maxAge   int64 // of a sensor's values, ms; -1 unlimited
-	tickAge  int64 // of a group's ticks, ms
-	apparent bool  // the sensor beside an active power measures apparent power
+	days     *time.Location // of its settled days
+	maxAge   int64          // of a sensor's values, ms; -1 unlimited
+	tickAge  int64          // of a group's ticks, ms
+	apparent bool           // the sensor beside an active power measures apparent power
 
 	depth  int      // of a group, 0 for a root; sensors stand below all groups
 	above  []string // groups it is in, for what is silenced by them
@@ -147,14 +148,17 @@ type Question struct {
 	Subject   Ref
 	Condition Condition
 	Quantity  record.Quantity
-	Zone      *time.Location
+	Zone      *time.Location // of a budget that of settled days: it begins with one
 }
 
 // Questions gives those there are.
 func (p *Plan) Questions() []Question {
 	var out []Question
 	for _, in := range p.instances {
-		if c := in.rule.Condition; c.Kind.asked() {
+		switch c := in.rule.Condition; c.Kind {
+		case Budget:
+			out = append(out, Question{in.key.rule, in.subject, c, in.quantity, in.days})
+		case Deviation:
 			out = append(out, Question{in.key.rule, in.subject, c, in.quantity, in.zone})
 		}
 	}
@@ -213,7 +217,7 @@ func (l *layer) addSensor(r *Rule, id record.SensorID) {
 	}
 	in := &instance{
 		key: key{r.ID, Ref{Sensor: id}}, rule: r, quantity: x.Quantity, maxAge: x.Age(), depth: sensorDepth,
-		zone: l.location(l.siteOf(x)), leaves: []leaf{{id, interval(x)}},
+		zone: l.location(l.siteOf(x)), days: l.location(x.Site), leaves: []leaf{{id, interval(x)}},
 	}
 	for _, g := range l.model.Parents(id) {
 		in.above = append(in.above, l.up(g)...)
@@ -251,10 +255,10 @@ func (l *layer) addGroup(r *Rule, id model.GroupID) {
 	if x, ok := l.model.Hierarchy(h); ok {
 		site = x.Site
 	}
-	above := l.up(id)
+	above, place := l.up(id), l.location(site)
 	in := &instance{
 		key: key{r.ID, Ref{Group: string(id)}}, rule: r, quantity: l.model.QuantityOf(id), maxAge: -1,
-		zone: l.location(site), depth: len(above) - 1, above: above,
+		zone: place, days: place, depth: len(above) - 1, above: above,
 	}
 	if x, ok := l.model.Hierarchy(h); ok {
 		in.tickAge = max(time.Minute.Milliseconds(), 3*time.Duration(x.Tick).Milliseconds(), l.age(id))

@@ -50,3 +50,46 @@ hierarchies:
 		}
 	}
 }
+
+// TestDays: a budget asks for days as they are settled, which of a sensor without
+// a site are those of UTC. What is usual is asked by the clock of its hierarchy.
+func TestDays(t *testing.T) {
+	doc, err := model.ReadYAML([]byte(`
+sites:
+  - {id: la, zone: America/Los_Angeles}
+  - {id: kiel, zone: Europe/Berlin}
+sensors:
+  - {id: placed, quantity: active_power}
+  - {id: away, quantity: active_power, site: kiel}
+groups: [{id: plant, members: [{sensor: placed}, {sensor: away}]}]
+hierarchies: [{id: h, root: plant, site: la}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(name string) *time.Location {
+		z, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	for _, x := range []struct {
+		subject     Subject
+		days, usual string
+	}{
+		{Subject{Sensor: "placed"}, "UTC", "America/Los_Angeles"},
+		{Subject{Sensor: "away"}, "Europe/Berlin", "Europe/Berlin"},
+		{Subject{Group: "plant"}, "America/Los_Angeles", "America/Los_Angeles"},
+	} {
+		rules := []Rule{{ID: "b", Subject: x.subject, Condition: Condition{Kind: Budget}}, {ID: "d", Subject: x.subject, Condition: Condition{Kind: Deviation}}, {ID: "a", Subject: x.subject, Condition: Condition{Kind: Above}}}
+		asked := NewPlan(rules, m, load).Questions()
+		if len(asked) != 2 || asked[0].Rule != "b" || asked[0].Zone.String() != x.days || asked[1].Zone.String() != x.usual {
+			t.Errorf("%v asks %+v", x.subject, asked)
+		}
+	}
+}
