@@ -8,6 +8,7 @@ import type { RangeOutputBody } from '../api/generated/types.gen'
 import { groupMeans } from '../api/series'
 import { afterMissing, live } from '../api/live'
 import type { Line } from '../chart/lines'
+import { unitFor, valuesFor, type OwnUnit } from '../lib/own'
 import { lengths, isLive } from '../lib/span'
 import { Series, type Columns } from '../lib/series'
 import type { Means } from '../lib/settled'
@@ -16,7 +17,7 @@ import type { View } from '../shell/span'
 
 /** Where a line comes from. */
 export type Source =
-  | { kind: 'sensor'; id: string; label: string; unit: string; gap: number }
+  | { kind: 'sensor'; id: string; label: string; unit: string; own?: OwnUnit | undefined; gap: number }
   | { kind: 'group'; hierarchy: string; id: string; column: Column; label: string; unit: string; gap: number }
 
 /** Lines, and the stretch that is in view when they are drawn. */
@@ -97,7 +98,7 @@ export function useFeed(sources: readonly Source[], view: View): FeedAnswer {
     })),
   })
 
-  const names = sources.map((s) => `${keyOf(s)}\t${s.label}\t${s.unit}\t${s.gap}`).join('\n')
+  const names = sources.map((s) => `${keyOf(s)}\t${s.label}\t${s.unit}\t${s.kind === 'sensor' ? unitFor(s) : ''}\t${s.gap}`).join('\n')
   const stamp = asked.map((a) => a.dataUpdatedAt).join()
   const feed = useMemo(
     () => new Feed(sources, asked.map((a) => a.data), follows ? length : undefined),
@@ -217,7 +218,8 @@ export class Feed {
   private draw(): Line[] {
     return this.parts.map(({ source, series, before }) => {
       const c = joined(before, series.columns())
-      return { key: source.id, label: source.label, unit: source.unit, t: c.t, avg: c.avg, min: c.min, max: c.max }
+      const own = (column: typeof c.avg) => (source.kind === 'sensor' ? valuesFor(source, column) : column)
+      return { key: source.id, label: source.label, unit: source.kind === 'sensor' ? unitFor(source) : source.unit, t: c.t, avg: own(c.avg), min: own(c.min), max: own(c.max) }
     })
   }
 }

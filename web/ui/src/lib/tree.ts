@@ -278,6 +278,14 @@ export function duration(s: string | undefined): number | undefined {
   return ms
 }
 
+/** Quantities whose sensors are counters unless they say otherwise. */
+const counted = new Set(['energy', 'reactive_energy', 'apparent_energy', 'volume', 'charge', 'duration', 'count'])
+
+/** Whether the values of a sensor are counter readings. */
+export function counts({ kind, quantity }: Pick<Sensor, 'kind' | 'quantity'>): boolean {
+  return kind === 'counter' || (kind === undefined && counted.has(quantity))
+}
+
 /** How old a sensor's value may be and still count, ms; Infinity when unlimited. */
 export function maxAge(s: Pick<Sensor, 'interval' | 'maxAge'>): number {
   if (s.maxAge === 'unlimited') return Infinity

@@ -6,22 +6,21 @@ import { useState } from 'react'
 import type { Known, Model } from '../api/client'
 import type { Hierarchy, Sensor, Site } from '../api/generated/types.gen'
 import { changedMember, Gone, same } from '../lib/edit'
+import { unitsOf } from '../lib/quantities'
 import { time } from '../lib/time'
+import { counts } from '../lib/tree'
 import { Panel } from '../part/Panel'
+import { useQuantityNames } from '../part/quantities'
 import classes from './Details.module.css'
 import type { Edits } from './edits'
 import type { Node } from './nodes'
+import { quantities } from './quantities'
 
 interface Common {
   model: Model
   edits: Edits
   may: boolean
 }
-
-const quantities = [
-  'active_power', 'energy', 'reactive_power', 'apparent_power', 'reactive_energy', 'apparent_energy', 'voltage', 'current', 'frequency', 'power_factor', 'temperature',
-  'humidity', 'volume', 'phase_angle', 'pressure', 'illuminance', 'irradiance', 'volume_flow', 'mass', 'mass_flow', 'speed', 'ratio', 'concentration', 'charge', 'duration', 'count',
-]
 
 /** A form of a thing; it is filled anew when the thing has changed and nobody has written into the form. */
 function useDraft<T extends object>(is: T): [T, (change: Partial<T>) => void, boolean, () => void] {
@@ -97,8 +96,13 @@ export function SensorForm({ sensor, node, onDevice, ...common }: Common & { sen
   const [d, set, touched, reset] = useDraft(sensor)
   const sites = useSites(model)
   const zone = model.sites.find((s) => s.id === sensor.site)?.zone ?? 'UTC'
-  const counter = d.kind === 'counter' || (d.kind === undefined && d.quantity.endsWith('energy'))
-  const text = (key: 'name' | 'unit' | 'interval' | 'maxAge', label: string, description?: string) => (
+  const counter = counts(d)
+  const units = unitsOf(d.quantity)
+  const names = useQuantityNames()
+  // The server says which kind is usual, and the coherent unit; both follow the quantity when that is changed.
+  const setQuantity = (quantity: string) =>
+    set({ quantity, unit: undefined, ...(d.kind === (counts({ quantity: d.quantity }) ? 'counter' : 'gauge') ? { kind: undefined } : {}) })
+  const text = (key: 'name' | 'interval' | 'maxAge', label: string, description?: string) => (
     <TextInput size="xs" label={label} description={description} value={d[key] ?? ''} readOnly={!may} onChange={(e) => set({ [key]: e.currentTarget.value === '' ? undefined : e.currentTarget.value })} />
   )
   const register = (key: 'maxRate' | 'width' | 'tolerance', label: string) => (
@@ -123,14 +127,17 @@ export function SensorForm({ sensor, node, onDevice, ...common }: Common & { sen
       >
         {text('name', t`Name`)}
         <div className={classes.pair}>
-          <Select size="xs" label={t`Quantity`} data={quantities.includes(d.quantity) ? quantities : [d.quantity, ...quantities]} value={d.quantity} readOnly={!may} allowDeselect={false} onChange={(v) => v !== null && set({ quantity: v })} />
+          <Select size="xs" label={t`Quantity`} data={(quantities.includes(d.quantity) ? quantities : [d.quantity, ...quantities]).map((q) => ({ value: q, label: names[q] ?? q }))} value={d.quantity} readOnly={!may} allowDeselect={false} onChange={(v) => v !== null && setQuantity(v)} />
           <Select
             size="xs" label={t`Kind`} value={d.kind ?? ''} readOnly={!may} allowDeselect={false} onChange={(v) => set({ kind: v === 'gauge' || v === 'counter' ? v : undefined })}
             data={[{ value: '', label: t`As usual` }, { value: 'gauge', label: t`Gauge` }, { value: 'counter', label: t`Counter` }]}
           />
         </div>
         <div className={classes.pair}>
-          {text('unit', t`Unit shown`)}
+          <Select
+            size="xs" label={t`Unit shown`} placeholder={units[0] ?? ''} data={d.unit === undefined || units.includes(d.unit) ? units : [d.unit, ...units]} value={d.unit ?? null} readOnly={!may}
+            allowDeselect={false} searchable onChange={(v) => set({ unit: v ?? undefined })}
+          />
           <Select size="xs" label={t`Site`} data={sites} value={d.site ?? ''} readOnly={!may} allowDeselect={false} onChange={(v) => set({ site: v === null || v === '' ? undefined : v })} />
         </div>
         <div className={classes.pair}>

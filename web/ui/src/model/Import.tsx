@@ -56,7 +56,7 @@ export function Import({ onClose }: { onClose: () => void }) {
     <Modal opened onClose={onClose} title={t`Bring a model`} size="lg" closeButtonProps={{ 'aria-label': t`Close` }}>
       <p>{t`The file becomes the whole model: what it does not name is removed. Readings stay.`}</p>
       <FileInput
-        label={t`Model as a JSON file`} placeholder={t`Choose a file`} accept=".json,application/json" value={file}
+        label={t`Model as a JSON file`} description={t`As “Export as JSON” writes it. One in YAML can be put by PUT /api/v1/model, without being looked at before.`} placeholder={t`Choose a file`} accept=".json,application/json" value={file}
         onChange={(f) => {
           setFile(f)
           send.reset()

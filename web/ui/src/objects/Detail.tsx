@@ -13,6 +13,7 @@ import { time } from '../lib/time'
 import { count } from '../lib/units'
 import { Page } from '../part/Page'
 import { Panel } from '../part/Panel'
+import { useQuantityNames } from '../part/quantities'
 import { Seen } from '../part/Seen'
 import { Candidates, Values } from '../substitutes/Substitutes'
 import { Enrich } from './Enrich'
@@ -121,12 +122,13 @@ function Now({ object: o, zone, at, warning }: { object: Known; zone: string; at
 
 function Facts({ object: o }: { object: Known }) {
   const { t } = useLingui()
+  const quantityNames = useQuantityNames()
   const places = useQuery({ queryKey: ['objects', 'spaces'], queryFn: ({ signal }) => spaces(signal), staleTime: 30_000, retry: 1 })
   const nameOf = (s: string) => places.data?.value.spaces?.find((x) => x.id === s)?.name ?? s
   const where = (o.spaces ?? []).length > 0 ? [...(o.spaces ?? [])].reverse().map(nameOf).join(' › ') : undefined
   const needs = o.restriction?.kind === 'all' ? t`all` : o.restriction?.kind === 'min' ? t`at least ${count(o.restriction.k ?? 0)}` : o.restriction?.kind === 'some' ? t`one` : undefined
   const facts: [string, string | undefined][] = [
-    [t`Class`, className(o.class)], [t`Quantity`, o.quantity?.replaceAll('_', ' ')], [t`Unit`, o.unit], [t`Kind`, o.kind === 'counter' ? t`counter` : o.kind === 'gauge' ? t`gauge` : undefined], [t`Space`, where], [t`Device`, o.device],
+    [t`Class`, className(o.class)], [t`Quantity`, o.quantity && (quantityNames[o.quantity] ?? o.quantity.replaceAll('_', ' '))], [t`Unit`, o.unit], [t`Kind`, o.kind === 'counter' ? t`counter` : o.kind === 'gauge' ? t`gauge` : undefined], [t`Space`, where], [t`Device`, o.device],
     ...(o.composite
       ? ([[t`Members`, t`${count(o.usable ?? 0)} of ${count(o.members ?? 0)} usable`], [t`Members it needs`, needs]] as [string, string | undefined][])
       : ([[t`Interval`, o.interval], [t`A value counts for`, o.maxAge], [t`Horizon`, o.horizon], [t`Capacity`, o.capacity === 0 ? t`any number` : count(o.capacity)], [t`Written to`, o.actuator ? t`yes` : t`no`]] as [string, string | undefined][])),

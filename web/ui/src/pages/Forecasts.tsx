@@ -15,6 +15,7 @@ import { Found } from '../forecasts/Found'
 import { KeptOfOne, KeptOfAll } from '../forecasts/Kept'
 import { useAnomalyKinds } from '../forecasts/words'
 import { DASH, percent, text } from '../lib/format'
+import { locale } from '../lib/locale'
 import { entries, zoneOf } from '../lib/subject'
 import { time } from '../lib/time'
 import { count } from '../lib/units'
@@ -26,6 +27,7 @@ import { Table } from '../part/Table'
 import classes from '../objects/Objects.module.css'
 
 const day = 86_400_000
+const digits = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: 2 })
 const now = () => Date.now()
 
 export function Forecasts() {
@@ -104,7 +106,7 @@ function Ahead({ id, wished }: { id: string; wished: string | undefined }) {
                 <td>{s.model}</td>
                 <td data-number="true">{text(s.mae, f.unit)}</td>
                 <td data-number="true">{percent(s.wape, 1)}</td>
-                <td data-number="true">{s.mase.toFixed(2)}</td>
+                <td data-number="true">{digits.format(s.mase)}</td>
                 <td>{s.model === f.model ? t`yes` : ''}</td>
               </tr>
             ))}

@@ -12,6 +12,7 @@ import { Beside } from '../dashboard/Beside'
 import { Coverage } from '../dashboard/Coverage'
 import { Now } from '../dashboard/Now'
 import { useModel } from '../data/model'
+import { ownUnit } from '../lib/quantities'
 import { readBefore, type Before } from '../lib/span'
 import { missing, shownIn } from '../lib/subject'
 import { Index } from '../lib/tree'
@@ -116,7 +117,7 @@ function Chosen({ index }: { index: Index }) {
   const onQuery = useCallback((next: string) => void navigate({ to: '.', search: (old) => ({ ...old, q: next === '' ? undefined : next }), replace: true }), [navigate])
   const onCompare = useCallback((b: Before | undefined) => void navigate({ to: '.', search: (old) => ({ ...old, c: b }), replace: true }), [navigate])
 
-  const subject = useMemo(() => (sensor !== undefined ? sensorSubject(index, sensor) : h ? groupSubject(index, h, group) : undefined), [index, sensor, h, group])
+  const subject = useMemo(() => (sensor !== undefined ? sensorSubject(index, sensor, ownUnit(index.sensor(sensor))) : h ? groupSubject(index, h, group) : undefined), [index, sensor, h, group])
   if (!subject) {
     return (
       <Page title={t`Sensors`}>

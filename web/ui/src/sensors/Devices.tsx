@@ -3,6 +3,7 @@
 import { useLingui } from '@lingui/react/macro'
 import type { Sensor } from '../api/generated/types.gen'
 import { DASH, text } from '../lib/format'
+import { unitFor, valueFor } from '../lib/own'
 import { time } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel } from '../part/Panel'
@@ -11,7 +12,8 @@ import classes from './Lists.module.css'
 
 export function Devices({ sensor, subject }: { sensor: Sensor; subject: Subject }) {
   const { t } = useLingui()
-  const { zone, unit } = subject
+  const { zone } = subject
+  const unit = unitFor(subject)
   const list = [...(sensor.devices ?? [])].reverse()
   return (
     <Panel
@@ -23,7 +25,7 @@ export function Devices({ sensor, subject }: { sensor: Sensor; subject: Subject 
           name={t`${subject.label} devices`}
           table={() => ({
             columns: [{ name: t`From`, unit: '' }, { name: t`To`, unit: '' }, { name: t`Serial number`, unit: '' }, { name: t`Description`, unit: '' }, { name: t`Reading at its begin`, unit }, { name: t`Reading at its end`, unit }],
-            rows: list.map((d) => [{ at: Date.parse(d.from) }, d.to === undefined ? null : { at: Date.parse(d.to) }, d.serial ?? null, d.description ?? null, d.start ?? null, d.end ?? null]),
+            rows: list.map((d) => [{ at: Date.parse(d.from) }, d.to === undefined ? null : { at: Date.parse(d.to) }, d.serial ?? null, d.description ?? null, valueFor(subject, d.start) ?? null, valueFor(subject, d.end) ?? null]),
             zone,
           })}
         />
@@ -49,8 +51,8 @@ export function Devices({ sensor, subject }: { sensor: Sensor; subject: Subject 
                   {d.serial ?? DASH}
                   {d.description !== undefined && <div className={classes.dim}>{d.description}</div>}
                 </td>
-                <td className={`${classes.number ?? ''} ww-number`}>{text(d.start, unit)}</td>
-                <td className={`${classes.number ?? ''} ww-number`}>{text(d.end, unit)}</td>
+                <td className={`${classes.number ?? ''} ww-number`}>{text(valueFor(subject, d.start), unit)}</td>
+                <td className={`${classes.number ?? ''} ww-number`}>{text(valueFor(subject, d.end), unit)}</td>
               </tr>
             ))}
           </tbody>

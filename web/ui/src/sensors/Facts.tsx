@@ -6,21 +6,14 @@ import { api } from '../api/client'
 import { useNewest, useSensor } from '../api/live'
 import { useFollowed } from '../data/model'
 import { ago, DASH, scaled, text } from '../lib/format'
+import { unitFor, valueFor } from '../lib/own'
 import { stateOf } from '../lib/state'
 import { time } from '../lib/time'
 import type { Index } from '../lib/tree'
+import { useQuantityNames } from '../part/quantities'
 import type { Subject } from '../subject/subject'
 import classes from './Facts.module.css'
 import { StateMark } from './State'
-
-function useQuantityNames(): Partial<Record<string, string>> {
-  const { t } = useLingui()
-  return {
-    active_power: t`Active power`, reactive_power: t`Reactive power`, apparent_power: t`Apparent power`, energy: t`Energy`, reactive_energy: t`Reactive energy`,
-    apparent_energy: t`Apparent energy`, voltage: t`Voltage`, current: t`Current`, frequency: t`Frequency`, power_factor: t`Power factor`, phase_angle: t`Phase angle`,
-    temperature: t`Temperature`, humidity: t`Humidity`, volume: t`Volume`,
-  }
-}
 
 export function Facts({ index, subject }: { index: Index; subject: Subject }) {
   const { t } = useLingui()
@@ -36,17 +29,17 @@ export function Facts({ index, subject }: { index: Index; subject: Subject }) {
   const v = streamed && (!seen || streamed.t >= seen.t) ? streamed : seen
   const newest = useNewest()
   const now = newest === 0 ? first.dataUpdatedAt : newest
-  const shown = scaled(v?.value, subject.unit)
+  const shown = scaled(valueFor(subject, v?.value), unitFor(subject))
   const site = s.site === undefined ? undefined : index.sites.get(s.site)
   const facts: [string, string | undefined][] = [
     [t`Identifier`, id],
     [t`Quantity`, s.quantity === '' ? undefined : (quantities[s.quantity] ?? s.quantity)],
-    [t`Unit`, s.unit ?? subject.unit],
+    [t`Unit`, unitFor(subject)],
     [t`Kind`, s.formula ? t`computed from others` : subject.counter ? t`counter` : t`gauge`],
     [t`Formula`, s.formula],
     [t`Interval`, s.interval ?? t`1m (as usual)`],
     [t`A reading counts for`, s.maxAge === 'unlimited' ? t`ever` : (s.maxAge ?? t`three intervals`)],
-    [t`Register turns over at`, s.register?.width === undefined ? undefined : text(s.register.width, subject.unit)],
+    [t`Register turns over at`, s.register?.width === undefined ? undefined : text(valueFor(subject, s.register.width), unitFor(subject))],
     [t`Site`, site?.name ?? s.site],
     [t`Time zone`, zone],
     [t`Last reading`, v ? time(v.t, zone, 'exact') : undefined],

@@ -7,6 +7,7 @@ import { percent } from '../lib/format'
 import { lasting } from '../lib/lasting'
 import { coarse } from '../lib/steps'
 import { time, timeRange } from '../lib/time'
+import { count } from '../lib/units'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel } from '../part/Panel'
 import type { View } from '../shell/span'
@@ -45,15 +46,15 @@ export function Gaps({ subject, view }: { subject: Subject; view: View }) {
           <dl className={classes.sums}>
             <div>
               <dt>{t`Readings`}</dt>
-              <dd className="ww-number">{g.readings.toLocaleString()}</dd>
+              <dd className="ww-number">{count(g.readings)}</dd>
             </div>
             <div>
               <dt>{t`Expected`}</dt>
-              <dd className="ww-number">{g.expected.toLocaleString()}</dd>
+              <dd className="ww-number">{count(g.expected)}</dd>
             </div>
             <div>
               <dt>{t`Gaps`}</dt>
-              <dd className="ww-number">{g.total.toLocaleString()}</dd>
+              <dd className="ww-number">{count(g.total)}</dd>
             </div>
             <div>
               <dt>{t`Longest`}</dt>

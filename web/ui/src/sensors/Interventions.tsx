@@ -8,6 +8,7 @@ import { useState } from 'react'
 import type { Intervention } from '../api/generated/types.gen'
 import { annotations, interventions, undoIntervention } from '../api/sensors'
 import { text } from '../lib/format'
+import { unitFor, valueFor } from '../lib/own'
 import { coarse } from '../lib/steps'
 import { time, timeRange } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
@@ -16,13 +17,15 @@ import { tell } from '../part/tell'
 import type { View } from '../shell/span'
 import type { Subject } from '../subject/subject'
 import classes from './Lists.module.css'
+import { understood } from './understood'
 
 export function Annotations({ subject, view }: { subject: Subject; view: View }) {
   const { t } = useLingui()
   const { from, to } = coarse(view, view.live, 60_000)
   const asked = useQuery({ queryKey: ['annotations', subject.id, from, to], queryFn: ({ signal }) => annotations(subject.id, { from, to }, signal), staleTime: 60_000 })
   const list = [...(asked.data ?? [])].reverse()
-  const { zone, unit } = subject
+  const { zone } = subject
+  const unit = unitFor(subject)
   return (
     <Panel
       title={t`Odd readings`}
@@ -35,7 +38,7 @@ export function Annotations({ subject, view }: { subject: Subject; view: View })
           name={t`${subject.label} odd readings`}
           table={() => ({
             columns: [{ name: t`Time`, unit: '' }, { name: t`Taken for`, unit: '' }, { name: t`Before`, unit }, { name: t`After`, unit }, { name: t`Rise`, unit }, { name: t`In words`, unit: '' }],
-            rows: list.map((a) => [{ at: a.time }, a.kind, a.before, a.after, a.rise, a.sentence]),
+            rows: list.map((a) => [{ at: a.time }, a.kind, valueFor(subject, a.before), valueFor(subject, a.after), valueFor(subject, a.rise), understood(a, subject)]),
             zone,
           })}
         />
@@ -45,9 +48,9 @@ export function Annotations({ subject, view }: { subject: Subject; view: View })
         {list.map((a) => (
           <li key={a.time}>
             <span>{time(a.time, zone, 'exact')}</span>
-            <span className={classes.end}>{t`rise ${text(a.rise, unit)}`}</span>
+            <span className={classes.end}>{t`rise ${text(valueFor(subject, a.rise), unit)}`}</span>
             <span className={classes.sentence}>
-              {a.sentence}
+              {understood(a, subject)}
               {a.byOverride && <span className={classes.dim}> {t`(somebody decided so)`}</span>}
             </span>
           </li>

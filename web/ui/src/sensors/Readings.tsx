@@ -9,6 +9,7 @@ import { readings } from '../api/sensors'
 import { exports } from '../api/subject'
 import { DASH } from '../lib/format'
 import { locale } from '../lib/locale'
+import { unitFor, valueFor } from '../lib/own'
 import { time, zoneName, zoneNames } from '../lib/time'
 import { ExportMenu } from '../part/ExportMenu'
 import { Panel } from '../part/Panel'
@@ -35,8 +36,9 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
     refetchInterval: (q) => (view.live && (q.state.data?.pages.length ?? 0) <= 1 ? 5000 : false),
   })
   const { data, hasNextPage, isFetchingNextPage, fetchNextPage } = asked
-  const rows = useMemo(() => (data?.pages ?? []).flatMap((p) => (p.t ?? []).map((at, i) => ({ at, value: p.value[i] ?? null }))), [data])
-  const unit = data?.pages[0]?.unit ?? subject.unit
+  const { own } = subject
+  const rows = useMemo(() => (data?.pages ?? []).flatMap((p) => (p.t ?? []).map((at, i) => ({ at, value: valueFor({ own }, p.value[i] ?? null) }))), [data, own])
+  const unit = unitFor(subject)
   const { zone } = subject
   // Where the clock changes between them, each says the zone itself: an hour may be there twice.
   const names = zoneNames(zone, rows.at(-1)?.at ?? view.to, rows[0]?.at ?? view.to)

@@ -9,6 +9,7 @@ import classes from './Shell.module.css'
 
 export function Account({ me, onSignOut }: { me: MeResponse; onSignOut: () => void }) {
   const { t } = useLingui()
+  const roles: Partial<Record<string, string>> = { viewer: t`viewer`, operator: t`operator`, researcher: t`researcher`, administrator: t`administrator` }
   return (
     <Menu position="bottom-end" width={200}>
       <Menu.Target>
@@ -20,7 +21,7 @@ export function Account({ me, onSignOut }: { me: MeResponse; onSignOut: () => vo
       <Menu.Dropdown>
         <Menu.Label>
           {me.name}
-          {me.role ? `, ${me.role}` : ''}
+          {me.role ? `, ${roles[me.role] ?? me.role}` : ''}
         </Menu.Label>
         <Menu.Label>{t`Language`}</Menu.Label>
         {(Object.keys(languages) as Language[]).map((l) => (

@@ -9,6 +9,7 @@ import type { Tokens } from '../chart/colour'
 import { axisText, kilowattHours, percent, text } from '../lib/format'
 import { hatching, qualityName } from '../lib/quality'
 import { amounts, total } from '../lib/settled'
+import { valueFor, valuesFor } from '../lib/own'
 import { coarse, windowSize } from '../lib/steps'
 import { clear, time, timeRange } from '../lib/time'
 import { FigurePanel } from '../part/FigurePanel'
@@ -41,9 +42,15 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
   const w = asked.data
   const metered = subject.kind === 'group' && subject.column === 'meter'
   const counts = w !== undefined && w.unit !== ''
-  const unit = w === undefined ? '' : counts ? w.unit : w.averageUnit
-  const values = useMemo(() => (w === undefined ? [] : counts ? amounts(w, metered) : (w.average ?? [])), [w, counts, metered])
-  const sum = useMemo(() => (w ? total(w, metered) : undefined), [w, metered])
+  const coherent = w === undefined ? '' : counts ? w.unit : w.averageUnit
+  const own = coherent === subject.unit ? subject.own : undefined
+  const unit = own?.symbol ?? coherent
+  const kept = useMemo(() => (w === undefined ? [] : counts ? amounts(w, metered) : (w.average ?? [])), [w, counts, metered])
+  const values = useMemo(() => valuesFor({ own }, kept), [own, kept])
+  const sum = useMemo(() => {
+    const s = w && total(w, metered)
+    return s && { ...s, amount: valueFor({ own }, s.amount) }
+  }, [w, metered, own])
   const say = useCallback((v: number | null | undefined) => (counts ? energyText(v, unit) : text(v, unit)), [counts, unit])
   const { zone } = subject
   const style = size === '1d' || size === '1w' ? 'day' : size === '1M' ? 'month' : size === '1y' ? 'year' : to - from > 86_400_000 ? 'moment' : 'clock'
@@ -56,7 +63,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
         tooltip: axisTooltip(k, (i) => [
           timeRange(w?.start?.[i] ?? 0, w?.end?.[i] ?? 0, zone),
           settled(i) ? say(values[i]) : t`not settled yet`,
-          ...(settled(i) ? [honest(w?.completeness?.[i], values[i] && !metered ? Math.min(1, (w?.estimated?.[i] ?? 0) / Math.abs(values[i])) : null), t`${w?.readings?.[i] ?? 0} readings`, ...(metered || w?.quality[i] === 'measured' ? [] : [qualityName(w?.quality[i])])] : []),
+          ...(settled(i) ? [honest(w?.completeness?.[i], kept[i] && !metered ? Math.min(1, (w?.estimated?.[i] ?? 0) / Math.abs(kept[i])) : null), t`${w?.readings?.[i] ?? 0} readings`, ...(metered || w?.quality[i] === 'measured' ? [] : [qualityName(w?.quality[i])])] : []),
         ]),
         axisPointer: { link: [{ xAxisIndex: 'all' }] },
         xAxis: [
@@ -79,7 +86,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
         ],
       }
     },
-    [w, values, unit, say, zone, style, metered, honest, t],
+    [w, kept, values, unit, say, zone, style, metered, honest, t],
   )
   const empty = w && sum && (sum.windows === 0 || (sum.amount === null && !(w.average ?? []).some((v) => v !== null)))
   return (

@@ -7,6 +7,7 @@ import { distribution } from '../api/subject'
 import type { Tokens } from '../chart/colour'
 import { wide } from '../lib/bins'
 import { percent, text } from '../lib/format'
+import { unitFor, valueFor } from '../lib/own'
 import { coarse } from '../lib/steps'
 import { timeRange } from '../lib/time'
 import { FigurePanel } from '../part/FigurePanel'
@@ -25,10 +26,11 @@ export function Histogram({ subject, view }: { subject: Subject; view: View }) {
     placeholderData: keepPreviousData,
     staleTime: 60_000,
   })
-  const bins = useMemo(() => wide(asked.data ?? []), [asked.data])
+  const { own } = subject
+  const bins = useMemo(() => wide(asked.data ?? []).map((b) => ({ ...b, lower: valueFor({ own }, b.lower), upper: valueFor({ own }, b.upper) })), [asked.data, own])
   const all = bins.reduce((n, b) => n + b.elements, 0)
   const usual = bins.reduce((best, b) => (best === undefined || b.elements > best.elements ? b : best), bins[0])
-  const { unit } = subject
+  const unit = unitFor(subject)
   const option = useCallback(
     (k: Tokens) => ({
       grid: grid(),

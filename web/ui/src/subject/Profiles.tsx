@@ -8,6 +8,7 @@ import { memberStatistics, statistics, type By } from '../api/subject'
 import type { StatisticsBody } from '../api/generated/types.gen'
 import type { Tokens } from '../chart/colour'
 import { axisText, text } from '../lib/format'
+import { valuesFor } from '../lib/own'
 import { highest, meanOf, rowsOfHours, week, weighted } from '../lib/profile'
 import { day } from '../lib/span'
 import { coarse, type Ends } from '../lib/steps'
@@ -27,11 +28,18 @@ function periodOf(view: View): Ends {
   return to - from >= 7 * day ? { from, to } : { from: to - 28 * day, to }
 }
 
+/** In the unit the subject is shown in, where they are in that of its values: a counter's are rates. */
+function shownAs(s: StatisticsBody, x: Subject): StatisticsBody {
+  if (x.own === undefined || s.unit !== x.unit) return s
+  return { ...s, unit: x.own.symbol, mean: valuesFor(x, s.mean ?? []), min: valuesFor(x, s.min ?? []), max: valuesFor(x, s.max ?? []) }
+}
+
 function useStatistics(subject: Subject, by: By, view: View) {
   const { from, to } = periodOf(view)
   return useQuery({
     queryKey: ['statistics', keyOf(subject), by, from, to],
     queryFn: ({ signal }) => statistics(subject, by, { from, to }, signal),
+    select: useCallback((s: StatisticsBody) => shownAs(s, subject), [subject]),
     placeholderData: keepPreviousData,
     staleTime: 300_000,
     refetchInterval: view.live ? 300_000 : false,

@@ -4,7 +4,8 @@ import type { Column, Known } from '../api/client'
 import type { Hierarchy } from '../api/generated/types.gen'
 import type { Source } from '../data/series'
 import { unitOf } from '../lib/format'
-import { duration, maxAge, type Index } from '../lib/tree'
+import type { OwnUnit } from '../lib/own'
+import { counts, duration, maxAge, type Index } from '../lib/tree'
 import { knownZone } from '../lib/zone'
 
 interface Common {
@@ -20,7 +21,7 @@ interface Common {
   counter: boolean
 }
 
-export type Subject = (Common & { kind: 'group'; hierarchy: string; column: Column }) | (Common & { kind: 'sensor' })
+export type Subject = (Common & { kind: 'group'; hierarchy: string; column: Column; own?: undefined }) | (Common & { kind: 'sensor'; own?: OwnUnit | undefined })
 
 export const keyOf = (s: Subject) => (s.kind === 'group' ? `g\t${s.hierarchy}\t${s.id}\t${s.column}` : `s\t${s.id}`)
 
@@ -28,7 +29,7 @@ export const keyOf = (s: Subject) => (s.kind === 'group' ? `g\t${s.hierarchy}\t$
 export const sourceOf = (s: Subject): Source =>
   s.kind === 'group'
     ? { kind: 'group', hierarchy: s.hierarchy, id: s.id, column: s.column, label: s.label, unit: s.unit, gap: s.gap }
-    : { kind: 'sensor', id: s.id, label: s.label, unit: s.unit, gap: s.gap }
+    : { kind: 'sensor', id: s.id, label: s.label, unit: s.unit, own: s.own, gap: s.gap }
 
 export function groupSubject(index: Index, h: Known<Hierarchy>, group: string): Subject {
   return {
@@ -39,16 +40,14 @@ export function groupSubject(index: Index, h: Known<Hierarchy>, group: string): 
   }
 }
 
-export function sensorSubject(index: Index, id: string): Subject {
+/** A sensor, whose values are shown in `own` where that is given. */
+export function sensorSubject(index: Index, id: string, own?: OwnUnit): Subject {
   const s = index.sensor(id)
   const age = maxAge(s)
   return {
-    kind: 'sensor', id, label: s.name ?? id, unit: unitOf(s.quantity),
+    kind: 'sensor', id, label: s.name ?? id, unit: unitOf(s.quantity), own,
     zone: knownZone(s.site === undefined ? undefined : index.sites.get(s.site)?.zone),
     gap: Number.isFinite(age) ? age : 86_400_000,
-    counter: s.kind === 'counter' || (s.kind === undefined && counted.has(s.quantity)),
+    counter: counts(s),
   }
 }
-
-/** Quantities whose sensors are counters unless they say otherwise. */
-const counted = new Set(['energy', 'reactive_energy', 'apparent_energy', 'volume', 'charge', 'duration', 'count'])
