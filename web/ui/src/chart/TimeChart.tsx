@@ -233,7 +233,7 @@ export function TimeChart(props: TimeChartProps) {
         className={classes.plot}
       />
       {!only && lines.length > 0 && (
-        <ul className={classes.legend} aria-label={t`Lines of the chart`}>
+        <ul className={classes.legend} data-legend aria-label={t`Lines of the chart`}>
           {lines.map((l, i) => {
             const v = at === null ? (sums[i]?.last ?? null) : valueAt(l).avg
             return (
