@@ -10,6 +10,7 @@ import { StrictMode, Suspense } from 'react'
 import { createRoot } from 'react-dom/client'
 import { ApiError } from './api/client'
 import { live } from './api/live'
+import { watchPaper } from './chart/paper'
 import { modelQuery } from './data/model'
 import { language } from './lib/locale'
 import { firstTexts } from './lib/texts'
@@ -42,6 +43,7 @@ function ahead(): void {
 
 async function begin(host: HTMLElement): Promise<void> {
   ahead()
+  watchPaper()
   await firstTexts()
   document.documentElement.lang = language
   createRoot(host).render(

@@ -4,6 +4,7 @@
 
 import { useComputedColorScheme } from '@mantine/core'
 import { useMemo } from 'react'
+import { usePrinting } from './paper'
 
 export const palette = 10
 
@@ -73,8 +74,9 @@ export function readTokens(scheme: 'light' | 'dark'): Tokens {
   }
 }
 
-/** The tokens, anew when the colour scheme changes. */
+/** The tokens, anew when the colour scheme changes; on paper the light ones. */
 export function useTokens(): Tokens {
-  const scheme = useComputedColorScheme('light')
+  const screen = useComputedColorScheme('light')
+  const scheme = usePrinting() ? 'light' : screen
   return useMemo(() => readTokens(scheme), [scheme])
 }

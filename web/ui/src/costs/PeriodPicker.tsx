@@ -3,6 +3,7 @@
 import { ActionIcon, SegmentedControl, Tooltip } from '@mantine/core'
 import { useLingui } from '@lingui/react/macro'
 import { IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
+import { usePrinting } from '../chart/paper'
 import { useNow } from '../data/now'
 import { periodAt, type Period } from '../lib/costs'
 import { time, timeRange, zoneNames } from '../lib/time'
@@ -19,10 +20,12 @@ export function periodName(p: Period, zone: string): string {
 export function PeriodPicker({ period, zone, onPick }: { period: Period; zone: string; onPick: (p: Period) => void }) {
   const { t } = useLingui()
   const now = useNow()
+  const printing = usePrinting()
   const name = period.unit === 'week' ? `${period.text} · ${time(period.from, zone, 'date')}` : periodName(period, zone)
   const step = (n: number) => onPick(periodAt(period.unit, period.from, zone, n))
   // Another length keeps to the end of what was shown, as far as it has begun.
   const resize = (unit: Unit) => onPick(periodAt(unit, Math.max(period.from, Math.min(period.to - 1, now)), zone))
+  if (printing) return <p className={classes.printed}>{`${name}, ${timeRange(period.from, period.to, zone, true)} (${zone})`}</p>
   return (
     <div className={`${classes.picker ?? ''} ww-noprint`} role="group" aria-label={t`Period`}>
       <SegmentedControl

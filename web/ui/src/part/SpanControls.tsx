@@ -5,6 +5,7 @@ import { ActionIcon, Button, Menu, Popover, Tooltip } from '@mantine/core'
 import { IconCalendar, IconChevronDown, IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
 import { useLingui } from '@lingui/react/macro'
 import { useState, type SubmitEvent } from 'react'
+import { usePrinting } from '../chart/paper'
 import { calendar, isLive, lengths, part, unitOf, type Length } from '../lib/span'
 import { time, timeRange, zoneNames } from '../lib/time'
 import { read, written } from '../lib/wall'
@@ -23,6 +24,7 @@ export function SpanControls({ view, zone, only }: SpanPickerProps) {
   const [open, setOpen] = useState(false)
   const [ends, setEnds] = useState<[string, string]>(['', ''])
   const [wrong, setWrong] = useState('')
+  const printing = usePrinting()
   const { span } = view
   const periods: { unit: Unit; n: number; name: string }[] = [
     { unit: 'day', n: 0, name: t`Today` },
@@ -60,6 +62,7 @@ export function SpanControls({ view, zone, only }: SpanPickerProps) {
     setOpen(false)
     view.set({ from, to })
   }
+  if (printing) return <p className={classes.printed}>{`${timeRange(view.from, view.to, zone, true)} (${zone})`}</p>
   return (
     <div className={`${classes.row ?? ''} ww-noprint`} role="group" aria-label={t`Time in view`}>
       <Tooltip label={t`Earlier`}>

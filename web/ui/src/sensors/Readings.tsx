@@ -7,6 +7,7 @@ import { useVirtualizer } from '@tanstack/react-virtual'
 import { useEffect, useMemo, useRef } from 'react'
 import { readings } from '../api/sensors'
 import { exports } from '../api/subject'
+import { usePrinting } from '../chart/paper'
 import { DASH } from '../lib/format'
 import { locale } from '../lib/locale'
 import { unitFor, valueFor } from '../lib/own'
@@ -19,6 +20,8 @@ import classes from './Lists.module.css'
 
 const rowHeight = 30
 const page = 200
+/** More of them are not printed. */
+const mostPrinted = 1000
 /** All digits: these are the readings themselves. */
 const digits = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
 
@@ -47,6 +50,10 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
   // eslint-disable-next-line react-hooks/incompatible-library
   const virtual = useVirtualizer({ count: rows.length + (hasNextPage ? 1 : 0), getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 10 })
   const items = virtual.getVirtualItems()
+  const printing = usePrinting()
+  const printed = Math.min(rows.length, mostPrinted)
+  /** On paper all that came; on the screen those in sight. */
+  const drawn = printing ? rows.slice(0, printed).map((_, i) => ({ key: i, index: i, start: 0 })) : items
   const last = items.at(-1)?.index ?? 0
   useEffect(() => {
     if (hasNextPage && !isFetchingNextPage && last >= rows.length - 20) void fetchNextPage()
@@ -72,12 +79,12 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
           <span role="columnheader">{unit === '' ? t`Value` : t`Value (${unit})`}</span>
         </div>
         {/* Whoever has no mouse scrolls it by the keyboard. */}
-        <div ref={box} role="rowgroup" tabIndex={0} className={classes.rows} style={{ height: 325 }}>
-          <div role="presentation" style={{ height: virtual.getTotalSize(), position: 'relative' }}>
-            {items.map((item) => {
+        <div ref={box} role="rowgroup" tabIndex={0} className={classes.rows} style={printing ? undefined : { height: 325 }}>
+          <div role="presentation" style={printing ? undefined : { height: virtual.getTotalSize(), position: 'relative' }}>
+            {drawn.map((item) => {
               const r = rows[item.index]
               return (
-                <div key={item.key} role="row" aria-rowindex={item.index + 2} className={classes.tableRow} style={{ transform: `translateY(${item.start}px)`, height: rowHeight }}>
+                <div key={item.key} role="row" aria-rowindex={item.index + 2} className={classes.tableRow} style={printing ? undefined : { transform: `translateY(${item.start}px)`, height: rowHeight }}>
                   <span role="cell" className="ww-number">
                     {r ? `${time(r.at, zone, 'stamp')}${changes ? ` ${zoneName(zone, r.at)}` : ''}` : t`older ones come…`}
                   </span>
@@ -89,6 +96,7 @@ export function Readings({ subject, view }: { subject: Subject; view: View }) {
             })}
           </div>
         </div>
+        {printing && (hasNextPage || printed < rows.length) && <p className={classes.quiet}>{t`These are the newest ${printed} readings; the export has all of them.`}</p>}
       </div>
     </Panel>
   )
