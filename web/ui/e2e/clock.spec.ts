@@ -83,3 +83,43 @@ test('what a chart shows is taken away as CSV, as a workbook and as a picture', 
   expect(picture.bytes.length).toBeGreaterThan(3000)
   writeFileSync('test-results/export.png', picture.bytes)
 })
+
+test('a comparison as a picture has the names of its lines', async ({ page, works }) => {
+  await signIn(page, works)
+  await page.goto(`${works.url}/#/compare?c=c.soven.spress&from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`)
+  const chart = page.getByRole('region', { name: 'Chart 1', exact: true })
+  await expect.poll(async () => Number(await chart.getByTestId('chart').getAttribute('data-points'))).toBeGreaterThan(100)
+  await chart.getByRole('button', { name: /^Export / }).click()
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: 'Picture (PNG)' }).click()])
+  const bytes = readFileSync(await file.path())
+  writeFileSync('test-results/comparison.png', bytes)
+  const height = await chart.locator('canvas').evaluate((c: HTMLCanvasElement) => c.height)
+  expect(bytes.readUInt32BE(20)).toBeGreaterThan(height + 15)
+})
+
+test('on paper there are the period with its zone, light colours and the whole table', async ({ page, works }) => {
+  const complaints = quiet(page)
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await signIn(page, works)
+  await page.goto(`${works.url}/#/sensors?s=oven&from=${at('2025-10-26T00:00:00+02:00')}&to=${at('2025-10-27T00:00:00+01:00')}`)
+  const html = page.locator('html')
+  await expect(html).toHaveAttribute('data-mantine-color-scheme', 'dark')
+  await expect.poll(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points'))).toBeGreaterThan(50)
+  const rows = page.getByRole('table', { name: 'Readings, newest first' }).getByRole('row')
+  await expect(rows.nth(1)).toContainText('CET')
+  expect(await rows.count()).toBeLessThan(60)
+
+  await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+  await expect(html).toHaveAttribute('data-mantine-color-scheme', 'light')
+  await expect(page.getByText('26 Oct 2025, 00:00 CEST – 27 Oct 2025, 00:00 CET (Europe/Berlin)')).toBeVisible()
+  await expect.poll(() => rows.count()).toBeGreaterThan(190)
+  // The hour that is there twice says which of them it is.
+  await expect(rows.filter({ hasText: '26/10/2025, 02:30:00.000 CEST' })).toBeVisible()
+  await expect(rows.filter({ hasText: /26\/10\/2025, 02:30:00.000 (CET|GMT\+1)/ })).toBeVisible()
+  await page.screenshot({ path: 'test-results/paper.png', fullPage: true })
+
+  await page.emulateMedia({ media: 'screen', colorScheme: 'dark' })
+  await expect(html).toHaveAttribute('data-mantine-color-scheme', 'dark')
+  await expect.poll(() => rows.count()).toBeLessThan(60)
+  complaints()
+})
