@@ -6,7 +6,7 @@ import { useRouter, useSearch } from '@tanstack/react-router'
 import { useEffect, useState } from 'react'
 import { api, ApiError } from '../api/client'
 import { Logo } from '../shell/Logo'
-import { keepWay, takeWay } from '../shell/way'
+import { keepWay, takeWay, wayOf } from '../shell/way'
 import classes from './SignIn.module.css'
 
 export function SignIn() {
@@ -18,7 +18,9 @@ export function SignIn() {
     error: t`Signing in went wrong. The log of the program says more.`,
     session: t`Your session has ended.`,
   }
-  const { why, way } = useSearch({ from: '/sign-in' })
+  const { why, way: said } = useSearch({ from: '/sign-in' })
+  // The router leaves in what a page's own reading of the address left out.
+  const way = wayOf(said)
   const { history } = useRouter()
   useEffect(() => {
     if (way !== undefined) keepWay(way)
