@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,7 +185,8 @@ func (c *Catalog) take(ctx context.Context, m bus.Message) error {
 	}
 	c.mu.Lock()
 	own := c.mine[e.Key]
-	delete(c.mine, e.Key)
+	// Others of before can only be stored behind a revision that is not the newest.
+	maps.DeleteFunc(c.mine, func(_ string, x *mine) bool { return x.base < m.Seq })
 	c.mu.Unlock()
 	s := State{Revision: m.Seq, Effective: e.effective(m.Stored), At: m.Stored.UTC(), Who: e.Who, Note: e.Note}
 	if own != nil && own.base == was.Revision {

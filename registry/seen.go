@@ -3,10 +3,13 @@ package registry
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
@@ -64,6 +67,9 @@ func (s *Service) followSeen(ctx context.Context) error {
 		})
 		if ctx.Err() != nil {
 			return nil
+		}
+		if errors.Is(err, bus.ErrLost) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			from = 0 // the next one has positions of its own
 		}
 		s.log.Warn("reading announcements failed, trying again", "error", err)
 		select {

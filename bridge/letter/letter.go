@@ -27,6 +27,10 @@ const (
 // bucket is where it is marked which letters were tried again.
 const bucket = "retried"
 
+// keepMarks is as long as a letter is kept: that is older than its mark and goes
+// before it.
+const keepMarks = 90 * 24 * time.Hour
+
 // stale is how long who tries a letter has for it.
 const stale = time.Minute
 
@@ -127,7 +131,7 @@ func (f *face) list(ctx context.Context, in *struct {
 	if b.Count, err = f.Bus.DeadLetterCount(ctx); err != nil {
 		return nil, fmt.Errorf("list dead letters: %w", err)
 	}
-	kv, err := f.Bus.KV(ctx, bucket)
+	kv, err := f.Bus.AgingKV(ctx, bucket, keepMarks)
 	if err != nil {
 		return nil, fmt.Errorf("list dead letters: %w", err)
 	}
@@ -191,7 +195,7 @@ func (f *face) retry(ctx context.Context, in *struct {
 	if (len(in.Body.IDs) > 0) == in.Body.All {
 		return nil, huma.Error422UnprocessableEntity("say which letters: ids, or all with a sensor or source if you like")
 	}
-	kv, err := f.Bus.KV(ctx, bucket)
+	kv, err := f.Bus.AgingKV(ctx, bucket, keepMarks)
 	if err != nil {
 		return nil, fmt.Errorf("try dead letters again: %w", err)
 	}
