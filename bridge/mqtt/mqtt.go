@@ -14,6 +14,8 @@ import (
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
+	"github.com/eclipse/paho.golang/paho/session"
+	sessionstate "github.com/eclipse/paho.golang/paho/session/state"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bridge"
@@ -25,7 +27,7 @@ const (
 	batchSize = 1000             // messages stored at once
 	ackWait   = 60 * time.Second // after which the bus hands a message out again
 	lastWords = time.Second      // within which what is under way ends when we stop
-	session   = 7 * 24 * 3600    // seconds a broker is asked to keep what comes while we are away
+	keepFor   = 7 * 24 * 3600    // seconds a broker is asked to keep what comes while we are away
 	stepBack  = 20 * time.Second // when another process took over the session at a broker
 
 	ackEvery = 50 * time.Millisecond // acknowledgements to a broker are sent together
@@ -254,10 +256,12 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 	backoff := autopaho.NewExponentialBackoff(s.opts.Retry, time.Minute, 2*s.opts.Retry, 1.5)
 	var taken atomic.Bool
 	var seen arrivals
+	told := acks{SessionManager: sessionstate.NewInMemory()}
+	lost := func() {} // ends what is for one connection only
 	cfg := autopaho.ClientConfig{
 		ServerUrls:            []*url.URL{b.url},
 		KeepAlive:             30,
-		SessionExpiryInterval: session,
+		SessionExpiryInterval: keepFor,
 		ReconnectBackoff: func(attempt int) time.Duration {
 			if taken.Swap(false) {
 				return stepBack
@@ -275,16 +279,16 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 		},
 		OnConnectionUp: func(c *autopaho.ConnectionManager, _ *paho.Connack) {
 			log.Info("MQTT broker reached")
+			var up context.Context
+			up, lost = context.WithCancel(ctx)
 			// It must not block the connection's own work.
-			go func() {
-				if _, err := c.Subscribe(ctx, subscribe); err != nil && ctx.Err() == nil {
-					log.Warn("subscribing at the MQTT broker went wrong", "error", err)
-				}
-			}()
+			go s.subscribe(up, c, subscribe, log)
 		},
-		OnConnectError: func(err error) { log.Warn("MQTT broker not reached, trying again", "error", err) },
+		OnConnectionDown: func() bool { lost(); return true },
+		OnConnectError:   func(err error) { log.Warn("MQTT broker not reached, trying again", "error", err) },
 		ClientConfig: paho.ClientConfig{
 			ClientID: b.ClientID,
+			Session:  &told,
 			OnServerDisconnect: func(d *paho.Disconnect) {
 				if d.ReasonCode == packets.DisconnectSessionTakenOver {
 					// We may not know yet that the others take us for dead. To take it
@@ -302,7 +306,7 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 						// On the next connection its number may stand for another message.
 						return errors.New("the connection is gone")
 					default:
-						return p.Client.Ack(p.Packet)
+						return told.ask(p)
 					}
 				}}
 				d.Message = bridge.Message{Topic: p.Packet.Topic, Body: p.Packet.Payload, At: seen.at(p.Packet, record.MillisOf(s.now()))}
@@ -322,10 +326,95 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 	}
 	err = s.pump(ctx, b.topics.bridge("mqtt-"+b.Name), work)
 	// The client sends acknowledgements now and then, and none when it ends.
-	pause(connected, 3*ackEvery)
+	for told.waiting() && pause(connected, ackEvery/5) { //nolint:revive // the pause is all there is to do
+	}
+	if told.any() {
+		// A broker answers in order: it has read them then. A connection that is
+		// taken over it may close with what it has not read.
+		_, _ = conn.Unsubscribe(connected, &paho.Unsubscribe{Topics: []string{"wattwerk/stops"}})
+	}
 	disconnect()
 	<-conn.Done()
+	lost()
 	return err
+}
+
+// subscribe tries until the broker has taken it, or the connection ctx is for is
+// gone.
+func (s *Service) subscribe(ctx context.Context, c *autopaho.ConnectionManager, what *paho.Subscribe, log *slog.Logger) {
+	for wait := s.opts.Retry; ; wait = min(2*wait, time.Minute) {
+		_, err := c.Subscribe(ctx, what)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		log.Warn("subscribing at the MQTT broker went wrong, trying again", "error", err)
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// acks is the client's part of a session, which sends acknowledgements some time
+// after they were asked for: it knows whether all were sent.
+type acks struct {
+	session.SessionManager
+
+	mu     sync.Mutex
+	client *paho.Client // whose acknowledgements are counted
+	open   int          // asked for and not sent
+}
+
+// ask asks for the acknowledgement of a message.
+func (a *acks) ask(p paho.PublishReceived) error {
+	if p.Packet.QoS == 0 {
+		return nil
+	}
+	a.mu.Lock()
+	if a.client != p.Client {
+		a.client, a.open = p.Client, 0
+	}
+	a.open++
+	a.mu.Unlock()
+	// The client holds a lock of its own here, and in Ack.
+	err := p.Client.Ack(p.Packet)
+	if err != nil {
+		a.sent()
+	}
+	return err
+}
+
+func (a *acks) sent() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open = max(a.open-1, 0)
+}
+
+// Ack implements session.SessionManager.
+func (a *acks) Ack(p *packets.Publish) error {
+	defer a.sent()
+	return a.SessionManager.Ack(p)
+}
+
+// any tells whether any were asked for.
+func (a *acks) any() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.client != nil
+}
+
+// waiting tells whether an acknowledgement may still be sent.
+func (a *acks) waiting() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == 0 {
+		return false
+	}
+	select {
+	case <-a.client.Done():
+		return false
+	default:
+		return true
+	}
 }
 
 // arrivals are the times at which messages of a session came first. The broker

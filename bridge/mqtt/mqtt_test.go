@@ -14,6 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
+	"github.com/eclipse/paho.golang/paho"
+	sessionstate "github.com/eclipse/paho.golang/paho/session/state"
+
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/mqtttest"
 	"github.com/wattwerk/wattwerk/record"
@@ -372,6 +376,83 @@ func TestWhatComesAgainKeepsItsTime(t *testing.T) {
 	}
 	if n := p.bridge.Intakes()[0].Accepted; n < 22 {
 		t.Errorf("%d readings came: nothing came again", n)
+	}
+}
+
+// TestSubscribesAgain has a broker that takes no subscription at first.
+func TestSubscribesAgain(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	taken := make(chan int, 1)
+	go func() {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		for asked := 0; ; {
+			p, err := packets.ReadPacket(conn)
+			if err != nil {
+				return
+			}
+			switch p := p.Content.(type) {
+			case *packets.Connect:
+				_, err = (&packets.Connack{Properties: &packets.Properties{}}).WriteTo(conn)
+			case *packets.Subscribe:
+				asked++
+				a := &packets.Suback{PacketID: p.PacketID, Properties: &packets.Properties{}}
+				for range p.Subscriptions {
+					reason := byte(packets.SubackGrantedQoS1)
+					if asked < 3 {
+						reason = packets.SubackUnspecifiederror
+					}
+					a.Reasons = append(a.Reasons, reason)
+				}
+				if _, err = a.WriteTo(conn); asked == 3 {
+					taken <- asked
+				}
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	config := DefaultConfig()
+	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + l.Addr().String()}}
+	run(t, Options{Bridge: newPlant(t, bus.Options{}).bridge, Config: config})
+	select {
+	case <-taken:
+	case <-time.After(time.Minute):
+		t.Fatal("it does not subscribe again on the same connection")
+	}
+}
+
+// TestAcknowledgementsOnTheirWay counts what was asked for and is not sent.
+func TestAcknowledgementsOnTheirWay(t *testing.T) {
+	var a acks
+	a.SessionManager = sessionstate.NewInMemory()
+	if a.waiting() {
+		t.Error("it waits for nothing")
+	}
+	client := paho.NewClient(paho.ClientConfig{EnableManualAcknowledgment: true})
+	if err := a.ask(paho.PublishReceived{Packet: &paho.Publish{PacketID: 1, QoS: 1}, Client: client}); err == nil {
+		t.Error("a message that is not there was acknowledged")
+	}
+	if a.waiting() {
+		t.Error("it waits for what was refused")
+	}
+	if err := a.ask(paho.PublishReceived{Packet: &paho.Publish{QoS: 0}, Client: client}); err != nil || a.waiting() {
+		t.Errorf("it waits for what needs no acknowledgement, %v", err)
+	}
+	a.open = 1
+	if !a.waiting() {
+		t.Error("it does not wait")
+	}
+	if _ = a.Ack(&packets.Publish{PacketID: 1, QoS: 1}); a.waiting() {
+		t.Error("it waits for what was sent")
 	}
 }
 

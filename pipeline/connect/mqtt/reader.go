@@ -99,18 +99,18 @@ func (r *reader) Read(ctx context.Context, store connect.Store, status func(conn
 		c.Properties.ReceiveMaximum = &most
 		return c, nil
 	}
+	what := &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: r.topic, QoS: 1, RetainHandling: retain}}}
+	lost := func() {} // ends what is for one connection only
 	cfg.OnConnectionUp = func(c *autopaho.ConnectionManager, _ *paho.Connack) {
+		var up context.Context
+		up, lost = context.WithCancel(ctx)
 		// It must not block the connection's own work.
-		go func() {
-			_, err := c.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: r.topic, QoS: 1, RetainHandling: retain}}})
-			switch {
-			case ctx.Err() != nil:
-			case err != nil:
-				say(connect.Status{Error: fmt.Sprintf("the broker refuses the subscription: %v", err)})
-			default:
-				say(connect.Status{Connected: true})
-			}
-		}()
+		go r.subscribe(up, c, what, say)
+	}
+	down := cfg.OnConnectionDown
+	cfg.OnConnectionDown = func() bool {
+		lost()
+		return down()
 	}
 	cfg.EnableManualAcknowledgment = true
 	cfg.SendAcksInterval = 20 * time.Millisecond
@@ -139,8 +139,34 @@ func (r *reader) Read(ctx context.Context, store connect.Store, status func(conn
 	}()
 	r.pump(ctx, store, work)
 	<-conn.Done()
+	lost()
 	<-saidAll
 	return nil
+}
+
+// subscribe tries until the broker has taken it, or the connection ctx is for is
+// gone.
+func (r *reader) subscribe(ctx context.Context, c *autopaho.ConnectionManager, what *paho.Subscribe, say func(connect.Status)) {
+	wait := r.end.House.Retry
+	if wait <= 0 {
+		wait = time.Second
+	}
+	for ; ; wait = min(2*wait, time.Minute) {
+		_, err := c.Subscribe(ctx, what)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			say(connect.Status{Connected: true})
+			return
+		}
+		say(connect.Status{Error: fmt.Sprintf("the broker refuses the subscription: %v", err)})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
 }
 
 // pump stores what comes, in order and many at once, and acknowledges it then.
