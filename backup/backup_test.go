@@ -20,7 +20,7 @@ import (
 func made(t *testing.T) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, Partitions: 2, MinFree: 1})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, Partitions: 2, MinFree: 1, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func made(t *testing.T) []byte {
 
 func TestThereAndBack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
-	if err := Restore(t.Context(), bytes.NewReader(made(t)), dir, bus.Options{}); err != nil {
+	if err := Restore(t.Context(), bytes.NewReader(made(t)), dir, bus.Options{NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
 	if data, err := os.ReadFile(filepath.Join(dir, historyDir, "01BLOCK", "chunks", "000001")); err != nil || string(data) != "chunk" {
@@ -77,7 +77,7 @@ func TestThereAndBack(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, historyDir, "01BLOCK.tmp-for-creation")); err == nil {
 		t.Error("a block that was still being written is in the backup")
 	}
-	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, MinFree: 1})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, MinFree: 1, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestDamageIsRecognisedAndLeavesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			if err := Restore(t.Context(), bytes.NewReader(data), dir, bus.Options{}); err == nil {
+			if err := Restore(t.Context(), bytes.NewReader(data), dir, bus.Options{NoSync: true}); err == nil {
 				t.Fatal("it was taken")
 			}
 			if empty, err := datadir.Empty(dir); !empty || err != nil {
@@ -172,7 +172,7 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err := Restore(t.Context(), bytes.NewReader(made(t)), dir, bus.Options{})
+	err := Restore(t.Context(), bytes.NewReader(made(t)), dir, bus.Options{NoSync: true})
 	if err == nil || !strings.Contains(err.Error(), "not empty") {
 		t.Errorf("got %v", err)
 	}

@@ -155,6 +155,7 @@ func TestMQTTClientsTalkToOneAnother(t *testing.T) {
 func TestMQTTClientsWaitUntilTheyAreAdmitted(t *testing.T) {
 	addr := freeAddr(t)
 	b := open(t, Options{MQTT: addr})
+	b.door.admitWithin = time.Hour
 	result := make(chan error, 1)
 	go func() {
 		_, err := mqtttest.Connect(t, addr, mqtttest.Login{})
@@ -180,6 +181,7 @@ func TestMQTTClientsWaitUntilTheyAreAdmitted(t *testing.T) {
 func TestClosingDoesNotWaitForClients(t *testing.T) {
 	addr := freeAddr(t)
 	b := open(t, Options{MQTT: addr})
+	b.door.admitWithin = time.Hour
 	result := make(chan error, 1)
 	go func() {
 		_, err := mqtttest.Connect(t, addr, mqtttest.Login{})

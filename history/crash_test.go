@@ -55,7 +55,7 @@ func timeOf(step int) record.Millis {
 // until it is killed. It begins behind the last step stored.
 func victim(dir string) error {
 	ctx := context.Background()
-	b, err := bus.Open(ctx, bus.Options{Dir: dir, Partitions: 2, MinFree: 1})
+	b, err := bus.Open(ctx, bus.Options{Dir: dir, Partitions: 2, MinFree: 1, NoSync: true})
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func TestKill(t *testing.T) {
 			t.Fatal("it ended by itself")
 		}
 	}
-	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, Partitions: 2, MinFree: 1})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: dir, Partitions: 2, MinFree: 1, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}

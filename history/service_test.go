@@ -75,7 +75,7 @@ var document = model.Document{
 
 func start(t testing.TB) *plant {
 	p := &plant{t: t, dir: t.TempDir(), t0: record.MillisOf(time.Now().Add(-time.Hour).Truncate(time.Minute))}
-	b, err := bus.Open(t.Context(), bus.Options{Dir: p.dir, Partitions: 2, MinFree: 1})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: p.dir, Partitions: 2, MinFree: 1, NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func (p *plant) until(what string, ok func() bool) {
 	p.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for !ok() {
 		select {
 		case <-tick.C:

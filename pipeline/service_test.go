@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -369,7 +370,8 @@ func TestLive(t *testing.T) {
 		var seen bytes.Buffer
 		buf := make([]byte, 4096)
 		stop := make(chan struct{})
-		go func() { // somebody looks from some time on; so things keep coming
+		var pusher sync.WaitGroup
+		pusher.Go(func() { // somebody looks from some time on; so things keep coming
 			for i := 0; ; i++ {
 				select {
 				case <-stop:
@@ -378,7 +380,7 @@ func TestLive(t *testing.T) {
 					w.push("in", fmt.Sprintf(`[{"time":%d,"value":99}]`, 1_600_000_000_000+int64(i)))
 				}
 			}
-		}()
+		})
 		for !strings.Contains(seen.String(), want) {
 			n, err := resp.Body.Read(buf)
 			if err != nil {
@@ -387,6 +389,7 @@ func TestLive(t *testing.T) {
 			seen.Write(buf[:n])
 		}
 		close(stop)
+		pusher.Wait()
 		resp.Body.Close()
 		cancel()
 	}

@@ -142,7 +142,7 @@ func TestBlocksAreMerged(t *testing.T) {
 	}
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for s.Stats().Blocks > 30 {
 		select {
 		case <-tick.C:
