@@ -101,13 +101,13 @@ export type Analysis = {
 
 export type AnnotationBody = {
     /**
-     * This reading
+     * This reading; null: it is not about one
      */
-    after: number;
+    after: number | null;
     /**
-     * The reading before
+     * The reading before that counts; null: there is none
      */
-    before: number;
+    before: number | null;
     /**
      * Because somebody said so
      */
@@ -1891,7 +1891,7 @@ export type DefinitionsOutBody = {
 export type Delivery = {
     attempts: number;
     /**
-     * Of the last try
+     * Of the last try; sent: who did not get it, and why
      */
     error?: string;
     /**
@@ -3822,6 +3822,10 @@ export type Intervention = {
      */
     kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise' | 'figure' | 'reading';
     /**
+     * exclude: these readings of the range alone, in order of time. They are taken for never sent, before anything else that is decided, earlier or later; others that come between them count
+     */
+    only?: Array<Readings> | null;
+    /**
      * replace: readings in the place of those of the range
      */
     points?: Array<PointInTime> | null;
@@ -3865,6 +3869,10 @@ export type InterventionBody = {
      * exclude, replace or interpolate a range of readings; or, of one reading of a counter: ignore it, accept the difference, or take it as reset, rollover or a stated rise; or a figure that somebody enters: the amount of a range, or a reading of a counter
      */
     kind: 'exclude' | 'replace' | 'interpolate' | 'ignore' | 'accept' | 'reset' | 'rollover' | 'rise' | 'figure' | 'reading';
+    /**
+     * exclude: these readings of the range alone, in order of time. They are taken for never sent, before anything else that is decided, earlier or later; others that come between them count
+     */
+    only?: Array<Readings> | null;
     /**
      * replace: readings in the place of those of the range
      */
@@ -5645,7 +5653,7 @@ export type Outcome = {
      */
     change: string;
     /**
-     * Why the last try failed
+     * Why the last try failed; sent: who did not take it, and why
      */
     error?: string;
     /**
@@ -5654,7 +5662,7 @@ export type Outcome = {
     next?: string;
     sink: string;
     /**
-     * given_up: the sink refused it, or took nothing for two days; dropped: 10,000 were waiting for it already
+     * given_up: the sink refused it, or took nothing for two days, or took a later message about the same before; dropped: 10,000 were waiting for it already
      */
     status: 'waiting' | 'sent' | 'given_up' | 'dropped';
 };
@@ -6914,6 +6922,15 @@ export type ReachBackRequest = {
      * The reason
      */
     why: string;
+};
+
+export type Readings = {
+    first: string;
+    last: string;
+    /**
+     * From one to the next, in ms
+     */
+    step: number;
 };
 
 export type ReadingsBody = {
@@ -10365,6 +10382,10 @@ export type ListIncidentsData = {
          * Only those raised before this
          */
         before?: string;
+        /**
+         * With before: also those raised at that very moment that come after the alert of this id. With both from the last alert of a list, the next list goes on where it ended
+         */
+        after?: string;
         /**
          * Only those of this rule
          */
