@@ -87,8 +87,7 @@ func (p *process) supposing() func(context.Context, *model.Sensor, []record.Mill
 		return nil
 	}
 	d := trial.Data{Readings: readings{p.store}, Store: p.settled, Decided: func(ctx context.Context, id record.SensorID) (reading.Decisions, error) {
-		all, err := settlement.Decided(ctx, p.settled, id)
-		return all[id], err
+		return settlement.Decided(ctx, p.settled, id)
 	}}
 	return func(ctx context.Context, sn *model.Sensor, times []record.Millis, values []float64, instead []imports.Intervention) (*imports.ImportSettled, error) {
 		var added []energy.Reading

@@ -45,6 +45,8 @@ func refuse(err error) error {
 	switch {
 	case errors.Is(err, errBad):
 		return huma.Error422UnprocessableEntity(err.Error())
+	case errors.Is(err, ledger.ErrFull):
+		return huma.Error409Conflict(err.Error())
 	case errors.Is(err, sql.ErrNoRows):
 		return huma.Error404NotFound(err.Error())
 	}

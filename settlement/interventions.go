@@ -132,7 +132,7 @@ func (s *Service) touch(ctx context.Context, x ledger.Intervention) error {
 		at.to = record.MillisOf(*x.To)
 	}
 	if x.Kind == ledger.Reading { // what others that were entered say depends on it
-		all, err := s.opts.Store.Interventions(ctx, x.Sensor, false, mostInterventions)
+		all, err := s.opts.Store.Interventions(ctx, x.Sensor, false, everything)
 		if err != nil {
 			return err
 		}
@@ -171,38 +171,31 @@ func (s *Service) Undo(ctx context.Context, id, why, who string) (ledger.Interve
 	return x, s.touch(ctx, x)
 }
 
-// mostInterventions bounds those that are in force.
-const mostInterventions = 200_000
+// everything is more interventions than a sensor may have.
+const everything = math.MaxInt32
 
-// Decided reads all decisions that are in force: of one sensor, or of all when
-// it is empty.
-func Decided(ctx context.Context, from *ledger.Store, id record.SensorID) (map[record.SensorID]reading.Decisions, error) {
-	all, err := from.Interventions(ctx, id, false, mostInterventions)
+// Decided reads the decisions about a sensor that are in force.
+func Decided(ctx context.Context, from *ledger.Store, id record.SensorID) (d reading.Decisions, err error) {
+	all, err := from.Interventions(ctx, id, false, everything)
 	if err != nil {
-		return nil, err
-	}
-	if len(all) == mostInterventions {
-		return nil, fmt.Errorf("read interventions: there are more than %d in force", mostInterventions)
+		return d, err
 	}
 	slices.SortFunc(all, func(a, b ledger.Intervention) int { return cmp.Compare(a.Number, b.Number) })
-	out := make(map[record.SensorID]reading.Decisions)
 	for _, x := range all {
-		d := out[x.Sensor]
 		switch {
 		case ledger.Correction(x.Kind) || x.Kind == ledger.Reading:
 			d.Corrections = append(d.Corrections, correctionOf(x))
 		case x.Kind == ledger.Figure:
 			a, err := energy.Of(*x.Value)
 			if err != nil {
-				return nil, fmt.Errorf("read figure %s: %w", x.ID, err)
+				return d, fmt.Errorf("read figure %s: %w", x.ID, err)
 			}
 			d.Figures = append(d.Figures, reading.Figure{Span: window.Span{From: record.MillisOf(x.From), To: record.MillisOf(*x.To)}, Amount: a})
 		default:
 			d.Overrides = append(d.Overrides, overrideOf(x))
 		}
-		out[x.Sensor] = d
 	}
-	return out, nil
+	return d, nil
 }
 
 func correctionOf(x ledger.Intervention) energy.Correction {

@@ -154,16 +154,16 @@ func (w *world) oracle(from, to record.Millis) *oracle {
 	for t := from; t <= to; t += quarter {
 		edges = append(edges, t)
 	}
-	decided, err := Decided(w.t.Context(), w.store, "")
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	for sn := range o.now.Sensors() {
 		var rs []energy.Reading
 		for _, r := range w.memory.all[sn.ID] {
 			rs = append(rs, energy.Reading{Time: r.Time, Value: r.Value, Quality: energy.Measured})
 		}
-		rules, d := reading.Rules(sn), decided[sn.ID]
+		rules := reading.Rules(sn)
+		d, err := Decided(w.t.Context(), w.store, sn.ID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
 		values, _ := energy.Settle(energy.Correct(rs, d.Corrections, rules, window.Span{From: from, To: to}), edges, rules, d.Overrides)
 		if sn.Formula == "" {
 			d.Enter(values, edges)

@@ -133,11 +133,11 @@ func (s *Service) fineSensor(ctx context.Context, m *model.Model, id record.Sens
 // values settles a sensor between edges that are given.
 func (s *Service) values(ctx context.Context, sn *model.Sensor, edges []record.Millis) ([]energy.Value, []energy.Annotation, error) {
 	rules := reading.Rules(sn)
-	decided, err := Decided(ctx, s.opts.Store, sn.ID)
+	d, err := Decided(ctx, s.opts.Store, sn.ID)
 	if err != nil {
 		return nil, nil, err
 	}
-	d, at := decided[sn.ID], span{edges[0], edges[len(edges)-1]}
+	at := span{edges[0], edges[len(edges)-1]}
 	// What Settle needs begins at a quarter of an hour.
 	rs, err := reading.Gather(ctx, s.opts.Readings, sn.ID, window.Span{From: at.from / quarter * quarter, To: at.to}, rules, d)
 	if err != nil {

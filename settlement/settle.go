@@ -91,7 +91,7 @@ func (a spans) union(others spans, in span) spans {
 type job struct {
 	s       *Service
 	model   *model.Model
-	decided map[record.SensorID]reading.Decisions
+	decided map[record.SensorID]bool // of these, decisions are in force
 	outline *tree.Outline
 	within  span          // no sensor's window outside is settled
 	kept    span          // nor what follows from sensors
@@ -116,7 +116,7 @@ type fresh struct {
 }
 
 func (s *Service) newJob(ctx context.Context, within, kept span, limit record.Millis) (*job, error) {
-	decided, err := Decided(ctx, s.opts.Store, "")
+	decided, err := s.opts.Store.Intervened(ctx)
 	m := s.opts.Catalog.State().Model
 	return &job{
 		s: s, model: m, outline: s.outlineOf(m, s.trees), decided: decided, within: within, kept: kept, limit: limit,
@@ -219,7 +219,13 @@ func (j *job) compute(ctx context.Context, id record.SensorID, want span) (out c
 	if !ok || sn.Formula != "" {
 		return out
 	}
-	rules, decided := reading.Rules(sn), j.decided[id]
+	rules := reading.Rules(sn)
+	var decided reading.Decisions
+	if j.decided[id] {
+		if decided, out.err = Decided(ctx, j.s.opts.Store, id); out.err != nil {
+			return out
+		}
+	}
 	affected, err := reading.Affected(ctx, j.s.opts.Readings, id, window.Span{From: want.from, To: want.to}, rules, decided)
 	if err != nil {
 		out.err = err

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -143,8 +144,29 @@ func (s *Store) Interventions(ctx context.Context, id record.SensorID, all bool,
 	return out, nil
 }
 
+// Intervened gives the sensors about whose readings something is in force.
+func (s *Store) Intervened(ctx context.Context) (map[record.SensorID]bool, error) {
+	var ids []string
+	if err := s.books.NewSelect().Model((*interventionRow)(nil)).ColumnExpr("DISTINCT sensor").Where("undone_at IS NULL").Scan(ctx, &ids); err != nil {
+		return nil, fmt.Errorf("read who has interventions: %w", err)
+	}
+	out := make(map[record.SensorID]bool, len(ids))
+	for _, id := range ids {
+		out[record.SensorID(id)] = true
+	}
+	return out, nil
+}
+
+// mostInForce is how many interventions of a sensor may be in force, unless
+// options say otherwise: all of them are looked at whenever it is settled.
+const mostInForce = 20_000
+
+// ErrFull is wrapped by the error about an intervention for which there is no
+// room.
+var ErrFull = errors.New("no more interventions can be in force")
+
 // AddIntervention keeps a decision, as the newest of its sensor. Its ID must be
-// a new one.
+// a new one. The error wraps [ErrFull] when as many as may be are in force.
 func (s *Store) AddIntervention(ctx context.Context, x Intervention) (Intervention, error) {
 	row := interventionRow{
 		ID: x.ID, Sensor: string(x.Sensor), Kind: x.Kind, Begin: int64(record.MillisOf(x.From)), End: int64(record.MillisOf(x.From)) + 1,
@@ -170,6 +192,15 @@ func (s *Store) AddIntervention(ctx context.Context, x Intervention) (Interventi
 	err := s.books.Alone(ctx, "interventions", func(ctx context.Context, tx bun.Tx) error {
 		if err := tx.NewSelect().Model((*interventionRow)(nil)).ColumnExpr("COALESCE(MAX(number), 0) + 1").Where("sensor = ?", row.Sensor).Scan(ctx, &row.Number); err != nil {
 			return err
+		}
+		if most := int64(s.inForce); row.Number > most { // else there cannot be as many
+			n, err := tx.NewSelect().Model((*interventionRow)(nil)).Where("sensor = ? AND undone_at IS NULL", row.Sensor).Count(ctx)
+			if err != nil {
+				return err
+			}
+			if int64(n) >= most {
+				return fmt.Errorf("%w for sensor %q: there are %d; undo some of them, or replace them by one of a longer time", ErrFull, row.Sensor, n)
+			}
 		}
 		_, err := tx.NewInsert().Model(&row).Exec(ctx)
 		return err

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -37,6 +38,8 @@ var migrations embed.FS
 type Store struct {
 	db    *sqldb.DB
 	books *sqldb.DB // the same one in a PostgreSQL
+
+	inForce int // interventions of a sensor, at most
 
 	mu     sync.Mutex
 	points map[Point]int64
@@ -139,16 +142,17 @@ const timeout = time.Minute
 
 // Options say where the database is. Either Dir or URL is given.
 type Options struct {
-	Dir    string // of the two SQLite files
-	URL    string // of a PostgreSQL
-	Conns  int    // of this process; 0: a few
-	NoSync bool   // of files, for tests and benchmarks: what was written last may be gone when the machine fails; no setting leads here
+	Dir     string // of the two SQLite files
+	URL     string // of a PostgreSQL
+	Conns   int    // of this process; 0: a few
+	InForce int    // interventions of one sensor that may be in force; 0: 20,000
+	NoSync  bool   // of files, for tests and benchmarks: what was written last may be gone when the machine fails; no setting leads here
 }
 
 // Open opens the files in a directory, or the PostgreSQL at the URL, and brings
 // the tables up to date.
 func Open(ctx context.Context, where Options) (_ *Store, err error) {
-	s := &Store{points: make(map[Point]int64)}
+	s := &Store{points: make(map[Point]int64), inForce: cmp.Or(where.InForce, mostInForce)}
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open settled windows: %w", errors.Join(err, s.Close()))

@@ -4,6 +4,7 @@
 
 import { t } from '@lingui/core/macro'
 import type { AnnotationBody } from '../api/generated/types.gen'
+import { DASH } from '../lib/format'
 import { locale } from '../lib/locale'
 import { unitFor, valueFor } from '../lib/own'
 import type { Subject } from '../subject/subject'
@@ -14,7 +15,7 @@ const digits = new Intl.NumberFormat(locale, { maximumFractionDigits: 6 })
 type Readings = Pick<AnnotationBody, 'kind' | 'before' | 'after' | 'sentence'>
 
 export function understood(a: Readings, subject: Pick<Subject, 'unit' | 'own'>): string {
-  const said = (v: number) => `${digits.format(valueFor(subject, v))}\u00a0${unitFor(subject)}`
+  const said = (v: number | null) => v === null ? DASH : `${digits.format(valueFor(subject, v))}\u00a0${unitFor(subject)}`
   const before = said(a.before)
   const after = said(a.after)
   switch (a.kind) {
@@ -29,11 +30,12 @@ export function understood(a: Readings, subject: Pick<Subject, 'unit' | 'own'>):
     case 'swap':
       return t`The device was replaced: ${after} after ${before}.`
     case 'glitch':
+      if (a.before === null) return t`The reading is set aside: ${after}, and there is none before it.`
       return t`The reading is set aside: ${after} after ${before}.`
     case 'stated':
       return t`Somebody said by how much it rose: ${after} after ${before}.`
     case 'too large':
-      return t`Too large to be true, it is left out: ${after}.`
+      return a.after === null ? t`The amount is too large to be true and is left out.` : t`Too large to be true, it is left out: ${after}.`
     default:
       return a.sentence
   }
