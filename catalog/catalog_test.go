@@ -73,6 +73,21 @@ func commit(t *testing.T, c *Catalog, p model.Patch) State {
 	return s
 }
 
+// TestForgetsWhatWasNotStored commits behind a change that nobody knows the end
+// of: its model is not kept.
+func TestForgetsWhatWasNotStored(t *testing.T) {
+	c, _ := start(t, openBus(t, t.TempDir()))
+	c.mu.Lock()
+	c.mine["lost"] = &mine{model: c.newest.state.Model}
+	c.mu.Unlock()
+	commit(t, c, plant())
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.mine) > 0 {
+		t.Errorf("%d models are kept", len(c.mine))
+	}
+}
+
 func TestChangesReachEveryCatalog(t *testing.T) {
 	b := openBus(t, t.TempDir())
 	one, _ := start(t, b)
