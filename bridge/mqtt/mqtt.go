@@ -326,7 +326,10 @@ func (s *Service) follow(ctx context.Context, b *broker) error {
 	}
 	err = s.pump(ctx, b.topics.bridge("mqtt-"+b.Name), work)
 	// The client sends acknowledgements now and then, and none when it ends.
-	for told.waiting() && pause(connected, ackEvery/5) { //nolint:revive // the pause is all there is to do
+	for told.waiting() {
+		if !pause(connected, ackEvery/5) {
+			break
+		}
 	}
 	if told.any() {
 		// A broker answers in order: it has read them then. A connection that is
