@@ -216,7 +216,7 @@ func (b *Bus) explain(subject string, err error) error {
 	if b.server != nil && !errors.Is(cause, ErrFull) {
 		// In the same process nobody is away; what else is the disk?
 		b.room.suspect.Store(true)
-		if cause == ErrAway {
+		if errors.Is(cause, ErrAway) {
 			cause = ErrSlow
 		}
 	}
