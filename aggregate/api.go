@@ -34,6 +34,7 @@ type PartitionStatus struct {
 	Closed    *time.Time `json:"closed" doc:"Newest tick that is closed; null before the first reading"`
 	Live      bool       `json:"live" doc:"The newest readings were fresh when they were stored; false while a backlog is taken in"`
 	Late      uint64     `json:"late" doc:"Records that came after their tick was closed, since the start of the process"`
+	Waits     bool       `json:"waits" doc:"It tells nothing at this moment: others must catch up with it first, or the bus does not take it"`
 	Refused   uint64     `json:"refused" doc:"Values in the stream that are no valid sample, since the start of the process"`
 }
 
@@ -49,13 +50,12 @@ type HierarchyStatus struct {
 func (s *Service) Status() Status {
 	st := Status{Partitions: []PartitionStatus{}, Hierarchies: []HierarchyStatus{}}
 	for _, p := range s.ownedParts() {
-		p.mu.Lock()
-		x := PartitionStatus{Partition: p.number, Position: p.seq, Live: p.engine.Live(), Late: p.engine.Late(), Refused: p.engine.Refused()}
-		if c := p.engine.Closed(); c > 0 {
-			t := c.Time()
+		v := p.look()
+		x := PartitionStatus{Partition: p.number, Position: v.seq, Live: v.live, Late: v.late, Waits: p.turn.waits(), Refused: v.refused}
+		if v.closed > 0 {
+			t := v.closed.Time()
 			x.Closed = &t
 		}
-		p.mu.Unlock()
 		st.Partitions = append(st.Partitions, x)
 	}
 	s.ticks(func(h model.HierarchyID, at record.Millis, ok bool) {
@@ -192,15 +192,15 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	seconds := func(m record.Millis) float64 { return float64(m) / 1000 }
 	for _, p := range c.s.ownedParts() {
 		n := strconv.Itoa(p.number)
+		v := p.look()
 		p.mu.Lock()
-		closed, seq, late := p.engine.Closed(), p.seq, p.engine.Late()
 		savedAt, savedBytes := p.savedAt, p.savedBytes
 		p.mu.Unlock()
-		if closed > 0 {
-			ch <- prometheus.MustNewConstMetric(descClosed, prometheus.GaugeValue, seconds(closed), n)
+		if v.closed > 0 {
+			ch <- prometheus.MustNewConstMetric(descClosed, prometheus.GaugeValue, seconds(v.closed), n)
 		}
-		ch <- prometheus.MustNewConstMetric(descSeq, prometheus.GaugeValue, float64(seq), n)
-		ch <- prometheus.MustNewConstMetric(descLate, prometheus.CounterValue, float64(late), n)
+		ch <- prometheus.MustNewConstMetric(descSeq, prometheus.GaugeValue, float64(v.seq), n)
+		ch <- prometheus.MustNewConstMetric(descLate, prometheus.CounterValue, float64(v.late), n)
 		if !savedAt.IsZero() {
 			ch <- prometheus.MustNewConstMetric(descSaved, prometheus.GaugeValue, float64(savedAt.UnixMilli())/1000, n)
 			ch <- prometheus.MustNewConstMetric(descSize, prometheus.GaugeValue, float64(savedBytes), n)

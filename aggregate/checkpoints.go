@@ -33,7 +33,12 @@ func (s *Service) checkpoints(ctx context.Context) error {
 		case <-take.C:
 			begun := time.Now()
 			for _, p := range s.ownedParts() {
-				if err := p.checkpoint(); err != nil {
+				if !p.try() {
+					continue // the one before holds
+				}
+				err := p.checkpoint()
+				p.unlock()
+				if err != nil {
 					return err
 				}
 			}
@@ -72,16 +77,20 @@ func (p *part) unstored() (waits, tidied bool) {
 	return p.candid != nil, p.tidied
 }
 
+// checkpoint makes a candidate of the engine, whose turn is held.
 func (p *part) checkpoint() error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.candid != nil || p.seq == p.saved || p.untold {
+	settled := p.candid != nil || p.seq == p.saved
+	p.mu.Unlock()
+	if settled || p.untold {
 		return nil
 	}
 	data, err := p.engine.Checkpoint(p.seq)
 	if err != nil {
 		return err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.candid = &candidate{data: data, seq: p.seq, entries: p.engine.Entries(), since: time.Now()}
 	return nil
 }

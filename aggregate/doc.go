@@ -29,5 +29,9 @@
 // messages may be stored in part when its combiner ends; the next one stores the
 // rest.
 //
+// What a partition tells ahead of others is limited: it waits while it has its share
+// of the room for partial results, so that those that are behind find some. Its
+// status and metrics are told meanwhile.
+//
 // The rules of ticks are in package tick; here are the goroutines around them.
 package aggregate

@@ -48,9 +48,11 @@ func (s *Service) previews(ctx context.Context) error {
 		}
 		at := record.MillisOf(next.Add(-previewAfter))
 		for _, p := range s.ownedParts() {
-			p.mu.Lock()
+			if !p.try() {
+				continue // it is far from now
+			}
 			r := p.engine.Preview(at)
-			p.mu.Unlock()
+			p.unlock()
 			if r == nil {
 				continue
 			}

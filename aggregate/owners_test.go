@@ -107,8 +107,14 @@ func newCrew(t *testing.T, n int) *crew {
 // hands each to prepare before it runs.
 func newWideCrew(t *testing.T, n, widest int, prepare func(who int, s *Service)) *crew {
 	t.Helper()
+	return newNarrowCrew(t, n, widest, 0, prepare)
+}
+
+// newNarrowCrew has so many bytes of partial sums kept at most.
+func newNarrowCrew(t *testing.T, n, widest int, partials int64, prepare func(who int, s *Service)) *crew {
+	t.Helper()
 	// Others can be on this bus, so partial sums are kept on the disk.
-	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: crewPartitions, MinFree: 1, NoSync: true, Listen: "127.0.0.1:0"})
+	b, err := bus.Open(t.Context(), bus.Options{Dir: t.TempDir(), Partitions: crewPartitions, Partials: partials, MinFree: 1, NoSync: true, Listen: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -255,9 +261,7 @@ func (c *crew) closed(who int) {
 	for deadline := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
 		least, parts := want, c.services[who].ownedParts()
 		for _, p := range parts {
-			p.mu.Lock()
-			least = min(least, p.engine.Closed())
-			p.mu.Unlock()
+			least = min(least, p.look().closed)
 		}
 		if len(parts) == crewPartitions && least >= want {
 			return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,24 +19,101 @@ import (
 
 // part is one partition's engine and what stands around it.
 type part struct {
-	mu     sync.Mutex
-	engine *tick.Engine
 	number int
 	ctx    context.Context // for what the engine emits: it outlives the owner's a little
-	seq    uint64          // newest message taken
-	heard  time.Time       // when, by our clock
-	idle   time.Time       // when the last idle report was made, or tried
-	ahead  time.Duration   // the clock of the bus against ours, when it was asked last
-	waits  bool            // the clock is to look after ticks that wait for the model
-	saved  uint64          // position of the last checkpoint that is stored
-	tidied bool            // what others left behind was removed, or is being removed
+	own    context.Context // the owner's
+	stir   chan struct{}   // the clock has something new to look at
+
+	turn     *turn // guards what follows, up to mu
+	engine   *tick.Engine
+	seq      uint64 // newest message taken
+	accounts accounts
+	bufs     [tick.Combiners][]byte
+	untold   bool // a report was lost: what the engine knows is ahead of what it told
+
+	heard time.Time     // when, by our clock
+	idle  time.Time     // when the last idle report was made, or tried
+	ahead time.Duration // the clock of the bus against ours, when it was asked last
+	waits bool          // the clock is to look after ticks that wait for the model
+
+	mu     sync.Mutex // guards what follows; taken after the turn
+	seen   view
+	plans  []tick.Plan // that the engine is to be given
+	saved  uint64      // position of the last checkpoint that is stored
+	tidied bool        // what others left behind was removed, or is being removed
 
 	savedAt    time.Time // when it was stored, or this process restored it
 	savedBytes int       // its size
 
-	untold bool // a report was lost: what the engine knows is ahead of what it told
 	candid *candidate
-	buf    []byte
+}
+
+// view is how far an engine is, for whoever only looks.
+type view struct {
+	seq           uint64
+	closed        record.Millis
+	live          bool
+	late, refused uint64
+}
+
+func (p *part) look() view {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
+// show lets others see how far the engine is; its turn is held.
+func (p *part) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.seen = view{seq: p.seq, closed: p.engine.Closed(), live: p.engine.Live(), late: p.engine.Late(), refused: p.engine.Refused()}
+}
+
+// lock takes the engine's turn, and gives the engine what plans there are.
+func (p *part) lock() {
+	p.turn.lock()
+	p.mu.Lock()
+	plans := p.plans
+	p.plans = nil
+	p.mu.Unlock()
+	for _, plan := range plans {
+		p.engine.SetPlan(plan)
+	}
+}
+
+// try is lock for whoever must not wait for the bus, which not even the engine
+// may ask for then: false when the turn is another one's who waits, or when
+// there are plans that the engine is to be given first.
+func (p *part) try() bool {
+	if !p.turn.try() {
+		return false
+	}
+	p.mu.Lock()
+	first := len(p.plans) > 0
+	p.mu.Unlock()
+	if first {
+		p.turn.unlock()
+	}
+	return !first
+}
+
+func (p *part) unlock() {
+	p.show()
+	p.turn.unlock()
+}
+
+// addPlan has the engine given a plan before it does anything else.
+func (p *part) addPlan(plan tick.Plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plans = append(p.plans, plan)
+}
+
+func (p *part) stirClock() {
+	select {
+	case p.stir <- struct{}{}:
+	default:
+	}
 }
 
 // candidate is a checkpoint that may be stored once the ticks it has evaluated
@@ -53,19 +131,20 @@ func (s *Service) ownPart(ctx context.Context, number int) error {
 	telling, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	context.AfterFunc(ctx, func() { time.AfterFunc(s.lastWords(), end) })
-	p := &part{number: number, ctx: telling}
+	p := &part{number: number, ctx: telling, own: ctx, turn: newTurn(), stir: make(chan struct{}, 1)}
 	if !s.insist(ctx, "a checkpoint to begin from", func() error { return s.restore(ctx, p) }) {
 		return nil
 	}
+	p.show()
 	s.mu.Lock()
-	for _, plan := range s.plans {
-		p.engine.SetPlan(plan)
-	}
+	p.plans = slices.Clone(s.plans)
 	s.parts[number] = p
 	s.mu.Unlock()
-	s.stirClock()
 	s.log.Info("works on a partition", "partition", number, "from", p.seq+1)
+	var clock sync.WaitGroup
+	clock.Go(func() { s.clock(ctx, p) })
 	again(ctx, s.log, "records", func() error { return s.read(ctx, p) })
+	clock.Wait()
 	s.mu.Lock()
 	delete(s.parts, number)
 	s.mu.Unlock()
@@ -96,7 +175,9 @@ func (s *Service) giveUp(p *part) {
 	p.mu.Lock()
 	p.candid = nil
 	p.mu.Unlock()
+	p.lock()
 	err := p.checkpoint()
+	p.unlock()
 	if err == nil {
 		err = s.store(ctx, p, make(map[model.HierarchyID]record.Millis))
 	}
@@ -159,8 +240,8 @@ func (s *Service) read(ctx context.Context, p *part) error {
 		if err != nil {
 			return err
 		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
+		p.lock()
+		defer p.unlock()
 		if p.seq != 0 && m.Seq != p.seq+1 && m.Seq > p.seq {
 			s.log.Warn("records are missing in the stream", "partition", p.number, "after", p.seq, "next", m.Seq)
 		}
@@ -169,48 +250,72 @@ func (s *Service) read(ctx context.Context, p *part) error {
 		if until, waits := p.engine.Waits(); waits && !p.waits {
 			p.waits = true
 			s.opts.Catalog.Want(until.Time())
-			s.stirClock()
+			p.stirClock()
 		}
 		return nil
 	})
 }
 
-// tell hands a report to the combiners it concerns. The engine's lock is held,
-// so a slow bus slows the partition down.
+// stuckAfter is when telling is said to wait for the bus.
+const stuckAfter = 250 * time.Millisecond
+
+// tell hands a report to the combiners it concerns. The engine's turn is held,
+// so a slow bus, or others who are behind, slow the partition down.
 func (s *Service) tell(p *part, r *tick.Report) {
+	if p.untold {
+		return
+	}
+	stuck := time.AfterFunc(stuckAfter, func() { p.turn.wait(true) })
+	defer p.turn.wait(false)
+	defer stuck.Stop()
+	size := int64(0)
+	for q := range p.bufs {
+		p.bufs[q] = p.bufs[q][:0]
+	}
 	r.Divide(func(q int, part *tick.Report) {
-		p.buf = part.Encode(p.buf[:0])
-		p.untold = p.untold || !s.insist(p.ctx, "partials", func() error { return s.opts.Bus.PublishPartials(p.ctx, q, p.buf) })
+		p.bufs[q] = part.Encode(p.bufs[q])
+		size += int64(len(p.bufs[q])) + bus.PartialBeside
 	})
+	// A tick that is told in part is told to the end, or nobody can complete it.
+	if !r.Continues() && !s.room(p.own, p, size) {
+		p.untold = true
+		return
+	}
+	for q, data := range p.bufs {
+		if len(data) == 0 {
+			continue
+		}
+		var seq uint64
+		if p.untold = !s.insist(p.ctx, "partials", func() (err error) {
+			seq, err = s.opts.Bus.PublishPartials(p.ctx, q, data)
+			return err
+		}); p.untold {
+			return
+		}
+		p.accounts.of[q].add(told{seq, int64(len(data)) + bus.PartialBeside})
+	}
+	p.show()
 }
 
-// clock advances partitions that are silent, when they have been so for long
-// enough, and those whose ticks wait for the model, when it is known.
-func (s *Service) clock(ctx context.Context) error {
+// clock advances a partition that is silent, when it has been so for long enough,
+// and one whose ticks wait for the model, when it is known. Every partition has
+// its own: one that waits for others must not keep those from going on.
+func (s *Service) clock(ctx context.Context, p *part) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		moved := s.opts.Catalog.Moved()
-		known := s.known()
-		next := time.Now().Add(clockMost)
-		waiting := false
-		for _, p := range s.ownedParts() {
-			due, waits := s.look(ctx, p, known)
-			waiting = waiting || waits
-			if due.Before(next) {
-				next = due
-			}
-		}
-		if !waiting {
+		due, waits := s.look(ctx, p, s.known())
+		if !waits {
 			moved = nil
 		}
-		timer.Reset(max(time.Until(next), clockLeast))
+		timer.Reset(min(max(time.Until(due), clockLeast), clockMost))
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-timer.C:
 		case <-moved:
-		case <-s.stir:
+		case <-p.stir:
 		}
 	}
 }
@@ -220,13 +325,6 @@ const (
 	clockLeast = 10 * time.Millisecond
 	clockMost  = 5 * time.Second
 )
-
-func (s *Service) stirClock() {
-	select {
-	case s.stir <- struct{}{}:
-	default:
-	}
-}
 
 // look sees whether a partition is silent or waits for the model, and gives when
 // it may be silent next.
@@ -239,7 +337,7 @@ func (s *Service) look(ctx context.Context, p *part, known record.Millis) (due t
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("a silent partition cannot be asked", "partition", p.number, "error", err)
 	}
-	p.mu.Lock()
+	p.lock()
 	p.idle = time.Now()
 	if err == nil {
 		p.ahead = x.At.Sub(p.idle)
@@ -250,7 +348,7 @@ func (s *Service) look(ctx context.Context, p *part, known record.Millis) (due t
 		p.engine.Clock(record.MillisOf(x.At), known)
 		p.engine.Idle(record.MillisOf(x.At), known)
 	}
-	p.mu.Unlock()
+	p.unlock()
 	return s.silent(p, known)
 }
 
@@ -258,8 +356,8 @@ func (s *Service) look(ctx context.Context, p *part, known record.Millis) (due t
 // have been silent for long enough to be looked after.
 func (s *Service) silent(p *part, known record.Millis) (due time.Time, waits bool) {
 	idle := time.Duration(s.opts.Timing.Idle) * time.Millisecond
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.lock()
+	defer p.unlock()
 	if p.waits {
 		p.engine.Advance(known)
 		var until record.Millis

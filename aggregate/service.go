@@ -67,7 +67,6 @@ type Service struct {
 	keep func(ctx context.Context, hierarchy string, ticks []byte, after uint64) (uint64, error)    // [bus.Bus.PublishAggregates]
 	hear func(ctx context.Context, combiner int, from uint64, handle func(bus.Message) error) error // [bus.Bus.ReadPartials]
 
-	stir    chan struct{} // the clock has something new to look at
 	untidy  chan struct{} // old checkpoints may be left
 	applied atomic.Uint64 // the model revision that engines and combiners have
 	fence   atomic.Int64  // what known last gave
@@ -102,7 +101,7 @@ func New(o Options) (*Service, error) {
 	if o.Widest < 1 {
 		return nil, fmt.Errorf("aggregate: %d groups in a message; at least one is possible", o.Widest)
 	}
-	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, stir: make(chan struct{}, 1), untidy: make(chan struct{}, 1)}
+	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, untidy: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, fmt.Errorf("aggregate: %w", err)
@@ -149,7 +148,6 @@ func (s *Service) Run(ctx context.Context) error {
 		stop()
 		return g.Wait()
 	}
-	g.Go(func() error { return ended(loops, s.clock(loops)) })
 	g.Go(func() error { return ended(loops, s.previews(loops)) })
 	g.Go(func() error { return ended(loops, s.checkpoints(loops)) })
 	g.Go(func() error { return s.tidies(loops) })
@@ -202,14 +200,14 @@ func (s *Service) setPlans(st catalog.State, all bool) {
 			x.mu.Unlock()
 		}
 		for _, p := range s.parts {
-			p.mu.Lock()
-			p.engine.SetPlan(plan)
-			p.mu.Unlock()
+			p.addPlan(plan)
 		}
 	}
 	s.forgetPlans()
 	s.applied.Store(st.Revision)
-	s.stirClock()
+	for _, p := range s.parts {
+		p.stirClock()
+	}
 	for _, x := range s.stages {
 		x.setRevision(st.Revision)
 	}

@@ -28,9 +28,16 @@ type stage struct {
 	seq       uint64        // newest message of the partials taken
 	missed    uint64        // the newest message before which another one was missing
 
-	// Used by the owner's goroutine alone.
-	last    map[string]mark // what is stored last, by hierarchy
+	// Held from the moment that the combiner takes a message until its ticks are
+	// stored; taken before mu.
+	work    sync.Mutex
+	told    [][]told // of every partition: what was taken and is not trimmed, in order
+	whole   bool     // all that was there has been read
+	given   bool     // up: ticks were not stored
 	trimmed time.Time
+
+	// Used by the owner's goroutine alone.
+	last map[string]mark // what is stored last, by hierarchy
 }
 
 // mark is the newest message of a hierarchy that is stored.
@@ -77,7 +84,7 @@ func (x *stage) setRevision(r uint64) {
 
 // ownStage runs a combiner until ctx ends.
 func (s *Service) ownStage(ctx context.Context, number int) error {
-	x := &stage{number: number, changed: make(chan struct{}), last: make(map[string]mark)}
+	x := &stage{number: number, changed: make(chan struct{}), last: make(map[string]mark), told: make([][]told, s.opts.Bus.Partitions())}
 	x.combiner = tick.NewCombiner(s.opts.Timing, s.opts.Bus.Partitions(), func(t *record.Ticks) { x.out = append(x.out, t) })
 	x.previewer = tick.NewPreviewer(x.combiner)
 	s.mu.Lock()
@@ -111,6 +118,11 @@ func (s *Service) ownStage(ctx context.Context, number int) error {
 		return fmt.Errorf("aggregate: %w", err)
 	}
 	defer sub.Unsubscribe() //nolint:errcheck // the connection ends with it
+	asked, err := s.opts.Bus.Conn().Subscribe(bus.CombiningSubject(number), func(m *nats.Msg) { s.answerNeed(ctx, x, m) })
+	if err != nil {
+		return fmt.Errorf("aggregate: %w", err)
+	}
+	defer asked.Unsubscribe() //nolint:errcheck // the connection ends with it
 	s.log.Info("adds up partial results", "combiner", number)
 	again(ctx, s.log, "partial results", func() error { return s.combine(ctx, x) })
 	return nil
@@ -151,9 +163,12 @@ func (s *Service) combine(ctx context.Context, x *stage) error {
 			return err
 		}
 		s.log.Info("reads partial results once more", "combiner", x.number, "error", err)
+		x.work.Lock()
 		x.mu.Lock()
 		x.seq = 0
 		x.mu.Unlock()
+		x.told, x.whole = make([][]told, len(x.told)), false
+		x.work.Unlock()
 		// What is not there any more, another one may have stored the ticks of.
 		for _, h := range slices.Collect(maps.Keys(x.last)) {
 			if err := s.resume(ctx, x, h); err != nil {
@@ -185,6 +200,10 @@ func (s *Service) add(ctx context.Context, x *stage) error {
 			}
 			x.mu.Lock()
 		}
+		x.mu.Unlock()
+		x.work.Lock()
+		defer x.work.Unlock()
+		x.mu.Lock()
 		if x.combiner.Misses(&r) {
 			if x.missed < m.Seq {
 				x.missed = m.Seq
@@ -197,11 +216,15 @@ func (s *Service) add(ctx context.Context, x *stage) error {
 			s.log.Error("a partial result was not taken", "partition", r.Partition, "error", err)
 		}
 		x.seq = m.Seq
+		if 0 <= r.Partition && r.Partition < len(x.told) {
+			x.told[r.Partition] = append(x.told[r.Partition], told{m.Seq, int64(len(m.Data)) + bus.PartialBeside})
+		}
 		out := x.out
 		x.out = nil
 		done := x.combiner.Done()
 		x.mu.Unlock()
 		if !s.publish(ctx, x, out) {
+			x.given = true
 			return nil // given up, and the next owner has what is not trimmed
 		}
 		if m.Pending == 0 && time.Since(x.trimmed) > min(time.Second, s.opts.Checkpoint) || m.Seq%512 == 0 {
@@ -209,6 +232,7 @@ func (s *Service) add(ctx context.Context, x *stage) error {
 			if err := s.opts.Bus.TrimPartials(ctx, x.number, done); err != nil {
 				return err
 			}
+			x.forget(done)
 		}
 		return nil
 	})

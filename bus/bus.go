@@ -33,6 +33,11 @@ func (slow) Error() string {
 
 func (slow) Is(target error) bool { return target == ErrAway }
 
+// ErrCrowded says that partial sums have taken all the room there is for them.
+// Those who make them keep to their share of it, so that it does not happen; see
+// package aggregate.
+var ErrCrowded = errors.New("partial results fill their stream, because ticks are not completed; nothing more is told until some are")
+
 // ErrBroken says that the bus has to be opened again; see [Bus.Broken].
 var ErrBroken = errors.New("the disk was filled to the last byte while something was being stored, and the bus has to be opened again")
 
@@ -49,6 +54,7 @@ type Options struct {
 	Dir        string        // where the embedded server keeps its files
 	Partitions int           // of the records when they are first created; default 16, 1 to 1024
 	Replicas   int           // of every stream on an external cluster; default 1. A stream that has more keeps them
+	Partials   int64         // bytes that partial sums may take until their ticks are stored; default 512 MiB
 	NoSync     bool          // do not fsync each write (embedded only): a power cut may lose seconds
 	MinFree    int64         // refuse writes below this many free bytes under Dir; default 256 MiB
 	MaxAge     time.Duration // keep records this long even if read; default 0: trimmed as soon as every reader has them
@@ -106,6 +112,9 @@ func Open(ctx context.Context, o Options) (*Bus, error) {
 	}
 	if o.Replicas == 0 {
 		o.Replicas = 1
+	}
+	if o.Partials == 0 {
+		o.Partials = 512 << 20
 	}
 	if o.MinFree == 0 {
 		o.MinFree = 256 << 20

@@ -326,7 +326,7 @@ func testAggregates(t *testing.T, s *site) {
 func testPartials(t *testing.T, s *site) {
 	b, other := s.open(), s.open()
 	for i := range 12 {
-		if err := b.PublishPartials(t.Context(), i%3, []byte{byte(i)}); err != nil {
+		if _, err := b.PublishPartials(t.Context(), i%3, []byte{byte(i)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -509,7 +509,7 @@ func testLost(t *testing.T, s *site) {
 		end <- b.ReadPartials(ctx, 0, 0, func(m Message) error { read <- m.Seq; return nil })
 	}()
 	for range 3 {
-		if err := b.PublishPartials(t.Context(), 0, []byte("x")); err != nil {
+		if _, err := b.PublishPartials(t.Context(), 0, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 		<-read

@@ -44,6 +44,10 @@ func PreviewsSubject(hierarchy string) string { return "previews." + token(hiera
 // previews, live only too.
 func PreviewPartsSubject(q int) string { return "previewparts." + strconv.Itoa(q) }
 
+// CombiningSubject is where combiner q is asked what it still needs of the partial
+// sums of a partition.
+func CombiningSubject(q int) string { return "combining." + strconv.Itoa(q) }
+
 // AggregationSubject is where those who aggregate are asked how far they are.
 const AggregationSubject = "aggregation.status"
 
@@ -75,11 +79,20 @@ func (b *Bus) PublishRecords(ctx context.Context, p int, batch []byte) (uint64, 
 
 // PublishPartials hands partial sums to combiner q. They are kept until they
 // are trimmed; where nobody else can be on the bus in memory only, and are made
-// again from the records after a restart: see [Bus.PartialsKept].
-func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) error {
-	_, err := b.store(ctx, PartialsSubject(q), data)
-	return err
+// again from the records after a restart: see [Bus.PartialsKept]. [ErrCrowded]
+// when they have taken [Bus.PartialsLimit].
+func (b *Bus) PublishPartials(ctx context.Context, q int, data []byte) (uint64, error) {
+	seq, err := b.store(ctx, PartialsSubject(q), data)
+	if code(err) == 10077 && !b.Full() {
+		if x, asked := b.PartialsExtent(ctx); asked == nil && int64(x.Bytes)+int64(len(data))+PartialBeside > b.opts.Partials {
+			return 0, ErrCrowded
+		}
+	}
+	return seq, err
 }
+
+// PartialBeside is how many bytes NATS stores beside a partial sum, at most.
+const PartialBeside = 192
 
 // ErrOutrun says that somebody else stored something first.
 var ErrOutrun = errors.New("somebody else was faster")
@@ -131,6 +144,36 @@ func (b *Bus) TrimAggregates(ctx context.Context, hierarchy string, seq uint64) 
 		return err
 	}
 	return b.trim(ctx, aggregatesStream, AggregatesSubject(hierarchy), min(last, seq+1))
+}
+
+// RemovePartials removes the one at a position, wherever in the stream that is.
+// That there is none any more is no error.
+func (b *Bus) RemovePartials(ctx context.Context, seq uint64) error {
+	s, err := b.js.Stream(ctx, partialsStream)
+	if err == nil {
+		err = s.DeleteMsg(ctx, seq)
+	}
+	if err != nil && !errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful) && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("remove %d from %s: %w", seq, partialsStream, err)
+	}
+	return nil
+}
+
+// LastPartials is the position of the newest that is there for combiner q, 0 when
+// there is none.
+func (b *Bus) LastPartials(ctx context.Context, q int) (uint64, error) {
+	s, err := b.js.Stream(ctx, partialsStream)
+	var m *jetstream.RawStreamMsg
+	if err == nil {
+		m, err = s.GetLastMsgForSubject(ctx, PartialsSubject(q))
+	}
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("ask %s: %w", partialsStream, err)
+	}
+	return m.Sequence, nil
 }
 
 // TrimPartials removes what combiner q has read up to position seq.
@@ -191,6 +234,11 @@ type Extent struct {
 // RecordsExtent asks what partition p holds at this moment.
 func (b *Bus) RecordsExtent(ctx context.Context, p int) (Extent, error) {
 	return b.Extent(ctx, recordsStream(p))
+}
+
+// PartialsExtent asks what partial sums there are at this moment.
+func (b *Bus) PartialsExtent(ctx context.Context) (Extent, error) {
+	return b.Extent(ctx, partialsStream)
 }
 
 // AggregatesExtent asks what the aggregates stream holds at this moment.

@@ -56,7 +56,7 @@ func (b *Bus) createStreams(ctx context.Context) error {
 	}
 	for _, c := range []jetstream.StreamConfig{
 		{
-			Name: partialsStream, Subjects: []string{"partials.*"}, MaxBytes: 512 << 20, Discard: jetstream.DiscardNew,
+			Name: partialsStream, Subjects: []string{"partials.*"}, MaxBytes: b.opts.Partials, Discard: jetstream.DiscardNew,
 			Storage:     b.partials,
 			Description: "Partial sums per partition, hierarchy and tick, until their ticks are stored.",
 		},
@@ -121,6 +121,9 @@ func (b *Bus) partialsStorage(ctx context.Context) (jetstream.StorageType, error
 
 // PartialsKept tells whether partial sums outlive the processes that made them.
 func (b *Bus) PartialsKept() bool { return b.partials == jetstream.FileStorage }
+
+// PartialsLimit is how many bytes of partial sums are kept at most.
+func (b *Bus) PartialsLimit() int64 { return b.opts.Partials }
 
 // Stream makes a stream, or fits one that is there, for a service that has one
 // of its own. It is kept on disk, has as many copies as [Options] say or as it

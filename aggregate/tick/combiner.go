@@ -32,6 +32,7 @@ type heard struct {
 	until  record.Millis // the newest tick it has a value for, if nothing more comes
 
 	position uint64 // of the message that told it
+	newest   uint64 // of the newest message
 }
 
 // combining is one hierarchy's way through time.
@@ -83,9 +84,9 @@ func (p *expected) of(partition int) []unheardIn {
 // sums is a tick under way.
 type sums struct {
 	revision uint64
-	first    record.Millis // when the first part of it arrived
-	position uint64        // of the oldest message with a part
-	seen     map[uint64]struct{}
+	first    record.Millis     // when the first part of it arrived
+	position uint64            // of the oldest message with a part
+	seen     map[uint64]uint64 // partition and part: the position of its message
 	group    []groupSum
 	heard    bool // something was added
 }
@@ -181,6 +182,24 @@ func (c *Combiner) Done() uint64 {
 		}
 	}
 	return done
+}
+
+// Spent is the position up to which no message of a partition is needed any more,
+// but for the one at last, which says how far the partition is. Messages of others
+// before it may be needed.
+func (c *Combiner) Spent(partition int) (spent, last uint64) {
+	h := &c.heard[partition]
+	spent = h.newest
+	for _, x := range c.courses {
+		for _, s := range x.ticks {
+			for part, position := range s.seen {
+				if int(part>>32) == partition && position > 0 {
+					spent = min(spent, position-1)
+				}
+			}
+		}
+	}
+	return spent, h.position
 }
 
 // SetPlan adds the plan of a hierarchy, as [Engine.SetPlan].
@@ -300,6 +319,7 @@ func (c *Combiner) Add(r *Report, now record.Millis, position uint64) error {
 	if r.Closed >= h.closed { // not of an owner who lags behind another one
 		h.position = max(h.position, position)
 	}
+	h.newest = max(h.newest, position)
 	h.closed = max(h.closed, r.Closed)
 	h.stored = max(h.stored, r.Stored)
 	h.idle, h.until = r.IdleAt, r.Until
@@ -329,7 +349,7 @@ func (c *Combiner) add(partition int, plan *expected, t *PartialTick, now record
 	if _, twice := s.seen[part]; twice {
 		return nil
 	}
-	s.seen[part] = struct{}{}
+	s.seen[part] = position
 	return s.add(t)
 }
 
@@ -393,7 +413,7 @@ func (x *combining) open(t record.Millis, plan *expected, now record.Millis) *su
 // reset empties the sums for the groups of a plan.
 func (s *sums) reset(plan *expected) {
 	if s.seen == nil {
-		s.seen = make(map[uint64]struct{})
+		s.seen = make(map[uint64]uint64)
 	}
 	clear(s.seen)
 	s.revision, s.heard = plan.Revision, false

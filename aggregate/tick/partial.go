@@ -80,6 +80,18 @@ func CombinerOf(h model.HierarchyID) int {
 	return int(f.Sum32() % Combiners)
 }
 
+// Continues tells whether it goes on with a tick that the report before has begun.
+func (r *Report) Continues() bool {
+	for i := range r.Partials {
+		for j := range r.Partials[i].Ticks {
+			if r.Partials[i].Ticks[j].Part > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Divide gives every combiner that has hierarchies in the report its part.
 func (r *Report) Divide(give func(combiner int, part *Report)) {
 	var split [Combiners][]Partial
