@@ -292,8 +292,12 @@ func (s *Service) lastTick(ctx context.Context, h model.HierarchyID) (record.Mil
 	return t.Told(), nil
 }
 
+// keepUnread is how long ticks are kept for those who follow them live, where
+// nobody stores them.
+const keepUnread = time.Hour
+
 // trim removes ticks that history has on disk, of hierarchies whose combiner is
-// here.
+// here; where nobody stores them, those that are old.
 func (s *Service) trim(ctx context.Context) {
 	at, err, some := uint64(math.MaxUint64), error(nil), false
 	for _, r := range []string{s.opts.HistoryReader, s.opts.OtherReader} {
@@ -305,7 +309,7 @@ func (s *Service) trim(ctx context.Context) {
 		at, some = min(at, has), true
 	}
 	if !some {
-		return
+		at, err = s.opts.Bus.AggregatesBefore(ctx, time.Now().Add(-s.keepTicks))
 	}
 	for _, h := range s.hierarchies() {
 		s.mu.Lock()

@@ -71,3 +71,25 @@ func TestPartitionsDriftApart(t *testing.T) {
 	c.await()
 	c.check()
 }
+
+// TestTicksNobodyStores: they do not stay for ever.
+func TestTicksNobodyStores(t *testing.T) {
+	c := newNarrowCrew(t, 1, 0, 0, func(_ int, s *Service) { s.keepTicks = time.Nanosecond })
+	c.give(0)
+	for range 2 { // in two messages at least
+		c.send(10)
+		c.await()
+	}
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(5 * time.Millisecond) {
+		x, err := c.bus.AggregatesExtent(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.Last > 1 && x.First == x.Last {
+			return // the newest says how far the hierarchy is
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("ticks %d to %d are kept", x.First, x.Last)
+		}
+	}
+}

@@ -42,7 +42,8 @@ type Options struct {
 	Timing     tick.Timing   // zero: tick.DefaultTiming
 	Checkpoint time.Duration // between checkpoints; default 15 s
 	// HistoryReader is the reader whose position in the aggregates stream
-	// allows its ticks to be trimmed; empty: they are kept.
+	// allows its ticks to be trimmed; empty: it stores none. Ticks that nobody
+	// stores are kept for an hour.
 	HistoryReader string
 	OtherReader   string // another one that must have them too, or alone; empty: none
 	// Widest is how many groups and virtual sensors a message of ticks tells of at
@@ -62,6 +63,8 @@ type Service struct {
 	stages map[int]*stage
 	plans  []tick.Plan                     // all that may still be asked for, in order of revision
 	linked map[model.HierarchyID]tick.Plan // the newest of those with virtual sensors
+
+	keepTicks time.Duration // [keepUnread]
 
 	// What the bus does for stages; tests break it.
 	keep func(ctx context.Context, hierarchy string, ticks []byte, after uint64) (uint64, error)    // [bus.Bus.PublishAggregates]
@@ -101,7 +104,7 @@ func New(o Options) (*Service, error) {
 	if o.Widest < 1 {
 		return nil, fmt.Errorf("aggregate: %d groups in a message; at least one is possible", o.Widest)
 	}
-	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, untidy: make(chan struct{}, 1)}
+	s := &Service{opts: o, log: o.Log, parts: make(map[int]*part), stages: make(map[int]*stage), linked: make(map[model.HierarchyID]tick.Plan), keepTicks: keepUnread, keep: o.Bus.PublishAggregates, hear: o.Bus.ReadPartials, untidy: make(chan struct{}, 1)}
 	if o.Registerer != nil {
 		if err := o.Registerer.Register(collector{s}); err != nil {
 			return nil, fmt.Errorf("aggregate: %w", err)

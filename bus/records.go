@@ -246,6 +246,24 @@ func (b *Bus) AggregatesExtent(ctx context.Context) (Extent, error) {
 	return b.Extent(ctx, aggregatesStream)
 }
 
+// AggregatesBefore is the position of the newest ticks that were stored before a
+// time, 0 when there are none.
+func (b *Bus) AggregatesBefore(ctx context.Context, t time.Time) (uint64, error) {
+	s, err := b.js.Stream(ctx, aggregatesStream)
+	if err != nil {
+		return 0, fmt.Errorf("ask %s: %w", aggregatesStream, err)
+	}
+	st := s.CachedInfo().State
+	if st.Msgs == 0 || !st.FirstTime.Before(t) {
+		return 0, nil
+	}
+	at, err := storedBefore(ctx, s, st.FirstSeq, st.LastSeq, t)
+	if err != nil {
+		return 0, fmt.Errorf("ask %s: %w", aggregatesStream, err)
+	}
+	return at, nil
+}
+
 // Extent asks what a stream holds at this moment.
 func (b *Bus) Extent(ctx context.Context, stream string) (Extent, error) {
 	s, err := b.js.Stream(ctx, stream)
