@@ -28,6 +28,7 @@ const (
 var larger = map[string]string{
 	"app":                "the composition root and the command line, nearly 15,000 lines, need every part, and nobody imports them; what a benchmark measures is below bench",
 	"pipeline/processor": "a processor is one file beside the others, and all share order, windows and state; what can do without these is below it",
+	"aggregate/tick":     "what a tick is, engine and combiner must agree on to the bit; the goroutines around them are in aggregate",
 	"history":            "storing and answering share the interface of stores, their series and what the model says of a subject; what can do without these is below it",
 	"settlement":         "settling and asking share the trees, their spans, and from when on members count; what can do without these is below it",
 	"history/remote":     "sending, proving by reading back, and asking share what is known of each series",
