@@ -171,10 +171,15 @@ func appendDoubles(dst []byte, field byte, values []float64) []byte {
 	return dst
 }
 
+// maxNameBytes is the longest sensor name that is read, in bytes. It is more
+// than an identifier may have.
+const maxNameBytes = 4 * MaxIDBytes
+
 // Decode reads the wire form. The batch aliases data. The names are read by
 // [Batch.Names], because most readers know the column already.
 //
-// Errors wrap [ErrWire]. The sensor names themselves are not validated. A column
+// Errors wrap [ErrWire]. The sensor names themselves are not validated: one that
+// no sensor can have need not cost the other records. A column
 // in another form than [Batch.Encode] gives it, unpacked or in parts, is an
 // error: passing over it would give records to the wrong sensor.
 func (b *Batch) Decode(data []byte) error {
@@ -196,7 +201,7 @@ func (b *Batch) Decode(data []byte) error {
 		switch {
 		case num == 1 && typ == protowire.BytesType:
 			v, m := protowire.ConsumeBytes(rest)
-			if m < 0 || n != 1 || len(v) > MaxIDBytes {
+			if m < 0 || n != 1 || len(v) > maxNameBytes {
 				return fmt.Errorf("%w: bad sensor name", ErrWire)
 			}
 			rest = rest[m:]

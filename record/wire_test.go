@@ -191,7 +191,7 @@ func TestBatchRefuses(t *testing.T) {
 	for name, data := range map[string]string{
 		"a cut tag":                  "\x80",
 		"a name that is cut":         "\x0a\x05ab",
-		"a name that is too long":    "\x0a\xc9\x01" + string(make([]byte, 201)),
+		"a name that is too long":    "\x0a\xa1\x06" + string(make([]byte, 4*MaxIDBytes+1)),
 		"values without sensors":     "\x2a\x08\x00\x00\x00\x00\x00\x00\x00\x00",
 		"half a value":               "\x0a\x01a\x2a\x04\x00\x00\x00\x00",
 		"an index out of bounds":     "\x0a\x01a\x12\x01\x01\x2a\x08\x00\x00\x00\x00\x00\x00\x00\x00",

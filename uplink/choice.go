@@ -210,5 +210,17 @@ func (f *facts) sum(hierarchy, group string) (sum, coverage fact) {
 		coverage = sum
 		coverage.Name = record.SensorID(sumName(c.CoverageAs, hierarchy, group))
 	}
-	return sum, coverage
+	return named(sum), named(coverage)
 }
+
+// named gives the fact of a sum, or one that sends nothing when no sensor can
+// have its name.
+func named(f fact) fact {
+	if f.Way != nothing && f.Name.Validate() != nil {
+		f.Way = nothing
+	}
+	return f
+}
+
+// nameless tells whether a sum is not sent because of its name.
+func (f *fact) nameless() bool { return f.Way == nothing && f.Name != "" }

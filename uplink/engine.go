@@ -19,6 +19,8 @@ type engine struct {
 	grew  bool // facts were looked up that are stored nowhere
 	plain bool // nothing is kept: every record is sent as it is, or not
 	pass  map[record.SensorID]bool
+
+	nameless func(hierarchy, group string, name record.SensorID) // told of each tick that has no name to be sent under; may be nil
 }
 
 // state is what an engine keeps, exported for gob.
@@ -101,8 +103,22 @@ func (e *engine) ticks(stored int64, t *record.Ticks, out emit) {
 			if share < x.Sum.Rule.Least {
 				continue
 			}
+			e.count(t.Hierarchy, name, x)
 			x.Sum.add(sample{int64(k.Time), k.Sum[g]}, stored, out, &e.tally)
 			x.Coverage.add(sample{int64(k.Time), share}, stored, out, &e.tally)
+		}
+	}
+}
+
+// count counts what a tick of a group does not send because of its name.
+func (e *engine) count(hierarchy, group string, x *sum) {
+	for _, s := range []*series{x.Sum, x.Coverage} {
+		if !s.Rule.nameless() {
+			continue
+		}
+		e.tally.nameless++
+		if e.nameless != nil {
+			e.nameless(hierarchy, group, s.Rule.Name)
 		}
 	}
 }
@@ -162,6 +178,9 @@ func (e *engine) restore(st *state) {
 		if x.Groups == nil {
 			x.Groups = make(map[string]*sum)
 		}
+		for _, s := range x.Groups {
+			s.Sum, s.Coverage = s.Sum.named(), s.Coverage.named()
+		}
 		e.state.Groups[h] = x
 	}
 }
@@ -200,7 +219,7 @@ func (g given) sensor(look *facts, id record.SensorID) fact {
 func (g given) sum(look *facts, hierarchy, group string) (sum, coverage fact) {
 	key := hierarchy + "\x00" + group
 	if f, ok := g["g"+key]; ok {
-		return f, g["c"+key]
+		return named(f), named(g["c"+key])
 	}
 	return look.sum(hierarchy, group)
 }

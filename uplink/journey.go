@@ -157,6 +157,7 @@ func (j *journey) resume(ctx context.Context) error {
 	was := *look
 	was.choice = &j.saved.Choice
 	j.engine, j.revision = newEngine(j.s.opts.Bus.Partitions(), &was), revision
+	j.engine.nameless = j.s.tellNameless
 	if j.saved.State != nil {
 		j.engine.restore(j.saved.State)
 	}
@@ -292,6 +293,7 @@ func (j *journey) send(ctx context.Context, to cursor) error {
 	j.number, j.at, j.even = e.Number, to, true
 	j.s.late.Add(j.engine.tally.late)
 	j.s.incomplete.Add(j.engine.tally.incomplete)
+	j.s.nameless.Add(j.engine.tally.nameless)
 	j.engine.tally = tally{}
 	j.s.sent.Add(float64(j.batch.Len()))
 	return nil

@@ -135,6 +135,7 @@ func TestAPrefixKeepsSitesApart(t *testing.T) {
 	var b record.Batch
 	b.Append(record.Record{Sensor: "hall", Time: 1000, Value: 1})
 	b.Append(record.Record{Sensor: record.SensorID(strings.Repeat("x", record.MaxIDBytes)), Time: 1000, Value: 1})
+	b.Append(record.Record{Sensor: record.SensorID(strings.Repeat("x", record.MaxIDBytes+1)), Time: 1000, Value: 1})
 	b.Append(record.Record{Sensor: "sum", Time: 1000, Value: 1})
 	b.Append(record.Record{Sensor: "future", Time: record.MaxTime + 1, Value: 1})
 	a := p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1, Cursor: &cursor{At: []uint64{1, 0, 0}}}, b.Encode(nil))
@@ -144,7 +145,7 @@ func TestAPrefixKeepsSitesApart(t *testing.T) {
 	if err := agrees(t, p.centre, map[record.SensorID][]sample{"kiel/hall": {{1000, 1}}}); err != nil {
 		t.Error(err)
 	}
-	if n, err := p.centre.DeadLetterCount(t.Context()); err != nil || n != 3 {
+	if n, err := p.centre.DeadLetterCount(t.Context()); err != nil || n != 4 {
 		t.Errorf("%d dead letters, %v", n, err)
 	}
 }

@@ -41,6 +41,7 @@ type series struct {
 type tally struct {
 	late       uint64 // readings of intervals that are over, or said twice
 	incomplete uint64 // intervals of which too little is known
+	nameless   uint64 // sums under a name that no sensor can have
 }
 
 // emit is given what is sent.
@@ -48,6 +49,19 @@ type emit func(name record.SensorID, t int64, v float64)
 
 func newSeries(rule fact) *series {
 	return &series{Rule: rule, Closed: math.MinInt64, Sent: math.MinInt64}
+}
+
+// named gives the series, or an empty one when it is of a name that no sensor
+// can have: nothing of it can be sent.
+func (s *series) named() *series {
+	if s.Next != nil {
+		next := named(*s.Next)
+		s.Next = &next
+	}
+	if rule := named(s.Rule); rule != s.Rule {
+		return newSeries(rule)
+	}
+	return s
 }
 
 // adopt changes the rule, now or when the interval under way is over.

@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -328,6 +329,42 @@ func TestSumsOfGroups(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(sentRecord{}, sample{})); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestASumWithoutANameIsLeftOut: a sum whose name no sensor can have is counted
+// and told, and the others are sent. A state that has it already is no different.
+func TestASumWithoutANameIsLeftOut(t *testing.T) {
+	c := Choice{Sums: []string{"*"}, SumAs: "{hierarchy}/{group}", CoverageAs: "{group}/share"}
+	hierarchy, long := strings.Repeat("h", 100), strings.Repeat("g", 101)
+	tick := func(at int64) *record.Ticks {
+		one := []float64{5, 7}
+		return &record.Ticks{Hierarchy: hierarchy, Groups: []string{long, "yard"}, Ticks: []record.Tick{{
+			Time: record.Millis(at), Sum: one, Min: one, Max: one, Count: []uint32{1, 1}, Total: []uint32{1, 1}, Meter: one, Unaccounted: one,
+		}}}
+	}
+	yard := record.SensorID(hierarchy + "/yard")
+	want := []sentRecord{{record.SensorID(long + "/share"), sample{1000, 1}}, {yard, sample{1000, 7}}, {"yard/share", sample{1000, 1}}}
+	made := newEngine(1, known(t, model.Document{}, c))
+	// As it was stored by a version that took any name.
+	bad := fact{Way: asIs, Age: 1000, Name: record.SensorID(hierarchy + "/" + long)}
+	kept := newEngine(1, known(t, model.Document{}, c))
+	old := newSeries(bad)
+	share := newSeries(fact{Way: asIs, Age: 1000, Name: want[0].Name})
+	kept.restore(&state{Groups: map[string]*sums{hierarchy: {Groups: map[string]*sum{long: {At: 0, Sum: old, Coverage: share}}}}})
+	given := newEngine(1, known(t, model.Document{}, c))
+	given.given = map[string]fact{"g" + hierarchy + "\x00" + long: bad, "c" + hierarchy + "\x00" + long: share.Rule}
+	for name, e := range map[string]*engine{"new": made, "of a state": kept, "given": given} {
+		var got []sentRecord
+		var told []string
+		e.nameless = func(hierarchy, group string, _ record.SensorID) { told = append(told, hierarchy+" "+group) }
+		e.ticks(0, tick(1000), gather(&got))
+		if d := cmp.Diff(want, got, cmp.AllowUnexported(sentRecord{}, sample{})); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if !slices.Equal(told, []string{hierarchy + " " + long}) || e.tally.nameless != 1 {
+			t.Errorf("%s: told %q, counted %d", name, told, e.tally.nameless)
+		}
 	}
 }
 

@@ -47,7 +47,9 @@ type Service struct {
 	pending          atomic.Uint64 // messages that were stored and are not sent
 	since            atomic.Int64  // when the first of them was stored, ns; 0: none
 	late, incomplete atomic.Uint64
+	nameless         atomic.Uint64
 	sent             prometheus.Counter
+	toldNameless     map[record.SensorID]bool // of Run
 
 	longest time.Duration           // between two tries
 	fault   func(step string) error // of a test; nil: none
@@ -73,7 +75,7 @@ func New(o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Service{opts: o, log: o.Log, longest: 5 * time.Second, sent: prometheus.NewCounter(prometheus.CounterOpts{
+	s := &Service{opts: o, log: o.Log, longest: 5 * time.Second, toldNameless: make(map[record.SensorID]bool), sent: prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "wattwerk_uplink_sent_total", Help: "Records that the centre has stored.",
 	})}
 	if o.Registerer == nil {
@@ -102,6 +104,7 @@ func New(o Options) (*Service, error) {
 		}),
 		count("wattwerk_uplink_late_total", "Readings that came when their interval was sent already, or twice.", &s.late),
 		count("wattwerk_uplink_incomplete_total", "Intervals that were not sent, because too little of them is known.", &s.incomplete),
+		count("wattwerk_uplink_nameless_total", "Sums that were not sent, because no sensor can have their name.", &s.nameless),
 	} {
 		if err := o.Registerer.Register(c); err != nil {
 			return nil, fmt.Errorf("uplink: %w", err)
@@ -239,6 +242,15 @@ func (s *Service) at(step string) error {
 		return nil
 	}
 	return s.fault(step)
+}
+
+// tellNameless warns of a sum that is not sent because of its name, once.
+func (s *Service) tellNameless(hierarchy, group string, name record.SensorID) {
+	if s.toldNameless[name] {
+		return
+	}
+	s.toldNameless[name] = true
+	s.log.Warn("sums of a group are not sent: no sensor can have their name; shorten the id of the group or uplink.sum_as", "hierarchy", hierarchy, "group", group, "because", name.Validate())
 }
 
 func newEpoch() string { return rand.Text() }
