@@ -87,6 +87,11 @@ func (s *Service) begin(ctx context.Context) (*journey, error) {
 	// What the centre says of another life of this edge is no concern of this one.
 	ours := a.Epoch == j.saved.Epoch && a.Number > 0
 	switch {
+	case ours && a.Cursor == nil, a.Epoch == j.saved.Epoch && (beyond(a.Cursor, &last) || a.Open != nil && beyond(a.Open.Cursor, &last)):
+		s.log.Warn("the centre has more than is here, as after a restore: a new life begins")
+		if err := j.renew(ctx, first); err != nil {
+			return nil, err
+		}
 	case !ours && a.Open != nil && a.Epoch == j.saved.Epoch:
 		j.open = a.Open
 	case !ours && j.saved.Number > 0:
@@ -95,11 +100,6 @@ func (s *Service) begin(ctx context.Context) (*journey, error) {
 			return nil, err
 		}
 	case !ours:
-	case a.Cursor == nil || len(a.Cursor.At) != len(first.At) || beyond(a.Cursor, &last):
-		s.log.Warn("the centre has more than is here, as after a restore: a new life begins")
-		if err := j.renew(ctx, first); err != nil {
-			return nil, err
-		}
 	case a.Number < j.saved.Number:
 		s.log.Warn("the centre has gone back, as after a restore: what is kept here since is sent again")
 		from := *a.Cursor
@@ -118,8 +118,15 @@ func (s *Service) begin(ctx context.Context) (*journey, error) {
 	return j, j.resume(ctx)
 }
 
-// beyond tells whether a cursor lies behind the end of a stream.
+// beyond tells whether a cursor lies behind the end of a stream, or is of other
+// streams; none does not.
 func beyond(c, last *cursor) bool {
+	if c == nil {
+		return false
+	}
+	if len(c.At) != len(last.At) {
+		return true
+	}
 	for p := range c.At {
 		if c.At[p] > last.At[p] {
 			return true
