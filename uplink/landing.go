@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -167,6 +168,7 @@ type ledger struct {
 	Epoch string `json:"epoch"`
 	place
 	Open *place   `json:"open,omitempty"`
+	Told int      `json:"told,omitempty"` // so many letters of the open batch are buried
 	Past []string `json:"past,omitempty"` // epochs that have ended, the latest last
 }
 
@@ -241,12 +243,15 @@ func (l *Landing) take(ctx context.Context, site string, e envelope, body []byte
 	case e.Number != g.Number+1:
 		return g.answer(misplaced), nil
 	}
-	parts, count, err := l.split(ctx, site, body)
+	parts, letters, count, err := l.split(site, body)
 	if err != nil {
 		return answer{}, err
 	}
 	again := g.Open != nil
-	if len(parts) > 0 {
+	if len(parts) > 0 || len(letters) > 0 {
+		if !again && l.opts.Bus.Full() {
+			return answer{}, bus.ErrFull // before anything is kept for it
+		}
 		behind := make(map[int]uint64, len(parts))
 		for _, x := range parts {
 			at, noted := n.Behind[x.p]
@@ -266,8 +271,11 @@ func (l *Landing) take(ctx context.Context, site string, e envelope, body []byte
 		if err := l.store(ctx, site, &e, parts, n.Behind, again); err != nil {
 			return answer{}, err
 		}
+		if err := l.bury(ctx, site, n, &g, letters); err != nil {
+			return answer{}, err
+		}
 	}
-	g.place, g.Open, n.Behind = place{e.Number, e.Cursor}, nil, nil
+	g.place, g.Open, g.Told, n.Behind = place{e.Number, e.Cursor}, nil, 0, nil
 	if err := l.note(ctx, site, n, &g); err != nil {
 		return answer{}, err
 	}
@@ -302,11 +310,11 @@ type part struct {
 }
 
 // split divides a batch by the central partitions, in order. What no record
-// can be is buried: an edge is not believed blindly.
-func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part, int, error) {
+// can be becomes a letter: an edge is not believed blindly.
+func (l *Landing) split(site string, body []byte) (parts []*part, letters []bus.DeadLetter, count int, err error) {
 	var b record.Batch
 	if err := b.Decode(body); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	prefix := strings.ReplaceAll(l.opts.Prefix, "{site}", site)
 	names := b.Names()
@@ -319,7 +327,6 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 		where[i] = record.Partition(names[i], l.opts.Bus.Partitions())
 	}
 	by := make(map[int]*part)
-	count := 0
 	for i := range b.Len() {
 		r := b.At(i)
 		s := i
@@ -331,10 +338,7 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 			err = record.ValidateSample(r.Time, r.Value)
 		}
 		if err != nil {
-			d := bus.DeadLetter{Source: "landing-" + site, Time: r.Time, Sample: string(r.Sensor)}.Because(err)
-			if err := l.opts.Bus.Bury(ctx, d); err != nil {
-				return nil, 0, err
-			}
+			letters = append(letters, letterOf(site, r, err))
 			continue
 		}
 		x := by[where[s]]
@@ -345,12 +349,49 @@ func (l *Landing) split(ctx context.Context, site string, body []byte) ([]*part,
 		x.batch.Append(r)
 		count++
 	}
-	parts := make([]*part, 0, len(by))
 	for _, x := range by {
 		parts = append(parts, x)
 	}
 	slices.SortFunc(parts, func(a, b *part) int { return a.p - b.p })
-	return parts, count, nil
+	return parts, letters, count, nil
+}
+
+// letterOf says all of a record that is refused, so that it can be tried again.
+func letterOf(site string, r record.Record, because error) bus.DeadLetter {
+	d := bus.DeadLetter{Source: "landing-" + site, Sensor: r.Sensor, Time: r.Time, Sample: string(r.Sensor)}.Because(because)
+	if !math.IsNaN(r.Value) && !math.IsInf(r.Value, 0) {
+		d.Value, d.Decoded = &r.Value, len(r.Sensor) <= record.MaxIDBytes
+	}
+	return d
+}
+
+// Letters are buried so many at a time, and it is noted each time: who comes
+// upon the batch again goes on behind them.
+const lettersAtOnce = 64
+
+// bury buries the letters of the open batch that are not buried yet.
+func (l *Landing) bury(ctx context.Context, site string, n *bus.Note, g *ledger, letters []bus.DeadLetter) error {
+	for g.Told < len(letters) {
+		some := letters[g.Told:min(len(letters), g.Told+lettersAtOnce)]
+		var all errgroup.Group
+		for _, d := range some {
+			all.Go(func() error { return l.opts.Bus.Bury(ctx, d) })
+		}
+		if err := all.Wait(); err != nil {
+			return err
+		}
+		g.Told += len(some)
+		if g.Told == len(letters) {
+			break // what is noted next says that all is done
+		}
+		if err := l.note(ctx, site, n, g); err != nil {
+			return err
+		}
+		if err := l.at("buried"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // store publishes the parts, each once. When one fails the others are waited for

@@ -1,10 +1,13 @@
 package uplink
 
 import (
+	"bytes"
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,6 +151,93 @@ func TestAPrefixKeepsSitesApart(t *testing.T) {
 	if n, err := p.centre.DeadLetterCount(t.Context()); err != nil || n != 4 {
 		t.Errorf("%d dead letters, %v", n, err)
 	}
+}
+
+// TestWhatIsRefusedCanBeTriedAgain: its letter says all of it, and is told once
+// however often the batch comes.
+func TestWhatIsRefusedCanBeTriedAgain(t *testing.T) {
+	p := newPair(t, All())
+	p.quiet()
+	p.killCentre()
+	fail := map[string]int{"store": 5, "buried": 1}
+	p.prefix, p.centreFault = "{site}/", func(step string) error {
+		if fail[step] == 0 {
+			return nil
+		}
+		fail[step]--
+		return errFault
+	}
+	p.startCentre()
+	const n = 2*lettersAtOnce + 1
+	var b record.Batch
+	b.Append(record.Record{Sensor: "hall", Time: 1000, Value: 1})
+	for i := range n {
+		b.Append(record.Record{Sensor: "sum", Time: record.Millis(1000 + i), Value: float64(i)})
+	}
+	var results []string
+	for range 7 {
+		a := p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1, Cursor: &cursor{At: []uint64{1, 0, 0}}}, b.Encode(nil))
+		results = append(results, a.Result)
+	}
+	if want := append(slices.Repeat([]string{waiting}, 6), stored); !slices.Equal(results, want) {
+		t.Fatalf("%q", results)
+	}
+	letters, err := p.centre.DeadLetters(t.Context(), 10*n)
+	if err != nil || len(letters) != n {
+		t.Fatalf("%d dead letters, %v", len(letters), err)
+	}
+	told := make(map[record.Millis]bool)
+	for _, d := range letters {
+		if d.Sensor != "kiel/sum" || !d.Decoded || d.Value == nil || *d.Value != float64(d.Time-1000) {
+			t.Fatalf("%+v", d)
+		}
+		told[d.Time] = true
+	}
+	if len(told) != n {
+		t.Errorf("%d of %d are told", len(told), n)
+	}
+}
+
+// TestAMachineGoneBackInTheMiddleOfABatch: what of the open batch is there no
+// more cannot be made again, so a new life begins.
+func TestAMachineGoneBackInTheMiddleOfABatch(t *testing.T) {
+	p := newPair(t, All())
+	p.quiet()
+	var buf bytes.Buffer
+	err := gob.NewEncoder(&buf).Encode(&checkpoint{Epoch: "a", At: cursor{At: make([]uint64, edgeParts)}, Choice: p.choice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := p.edge.Objects(t.Context(), objectsName)
+	if err == nil {
+		_, err = objects.PutBytes(t.Context(), checkpointName, buf.Bytes())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(&ledger{Epoch: "a", Open: &place{1, &cursor{At: []uint64{3, 3, 3}}}})
+	if err == nil {
+		err = p.centre.WriteNote(t.Context(), noteOf(site), &bus.Note{Data: data})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := p.edge.NewWriter()
+	want := make(map[record.SensorID][]sample)
+	write := func(k int) {
+		p.write(w, round(7, k))
+		for _, r := range round(7, k) {
+			want[r.Sensor] = append(want[r.Sensor], sample{int64(r.Time), r.Value})
+		}
+	}
+	write(0)
+	write(1)
+	p.startUplink()
+	eventually(t, func() error { return agrees(t, p.centre, want) })
+	for k := 2; k < 5; k++ {
+		write(k)
+	}
+	eventually(t, func() error { return agrees(t, p.centre, want) })
 }
 
 // TestAnEmptiedEdgeBeginsAnew: a new data directory under an old name is
