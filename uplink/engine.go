@@ -123,11 +123,7 @@ func (e *engine) count(hierarchy, group string, x *sum) {
 	}
 }
 
-// patience is how long, in ms, a sensor must have been silent for its interval
-// under way to be closed by the clock.
-func patience(s *series) int64 { return max(s.Rule.Interval, 60_000) }
-
-// atOneGo is how many intervals the clock closes in one step.
+// atOneGo is how many sensors the clock goes through in one step.
 const atOneGo = 5000
 
 // clock closes what was silent for long at the time now, a part of it when it
@@ -136,7 +132,7 @@ func (e *engine) clock(now int64, out emit) {
 	due := e.dueAt(now)
 	slices.SortFunc(due, func(a, b *series) int { return cmp.Compare(a.Rule.Name, b.Rule.Name) })
 	for _, s := range due[:min(len(due), atOneGo)] {
-		s.idle(now, patience(s), out, &e.tally)
+		s.idle(now, out, &e.tally)
 	}
 }
 
@@ -144,7 +140,7 @@ func (e *engine) clock(now int64, out emit) {
 func (e *engine) dueAt(now int64) []*series {
 	var due []*series
 	e.each(func(s *series, _ func() fact) {
-		if s.Heard+patience(s) <= now && (s.Open && s.Begin+s.Rule.Interval <= now || len(s.Recent) > 0) {
+		if s.due(now) {
 			due = append(due, s)
 		}
 	})

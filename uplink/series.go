@@ -198,7 +198,7 @@ func (s *series) close(out emit, n *tally) {
 	switch {
 	case s.Rule.Way == last:
 		s.send(s.Last, out)
-	case float64(s.Known) < s.Rule.Known*float64(s.Rule.Interval) || s.Known == 0:
+	case !s.Rule.enough(s.Known):
 		n.incomplete++
 	default:
 		// Intervals of another length may have been sent up to the middle of this one.
@@ -214,12 +214,64 @@ func (s *series) mean() float64 {
 	return q + (math.FMA(-q, float64(s.Known), s.Sum)+s.Rest)/float64(s.Known)
 }
 
-// idle closes what no reading will close any more: the sensor has been silent
-// for patience at the time now.
-func (s *series) idle(now, patience int64, out emit, n *tally) {
-	if (s.Open || len(s.Recent) > 0) && s.Heard+patience <= now {
-		s.settle(math.MaxInt64, out, n)
-		s.through(max(now, s.Last.T), out, n)
+// enough tells whether so much of an interval is known that its mean is sent.
+func (f *fact) enough(ms int64) bool {
+	return ms > 0 && float64(ms) >= f.Known*float64(f.Interval)
+}
+
+// patience is how long, in ms, a sensor must have been silent for the clock to
+// take its intervals for over: as long as its values hold.
+func (f *fact) patience() int64 { return max(f.Interval, f.Age, 60_000) }
+
+// silent tells whether the sensor has been silent for long at the time now.
+func (s *series) silent(now int64) bool {
+	newest := s.Heard
+	if k := len(s.Recent); k > 0 {
+		newest = max(newest, s.Recent[k-1].T)
+	} else if s.Has {
+		newest = max(newest, s.Last.T)
+	}
+	return newest+s.Rule.patience() <= now
+}
+
+// over gives the end of the last interval that is over by the clock and of which
+// enough is known to be sent. What is behind may still take readings, however late
+// they come.
+func (s *series) over(now int64) (end int64, ok bool) {
+	if !s.Has || !s.gathers() {
+		return 0, false
+	}
+	begin, ms, at, held := s.Begin, s.Known, s.Done, s.Last.T+s.Rule.Age
+	if s.Rule.Way == last {
+		return begin + s.Rule.Interval, s.Open && begin+s.Rule.Interval <= now
+	}
+	if !s.Open {
+		begin, ms = floor(at, s.Rule.Interval), 0
+	}
+	for ; begin+s.Rule.Interval <= now && (at < held || ms > 0); begin, ms = begin+s.Rule.Interval, 0 {
+		until := max(at, min(begin+s.Rule.Interval, held))
+		if ms += until - at; s.Rule.enough(ms) {
+			end, ok = begin+s.Rule.Interval, true
+		}
+		at = until
+	}
+	return end, ok
+}
+
+// due tells whether the clock has something to do at the time now.
+func (s *series) due(now int64) bool {
+	if !s.silent(now) {
+		return false
+	}
+	_, ok := s.over(now)
+	return ok || len(s.Recent) > 0
+}
+
+// idle sends what no reading will close any more, when the sensor is silent.
+func (s *series) idle(now int64, out emit, n *tally) {
+	s.settle(math.MaxInt64, out, n)
+	if end, ok := s.over(now); ok {
+		s.through(end, out, n)
 	}
 }
 

@@ -368,6 +368,62 @@ func TestASumWithoutANameIsLeftOut(t *testing.T) {
 	}
 }
 
+// TestGatewaysThatDeliverInBlocks: a reading each second comes in blocks of a
+// quarter of an hour, and the clock goes on in between. Nothing is dropped, and
+// every mean is right.
+func TestGatewaysThatDeliverInBlocks(t *testing.T) {
+	const minute, blocks, per = int64(60_000), 4, 900
+	for name, c := range map[string]struct {
+		maxAge model.Duration
+		from   int64 // of the first block, s
+	}{
+		"values that hold shortly": {model.Duration(10e9), 0},
+		"values that hold long":    {model.Duration(3600e9), 0},
+		"blocks that end anywhere": {model.Duration(3600e9), 37},
+	} {
+		d := model.Document{Sensors: []model.Sensor{{ID: "gauge", Quantity: record.ActivePower, Interval: model.Duration(1e9), MaxAge: &c.maxAge}}}
+		choice := minutes()
+		choice.Known = 0.5
+		e := newEngine(1, known(t, d, choice))
+		var got []sentRecord
+		var want []sentRecord
+		at := c.from * 1000
+		sums := make(map[int64]float64)
+		for range blocks {
+			for now := at; now < at+per*1000; now += 5000 { // nothing yet
+				if len(e.dueAt(now)) > 0 {
+					e.clock(now, gather(&got))
+					if len(e.dueAt(now)) > 0 {
+						t.Fatalf("%s: the clock is never done", name)
+					}
+					e = restart(t, e)
+				}
+			}
+			stored := at + per*1000
+			for ; at < stored; at += 1000 {
+				v := float64(at / 1000 * 7 % 1009)
+				step(e, message{stored, []record.Record{{Sensor: "gauge", Time: record.Millis(at), Value: v}}}, gather(&got))
+				sums[floor(at, minute)] += v * 1000
+			}
+		}
+		e.clock(at+2*3600_000, gather(&got))
+		last := floor(at-1000, minute)
+		for begin := floor(c.from*1000, minute); begin <= last; begin += minute {
+			ms := min(begin+minute, at) - max(begin, c.from*1000)
+			if float64(ms) >= 0.5*float64(minute) && (begin < last || at == begin+minute) {
+				want = append(want, sentRecord{"gauge", sample{begin, sums[begin] / float64(ms)}})
+			}
+		}
+		got = slices.DeleteFunc(got, func(r sentRecord) bool { return r.T > want[len(want)-1].T }) // what the last value holds for
+		if d := cmp.Diff(want, got, cmp.AllowUnexported(sentRecord{}, sample{})); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		if e.tally.late > 0 {
+			t.Errorf("%s: %d are late", name, e.tally.late)
+		}
+	}
+}
+
 // TestOtherSettingsWaitForTheirInterval: nothing of an interval under way is lost when the
 // choice changes.
 func TestOtherSettingsWaitForTheirInterval(t *testing.T) {
