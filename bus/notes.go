@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -23,7 +24,11 @@ type Note struct {
 	Lease time.Duration `json:"lease,omitempty"`
 
 	revision uint64
+	written  time.Time
 }
+
+// Written gives when the note was written that was read, by the clock of the bus.
+func (n *Note) Written() time.Time { return n.written }
 
 const notesKV = "notes"
 
@@ -41,11 +46,31 @@ func (b *Bus) ReadNote(ctx context.Context, name string) (*Note, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read note %s: %w", name, err)
 	}
-	n := &Note{revision: e.Revision()}
+	n := &Note{revision: e.Revision(), written: e.Created()}
 	if err := json.Unmarshal(e.Value(), n); err != nil {
 		return nil, fmt.Errorf("read note %s: %w", name, err)
 	}
 	return n, nil
+}
+
+// NoteNames gives the names of the notes that begin with a prefix.
+func (b *Bus) NoteNames(ctx context.Context, prefix string) ([]string, error) {
+	kv, err := b.notes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := kv.ListKeys(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list notes: %w", err)
+	}
+	defer l.Stop() //nolint:errcheck // it ends with the connection at the latest
+	var names []string
+	for name := range l.Keys() {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names, ctx.Err()
 }
 
 // WriteNote stores a note that was read before, or a new one. It is an

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -35,6 +36,14 @@ type LandingOptions struct {
 // atOnce is how many batches of different edges are stored at a time; more are
 // told to wait. Each may take a few MiB.
 const atOnce = 16
+
+// An edge that is not heard of for keepFor while a batch of it is open does not
+// keep the bus from being trimmed any longer; it repeats the batch every few
+// seconds. It is looked for such edges every lookAgain.
+const (
+	keepFor   = 10 * time.Minute
+	lookAgain = time.Minute
+)
 
 // storeWithin is how long storing a batch may take.
 const storeWithin = 30 * time.Second
@@ -105,7 +114,11 @@ func (l *Landing) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("landing: %w", err)
 	}
-	<-ctx.Done()
+	for run.Pause(ctx, lookAgain) {
+		if err := l.release(ctx, keepFor); err != nil && ctx.Err() == nil {
+			l.log.Warn("what is kept for edges that are gone could not be looked through, trying again", "error", err)
+		}
+	}
 	err = sub.Unsubscribe()
 	busy.Wait()
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
@@ -169,6 +182,7 @@ type ledger struct {
 	place
 	Open *place   `json:"open,omitempty"`
 	Told int      `json:"told,omitempty"` // so many letters of the open batch are buried
+	Done []int    `json:"done,omitempty"` // partitions in which the open batch is stored, when nothing is kept for it any more
 	Past []string `json:"past,omitempty"` // epochs that have ended, the latest last
 }
 
@@ -189,7 +203,57 @@ func (l *Landing) ledger(ctx context.Context, site string) (*bus.Note, ledger, e
 	return n, g, nil
 }
 
-func noteOf(site string) string { return "landing." + site }
+const notesOf = "landing."
+
+func noteOf(site string) string { return notesOf + site }
+
+// release lets go of what is kept for batches that nobody has repeated for long.
+// Before that it looks which parts of them are stored: when such a batch comes
+// after all, each of its parts is still stored once.
+func (l *Landing) release(ctx context.Context, after time.Duration) error {
+	names, err := l.opts.Bus.NoteNames(ctx, notesOf)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		if err := l.releaseSite(ctx, strings.TrimPrefix(name, notesOf), after); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (l *Landing) releaseSite(ctx context.Context, site string, after time.Duration) error {
+	n, g, err := l.ledger(ctx, site)
+	if err != nil || g.Open == nil || len(n.Behind) == 0 || time.Since(n.Written()) < after {
+		return err
+	}
+	for p, at := range n.Behind {
+		there, err := l.opts.Bus.StoredOnce(ctx, p, at, batchID(site, g.Epoch, g.Open.Number))
+		if err != nil {
+			return err
+		}
+		if there && !slices.Contains(g.Done, p) {
+			g.Done = append(g.Done, p)
+		}
+	}
+	slices.Sort(g.Done)
+	n.Behind = nil
+	err = l.note(ctx, site, n, &g)
+	if errors.Is(err, bus.ErrOvertaken) {
+		return nil // the edge speaks again
+	}
+	if err == nil {
+		l.log.Warn("an edge is gone in the middle of a batch; nothing is kept for it any more", "site", site, "since", n.Written())
+	}
+	return err
+}
+
+// batchID is the id under which each part of a batch is stored.
+func batchID(site, epoch string, number uint64) string {
+	return fmt.Sprintf("%s/%s/%d", site, epoch, number)
+}
 
 func (g *ledger) answer(result string) answer {
 	return answer{Result: result, Epoch: g.Epoch, place: g.place, Open: g.Open}
@@ -268,14 +332,14 @@ func (l *Landing) take(ctx context.Context, site string, e envelope, body []byte
 		if err := l.note(ctx, site, n, &g); err != nil {
 			return answer{}, err
 		}
-		if err := l.store(ctx, site, &e, parts, n.Behind, again); err != nil {
+		if err := l.store(ctx, batchID(site, e.Epoch, e.Number), parts, n.Behind, g.Done, again); err != nil {
 			return answer{}, err
 		}
 		if err := l.bury(ctx, site, n, &g, letters); err != nil {
 			return answer{}, err
 		}
 	}
-	g.place, g.Open, g.Told, n.Behind = place{e.Number, e.Cursor}, nil, 0, nil
+	g.place, g.Open, g.Told, g.Done, n.Behind = place{e.Number, e.Cursor}, nil, 0, nil, nil
 	if err := l.note(ctx, site, n, &g); err != nil {
 		return answer{}, err
 	}
@@ -394,18 +458,20 @@ func (l *Landing) bury(ctx context.Context, site string, n *bus.Note, g *ledger,
 	return nil
 }
 
-// store publishes the parts, each once. When one fails the others are waited for
+// store publishes the parts that are not done, each once. When one fails the others are waited for
 // all the same: one that is called off may be stored a moment later, when it has
 // been looked for already.
-func (l *Landing) store(ctx context.Context, site string, e *envelope, parts []*part, behind map[int]uint64, again bool) error {
+func (l *Landing) store(ctx context.Context, id string, parts []*part, behind map[int]uint64, done []int, again bool) error {
 	var g errgroup.Group
 	g.SetLimit(8)
 	for _, x := range parts {
+		if slices.Contains(done, x.p) {
+			continue
+		}
 		g.Go(func() error {
 			if err := l.at("store"); err != nil {
 				return err
 			}
-			id := fmt.Sprintf("%s/%s/%d", site, e.Epoch, e.Number)
 			if again {
 				there, err := l.opts.Bus.StoredOnce(ctx, x.p, behind[x.p], id)
 				if err != nil || there {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,6 +264,83 @@ func TestAnEmptiedEdgeBeginsAnew(t *testing.T) {
 		write(100 + k)
 	}
 	eventually(t, func() error { return agrees(t, p.centre, want) })
+}
+
+// TestAnEdgeThatIsGoneKeepsNothing: what a batch was open in can be trimmed after
+// a while, and the batch is stored once all the same when it comes at last.
+func TestAnEdgeThatIsGoneKeepsNothing(t *testing.T) {
+	p := newPair(t, All())
+	p.quiet()
+	p.killCentre()
+	var parts atomic.Int32
+	p.centreFault = func(step string) error {
+		if step != "store" {
+			return nil
+		}
+		if n := parts.Add(1); n > centreParts/2 && n <= centreParts { // half of them are stored
+			return errFault
+		}
+		return nil
+	}
+	p.startCentre()
+	forgetful(t, p.centre)
+	c := &collector{t: t, got: make(map[record.SensorID][]sample), next: slices.Repeat([]uint64{1}, centreParts)}
+	c.follow(p.centre)
+	t.Cleanup(func() { c.stop() })
+	want := make(map[record.SensorID][]sample)
+	for i := range 20 {
+		want[record.SensorID(fmt.Sprint("x", i))] = []sample{{int64(1000 + i), 1}}
+	}
+	send := func() answer {
+		return p.ask(envelope{Version: Version, Kind: batch, Epoch: "a", Number: 1, Cursor: &cursor{At: []uint64{1, 1, 1}}}, some(20, "x"))
+	}
+	if a := send(); a.Result != waiting {
+		t.Fatalf("%+v", a)
+	}
+	landing, err := NewLanding(LandingOptions{Bus: p.centre})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func() (n uint64) {
+		for part := range centreParts {
+			x, err := p.centre.RecordsExtent(t.Context(), part)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += x.Last - max(x.First, 1) + 1
+		}
+		return n
+	}
+	if err := landing.release(t.Context(), time.Hour); err != nil || kept() != centreParts/2 {
+		t.Fatalf("%d messages are kept for an edge that may come again, %v", kept(), err)
+	}
+	if err := landing.release(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() error {
+		if n := kept(); n > 0 {
+			return fmt.Errorf("%d messages are kept", n)
+		}
+		return nil
+	})
+	if a := send(); a.Result != stored {
+		t.Fatalf("%+v", a)
+	}
+	eventually(t, func() error { return c.agrees(want) })
+	if a := p.ask(envelope{Version: Version, Kind: hello, Epoch: "a"}, nil); a.Number != 1 || a.Open != nil {
+		t.Errorf("%+v", a)
+	}
+	last := uint64(0)
+	for part := range centreParts {
+		x, err := p.centre.RecordsExtent(t.Context(), part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last += x.Last
+	}
+	if last != centreParts {
+		t.Errorf("%d messages were stored, not %d", last, centreParts)
+	}
 }
 
 // TestAFullCentreMakesTheEdgeWait.
