@@ -5727,6 +5727,10 @@ export type PartitionStatus = {
      * Values in the stream that are no valid sample, since the start of the process
      */
     refused: number;
+    /**
+     * It tells nothing at this moment: others must catch up with it first, or the bus does not take it
+     */
+    waits: boolean;
 };
 
 export type PasswordInBody = {
