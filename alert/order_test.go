@@ -103,9 +103,9 @@ func (d *desk) send() {
 }
 
 // set changes what waits.
-func (d *desk) set(how, where string, args ...any) {
+func (d *desk) set(how string, args ...any) {
 	d.t.Helper()
-	if _, err := d.worker.opts.Store.db.NewUpdate().Model((*queueRow)(nil)).Set(how, args...).Where(where).Exec(d.t.Context()); err != nil {
+	if _, err := d.worker.opts.Store.db.NewUpdate().Model((*queueRow)(nil)).Set(how, args...).Where("1 = 1").Exec(d.t.Context()); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -158,7 +158,7 @@ func TestOrder(t *testing.T) {
 		d.answer = func(Message) error { return errors.New("no route to host") }
 		d.measure(150)
 		for range 12 {
-			d.set("due = 0", "1 = 1")
+			d.set("due = 0")
 			d.send()
 		}
 		// The sink is back before the next try. What is over is told at once, and
@@ -182,7 +182,7 @@ func TestOrder(t *testing.T) {
 		d.measure(150, 50, 160)
 		d.send()
 		d.answer = nil
-		d.set("due = 0", "1 = 1")
+		d.set("due = 0")
 		d.send()
 		if taken, noted := d.told(); taken != "resolved, fired" || noted != "fired given_up: 500 cannot; "+later+", fired sent, resolved sent" {
 			d.t.Errorf("told %q, noted %q", taken, noted)
@@ -202,15 +202,15 @@ func TestPatience(t *testing.T) {
 		d.engine.Reading("a", d.at, 50)
 		d.worker.out[0].After = now + 60*3_600_000 // the weekend is quiet
 		d.measure()
-		d.set("created = created - 216000000", "1 = 1")
-		d.set("wanted = wanted - 216000000", "1 = 1")
-		d.set("due = due - 216000000", "1 = 1")
+		d.set("created = created - 216000000")
+		d.set("wanted = wanted - 216000000")
+		d.set("due = due - 216000000")
 		d.send()
 		if _, noted := d.told(); noted != "fired sent, resolved waiting: 503" {
 			d.t.Errorf("noted %q", noted)
 		}
-		d.set("wanted = wanted - ?", "1 = 1", giveUp.Milliseconds()+1)
-		d.set("due = 0", "1 = 1")
+		d.set("wanted = wanted - ?", giveUp.Milliseconds()+1)
+		d.set("due = 0")
 		d.send()
 		if _, noted := d.told(); noted != "fired sent, resolved given_up: 503" {
 			d.t.Errorf("noted %q", noted)
@@ -239,7 +239,7 @@ func TestPartly(t *testing.T) {
 		for _, want := range []string{
 			"fired waiting: tom: 550; eva: 451, max: 451", "fired waiting: tom: 550; eva: 451", "fired waiting: tom: 550; no route to host", "fired sent: tom: 550",
 		} {
-			d.set("due = 0", "1 = 1")
+			d.set("due = 0")
 			d.send()
 			if _, noted := d.told(); noted != want {
 				d.t.Errorf("noted %q, not %q", noted, want)
@@ -261,7 +261,7 @@ func TestPartly(t *testing.T) {
 		answers = []error{&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, fmt.Errorf("%w: eva: 550", ErrRefused)}
 		d.measure(50)
 		d.send()
-		d.set("due = 0", "1 = 1")
+		d.set("due = 0")
 		d.send()
 		if _, noted := d.told(); !strings.Contains(noted, "resolved sent: the receiver refuses it: eva: 550") {
 			d.t.Errorf("noted %q", noted)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,7 +88,10 @@ func TestAnswersEndWithWhoAsked(t *testing.T) {
 				}
 				broken := make(chan bool, 1)
 				go func() {
-					defer func() { broken <- recover() == http.ErrAbortHandler }()
+					defer func() {
+						err, _ := recover().(error)
+						broken <- errors.Is(err, http.ErrAbortHandler)
+					}()
 					s.Handler().ServeHTTP(httptest.NewRecorder(), r)
 				}()
 				select {

@@ -162,7 +162,7 @@ func Gather(ctx context.Context, from Source, id record.SensorID, want window.Sp
 			least = max(least, want.From-record.Millis(rules.MaxAge))
 		}
 		s := d.seek(from, id, rules)
-		last, _, err := s.last(ctx, least, want.From)
+		last, err := s.last(ctx, least, want.From)
 		if err != nil {
 			return nil, err
 		}
@@ -341,7 +341,7 @@ func (d *Decisions) stretch(ctx context.Context, s *seeker, want window.Span, ag
 		wide := want
 		if len(before) > 0 {
 			least := slices.MinFunc(before, func(a, b energy.Correction) int { return cmp.Compare(a.To, b.To) }).To
-			last, _, err := s.last(ctx, min(least, want.From), want.From)
+			last, err := s.last(ctx, min(least, want.From), want.From)
 			if err != nil {
 				return want, err
 			}
@@ -433,7 +433,8 @@ func (s *seeker) first(ctx context.Context, from, to record.Millis) (at record.M
 
 // last gives the time of the last one in a span; the millisecond before the span
 // when there is none.
-func (s *seeker) last(ctx context.Context, from, to record.Millis) (at record.Millis, ok bool, err error) {
+func (s *seeker) last(ctx context.Context, from, to record.Millis) (at record.Millis, err error) {
+	ok := false
 	oldest, newest := s.from.Extent()
 	end, step, least := min(to, newest+1), s.step, max(from, oldest)
 	for end > least {
@@ -455,9 +456,9 @@ func (s *seeker) last(ctx context.Context, from, to record.Millis) (at record.Mi
 			return nil
 		})
 		if ok || err != nil {
-			return at, ok, err
+			return at, err
 		}
 		end, step = begin, step*4
 	}
-	return from - 1, false, nil
+	return from - 1, nil
 }
