@@ -451,9 +451,6 @@ func (s *Structure) ObjectID(i int) object.ID { return s.objects[i] }
 // CompositeName gives the name of a composite by its index.
 func (s *Structure) CompositeName(i int) string { return s.composites[i].name }
 
-// MicroserviceName gives the name of a microservice by its index.
-func (s *Structure) MicroserviceName(i int) string { return s.micros[i].name }
-
 // ServiceName gives the name of a service by its index.
 func (s *Structure) ServiceName(i int) string { return s.services[i].name }
 

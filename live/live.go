@@ -20,9 +20,7 @@ import (
 
 // Limits.
 const (
-	DefaultGroups = 2000  // groups of a hierarchy in an event, unless some are named
-	MaxGroups     = 20000 // groups that can be asked for by limit
-	MaxNames      = 2000  // groups, or sensors, that can be named
+	DefaultGroups = 2000 // groups of a hierarchy in an event, unless some are named
 	MaxClients    = 1000
 	waitingTicks  = 4   // per client and hierarchy; then the newest alone stays
 	waitingValues = 100 // per client and sensor; then the oldest go

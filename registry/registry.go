@@ -72,7 +72,6 @@ func (s *Service) Change(ctx context.Context, build func(*model.Model) (model.Pa
 var (
 	errMatch   = errors.New("the model is not of that revision any more; read it again")
 	errNothing = errors.New("no such thing")
-	errLater   = errors.New("changed again since")
 )
 
 // change builds a patch on the newest state and commits it. Without a revision

@@ -36,8 +36,6 @@ func (e *notUndone) Error() string {
 	return fmt.Sprintf("revision %d cannot be undone: %s", e.revision, e.sentences[0])
 }
 
-func (e *notUndone) Is(target error) bool { return target == errLater }
-
 func changeOf(r catalog.Revision) Change {
 	return Change{Revision: r.Revision, Effective: r.Effective.Time(), At: r.At, Who: r.Who, Note: r.Note}
 }

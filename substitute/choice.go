@@ -29,10 +29,6 @@ func (n Need) Why(e Error, unit string) string {
 	return fmt.Sprintf("expected to be wrong by %.1f %%, %.1f %% are taken", 100*e.Relative, 100*n.Relative)
 }
 
-// Worth is what values with the error are worth beside measured ones: 1 without an
-// error, half where it is as large as the values, and never 0.
-func (e Error) Worth() float64 { return 1 / (1 + e.Relative) }
-
 // Choice is the way that was chosen to stand in.
 type Choice struct {
 	Option *Option

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -180,16 +179,6 @@ const (
 	UpdateFailed          IncidentType = "update_failed"
 	OtherIncident         IncidentType = "other"
 )
-
-// IncidentTypes lists all.
-func IncidentTypes() []IncidentType {
-	return []IncidentType{
-		SerialPortUnavailable, MeasurementsMissing, MeterLocked, PINFailed, CRCRate, ClockSkew, HeartbeatMissed, DiskFull, CertificateExpiry, UpdateFailed, OtherIncident,
-	}
-}
-
-// ErrIncident says that there is no such type.
-var ErrIncident = errors.New("there is no such type of incident")
 
 // Incident is something that happened. What was reported is never changed; it is
 // resolved.

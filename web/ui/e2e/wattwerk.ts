@@ -161,7 +161,9 @@ export async function fits(page: Page): Promise<void> {
       page.evaluate(() => {
         const { clientWidth, scrollWidth } = document.documentElement
         if (scrollWidth <= clientWidth) return []
-        const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > clientWidth + 0.5)
+        // What is in something that scrolls by itself does not make the page wider.
+        const kept = (e: Element | null): boolean => e !== null && e !== document.body && (getComputedStyle(e).overflowX !== 'visible' || kept(e.parentElement))
+        const out = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > clientWidth + 0.5 && !kept(e.parentElement))
         return [`${String(scrollWidth)} of ${String(clientWidth)} px`, ...out.slice(-5).map((e) => `${e.tagName} ${e.getAttribute('class') ?? ''}`)]
       }),
     )

@@ -18,6 +18,9 @@ function useLengthNames(): Record<Length, string> {
   return { '1h': t`Last hour`, '6h': t`Last 6 hours`, '24h': t`Last 24 hours`, '7d': t`Last 7 days`, '30d': t`Last 30 days`, '365d': t`Last 365 days` }
 }
 
+/** A span with both of its zones is longer than a phone is wide. */
+const wraps = { root: { height: 'auto', minHeight: 'var(--button-height)', maxWidth: '100%' }, label: { whiteSpace: 'normal', textAlign: 'start' } } as const
+
 export function SpanControls({ view, zone, only }: SpanPickerProps) {
   const { t } = useLingui()
   const names = useLengthNames()
@@ -72,7 +75,7 @@ export function SpanControls({ view, zone, only }: SpanPickerProps) {
       </Tooltip>
       <Menu position="bottom-start" width={220} withinPortal>
         <Menu.Target>
-          <Button variant="default" size="xs" rightSection={<IconChevronDown size={15} />} data-testid="span">
+          <Button variant="default" size="xs" rightSection={<IconChevronDown size={15} />} data-testid="span" styles={wraps}>
             {shown}
           </Button>
         </Menu.Target>
