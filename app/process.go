@@ -81,6 +81,7 @@ type process struct {
 	notary  *access.Notary // who other processes say is asking
 
 	// Those of modules that are not in this process are nil.
+	seen       *registry.Seen
 	registry   *registry.Service
 	history    *history.Service
 	store      history.Store

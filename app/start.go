@@ -176,8 +176,17 @@ func startCatalog(ctx context.Context, p *process) (running, error) {
 	}}, nil
 }
 
+// startSeen has those know what sensors were seen who are asked about them.
+func startSeen(_ context.Context, p *process) (running, error) {
+	if asked := func(name string) bool { return slices.Contains(p.here, name) }; !slices.ContainsFunc([]string{"registry", "history", "settlement"}, asked) {
+		return running{}, nil
+	}
+	p.seen = registry.NewSeen(p.bus, p.logger("registry"))
+	return running{run: p.seen.Run}, nil
+}
+
 func startRegistry(_ context.Context, p *process) (running, error) {
-	s, err := registry.New(registry.Options{Bus: p.bus, Catalog: p.catalog, Log: p.logger("registry"), Actor: actor})
+	s, err := registry.New(registry.Options{Bus: p.bus, Catalog: p.catalog, Seen: p.seen, Log: p.logger("registry"), Actor: actor})
 	if err != nil {
 		return running{}, err
 	}

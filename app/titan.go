@@ -49,7 +49,7 @@ func (p *process) titan(wrap func(func() http.Handler) http.Handler) func(string
 func (p *process) plant() titan.Plant {
 	return titan.Plant{
 		Model:    func() *model.Model { return p.catalog.State().Model },
-		Quantity: p.registry.SeenQuantity, Root: model.GroupID(p.config.Gateway.Titan.Root),
+		Quantity: p.seen.Quantity, Root: model.GroupID(p.config.Gateway.Titan.Root),
 	}
 }
 

@@ -19,6 +19,7 @@ type Actor func(context.Context) string
 type Options struct {
 	Bus     *bus.Bus
 	Catalog *catalog.Catalog // the caller runs it
+	Seen    *Seen            // the caller runs it; nil: one of its own, that Run runs
 	Actor   Actor            // nil: everybody is "unknown"
 	Log     *slog.Logger
 }
@@ -27,11 +28,11 @@ type Options struct {
 type Service struct {
 	o    Options
 	log  *slog.Logger
-	seen seen
+	seen *Seen
 }
 
 // New makes a registry. It answers requests as soon as the catalog is ready;
-// unassigned sensors are listed while Run works.
+// unassigned sensors are listed while Run works, or what runs Seen.
 func New(o Options) (*Service, error) {
 	if o.Bus == nil || o.Catalog == nil {
 		return nil, errors.New("open registry: it needs a bus and a catalog")
@@ -42,11 +43,21 @@ func New(o Options) (*Service, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o: o, log: o.Log, seen: newSeen()}, nil
+	s := &Service{o: o, log: o.Log, seen: o.Seen}
+	if s.seen == nil {
+		s.seen = NewSeen(o.Bus, o.Log)
+	}
+	return s, nil
 }
 
-// Run follows what sensors were seen until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return s.followSeen(ctx) }
+// Run works until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	if s.o.Seen == nil {
+		return s.seen.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
 
 // Change builds a patch on the newest model and stores it as a revision. When
 // somebody else was first it is built again, on the newer model. An error of

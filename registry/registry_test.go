@@ -641,7 +641,7 @@ func FuzzSeen(f *testing.F) {
 	f.Add([]byte(`[{"sensor":"a"},{"sensor":"a","at":-1}]`))
 	f.Add([]byte(`{`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s := newSeen()
+		s := NewSeen(nil, nil)
 		if _, err := s.take(data); err != nil {
 			return
 		}

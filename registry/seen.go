@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -36,17 +37,28 @@ type sighting struct {
 	first, last record.Millis
 }
 
-type seen struct {
+// Seen knows the sensors that sent something and are in no model, up to
+// two million of them. Safe for concurrent use.
+type Seen struct {
+	bus *bus.Bus
+	log *slog.Logger
+
 	mu   sync.RWMutex
 	of   map[record.SensorID]*sighting
 	lost int // announcements there was no room for
 }
 
-func newSeen() seen { return seen{of: make(map[record.SensorID]*sighting)} }
+// NewSeen makes one that knows nothing until it runs. A nil log says nothing.
+func NewSeen(b *bus.Bus, log *slog.Logger) *Seen {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Seen{bus: b, log: log, of: make(map[record.SensorID]*sighting)}
+}
 
-// followSeen reads announcements until ctx ends.
-func (s *Service) followSeen(ctx context.Context) error {
-	if err := s.o.Bus.MakeSeen(ctx); err != nil {
+// Run reads announcements until ctx ends.
+func (s *Seen) Run(ctx context.Context) error {
+	if err := s.bus.MakeSeen(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -54,9 +66,9 @@ func (s *Service) followSeen(ctx context.Context) error {
 	}
 	var from uint64
 	for {
-		err := s.o.Bus.Read(ctx, bus.SeenStream, "", from, func(m bus.Message) error {
+		err := s.bus.Read(ctx, bus.SeenStream, "", from, func(m bus.Message) error {
 			from = m.Seq + 1
-			lost, err := s.seen.take(m.Data)
+			lost, err := s.take(m.Data)
 			if err != nil {
 				s.log.Warn("an announcement of sensors is not readable", "subject", m.Subject, "position", m.Seq, "error", err)
 			}
@@ -82,7 +94,7 @@ func (s *Service) followSeen(ctx context.Context) error {
 
 // take notes what a message says and how much of it found no room. Names and
 // units that break the rules are left out: nobody could assign them.
-func (s *seen) take(data []byte) (lost int, err error) {
+func (s *Seen) take(data []byte) (lost int, err error) {
 	var list []announcement
 	if err := json.Unmarshal(data, &list); err != nil {
 		return 0, err
@@ -127,7 +139,7 @@ func cut(s string, n int) string {
 	return s
 }
 
-func (s *seen) get(id record.SensorID) (sighting, bool) {
+func (s *Seen) get(id record.SensorID) (sighting, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	x, ok := s.of[id]
@@ -148,7 +160,7 @@ type Unassigned struct {
 }
 
 // unassigned lists what is in no model, in order of the identifiers.
-func (s *seen) unassigned(m *model.Model, query, after string, limit int) (out []Unassigned, next string, total int) {
+func (s *Seen) unassigned(m *model.Model, query, after string, limit int) (out []Unassigned, next string, total int) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	p := newPage[record.SensorID](after, limit)
@@ -169,10 +181,9 @@ func (s *seen) unassigned(m *model.Model, query, after string, limit int) (out [
 	return out, next, total
 }
 
-// SeenQuantity is what a sensor measures that was seen; empty when that is not
-// known.
-func (s *Service) SeenQuantity(id record.SensorID) record.Quantity {
-	x, _ := s.seen.get(id)
+// Quantity is what a sensor measures that was seen; empty when that is not known.
+func (s *Seen) Quantity(id record.SensorID) record.Quantity {
+	x, _ := s.get(id)
 	return x.quantity
 }
 
