@@ -96,7 +96,6 @@ func NewLanding(o LandingOptions) (*Landing, error) {
 // Run answers edges until ctx ends. What is being stored then is finished, as
 // far as it can be within the time that storing may take.
 func (l *Landing) Run(ctx context.Context) error {
-	var busy sync.WaitGroup
 	sub, err := l.opts.Bus.Link().QueueSubscribe(bus.LandingSubjects, "landing", func(m *nats.Msg) {
 		select {
 		case l.slots <- struct{}{}:
@@ -104,12 +103,12 @@ func (l *Landing) Run(ctx context.Context) error {
 			l.respond(m, answer{Result: waiting, Reason: "many edges are storing at this moment"})
 			return
 		}
-		busy.Go(func() {
+		go func() {
 			defer func() { <-l.slots }()
 			own, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWithin)
 			defer cancel()
 			l.respond(m, l.serve(own, bus.SiteOf(m.Subject), m.Data))
-		})
+		}()
 	})
 	if err != nil {
 		return fmt.Errorf("landing: %w", err)
@@ -120,7 +119,13 @@ func (l *Landing) Run(ctx context.Context) error {
 		}
 	}
 	err = sub.Unsubscribe()
-	busy.Wait()
+	// Whoever has all of them waited for those at work, and lets nobody begin.
+	for range cap(l.slots) {
+		l.slots <- struct{}{}
+	}
+	for range cap(l.slots) {
+		<-l.slots
+	}
 	if err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		return fmt.Errorf("landing: %w", err)
 	}
