@@ -143,7 +143,7 @@ func (s *Service) ownPart(ctx context.Context, number int) error {
 	s.log.Info("works on a partition", "partition", number, "from", p.seq+1)
 	var clock sync.WaitGroup
 	clock.Go(func() { s.clock(ctx, p) })
-	again(ctx, s.log, "records", func() error { return s.read(ctx, p) })
+	again(ctx, s.log.With("partition", p.number), "records", func() error { return s.read(ctx, p) })
 	clock.Wait()
 	s.mu.Lock()
 	delete(s.parts, number)

@@ -124,7 +124,7 @@ func (s *Service) ownStage(ctx context.Context, number int) error {
 	}
 	defer asked.Unsubscribe() //nolint:errcheck // the connection ends with it
 	s.log.Info("adds up partial results", "combiner", number)
-	again(ctx, s.log, "partial results", func() error { return s.combine(ctx, x) })
+	again(ctx, s.log.With("combiner", x.number), "partial results", func() error { return s.combine(ctx, x) })
 	return nil
 }
 

@@ -269,6 +269,10 @@ func (s *Service) Run(ctx context.Context) error {
 // own reads one stream until ctx ends. What it has read and not flushed by
 // then the next owner reads again, which is harmless.
 func (s *Service) own(ctx context.Context, i int) error {
+	read, log := s.aggregates, s.log.With("stream", "ticks")
+	if i < s.partitions() {
+		read, log = func(ctx context.Context) reader { return s.records(ctx, i) }, s.log.With("stream", "records", "partition", i)
+	}
 	for {
 		err := s.recall(ctx, i)
 		if err == nil {
@@ -277,16 +281,12 @@ func (s *Service) own(ctx context.Context, i int) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		s.log.Warn("history asks again where to go on", "stream", i, "error", err)
+		log.Warn("history asks again where to go on", "error", err)
 		if !run.Pause(ctx, again) {
 			return nil
 		}
 	}
-	read := s.aggregates
-	if i < s.partitions() {
-		read = func(ctx context.Context) reader { return s.records(ctx, i) }
-	}
-	return s.follow(ctx, &s.streams[i].position, read(ctx))
+	return follow(ctx, log, &s.streams[i].position, read(ctx))
 }
 
 // recall finds where to go on.
@@ -334,16 +334,17 @@ type reader func(from uint64) error
 var errFatal = errors.New("the store cannot go on")
 
 // follow keeps reading, from behind the position.
-func (s *Service) follow(ctx context.Context, position *atomic.Uint64, read reader) error {
+func follow(ctx context.Context, log *slog.Logger, position *atomic.Uint64, read reader) error {
 	for {
-		err := read(position.Load() + 1)
+		from := position.Load() + 1
+		err := read(from)
 		if ctx.Err() != nil {
 			return nil
 		}
 		if errors.Is(err, errFatal) {
 			return err
 		}
-		s.log.Warn("history reads again", "error", err)
+		log.Warn("history reads again", "from", from, "error", err)
 		if !run.Pause(ctx, again) {
 			return nil
 		}
