@@ -85,10 +85,14 @@ test('one object: how it is, what it is, what is said of it', async ({ page, fre
   await page.setViewportSize({ width: 1400, height: 1000 })
 
   // Whoever was slower is told so.
+  await said.getByRole('textbox', { name: 'Device' }).fill('47')
   await ok('put', 'objects/sensor/oven/enrichment', { space: 'b1' }, { 'If-Match': '"1"' })
   await said.getByRole('textbox', { name: 'Device' }).fill('4711')
-  await said.getByRole('button', { name: 'Save' }).click()
-  await expect(said.getByText(/Somebody has changed this meanwhile|version 2/).first()).toBeVisible()
+  await expect(said.getByRole('alert')).toContainText('Somebody has changed this meanwhile.')
+  await expect(said.getByRole('textbox', { name: 'Device' })).toHaveValue('4711')
+  await said.getByRole('button', { name: 'Load it again' }).click()
+  await expect(said.getByRole('textbox', { name: 'Device' })).toHaveValue('')
+  await expect(said.getByRole('combobox', { name: 'Class' })).toHaveValue('')
   await page.goto(`${fresh.url}/#/objects?o=sensor/nobody`)
   await expect(page.getByText('There is no such object (any more).')).toBeVisible()
   await accessible(page)

@@ -66,7 +66,7 @@ export function Detail({ id, zone, may }: { id: string; zone: string; may: boole
         </Seen>
       )}
       <Relations object={o} />
-      <Enrich key={`${o.id} ${o.enrichment?.version ?? 0}`} object={o} etag={asked.data?.etag} zone={zone} may={may} />
+      <Enrich key={o.id} object={o} etag={asked.data?.etag} zone={zone} may={may} />
     </Page>
   )
 }

@@ -22,8 +22,15 @@ function tidy(e: Enrichment): Enrichment {
 export function Enrich({ object: o, etag, zone, may }: { object: Detail; etag: string | undefined; zone: string; may: boolean }) {
   const { t } = useLingui()
   const client = useQueryClient()
-  const before = tidy(o.enrichment?.enrichment ?? {})
-  const [e, setE] = useState<Enrichment>(before)
+  const newest = { version: o.enrichment?.version ?? 0, etag, said: tidy(o.enrichment?.enrichment ?? {}) }
+  // What the draft is made of: it stays, also when somebody else says something meanwhile.
+  const [base, setBase] = useState(newest)
+  const [e, setE] = useState<Enrichment>(newest.said)
+  const touched = !same(tidy(e), base.said)
+  if (newest.version !== base.version && (!touched || same(tidy(e), newest.said))) {
+    setBase(newest)
+    setE(newest.said)
+  }
   const [others, setOthers] = useState('')
   const places = useQuery({ queryKey: ['objects', 'spaces'], queryFn: ({ signal }) => spaces(signal), staleTime: 30_000, retry: 1 })
   const found = useQuery({ queryKey: ['objects', 'names', others], queryFn: ({ signal }) => objects({ search: others === '' ? undefined : others }, undefined, signal), staleTime: 30_000, retry: 1 })
@@ -31,7 +38,7 @@ export function Enrich({ object: o, etag, zone, may }: { object: Detail; etag: s
   const settle = () => client.invalidateQueries({ queryKey: ['objects'] })
   const said = (err: Error) => (err instanceof ApiError && err.status === 412 ? t`Somebody has changed this meanwhile. Look at it again.` : err.message)
   const save = useMutation({
-    mutationFn: () => enrich(o.id, tidy(e), etag),
+    mutationFn: () => enrich(o.id, tidy(e), base.etag),
     onSuccess: () => {
       tell({ message: t`Saved.` })
       return settle()
@@ -39,7 +46,7 @@ export function Enrich({ object: o, etag, zone, may }: { object: Detail; etag: s
   })
   const drop = useMutation({ mutationFn: () => takeBack(o.id, etag), onSuccess: settle, onError: (err) => tell({ bad: true, title: t`Not removed`, message: said(err) }) })
   const set = (c: Partial<Enrichment>) => setE((old) => ({ ...old, ...c }))
-  const touched = !same(tidy(e), before)
+  const behind = touched && newest.version !== base.version
   const kind = e.restriction?.kind
   return (
     <Panel
@@ -86,12 +93,24 @@ export function Enrich({ object: o, etag, zone, may }: { object: Detail; etag: s
           )}
         </div>
         <Checkbox size="xs" label={t`It is written to, by one service at a time`} checked={e.actuator ?? false} disabled={!may} onChange={(ev) => set({ actuator: ev.currentTarget.checked })} />
-        {save.error && <p role="alert" className={classes.bad}>{t`Not saved: ${said(save.error)}`}</p>}
+        {behind ? <p role="alert" className={classes.bad}>{t`Somebody has changed this meanwhile. Look at it again.`}</p> : save.error && <p role="alert" className={classes.bad}>{t`Not saved: ${said(save.error)}`}</p>}
         {may && (
           <div className={classes.buttons}>
-            <Button type="submit" size="xs" disabled={!touched} loading={save.isPending}>
-              {t`Save`}
-            </Button>
+            {behind ? (
+              <Button
+                size="xs" onClick={() => {
+                  save.reset()
+                  setBase(newest)
+                  setE(newest.said)
+                }}
+              >
+                {t`Load it again`}
+              </Button>
+            ) : (
+              <Button type="submit" size="xs" disabled={!touched} loading={save.isPending}>
+                {t`Save`}
+              </Button>
+            )}
             {o.enrichment && (
               <Button size="xs" variant="default" loading={drop.isPending} onClick={() => drop.mutate()}>
                 {t`Take all of it back`}
