@@ -4,9 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
-	"strings"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/recipients"
 )
 
 // How messages are tried again.
@@ -75,25 +75,17 @@ func (s *Service) some(ctx context.Context, name string, sink Sink) (int, error)
 
 func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	var m Message
-	var r rest
-	err := json.Unmarshal([]byte(row.Message), &m)
-	if row.Rest != "" {
-		err = errors.Join(err, json.Unmarshal([]byte(row.Rest), &r))
-	}
+	r, err := recipients.Read(row.Rest)
+	err = errors.Join(err, json.Unmarshal([]byte(row.Message), &m))
 	if m.To = r.Left; err == nil {
 		within, cancel := context.WithTimeout(ctx, sendWithin)
 		err = sink.Send(within, m)
 		cancel()
 	}
-	var partly *Partly
-	if errors.As(err, &partly) {
+	if _, partly := errors.AsType[*recipients.Partly](err); partly {
 		s.log.Warn("message not taken by all", "sink", row.Sink, "message", row.ID, "error", err)
-		r, err = rest{partly.Left, append(r.Refused, partly.Refused...)}, partly.Why
-		data, bad := json.Marshal(r)
-		if bad != nil {
-			return bad
-		}
-		row.Rest = string(data)
+		r, err = r.After(err)
+		row.Rest = r.Text()
 	} else if err != nil && ctx.Err() != nil {
 		return nil // it is sent again, as nobody knows whether it was
 	}
@@ -104,11 +96,7 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	now := time.Now()
 	row.incident, row.change = m.Incident, string(m.Change)
 	row.Attempts++
-	said := slices.Clone(r.Refused)
-	if err != nil {
-		said = append(said, err.Error())
-	}
-	row.Error = strings.Join(said, "; ")
+	row.Error = r.Said(err)
 	switch {
 	case err == nil:
 		s.meter.delivery(row.Sink, "sent", 1)
@@ -117,7 +105,7 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 		s.meter.delivery(row.Sink, "given_up", 1)
 		s.log.Error("message given up", "sink", row.Sink, "message", row.ID, "error", err)
 		status := givenUp
-		if row.Rest != "" {
+		if r.Some() {
 			status = sent // to the others
 		}
 		return s.opts.Store.done(ctx, row, status, now.UnixMilli())
@@ -128,12 +116,6 @@ func (s *Service) send(ctx context.Context, row *queueRow, sink Sink) error {
 	}
 	row.Due = now.Add(wait(row.Attempts)).UnixMilli()
 	return s.opts.Store.retry(ctx, row, now.UnixMilli())
-}
-
-// rest is what is left to do of a message that some of its recipients have.
-type rest struct {
-	Left    []string `json:"left,omitempty"`
-	Refused []string `json:"refused,omitempty"` // who does not get it, and why
 }
 
 // wait is how long after so many attempts it is tried again.

@@ -13,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/internal/pgtest"
+	"github.com/wattwerk/wattwerk/internal/recipients"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
@@ -224,8 +225,8 @@ func TestPartly(t *testing.T) {
 	everywhere(t, func(d *desk) {
 		var to []string
 		answers := []error{
-			&Partly{Left: []string{"eva", "max"}, Why: errors.New("eva: 451, max: 451"), Refused: []string{"tom: 550"}},
-			&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")},
+			&recipients.Partly{Left: []string{"eva", "max"}, Why: errors.New("eva: 451, max: 451"), Refused: []string{"tom: 550"}},
+			&recipients.Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")},
 			errors.New("no route to host"),
 			nil,
 		}
@@ -249,7 +250,7 @@ func TestPartly(t *testing.T) {
 			d.t.Errorf("sent to %s", got)
 		}
 		// Some have that it is over: that it began is not told any more to the others.
-		answers = []error{&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, errors.New("eva: 451"), &Partly{Refused: []string{"eva: 550"}}}
+		answers = []error{&recipients.Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, errors.New("eva: 451"), &recipients.Partly{Refused: []string{"eva: 550"}}}
 		d.measure(50)
 		d.send()
 		d.measure(150)
@@ -258,7 +259,7 @@ func TestPartly(t *testing.T) {
 			d.t.Errorf("noted %q", noted)
 		}
 		// Who has it has it, also when the others never do.
-		answers = []error{&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, fmt.Errorf("%w: eva: 550", ErrRefused)}
+		answers = []error{&recipients.Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, fmt.Errorf("%w: eva: 550", ErrRefused)}
 		d.measure(50)
 		d.send()
 		d.set("due = 0")

@@ -3,7 +3,6 @@ package alert
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,22 +20,6 @@ type Sink interface {
 
 // ErrRefused is wrapped by a [Sink] when trying again is in vain.
 var ErrRefused = errors.New("the receiver refuses it")
-
-// Partly is the error of a [Sink] that has told some of its recipients.
-type Partly struct {
-	Left    []string // who did not take it now: it is sent again to them alone
-	Why     error    // why they did not; nil when there are none
-	Refused []string // who will not take it, and why
-}
-
-// Error says who was not told.
-func (p *Partly) Error() string {
-	said := slices.Clone(p.Refused)
-	if p.Why != nil {
-		said = append(said, p.Why.Error())
-	}
-	return strings.Join(said, "; ")
-}
 
 // Message is what a sink is given.
 type Message struct {

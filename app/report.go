@@ -80,13 +80,8 @@ func (w poster) Send(ctx context.Context, p desk.Parcel) error {
 	return refused(w.webhook.Post(ctx, p.ID, p.Body))
 }
 
-// refused says in the words of reports that trying again is in vain, or that
-// some have it.
+// refused says in the words of reports that trying again is in vain.
 func refused(err error) error {
-	var partly *alert.Partly
-	if errors.As(err, &partly) {
-		return &desk.Partly{Left: partly.Left, Why: partly.Why, Refused: partly.Refused}
-	}
 	if errors.Is(err, alert.ErrRefused) {
 		return fmt.Errorf("%w: %w", desk.ErrRefused, err)
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -14,14 +13,7 @@ import (
 // else then. Whoever goes on from a checkpoint, or does it all again, names them
 // the same.
 func TestIncidents(t *testing.T) {
-	doc, err := model.ReadYAML([]byte("sensors: [{id: a, quantity: active_power, interval: 1m}]"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := built(t, "sensors: [{id: a, quantity: active_power, interval: 1m}]")
 	play := func(restart bool) (changes []Change, incidents []string) {
 		emit := func(t Transition) {
 			changes, incidents = append(changes, t.Change), append(incidents, t.Incident)

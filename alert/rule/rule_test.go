@@ -45,7 +45,7 @@ func TestValidate(t *testing.T) {
 // TestAnyOrder gives random events to an engine, and to one that is restarted
 // after each of them and gets everything twice: both say the same.
 func TestAnyOrder(t *testing.T) {
-	doc, err := model.ReadYAML([]byte(`
+	m := built(t, `
 sensors:
   - {id: a, quantity: active_power, interval: 10s}
   - {id: b, quantity: active_power, interval: 20s}
@@ -54,14 +54,7 @@ groups:
   - {id: plant, members: [{group: hall}, {sensor: c}]}
   - {id: hall, members: [{sensor: a}, {sensor: b}]}
 hierarchies: [{id: h, root: plant}]
-`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
+`)
 	second := model.Duration(time.Second)
 	rules := []Rule{
 		{ID: "above", Subject: Subject{Below: "plant"}, Condition: Condition{Kind: Above, Limit: 50}, For: 10 * second, ClearFor: 5 * second, Repeat: 60 * second},

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/alert"
+	"github.com/wattwerk/wattwerk/internal/recipients"
 )
 
 // MailOptions say how e-mail leaves.
@@ -109,7 +110,7 @@ func (s *Mail) SendLetter(ctx context.Context, l Letter) error {
 	return s.send(ctx, l.To, data)
 }
 
-// send gives a mail to those whom the server takes it for: an [alert.Partly] says
+// send gives a mail to those whom the server takes it for: an [recipients.Partly] says
 // who the others are. It fails when there are none.
 func (s *Mail) send(ctx context.Context, addresses []string, data []byte) error {
 	conf := s.o.TLS.Clone()
@@ -178,7 +179,7 @@ func (s *Mail) send(ctx context.Context, addresses []string, data []byte) error 
 
 // address names the recipients, and gives those that the server does not take.
 // It fails when it takes none.
-func address(c *smtp.Client, addresses []string) (others alert.Partly, err error) {
+func address(c *smtp.Client, addresses []string) (others recipients.Partly, err error) {
 	var later []string
 	for _, to := range addresses {
 		err := c.Rcpt(to)

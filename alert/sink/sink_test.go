@@ -22,6 +22,7 @@ import (
 	"github.com/wattwerk/wattwerk/alert/rule"
 	"github.com/wattwerk/wattwerk/alert/sink"
 	"github.com/wattwerk/wattwerk/internal/phrase"
+	"github.com/wattwerk/wattwerk/internal/recipients"
 )
 
 var message = alert.Message{
@@ -299,7 +300,7 @@ func TestRecipients(t *testing.T) {
 			one.To = x.only
 			letter := sink.Letter{ID: "report-abc", To: []string{tom, eva, max}, Left: x.only, Time: one.Time}
 			for i, err := range []error{m.Send(t.Context(), one), m.SendLetter(t.Context(), letter)} {
-				var partly *alert.Partly
+				var partly *recipients.Partly
 				switch some := errors.As(err, &partly); {
 				case !x.told:
 					if err == nil || some || errors.Is(err, alert.ErrRefused) != x.refused {

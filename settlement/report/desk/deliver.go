@@ -6,10 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/recipients"
 	"github.com/wattwerk/wattwerk/settlement/report"
 	"github.com/wattwerk/wattwerk/settlement/report/form"
 )
@@ -31,28 +30,6 @@ const (
 
 // ErrRefused is wrapped by who sends when trying again is in vain.
 var ErrRefused = errors.New("the receiver refuses it")
-
-// Partly is the error of who has sent to some of the recipients.
-type Partly struct {
-	Left    []string // who did not take it now: it is sent again to them alone
-	Why     error    // why they did not; nil when there are none
-	Refused []string // who will not take it, and why
-}
-
-// Error says who did not get it.
-func (p *Partly) Error() string {
-	said := slices.Clone(p.Refused)
-	if p.Why != nil {
-		said = append(said, p.Why.Error())
-	}
-	return strings.Join(said, "; ")
-}
-
-// rest is what is left to do of a delivery that some recipients have.
-type rest struct {
-	Left    []string `json:"left,omitempty"`
-	Refused []string `json:"refused,omitempty"` // who does not get it, and why
-}
 
 // Attachment is a file of a mail.
 type Attachment struct {
@@ -107,11 +84,9 @@ func (s *Service) send(ctx context.Context, d *deliveryRow) error {
 	if err != nil {
 		return err
 	}
-	var r rest
-	if d.Rest != "" {
-		if err := json.Unmarshal([]byte(d.Rest), &r); err != nil {
-			return err
-		}
+	r, err := recipients.Read(d.Rest)
+	if err != nil {
+		return err
 	}
 	sender, ok := s.opts.Senders[d.Sink]
 	if !ok {
@@ -125,15 +100,10 @@ func (s *Service) send(ctx context.Context, d *deliveryRow) error {
 			cancel()
 		}
 	}
-	var partly *Partly
-	if errors.As(err, &partly) {
+	if _, partly := errors.AsType[*recipients.Partly](err); partly {
 		s.opts.Log.Warn("report not taken by all", "issue", d.Issue, "sink", d.Sink, "error", err)
-		r, err = rest{partly.Left, append(r.Refused, partly.Refused...)}, partly.Why
-		data, bad := json.Marshal(r)
-		if bad != nil {
-			return bad
-		}
-		d.Rest = string(data)
+		r, err = r.After(err)
+		d.Rest = r.Text()
 	} else if err != nil && ctx.Err() != nil {
 		return nil // it is sent again, as nobody knows whether it was
 	}
@@ -143,17 +113,13 @@ func (s *Service) send(ctx context.Context, d *deliveryRow) error {
 	defer cancel()
 	now := s.opts.Now()
 	d.Attempts++
-	said := slices.Clone(r.Refused)
-	if err != nil {
-		said = append(said, err.Error())
-	}
-	d.Error = strings.Join(said, "; ")
+	d.Error = r.Said(err)
 	switch {
 	case err == nil:
 		d.State, d.Sent = sent, new(now.UnixMilli())
 		s.meter.deliveries.WithLabelValues("sent").Inc()
 	case errors.Is(err, ErrRefused), now.Sub(time.UnixMilli(d.Created)) > giveUp:
-		if d.State = givenUp; d.Rest != "" {
+		if d.State = givenUp; r.Some() {
 			d.State, d.Sent = sent, new(now.UnixMilli()) // to the others
 		}
 		s.meter.deliveries.WithLabelValues("given_up").Inc()

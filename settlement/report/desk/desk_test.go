@@ -17,6 +17,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/energy"
 	"github.com/wattwerk/wattwerk/internal/pgtest"
+	"github.com/wattwerk/wattwerk/internal/recipients"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/settlement/ledger"
@@ -417,8 +418,8 @@ func TestSomeRecipients(t *testing.T) {
 		b := newBench(t, db)
 		var left []string
 		answers := []error{
-			&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451"), Refused: []string{"tom: 550"}}, errors.New("no route to host"), nil,
-			&Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, fmt.Errorf("%w: eva: 550", ErrRefused),
+			&recipients.Partly{Left: []string{"eva"}, Why: errors.New("eva: 451"), Refused: []string{"tom: 550"}}, errors.New("no route to host"), nil,
+			&recipients.Partly{Left: []string{"eva"}, Why: errors.New("eva: 451")}, fmt.Errorf("%w: eva: 550", ErrRefused),
 		}
 		b.opts.Senders[MailSink] = senderFunc(func(x Parcel) error {
 			left = append(left, fmt.Sprint(x.Left))
