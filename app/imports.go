@@ -156,9 +156,7 @@ func (c corrections) Intervene(ctx context.Context, sensor record.SensorID, all 
 		x := ledger.Intervention{ID: i.ID, Sensor: sensor, Who: who, At: time.Now(), InterventionBody: ledger.InterventionBody{
 			Kind: ledger.Exclude, From: i.From.Time(), To: new(i.To.Time()), Why: why,
 		}}
-		for _, r := range i.Only {
-			x.Only = append(x.Only, ledger.Readings{First: r.First.Time(), Last: r.Last.Time(), Step: r.Step})
-		}
+		x.Only = ledger.ReadingsAt(i.Only)
 		for k, t := range i.Times {
 			x.Kind = ledger.Replace
 			x.Points = append(x.Points, ledger.PointInTime{Time: t.Time(), Value: i.Values[k]})
@@ -210,14 +208,9 @@ func (c corrections) Again(ctx context.Context, sensor record.SensorID, old, id,
 func (c corrections) Excluded(ctx context.Context, sensor record.SensorID, ids map[string]bool) (out []imports.Intervention, err error) {
 	all, err := c.Interventions(ctx, sensor, false, everything)
 	for _, x := range all {
-		if !ids[x.ID] {
-			continue
+		if ids[x.ID] {
+			out = append(out, imports.Intervention{ID: x.ID, From: record.MillisOf(x.From), To: record.MillisOf(*x.To), Only: ledger.Rows(x.Only)})
 		}
-		i := imports.Intervention{ID: x.ID, From: record.MillisOf(x.From), To: record.MillisOf(*x.To)}
-		for _, r := range x.Only {
-			i.Only = append(i.Only, imports.Row{First: record.MillisOf(r.First), Last: record.MillisOf(r.Last), Step: r.Step})
-		}
-		out = append(out, i)
 	}
 	return out, err
 }

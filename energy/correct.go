@@ -45,35 +45,14 @@ type Correction struct {
 	Sequence int64 // corrections are made in this order, each on what the ones before left
 	From, To record.Millis
 	Method   Method
-	Points   []Reading // of Replace: those within the range; without quality they are Corrected
-	Value    float64   // of Replace, if there are no points
-	Only     []Row     // of Exclude: these readings of the range, in order of time; none: all
-}
-
-// Row is readings that are equally far apart, both ends included. Step is at
-// least 1 ms, also of a single one.
-type Row struct {
-	First, Last record.Millis
-	Step        int64 // ms
+	Points   []Reading   // of Replace: those within the range; without quality they are Corrected
+	Value    float64     // of Replace, if there are no points
+	Only     record.Rows // of Exclude: these readings of the range; none: all
 }
 
 // Concerns tells whether a reading of that time is one that the correction is about.
 func (c *Correction) Concerns(t record.Millis) bool {
-	if t < c.From || t >= c.To {
-		return false
-	}
-	if len(c.Only) == 0 {
-		return true
-	}
-	i, there := slices.BinarySearchFunc(c.Only, t, func(r Row, t record.Millis) int { return cmp.Compare(r.First, t) })
-	if there {
-		return true
-	}
-	if i == 0 {
-		return false
-	}
-	r := c.Only[i-1]
-	return t <= r.Last && int64(t-r.First)%r.Step == 0
+	return t >= c.From && t < c.To && (len(c.Only) == 0 || c.Only.Has(t))
 }
 
 // Correct gives the readings after the corrections, in order of time, for the

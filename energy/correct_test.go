@@ -170,7 +170,7 @@ func TestExcludeSome(t *testing.T) {
 	rules := Rules{MaxAge: 60_000}
 	readings := minutes(0, 60, func(i int) float64 { return float64(i) })
 	span := window.Span{From: 0, To: 3_600_000}
-	some := Correction{Method: Exclude, From: 0, To: 50*60_000 + 1, Only: []Row{{0, 20 * 60_000, 10 * 60_000}, {33 * 60_000, 33 * 60_000, 1}, {40 * 60_000, 50 * 60_000, 5 * 60_000}}}
+	some := Correction{Method: Exclude, From: 0, To: 50*60_000 + 1, Only: record.Rows{{First: 0, Last: 20 * 60_000, Step: 10 * 60_000}, {First: 33 * 60_000, Last: 33 * 60_000, Step: 1}, {First: 40 * 60_000, Last: 50 * 60_000, Step: 5 * 60_000}}}
 	later := Correction{Sequence: 1, Method: Replace, From: 40 * 60_000, To: 41 * 60_000, Points: []Reading{{Time: 40 * 60_000, Value: -1}}}
 	for _, order := range [][]Correction{{some, later}, {later, some}} {
 		var gone []int

@@ -214,9 +214,8 @@ func correctionOf(x ledger.Intervention) energy.Correction {
 	default:
 		c.Method = energy.Replace
 	}
-	for _, r := range x.Only {
-		c.Sequence = 0 // before all others
-		c.Only = append(c.Only, energy.Row{First: record.MillisOf(r.First), Last: record.MillisOf(r.Last), Step: r.Step})
+	if len(x.Only) > 0 {
+		c.Sequence, c.Only = 0, ledger.Rows(x.Only) // before all others
 	}
 	for _, p := range x.Points {
 		c.Points = append(c.Points, energy.Reading{Time: record.MillisOf(p.Time), Value: p.Value})

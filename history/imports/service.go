@@ -77,27 +77,12 @@ type Intervention struct {
 	From, To record.Millis
 	Times    []record.Millis // nil: they are excluded
 	Values   []float64
-	Only     []Row // of an exclusion: these readings alone; nil: all of the range
-}
-
-// Row is readings that are equally far apart, both ends included. Step is at
-// least 1 ms, also of a single one.
-type Row struct {
-	First, Last record.Millis
-	Step        int64 // ms
+	Only     record.Rows // of an exclusion: these readings alone; nil: all of the range
 }
 
 // Concerns tells whether a reading of that time is one that it is about.
 func (i *Intervention) Concerns(t record.Millis) bool {
-	if t < i.From || t >= i.To || len(i.Only) == 0 {
-		return t >= i.From && t < i.To
-	}
-	n, there := slices.BinarySearchFunc(i.Only, t, func(r Row, t record.Millis) int { return cmp.Compare(r.First, t) })
-	if there || n == 0 {
-		return there
-	}
-	r := i.Only[n-1]
-	return t <= r.Last && int64(t-r.First)%r.Step == 0
+	return t >= i.From && t < i.To && (len(i.Only) == 0 || i.Only.Has(t))
 }
 
 // Service takes files in. Its methods are safe for concurrent use.

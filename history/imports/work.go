@@ -492,7 +492,7 @@ func (s *Service) Undo(ctx context.Context, id, why string) (Import, error) {
 		n := 0
 		for _, sensor := range slices.Sorted(maps.Keys(brought)) {
 			times := brought[sensor]
-			if only := rows(times); len(only) <= mostRows {
+			if only := record.RowsOf(times); len(only) <= mostRows {
 				n++
 				byRun[sensor] = append(byRun[sensor], Intervention{ID: interventionID(x, "u", n), From: times[0], To: times[len(times)-1] + 1, Only: only})
 				continue
@@ -568,21 +568,6 @@ func (s *Service) Redo(ctx context.Context, id, why string) (Import, error) {
 
 // errEnough ends a scan.
 var errEnough = errors.New("enough")
-
-// rows puts times in order of time into rows of equal distance.
-func rows(times []record.Millis) (out []Row) {
-	for len(times) > 0 {
-		n, step := 1, int64(1)
-		if len(times) > 1 {
-			step = int64(times[1] - times[0])
-			for n++; n < len(times) && int64(times[n]-times[n-1]) == step; n++ {
-			}
-		}
-		out = append(out, Row{times[0], times[n-1], step})
-		times = times[n:]
-	}
-	return out
-}
 
 // runs are the stretches of a sensor's readings in which there are none but
 // these; both ends included.

@@ -64,6 +64,22 @@ type Readings struct {
 	Step  int64     `json:"step" minimum:"1" doc:"From one to the next, in ms"`
 }
 
+// Rows are the times of some readings of equal distance.
+func Rows(all []Readings) (out record.Rows) {
+	for _, r := range all {
+		out = append(out, record.Row{First: record.MillisOf(r.First), Last: record.MillisOf(r.Last), Step: r.Step})
+	}
+	return out
+}
+
+// ReadingsAt are those at the times.
+func ReadingsAt(rows record.Rows) (out []Readings) {
+	for _, r := range rows {
+		out = append(out, Readings{First: r.First.Time(), Last: r.Last.Time(), Step: r.Step})
+	}
+	return out
+}
+
 // PointInTime is a reading that is put in.
 type PointInTime struct {
 	Time  time.Time `json:"time"`
