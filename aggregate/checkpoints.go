@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -171,10 +172,8 @@ func (s *Service) tidies(ctx context.Context) error {
 		if ctx.Err() == nil {
 			s.log.Warn("old checkpoints could not be removed, trying again", "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, tidyAgain) {
 			return nil
-		case <-time.After(tidyAgain):
 		}
 	}
 }

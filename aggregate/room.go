@@ -12,6 +12,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // The partial results that wait for their ticks have a limit, and a partition that
@@ -109,10 +110,8 @@ func (s *Service) room(ctx context.Context, p *part, size int64) bool {
 		if err != nil && wait == askMost {
 			s.log.Warn("it is not known what is still needed of a partition's partial results", "partition", p.number, "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, wait) {
 			return false
-		case <-time.After(wait):
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // The client library puts the pieces of an object below "C." and its
@@ -91,12 +93,8 @@ func (b *Bus) SweepObjects(ctx context.Context, bucket string, unwanted func(nam
 		return 0, err
 	}
 	for i, o := range old {
-		if i > 0 && i%sweepAtOnce == 0 {
-			select {
-			case <-ctx.Done():
-				return i, ctx.Err()
-			case <-time.After(sweepPause):
-			}
+		if i > 0 && i%sweepAtOnce == 0 && !run.Pause(ctx, sweepPause) {
+			return i, ctx.Err()
 		}
 		if err := o.remove(ctx, s, bucket); err != nil {
 			return i, fmt.Errorf("sweep objects of %s: %w", bucket, err)

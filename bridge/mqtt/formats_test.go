@@ -43,12 +43,12 @@ func newPlant(t testing.TB, o bus.Options) *plant {
 	return &plant{b, s}
 }
 
-// records gives the n-th to last record of the plant, waiting for them.
-func (p *plant) records(t testing.TB, from, n int) []string {
+// read hands on the plant's records, from the first, message by message, until
+// it is enough.
+func (p *plant) read(t testing.TB, each func(record.Record), enough func() bool) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	var out []string
 	done := errors.New("done")
 	err := p.bus.ReadRecords(ctx, 0, 0, func(m bus.Message) error {
 		var b record.Batch
@@ -57,15 +57,28 @@ func (p *plant) records(t testing.TB, from, n int) []string {
 		}
 		b.Names()
 		for i := range b.Len() {
-			r := b.At(i)
-			out = append(out, fmt.Sprintf("%s %s %v", r.Sensor, r.Time, r.Value))
+			each(b.At(i))
 		}
-		if len(out) >= from+n {
+		if enough() {
 			return done
 		}
 		return nil
 	})
-	if !errors.Is(err, done) {
+	switch {
+	case errors.Is(err, done):
+		return nil
+	case err == nil:
+		return errors.New("it took too long")
+	}
+	return err
+}
+
+// records gives the n-th to last record of the plant, waiting for them.
+func (p *plant) records(t testing.TB, from, n int) []string {
+	t.Helper()
+	var out []string
+	err := p.read(t, func(r record.Record) { out = append(out, fmt.Sprintf("%s %s %v", r.Sensor, r.Time, r.Value)) }, func() bool { return len(out) >= from+n })
+	if err != nil {
 		t.Fatalf("%d records came, not %d: %v %v", len(out), from+n, out, err)
 	}
 	return out[from:]

@@ -3,7 +3,6 @@ package mqtt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -34,8 +33,8 @@ func freeAddr(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// run runs the service until the function it gives is called.
-func run(t *testing.T, o Options) (stop func()) {
+// start runs the service until the function it gives is called.
+func start(t *testing.T, o Options) (stop func()) {
 	t.Helper()
 	o.Retry = 20 * time.Millisecond
 	s, err := New(o)
@@ -81,7 +80,7 @@ func TestListenerTakesWhatSensorsPublish(t *testing.T) {
 	// Acknowledged while nobody is there.
 	c.MustPublish(1, "power/early", "1")
 	c.MustPublish(1, "tele/plug/SENSOR", `{"ENERGY":{"Power":2}}`)
-	stop := run(t, o)
+	stop := start(t, o)
 	if got := values(p.records(t, 0, 2)); !slices.Equal(got, []string{"early 1", "plug.power 2"}) {
 		t.Fatal(got)
 	}
@@ -106,7 +105,7 @@ func TestListenerTakesWhatSensorsPublish(t *testing.T) {
 	}
 	// Everything was acknowledged: nothing is left, and nothing comes twice.
 	c.MustPublish(1, "power/after", "9")
-	run(t, o)
+	start(t, o)
 	if got := values(p.records(t, 7, 1)); !slices.Equal(got, []string{"after 9"}) {
 		t.Fatal(got)
 	}
@@ -127,13 +126,13 @@ func TestWhatIsHeldIsGivenBack(t *testing.T) {
 			}
 		}
 	}), nil))}
-	stop := run(t, o)
+	stop := start(t, o)
 	c := mqtttest.Dial(t, addr)
 	c.MustPublish(1, "power/desk", "1")
 	<-held
 	c.MustPublish(1, "power/lamp", "2") // waits behind it
 	stop()
-	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	start(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
 	if got := values(p.records(t, 0, 2)); !slices.Equal(got, []string{"desk 1", "lamp 2"}) {
 		t.Fatal(got)
 	}
@@ -168,7 +167,7 @@ func TestNothingIsMissedOnAFreshDirectory(t *testing.T) {
 	if err := <-published; err != nil {
 		t.Fatal(err)
 	}
-	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	start(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
 	if got := values(p.records(t, 0, 1)); !slices.Equal(got, []string{"desk 1"}) {
 		t.Fatal(got)
 	}
@@ -195,7 +194,7 @@ func TestMQTTDoesNotFillTheDisk(t *testing.T) {
 		t.Errorf("%d MiB were acknowledged, %d may wait", n, maxWaiting>>20)
 	}
 	// It goes on when somebody takes it.
-	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	start(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
 	deadline := time.Now().Add(mqtttest.Deadline)
 	for {
 		c, err := mqtttest.Connect(t, addr, mqtttest.Login{})
@@ -231,7 +230,7 @@ func TestListenerSurvivesARestart(t *testing.T) {
 		p.bus.Close()
 	}()
 	p := newPlant(t, bus.Options{MQTT: addr, Dir: dir})
-	run(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
+	start(t, Options{Bridge: p.bridge, Bus: p.bus, Listen: true, Config: DefaultConfig()})
 	got := p.records(t, 0, n)
 	for i := range n {
 		if !strings.HasSuffix(got[i], fmt.Sprint(" ", i)) {
@@ -265,7 +264,7 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
 	o := Options{Bridge: p.bridge, Config: config}
 	c := mqtttest.Dial(t, addr)
-	stop := run(t, o)
+	stop := start(t, o)
 	subscribed(t, p, c)
 	c.MustPublish(1, "power/mark", "0")
 	until(t, p, "mark 0")
@@ -278,7 +277,7 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 	for i := range 20 {
 		c.MustPublish(1, "power/away", fmt.Sprint(i))
 	}
-	run(t, o)
+	start(t, o)
 	want := []string{}
 	for i := range 20 {
 		want = append(want, fmt.Sprintf("away %d", i))
@@ -294,29 +293,14 @@ func TestFollowsABrokerOfOthers(t *testing.T) {
 // once one of the sensor last is there.
 func arrived(t *testing.T, p *plant, last string) map[string]int {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
 	seen, times := map[string]bool{}, map[string]int{}
-	done := errors.New("done")
-	err := p.bus.ReadRecords(ctx, 0, 0, func(m bus.Message) error {
-		var b record.Batch
-		if err := b.Decode(m.Data); err != nil {
-			return err
+	err := p.read(t, func(r record.Record) {
+		if id := fmt.Sprint(r.Sensor, " ", r.Time); !seen[id] {
+			seen[id] = true
+			times[string(r.Sensor)]++
 		}
-		b.Names()
-		for i := range b.Len() {
-			r := b.At(i)
-			if id := fmt.Sprint(r.Sensor, " ", r.Time); !seen[id] {
-				seen[id] = true
-				times[string(r.Sensor)]++
-			}
-		}
-		if times[last] > 0 {
-			return done
-		}
-		return nil
-	})
-	if !errors.Is(err, done) {
+	}, func() bool { return times[last] > 0 })
+	if err != nil {
 		t.Fatal(times, err)
 	}
 	return times
@@ -329,7 +313,7 @@ func TestStoppingTellsTheBroker(t *testing.T) {
 	config := DefaultConfig()
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + addr}}
 	o := Options{Bridge: p.bridge, Config: config}
-	stop := run(t, o)
+	stop := start(t, o)
 	c := mqtttest.Dial(t, addr)
 	subscribed(t, p, c)
 	want := []string{}
@@ -339,7 +323,7 @@ func TestStoppingTellsTheBroker(t *testing.T) {
 	}
 	until(t, p, want...)
 	stop()
-	run(t, o)
+	start(t, o)
 	c.MustPublish(1, "power/end", "1")
 	times := arrived(t, p, "end")
 	for i := range 30 {
@@ -356,7 +340,7 @@ func TestWhatComesAgainKeepsItsTime(t *testing.T) {
 	p := newPlant(t, bus.Options{})
 	config := DefaultConfig()
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + wire.addr}}
-	run(t, Options{Bridge: p.bridge, Config: config})
+	start(t, Options{Bridge: p.bridge, Config: config})
 	c := mqtttest.Dial(t, wire.broker)
 	subscribed(t, p, c)
 	wire.mute.Store(true)
@@ -422,7 +406,7 @@ func TestSubscribesAgain(t *testing.T) {
 	}()
 	config := DefaultConfig()
 	config.Brokers = []Broker{{Name: "plant", URL: "mqtt://" + l.Addr().String()}}
-	run(t, Options{Bridge: newPlant(t, bus.Options{}).bridge, Config: config})
+	start(t, Options{Bridge: newPlant(t, bus.Options{}).bridge, Config: config})
 	select {
 	case <-taken:
 	case <-time.After(time.Minute):
@@ -533,7 +517,7 @@ func TestOneOfTwoFollows(t *testing.T) {
 	turn <- struct{}{}
 	working := make(chan int, 2)
 	bridge := func(i int) (stop func()) {
-		return run(t, Options{Bridge: p.bridge, Config: config, Exclusive: func(ctx context.Context, name string, work func(context.Context) error) error {
+		return start(t, Options{Bridge: p.bridge, Config: config, Exclusive: func(ctx context.Context, name string, work func(context.Context) error) error {
 			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" || !strings.HasPrefix(name, "mqtt-plant-") {
 				t.Errorf("the name is %q", name)
 			}
@@ -570,28 +554,12 @@ func TestOneOfTwoFollows(t *testing.T) {
 // until waits until all these are among the records.
 func until(t *testing.T, p *plant, want ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
 	missing := map[string]bool{}
 	for _, w := range want {
 		missing[w] = true
 	}
-	done := errors.New("done")
-	err := p.bus.ReadRecords(ctx, 0, 0, func(m bus.Message) error {
-		var b record.Batch
-		if err := b.Decode(m.Data); err != nil {
-			return err
-		}
-		b.Names()
-		for i := range b.Len() {
-			delete(missing, fmt.Sprint(b.At(i).Sensor, " ", b.At(i).Value))
-		}
-		if len(missing) == 0 {
-			return done
-		}
-		return nil
-	})
-	if !errors.Is(err, done) {
+	err := p.read(t, func(r record.Record) { delete(missing, fmt.Sprint(r.Sensor, " ", r.Value)) }, func() bool { return len(missing) == 0 })
+	if err != nil {
 		t.Fatalf("still missing: %v, %v", missing, err)
 	}
 }

@@ -161,10 +161,8 @@ func (r *reader) subscribe(ctx context.Context, c *autopaho.ConnectionManager, w
 			return
 		}
 		say(connect.Status{Error: fmt.Sprintf("the broker refuses the subscription: %v", err)})
-		select {
-		case <-ctx.Done():
+		if !connect.Pause(ctx, wait) {
 			return
-		case <-time.After(wait):
 		}
 	}
 }
