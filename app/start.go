@@ -178,11 +178,13 @@ func startCatalog(ctx context.Context, p *process) (running, error) {
 
 // startSeen has those know what sensors were seen who are asked about them.
 func startSeen(_ context.Context, p *process) (running, error) {
-	if asked := func(name string) bool { return slices.Contains(p.here, name) }; !slices.ContainsFunc([]string{"registry", "history", "settlement"}, asked) {
-		return running{}, nil
+	for _, name := range []string{"registry", "history", "settlement"} {
+		if slices.Contains(p.here, name) {
+			p.seen = registry.NewSeen(p.bus, p.logger("registry"))
+			return running{run: p.seen.Run}, nil
+		}
 	}
-	p.seen = registry.NewSeen(p.bus, p.logger("registry"))
-	return running{run: p.seen.Run}, nil
+	return running{}, nil
 }
 
 func startRegistry(_ context.Context, p *process) (running, error) {

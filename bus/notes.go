@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,9 +25,6 @@ type Note struct {
 	revision uint64
 	written  time.Time
 }
-
-// Written gives when the note was written that was read, by the clock of the bus.
-func (n *Note) Written() time.Time { return n.written }
 
 const notesKV = "notes"
 
@@ -53,22 +49,36 @@ func (b *Bus) ReadNote(ctx context.Context, name string) (*Note, error) {
 	return n, nil
 }
 
-// NoteNames gives the names of the notes that begin with a prefix.
+// notesClock gives the time by which notes are written: that of the bus.
+func (b *Bus) notesClock(ctx context.Context) (time.Time, error) {
+	x, err := b.Extent(ctx, "KV_"+notesKV)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read notes: %w", err)
+	}
+	return x.At, nil
+}
+
+// NoteAge tells for how long a note that was read has stood so.
+func (b *Bus) NoteAge(ctx context.Context, n *Note) (time.Duration, error) {
+	now, err := b.notesClock(ctx)
+	return now.Sub(n.written), err
+}
+
+// NoteNames gives the names of the notes that begin with a prefix, which ends
+// with a dot.
 func (b *Bus) NoteNames(ctx context.Context, prefix string) ([]string, error) {
 	kv, err := b.notes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l, err := kv.ListKeys(ctx)
+	l, err := kv.ListKeysFiltered(ctx, prefix+">")
 	if err != nil {
 		return nil, fmt.Errorf("list notes: %w", err)
 	}
 	defer l.Stop() //nolint:errcheck // it ends with the connection at the latest
 	var names []string
 	for name := range l.Keys() {
-		if strings.HasPrefix(name, prefix) {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
 	return names, ctx.Err()
 }
@@ -122,7 +132,7 @@ func (b *Bus) held(ctx context.Context) (behind map[int]uint64, ticks bool, err 
 	}
 	defer w.Stop() //nolint:errcheck // it ends with the connection at the latest
 	out := make(map[int]uint64)
-	var now time.Time // by the clock of the bus, as of which its messages are
+	var now time.Time
 	for {
 		select {
 		case e := <-w.Updates():
@@ -135,11 +145,9 @@ func (b *Bus) held(ctx context.Context) (behind map[int]uint64, ticks bool, err 
 			}
 			if n.Lease > 0 {
 				if now.IsZero() {
-					x, err := b.Extent(ctx, "KV_"+notesKV)
-					if err != nil {
-						return nil, false, fmt.Errorf("read notes: %w", err)
+					if now, err = b.notesClock(ctx); err != nil {
+						return nil, false, err
 					}
-					now = x.At
 				}
 				if now.Sub(e.Created()) > n.Lease { // its process was killed, or it came with a backup
 					continue

@@ -231,7 +231,11 @@ func (l *Landing) release(ctx context.Context, after time.Duration) error {
 
 func (l *Landing) releaseSite(ctx context.Context, site string, after time.Duration) error {
 	n, g, err := l.ledger(ctx, site)
-	if err != nil || g.Open == nil || len(n.Behind) == 0 || time.Since(n.Written()) < after {
+	if err != nil || g.Open == nil || len(n.Behind) == 0 {
+		return err
+	}
+	silent, err := l.opts.Bus.NoteAge(ctx, n)
+	if err != nil || silent < after {
 		return err
 	}
 	for p, at := range n.Behind {
@@ -250,7 +254,7 @@ func (l *Landing) releaseSite(ctx context.Context, site string, after time.Durat
 		return nil // the edge speaks again
 	}
 	if err == nil {
-		l.log.Warn("an edge is gone in the middle of a batch; nothing is kept for it any more", "site", site, "since", n.Written())
+		l.log.Warn("an edge is gone in the middle of a batch; nothing is kept for it any more", "site", site, "silent", silent.Round(time.Second))
 	}
 	return err
 }
@@ -463,9 +467,9 @@ func (l *Landing) bury(ctx context.Context, site string, n *bus.Note, g *ledger,
 	return nil
 }
 
-// store publishes the parts that are not done, each once. When one fails the others are waited for
-// all the same: one that is called off may be stored a moment later, when it has
-// been looked for already.
+// store publishes the parts that are not done, each once. When one fails the
+// others are waited for all the same: one that is called off may be stored a
+// moment later, when it has been looked for already.
 func (l *Landing) store(ctx context.Context, id string, parts []*part, behind map[int]uint64, done []int, again bool) error {
 	var g errgroup.Group
 	g.SetLimit(8)
