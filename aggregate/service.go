@@ -331,10 +331,8 @@ func (s *Service) insist(ctx context.Context, what string, do func() error) bool
 		if wait > time.Second {
 			s.log.Warn("the bus does not take it yet", "what", what, "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, wait) {
 			return false
-		case <-time.After(wait):
 		}
 		wait = min(2*wait, 5*time.Second)
 	}
@@ -348,10 +346,8 @@ func again(ctx context.Context, log *slog.Logger, what string, read func() error
 			return
 		}
 		log.Warn("reading again", "what", what, "error", err)
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, readAgain) {
 			return
-		case <-time.After(readAgain):
 		}
 	}
 }

@@ -27,9 +27,9 @@ type Used struct {
 }
 
 func (u *Used) figures() rule.Figures {
-	f := rule.Figures{Settled: u.Settled, Completeness: rule.Number(u.Completeness)}
+	f := rule.Figures{Settled: u.Settled, Completeness: record.Finite(u.Completeness)}
 	if u.Estimated > 0 && u.Amount != 0 {
-		f.Estimated = rule.Number(u.Estimated / math.Abs(u.Amount))
+		f.Estimated = record.Finite(u.Estimated / math.Abs(u.Amount))
 	}
 	return f
 }
@@ -68,7 +68,7 @@ func (d *Deviation) answer(c *rule.Condition) rule.Answer {
 		a.Value = min(off/d.Spread, mostSpreads)
 	}
 	a.Figures = rule.Figures{
-		From: d.From, To: d.To, Was: rule.Number(d.Demand), Low: rule.Number(d.Usual - c.Limit*d.Spread), High: rule.Number(d.Usual + c.Limit*d.Spread), Weeks: d.Weeks, Unit: d.Unit,
+		From: d.From, To: d.To, Was: record.Finite(d.Demand), Low: record.Finite(d.Usual - c.Limit*d.Spread), High: record.Finite(d.Usual + c.Limit*d.Spread), Weeks: d.Weeks, Unit: d.Unit,
 	}
 	return a
 }

@@ -93,10 +93,7 @@ func (s *Service) Run(ctx context.Context) error {
 				s.log.Warn("alerts begin again from what is stored", "because", err)
 			}
 			failing = true
-			select {
-			case <-ctx.Done():
-			case <-time.After(2 * time.Second):
-			}
+			run.Pause(ctx, 2*time.Second)
 		}
 		return nil
 	})

@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/meter"
 	"github.com/wattwerk/wattwerk/meter/kind"
 )
@@ -85,9 +86,7 @@ func (c *MeterReadCmd) Run(ctx context.Context, sys IO) (err error) {
 	p := newReadingPrinter(sys.Out)
 	for n := 0; c.Count == 0 || n < c.Count; n++ {
 		if n > 0 && kind.Asked(c.Kind) {
-			select {
-			case <-time.After(c.Interval):
-			case <-ctx.Done():
+			if !run.Pause(ctx, c.Interval) {
 				return ctx.Err()
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bridge"
 	"github.com/wattwerk/wattwerk/bridge/replay"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -187,10 +188,8 @@ func (h *httpTaker) post(ctx context.Context, body []byte) (bridge.Answer, error
 			return a, err
 		}
 		fmt.Fprintf(h.sys.Err, "waiting: %v\n", err) //nolint:errcheck // nobody reads it, then
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, busy.after) {
 			return a, ctx.Err()
-		case <-time.After(busy.after):
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/sim"
@@ -134,10 +135,8 @@ func (c *SimSensorsCmd) send(ctx context.Context, sys IO, server *client, g *sim
 				return sent, err
 			}
 			fmt.Fprintf(sys.Err, "waiting: %v\n", err) //nolint:errcheck // nobody reads it, then
-			select {
-			case <-ctx.Done():
+			if !run.Pause(ctx, busy.after) {
 				return sent, ctx.Err()
-			case <-time.After(busy.after):
 			}
 		}
 	}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // Snapshot is what a stream was at one moment: its settings and state in the
@@ -209,10 +211,8 @@ func (b *Bus) ask(ctx context.Context, subject string, data []byte) (*nats.Msg, 
 	m, err := b.conn.RequestWithContext(ctx, subject, data)
 	for errors.Is(err, nats.ErrNoResponders) {
 		// Nobody heard it, as while a cluster elects; so it may be said again.
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, electPause) {
 			return nil, err
-		case <-time.After(electPause):
 		}
 		m, err = b.conn.RequestWithContext(ctx, subject, data)
 	}

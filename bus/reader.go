@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // What a reader has under way, at most.
@@ -63,10 +65,8 @@ func (b *Bus) read(ctx context.Context, stream, filter string, from uint64, hand
 		if r.last != before {
 			wait, said = 50*time.Millisecond, false
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, wait) {
 			return nil
-		case <-time.After(wait):
 		}
 		wait = min(2*wait, readAgain)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // While nodes of a cluster find a new leader nothing can be stored; they take
@@ -67,10 +69,8 @@ func (b *Bus) store(ctx context.Context, subject string, data []byte, opts ...je
 		if b.Full() {
 			return 0, fmt.Errorf("%w (%s: %w)", ErrFull, subject, err)
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, wait) {
 			return 0, b.explain(subject, err)
-		case <-time.After(wait):
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 const (
@@ -90,10 +92,8 @@ func agree(ctx context.Context, kv jetstream.KeyValue, key string, value []byte)
 		if !errors.Is(err, jetstream.ErrKeyNotFound) {
 			return nil, err
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 20*time.Millisecond) {
 			return nil, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
@@ -186,10 +186,8 @@ func (b *Bus) made(ctx context.Context, c jetstream.StreamConfig) (jetstream.Str
 		if s, err = b.js.CreateStream(ctx, c); !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			return s, err == nil, err
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 20*time.Millisecond) {
 			return nil, false, ctx.Err()
-		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -162,10 +162,8 @@ func (c *Catalog) follow(ctx context.Context, last uint64) error {
 			return f
 		}
 		c.log.Warn("reading the model failed, trying again", "error", err)
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 500*time.Millisecond) {
 			return nil
-		case <-time.After(500 * time.Millisecond):
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/catalog"
 	"github.com/wattwerk/wattwerk/cir/item"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -49,10 +50,7 @@ func (o ofModel) Follow(ctx context.Context, f func(item.Batch) error) error {
 		if err := f(b); err != nil {
 			return err
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(modelEvery):
-		}
+		run.Pause(ctx, modelEvery)
 		return nil
 	})
 }

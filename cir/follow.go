@@ -6,6 +6,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/cir/book"
 	"github.com/wattwerk/wattwerk/cir/item"
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // again is how long a feed that failed is left alone.
@@ -36,9 +37,6 @@ func (s *Service) follow(ctx context.Context, f Feed) {
 			s.log.Warn("registering begins again in a while", "categories", categories, "because", err)
 		}
 		failing = true
-		select {
-		case <-ctx.Done():
-		case <-time.After(again):
-		}
+		run.Pause(ctx, again)
 	}
 }

@@ -309,14 +309,14 @@ func (s *Service) getTrend(ctx context.Context, x subject, err error, in TrendIn
 	out := &trendOutput{}
 	out.Body.Span, out.Body.At = in.Span, at.Time()
 	if current.n > 0 {
-		out.Body.Current = number(current.sum / float64(current.n))
+		out.Body.Current = record.Finite(current.sum / float64(current.n))
 	}
 	if before.n > 0 {
-		out.Body.Before = number(before.sum / float64(before.n))
+		out.Body.Before = record.Finite(before.sum / float64(before.n))
 	}
 	if a, b := out.Body.Current, out.Body.Before; a != nil && b != nil {
 		if *b != 0 {
-			out.Body.Ratio = number(*a / *b)
+			out.Body.Ratio = record.Finite(*a / *b)
 		}
 		dir := "steady"
 		if change := *a - *b; math.Abs(change) > steadyWithin*math.Abs(*b) {

@@ -22,7 +22,7 @@ type Energy struct {
 }
 
 func (a amount) energy(from, to record.Millis) Energy {
-	e := Energy{Value: number(a.value), Readings: a.readings, Resets: a.resets}
+	e := Energy{Value: record.Finite(a.value), Readings: a.readings, Resets: a.resets}
 	if to > from {
 		e.Completeness = math.Min(1, float64(a.covered)/float64(to-from))
 	}
@@ -217,10 +217,10 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 	parts := b.Parts[:0]
 	for i, p := range b.Parts {
 		if i == meter {
-			b.Meter = number(values[i].Value)
+			b.Meter = record.Finite(values[i].Value)
 			continue
 		}
-		if v := number(values[i].Value); v != nil {
+		if v := record.Finite(values[i].Value); v != nil {
 			t := values[i].Time.Time()
 			p.Value, p.Time, known = v, &t, true
 			sum.Add(float64(p.Sign) * *v)
@@ -229,20 +229,20 @@ func (s *Service) getComposition(ctx context.Context, in *struct {
 	}
 	b.Parts = parts
 	if known {
-		b.Sum = number(sum.Float64())
+		b.Sum = record.Finite(sum.Float64())
 	}
 	b.Whole = b.Sum
 	if b.Meter != nil {
-		b.Whole, b.Unaccounted = b.Meter, number(values[len(g.Members)].Value)
+		b.Whole, b.Unaccounted = b.Meter, record.Finite(values[len(g.Members)].Value)
 	}
 	if b.Whole != nil && *b.Whole != 0 {
 		for i := range b.Parts {
 			if p := &b.Parts[i]; p.Value != nil {
-				p.Share = number(float64(p.Sign) * *p.Value / *b.Whole)
+				p.Share = record.Finite(float64(p.Sign) * *p.Value / *b.Whole)
 			}
 		}
 		if b.Unaccounted != nil {
-			b.UnaccShare = number(*b.Unaccounted / *b.Whole)
+			b.UnaccShare = record.Finite(*b.Unaccounted / *b.Whole)
 		}
 	}
 	return out, nil

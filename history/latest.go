@@ -78,7 +78,7 @@ func (s *Service) Latest(ctx context.Context, ids []record.SensorID) ([]SensorLa
 	m, now := s.model(), s.now()
 	for i, id := range ids {
 		o := &out[i]
-		o.Sensor, o.Value, o.Stale = id, number(newest[i].Value), true
+		o.Sensor, o.Value, o.Stale = id, record.Finite(newest[i].Value), true
 		age := int64(forever)
 		if m != nil {
 			if sn, ok := m.Sensor(id); ok {
@@ -151,7 +151,7 @@ func (s *Service) latestOfGroups(ctx context.Context, ids []model.GroupID, hiera
 			if row[c].Time != at {
 				return nil
 			}
-			return number(row[c].Value)
+			return record.Finite(row[c].Value)
 		}
 		o.Sum, o.Min, o.Max, o.Meter, o.Unaccounted = col(0), col(1), col(2), col(5), col(6)
 		o.Total = uint32(row[4].Value)

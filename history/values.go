@@ -45,14 +45,6 @@ func (Floats) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeNumber, Format: "double", Nullable: true}}
 }
 
-// number is nil for NaN.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
-
 // when reads a point in time: RFC 3339, milliseconds since 1970 UTC, or
 // relative to now: "now", "now-15m", "now-7d", "now+1h". A plus may have become a
 // space, as it does in an address where a client forgot to encode it.

@@ -65,3 +65,12 @@ func ValidateSample(t Millis, v float64) error {
 	}
 	return nil
 }
+
+// Finite gives a value as JSON has it: nil, which is null, where there is none
+// (NaN) or none that can be told (an infinity). Null is not zero.
+func Finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}

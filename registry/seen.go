@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -84,10 +85,8 @@ func (s *Seen) Run(ctx context.Context) error {
 			from = 0 // the next one has positions of its own
 		}
 		s.log.Warn("reading announcements failed, trying again", "error", err)
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, time.Second) {
 			return nil
-		case <-time.After(time.Second):
 		}
 	}
 }

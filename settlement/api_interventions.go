@@ -128,17 +128,9 @@ func (s *Service) registerInterventions(api huma.API) {
 
 func annotation(n energy.Annotation) AnnotationBody {
 	return AnnotationBody{
-		Time: int64(n.Time), Kind: n.Kind.String(), Before: number(n.Before), After: number(n.After), Rise: (*amount)(known(n.Rise, n.Known)),
+		Time: int64(n.Time), Kind: n.Kind.String(), Before: record.Finite(n.Before), After: record.Finite(n.After), Rise: (*amount)(known(n.Rise, n.Known)),
 		ByOverride: n.ByOverride, Sentence: n.String(),
 	}
-}
-
-// number is null where there is none.
-func number(v float64) *float64 {
-	if v != v {
-		return nil
-	}
-	return &v
 }
 
 // Annotations tells how odd readings of a counter in a span were understood.

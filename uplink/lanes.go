@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // input is one stored message of the edge.
@@ -88,9 +89,7 @@ func (ls *lanes) add(ctx context.Context, l *lane) {
 				return nil
 			}
 			ls.failed(err)
-			select {
-			case <-time.After(500 * time.Millisecond):
-			case <-ctx.Done():
+			if !run.Pause(ctx, 500*time.Millisecond) {
 				return nil
 			}
 		}

@@ -1,7 +1,6 @@
 package rule
 
 import (
-	"math"
 	"strings"
 	"time"
 
@@ -39,14 +38,6 @@ type Oddity struct {
 	Began    record.Millis `json:"began" doc:"Since when, ms since 1970 UTC"`
 	Value    *float64      `json:"value,omitempty" doc:"In the coherent unit of the object; absent: none"`
 	Expected *float64      `json:"expected,omitempty" doc:"What was to be expected instead, in the same unit; absent: not known"`
-}
-
-// Number gives a number, or nil when it is none.
-func Number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }
 
 // Case is what a sentence about an alert says, without its words: the params of

@@ -580,7 +580,7 @@ func (e *Engine) transition(in *instance, st *state, c Change, now record.Millis
 	}
 	if d := st.Demand; d != nil {
 		v := d.Last()
-		t.Figures = Figures{WindowEnd: v.To, Mean: Number(v.Mean), Left: Number(v.Left(r.Condition.Limit))}
+		t.Figures = Figures{WindowEnd: v.To, Mean: record.Finite(v.Mean), Left: record.Finite(v.Left(r.Condition.Limit))}
 	}
 	return t
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/internal/sqldb"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
@@ -310,10 +311,8 @@ func (m *rig) settle(ctx context.Context, n int) error {
 		if time.Since(still) > 30*time.Second {
 			return nil // what is missing is told as lost
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(time.Millisecond):
 		}
 	}
 	return nil
@@ -348,10 +347,8 @@ func (m *rig) disturb(ctx context.Context, o *Options) (changes, pauses int, sil
 		if _, err := m.service.Pause(ctx, "rule", "bench"); err != nil {
 			return changes, pauses, silence, err
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 300*time.Millisecond) {
 			return changes, pauses, silence, ctx.Err()
-		case <-time.After(300 * time.Millisecond):
 		}
 		silence = max(silence, time.Unix(0, m.sink.last.Load()).Sub(at))
 		pauses++
@@ -445,10 +442,8 @@ func (m *rig) many(ctx context.Context, o *Options, out *bench.Figures) error {
 		}
 	}
 	for running := 0; running < o.Manifests; {
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 200*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(200 * time.Millisecond):
 		}
 		running = -1 - o.Rules // the rule runs, too, and those of before
 		if err := m.count(ctx, &running); err != nil {
@@ -470,10 +465,8 @@ func (m *rig) many(ctx context.Context, o *Options, out *bench.Figures) error {
 		}
 	}
 	for taken := int64(0); taken < 60*int64(o.Manifests); {
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 100*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
 		}
 		taken = 0
 		if err := m.taken(ctx, &taken); err != nil {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bench"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/manifest"
 )
 
@@ -35,10 +36,8 @@ func (m *rig) rules(ctx context.Context, o *Options, out *bench.Figures) error {
 		return err
 	}
 	for running := 0; running < o.Rules; {
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 50*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
 		}
 		running = -1 // the rule runs, too
 		if err := m.count(ctx, &running); err != nil {
@@ -83,10 +82,8 @@ func (m *rig) rules(ctx context.Context, o *Options, out *bench.Figures) error {
 		} else if time.Since(before) > 30*time.Second {
 			break // what is missing is told as lost
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(time.Millisecond):
 		}
 	}
 	took := time.Since(began)
@@ -111,10 +108,8 @@ func (m *rig) tell(ctx context.Context, source, body string) error {
 		case w.Code != http.StatusTooManyRequests && w.Code != http.StatusServiceUnavailable:
 			return fmt.Errorf("a push was answered %d: %s", w.Code, strings.TrimSpace(w.Body.String()))
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(time.Millisecond):
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bench"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/live"
 	"github.com/wattwerk/wattwerk/sim"
 )
@@ -171,10 +172,8 @@ func (m *load) push(ctx context.Context, d time.Duration, measured bool) error {
 			var body []byte
 			next := begun.Add(apart * time.Duration(k) / clients)
 			for n := 0; next.Sub(begun) < d; n++ {
-				select {
-				case <-ctx.Done():
+				if !run.Pause(ctx, time.Until(next)) {
 					return ctx.Err()
-				case <-time.After(time.Until(next)):
 				}
 				next = next.Add(apart)
 				at := time.Now()

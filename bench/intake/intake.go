@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wattwerk/wattwerk/bench"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 	"github.com/wattwerk/wattwerk/sim"
 )
@@ -153,10 +154,8 @@ func (r *load) rounds(ctx context.Context, more func(n int) bool) error {
 		at := r.start + record.Millis(r.next)*1000
 		if r.opts.Rate > 0 {
 			wait := time.Duration(float64(n) / r.opts.Rate * float64(time.Second))
-			select {
-			case <-ctx.Done():
+			if !run.Pause(ctx, time.Until(begun.Add(wait))) {
 				return ctx.Err()
-			case <-time.After(time.Until(begun.Add(wait))):
 			}
 			at = max(record.MillisOf(time.Now().Truncate(time.Second)), at)
 		}
@@ -185,10 +184,8 @@ func (r *load) rounds(ctx context.Context, more func(n int) bool) error {
 // throttle waits while too much is on the bus that is not yet stored.
 func (r *load) throttle(ctx context.Context) error {
 	for r.opts.Rate == 0 && r.published.Load() > r.room.history.Appended()+backlog {
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 2*time.Millisecond) {
 			return ctx.Err()
-		case <-time.After(2 * time.Millisecond):
 		}
 	}
 	return nil
@@ -224,10 +221,8 @@ func (r *load) settle(ctx context.Context) error {
 				return nil
 			}
 		}
-		select {
-		case <-ctx.Done():
+		if !run.Pause(ctx, 5*time.Millisecond) {
 			return fmt.Errorf("the backlog is not worked off: %w", ctx.Err())
-		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // Plan is what to ask, and how.
@@ -152,10 +154,7 @@ func (r *runner) open(ctx context.Context, began time.Time, clients []*client) {
 	for i := range n {
 		due := began.Add(time.Duration(float64(i) / r.plan.Rate * float64(time.Second)))
 		if wait := time.Until(due); wait > 0 {
-			select {
-			case <-time.After(wait):
-			case <-ctx.Done():
-			}
+			run.Pause(ctx, wait)
 		}
 		var c *client
 		select {

@@ -19,6 +19,7 @@ import (
 	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -350,10 +351,8 @@ type state struct {
 
 // look waits and sees how far everything is.
 func (r *runner) look(ctx context.Context, all []*instance, wait time.Duration) (*state, error) {
-	select {
-	case <-ctx.Done():
+	if !run.Pause(ctx, wait) {
 		return nil, ctx.Err()
-	case <-time.After(wait):
 	}
 	by, late, err := r.ask(ctx, len(all))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/wattwerk/wattwerk/bench"
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/catalog"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/record"
 )
 
@@ -198,9 +199,7 @@ func (r *runner) run(ctx context.Context) (out *Outcome, err error) {
 	if !o.Backlog {
 		r.load.Start = o.start(record.MillisOf(time.Now()))
 		r.load.End = r.load.Start + o.Length
-		select {
-		case <-time.After(time.Until((r.load.Start - o.lead()).Time())):
-		case <-ctx.Done():
+		if !run.Pause(ctx, time.Until((r.load.Start - o.lead()).Time())) {
 			return nil, ctx.Err()
 		}
 	}

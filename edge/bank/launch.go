@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // Env names the variable by which a program knows in which bank it is: a, b or [EnvInstalled].
@@ -75,10 +77,7 @@ func (l *Launcher) Run(ctx context.Context) error {
 			if err := l.Store.Crashed(); err != nil {
 				l.Log.Error("a crash was not counted", "error", err)
 			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(l.Pause):
-			}
+			run.Pause(ctx, l.Pause)
 		}
 	}
 	return nil

@@ -273,7 +273,7 @@ func newParquetGroupSink(w io.Writer, o ExportOptions) *parquetSink[parquetTick]
 	return &parquetSink[parquetTick]{
 		w: parquet.NewGenericWriter[parquetTick](w, parquet.KeyValueMetadata("unit", o.Unit), parquet.KeyValueMetadata("hierarchy", o.Series.Hierarchy)),
 		make: func(t int64, v []float64) parquetTick {
-			return parquetTick{o.Series.Name, record.Millis(t).Time(), number(v[0]), number(v[1]), number(v[2]), number(v[3]), number(v[4]), number(v[5]), number(v[6])}
+			return parquetTick{o.Series.Name, record.Millis(t).Time(), record.Finite(v[0]), record.Finite(v[1]), record.Finite(v[2]), record.Finite(v[3]), record.Finite(v[4]), record.Finite(v[5]), record.Finite(v[6])}
 		},
 	}
 }
@@ -304,12 +304,4 @@ func (s *parquetSink[T]) close() error {
 		return err
 	}
 	return s.w.Close()
-}
-
-// number is nil for NaN.
-func number(v float64) *float64 {
-	if v != v {
-		return nil
-	}
-	return &v
 }

@@ -122,7 +122,7 @@ func Import(ctx context.Context, store history.Store, r io.Reader, o ImportOptio
 	}
 	defer fill.Abort()
 	fill.OnRefused(func(k history.Series, x history.Sample, why history.Refusal) {
-		tell(ImportRefusal{Sensor: record.SensorID(k.Name), Time: x.Time, Value: number(x.Value), Reason: why.Reason.Error(), err: why.Reason, stored: why.Stored})
+		tell(ImportRefusal{Sensor: record.SensorID(k.Name), Time: x.Time, Value: record.Finite(x.Value), Reason: why.Reason.Error(), err: why.Reason, stored: why.Stored})
 	})
 	res, err = Parse(ctx, r, o, func(id record.SensorID, t []record.Millis, v []float64) error {
 		if len(t) > 0 && !o.Trial {
@@ -469,7 +469,7 @@ func (im *importer) sample(n uint64, c *target, t record.Millis, text string) er
 	v = c.conv.apply(v)
 	im.samples++
 	if err := record.ValidateSample(t, v); err != nil {
-		im.tell(ImportRefusal{Line: im.line, Row: n, Sensor: c.sensor, Time: t, Value: number(v), Reason: err.Error(), err: err})
+		im.tell(ImportRefusal{Line: im.line, Row: n, Sensor: c.sensor, Time: t, Value: record.Finite(v), Reason: err.Error(), err: err})
 		return nil
 	}
 	c.times, c.values = append(c.times, t), append(c.values, v)

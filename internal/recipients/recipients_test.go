@@ -25,7 +25,7 @@ func TestRest(t *testing.T) {
 			t.Fatal(err)
 		}
 		r, wrong := r.After(c.err)
-		if text = r.Text(); text != c.text || r.Some() != (text != "") || r.Said(wrong) != c.said || c.wrong != nil && wrong != c.wrong {
+		if text = r.Text(); text != c.text || r.Some() != (text != "") || r.Said(wrong) != c.said || c.wrong != nil && !errors.Is(wrong, c.wrong) {
 			t.Errorf("%d: %s, %q, %v", i, text, r.Said(wrong), wrong)
 		}
 	}

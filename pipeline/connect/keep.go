@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // forever is an error that trying again does not mend.
@@ -49,22 +51,10 @@ func (e *End) Keep(ctx context.Context, status func(Status), work func(ctx conte
 			return err
 		}
 		e.Log.Warn("connection of a data source or sink broken, trying again", "end", e.ID, "protocol", e.Protocol, "error", err)
-		if !Pause(ctx, pause/2+rand.N(pause/2+1)) {
+		if !run.Pause(ctx, pause/2+rand.N(pause/2+1)) {
 			return nil
 		}
 		pause = min(pause*2, longest)
-	}
-}
-
-// Pause waits, and tells whether ctx is still good.
-func Pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }
 
@@ -123,7 +113,7 @@ func (e *End) Insist(ctx context.Context, store Store, messages ...Message) bool
 			return false
 		}
 		e.Log.Warn("messages of a data source have to wait", "end", e.ID, "protocol", e.Protocol, "messages", len(messages), "error", err)
-		if !Pause(ctx, pause) {
+		if !run.Pause(ctx, pause) {
 			return false
 		}
 		pause = min(2*pause, 10*time.Second)

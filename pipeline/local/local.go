@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/bus"
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
@@ -187,7 +188,7 @@ func patiently(ctx context.Context, do func() error) error {
 		if err == nil || !errors.Is(err, connect.ErrBusy) && ctx.Err() != nil {
 			return err
 		}
-		if !connect.Pause(ctx, wait) {
+		if !run.Pause(ctx, wait) {
 			return ctx.Err()
 		}
 	}

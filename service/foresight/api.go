@@ -172,7 +172,7 @@ func seenOf(r *book.Forecast) *ForecastSeen {
 	}
 	out := &ForecastSeen{MAE: *r.Seen, Inside: float64(r.Inside) / float64(r.Compared), Of: r.Compared}
 	if r.Size != nil && *r.Size > 0 {
-		out.WAPE = finite(*r.Seen / *r.Size)
+		out.WAPE = record.Finite(*r.Seen / *r.Size)
 	}
 	return out
 }
@@ -201,7 +201,7 @@ func item(r *book.Forecast, o *object.Object) (ForecastItem, error) {
 		}
 	}
 	if n > 0 {
-		out.Mean = finite(sum / float64(n))
+		out.Mean = record.Finite(sum / float64(n))
 	}
 	out.WAPE = doc.wrong(r.Model)
 	return out, nil

@@ -106,7 +106,7 @@ func (n *number) MarshalJSON() ([]byte, error) {
 func numbers(values []float64) []*number {
 	out := make([]*number, len(values))
 	for i, v := range values {
-		if x := finite(v); x != nil {
+		if x := record.Finite(v); x != nil {
 			out[i] = new(number(*x))
 		}
 	}
@@ -138,7 +138,7 @@ func (f *fitted) row(id object.ID, zone, because string, span window.Span, now r
 		doc.Lower, doc.Upper = numbers(d.Lower), numbers(d.Upper)
 	}
 	for _, x := range f.Scores() {
-		if finite(x.MAE+x.WAPE+x.MASE) != nil {
+		if record.Finite(x.MAE+x.WAPE+x.MASE) != nil {
 			doc.Scores = append(doc.Scores, ForecastScore{string(x.Kind), x.MAE, x.WAPE, x.MASE})
 		}
 	}
@@ -146,7 +146,7 @@ func (f *fitted) row(id object.ID, zone, because string, span window.Span, now r
 		Object: string(id), Day: span.From, Ends: span.To, Zone: zone, Made: now, Known: d.Issued, Ahead: int64(d.Ahead), Model: string(d.Kind), Because: because,
 	}
 	if s, ok := f.Score(); ok {
-		row.Expected = finite(s.MAE)
+		row.Expected = record.Finite(s.MAE)
 	}
 	text, err := json.Marshal(doc)
 	row.Doc = string(text)
@@ -170,7 +170,7 @@ func read(row *book.Forecast) (*kept, error) {
 func (d *kept) wrong(model string) *float64 {
 	for _, s := range d.Scores {
 		if s.Model == model {
-			return finite(s.WAPE)
+			return record.Finite(s.WAPE)
 		}
 	}
 	return nil
@@ -202,6 +202,6 @@ func (d *kept) compare(row *book.Forecast, measured []float64) {
 	}
 	row.Seen, row.Size = nil, nil
 	if row.Compared > 0 {
-		row.Seen, row.Size = finite(wrong), finite(size)
+		row.Seen, row.Size = record.Finite(wrong), record.Finite(size)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -391,12 +390,4 @@ func (k *Keeper) DayAhead(ctx context.Context, id object.ID, span window.Span, k
 		return dayahead.Forecast{}, nil, false
 	}
 	return *f.forecast, f.wrong, true
-}
-
-// finite is a value as JSON has it.
-func finite(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }

@@ -195,7 +195,7 @@ func (w *Watcher) one(ctx context.Context, o *object.Object, q book.AnomalyQuery
 		}
 		x := ObjectAnomaly{
 			Object: o.ID, Name: o.Name, Unit: foresight.RateUnit(o), Kind: string(e.Kind), Untrue: e.Kind.Untrue(), From: e.From.Time(), To: e.To.Time(), Lasts: lasts,
-			Values: e.Values, Value: finite(e.Value), Expected: finite(e.Worst.Expected),
+			Values: e.Values, Value: record.Finite(e.Value), Expected: record.Finite(e.Worst.Expected),
 		}
 		if a := kept[fmt.Sprint(e.From, e.Kind)]; a != nil {
 			x.Found = new(a.Found.Time())

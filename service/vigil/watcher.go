@@ -379,18 +379,11 @@ func (r *Round) took(s *series, events []anomaly.Event, end record.Millis) (foun
 }
 
 func (r *Round) row(s *series, e anomaly.Event, lasts bool) book.Anomaly {
-	a := book.Anomaly{Object: string(s.object.ID), Kind: string(e.Kind), Began: e.From, Ended: e.To, Found: r.o.Clock(), Values: int64(e.Values), Value: finite(e.Value), Expected: finite(e.Worst.Expected)}
+	a := book.Anomaly{Object: string(s.object.ID), Kind: string(e.Kind), Began: e.From, Ended: e.To, Found: r.o.Clock(), Values: int64(e.Values), Value: record.Finite(e.Value), Expected: record.Finite(e.Worst.Expected)}
 	if lasts {
 		a.Lasts = 1
 	}
 	return a
-}
-
-func finite(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
 }
 
 // counters looks whether counters show less than before.
@@ -410,7 +403,7 @@ func (r *Round) counters(ctx context.Context, now record.Millis) error {
 		r.shown[x.Object] = x
 		if ok && x.Value < was.Value-1e-9*math.Abs(was.Value) {
 			found = append(found, book.Anomaly{
-				Object: string(x.Object), Kind: string(anomaly.Backwards), Began: was.Time, Ended: x.Time, Found: now, Lasts: 1, Values: 1, Value: finite(x.Value), Expected: finite(was.Value),
+				Object: string(x.Object), Kind: string(anomaly.Backwards), Began: was.Time, Ended: x.Time, Found: now, Lasts: 1, Values: 1, Value: record.Finite(x.Value), Expected: record.Finite(was.Value),
 			})
 			r.meter.found.WithLabelValues(string(anomaly.Backwards)).Inc()
 		}

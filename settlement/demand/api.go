@@ -2,7 +2,6 @@ package demand
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"reflect"
 	"time"
@@ -376,7 +375,7 @@ func (c *Contributors) body(f ledger.Flow, n int) *ContributorsBody {
 		if r := k.Row; r != nil {
 			m.Demand, m.Completeness, m.Estimated = &d, r.Completeness(), max(r.Estimated, -r.Estimated).Float64()
 			if c.Group != nil && c.Group.Known {
-				m.Share = number(share(k.Amount, c.Group.Amount))
+				m.Share = record.Finite(share(k.Amount, c.Group.Amount))
 			}
 		}
 		b.Members = append(b.Members, m)
@@ -433,7 +432,7 @@ func (s *Service) answerRunning(ctx context.Context, x *subject, in *RunningInpu
 	const hour = float64(time.Hour / time.Millisecond)
 	b := RunningBody{
 		Zone: x.calendar.Zone().String(), Direction: in.Direction, Start: int64(v.From), End: int64(v.To), Now: int64(v.At),
-		Value: number(v.Value), Mean: number(v.Mean), Forecast: number(v.Forecast), Slope: v.Slope * 60_000, Rising: float64(v.Rising) / 1000,
+		Value: record.Finite(v.Value), Mean: record.Finite(v.Mean), Forecast: record.Finite(v.Forecast), Slope: v.Slope * 60_000, Rising: float64(v.Rising) / 1000,
 	}
 	b.Unit, b.AmountUnit = x.units()
 	if last > 0 {
@@ -446,7 +445,7 @@ func (s *Service) answerRunning(ctx context.Context, x *subject, in *RunningInpu
 		b.Known = float64(v.Known) / float64(v.At-v.From)
 	}
 	if in.Limit.set {
-		b.Limit, b.Left = &in.Limit.Value, number(v.Left(in.Limit.Value))
+		b.Limit, b.Left = &in.Limit.Value, record.Finite(v.Left(in.Limit.Value))
 		if b.Left != nil {
 			b.LeftAmount = new(*b.Left * float64(v.To-v.At) / hour)
 		}
@@ -459,14 +458,6 @@ func (s *Service) answerRunning(ctx context.Context, x *subject, in *RunningInpu
 
 // up is the first begin of a quarter that is not before t.
 func up(t record.Millis) record.Millis { return (t + quarter - 1) / quarter * quarter }
-
-// number is nil for NaN.
-func number(v float64) *float64 {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return nil
-	}
-	return &v
-}
 
 // Optional is a number that may be left out.
 type Optional struct {

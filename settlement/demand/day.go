@@ -98,7 +98,7 @@ func (s *Service) answerDay(ctx context.Context, x *subject, when string, meter 
 		if errors.Is(err, errMany) {
 			return UsedBody{}, huma.Error422UnprocessableEntity(err.Error())
 		}
-		return UsedBody{Amount: number(u.Amount), Estimated: u.Estimated, Completeness: min(u.Completeness, 1), Settled: int64(u.Settled)}, err
+		return UsedBody{Amount: record.Finite(u.Amount), Estimated: u.Estimated, Completeness: min(u.Completeness, 1), Settled: int64(u.Settled)}, err
 	}
 	var err error
 	if out.Body.UsedBody, err = used(x.Point); err != nil || meter.Sensor == "" {

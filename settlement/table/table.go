@@ -271,17 +271,10 @@ func decimal(a energy.Amount, known bool) (*int64, error) {
 	return new(int64(a)), nil
 }
 
-func finite(v float64) *float64 {
-	if math.IsNaN(v) {
-		return nil
-	}
-	return &v
-}
-
 func (s *parquetSink) row(p *point, r *ledger.Row) (err error) {
 	x := parquetRow{
 		Kind: p.kind, Hierarchy: p.hierarchy, Name: p.name, Title: p.title, Begins: r.Start.Time(), Ends: r.End.Time(), Zone: p.zone.String(), Unit: p.unit,
-		Compared: finite(p.compared(r)), Average: finite(r.Average), Minimum: finite(r.Min), Maximum: finite(r.Max), AverageUnit: p.averageUnit,
+		Compared: record.Finite(p.compared(r)), Average: record.Finite(r.Average), Minimum: record.Finite(r.Min), Maximum: record.Finite(r.Max), AverageUnit: p.averageUnit,
 		Readings: int64(r.Count), Completeness: r.Completeness(), Members: int32(r.Members), Total: int32(r.Total), Quality: r.Quality.String(),
 	}
 	rest, ok := r.Unaccounted()

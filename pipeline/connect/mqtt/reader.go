@@ -14,6 +14,7 @@ import (
 	"github.com/eclipse/paho.golang/autopaho"
 	"github.com/eclipse/paho.golang/paho"
 
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/observation"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/connect/format"
@@ -161,7 +162,7 @@ func (r *reader) subscribe(ctx context.Context, c *autopaho.ConnectionManager, w
 			return
 		}
 		say(connect.Status{Error: fmt.Sprintf("the broker refuses the subscription: %v", err)})
-		if !connect.Pause(ctx, wait) {
+		if !run.Pause(ctx, wait) {
 			return
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/connect/format"
@@ -134,7 +135,7 @@ func (r *reader) Read(ctx context.Context, store connect.Store, status func(conn
 				return nil
 			case errors.As(err, &w):
 				status(connect.Status{Error: err.Error(), At: r.end.House.Time()})
-				if !connect.Pause(ctx, w.until) {
+				if !run.Pause(ctx, w.until) {
 					return nil
 				}
 				return err

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/wattwerk/wattwerk/internal/run"
 	"github.com/wattwerk/wattwerk/manifest"
 	"github.com/wattwerk/wattwerk/pipeline/connect"
 	"github.com/wattwerk/wattwerk/pipeline/connect/format"
@@ -169,7 +170,7 @@ func (w *writer) post(ctx context.Context, results []connect.Written, refused *c
 		case ctx.Err() != nil || try == tries || errors.Is(err, connect.ErrReach):
 			return err
 		}
-		if !connect.Pause(ctx, max(after, pause)) {
+		if !run.Pause(ctx, max(after, pause)) {
 			return err
 		}
 		pause *= 2
