@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/nats-io/nats.go"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wattwerk/wattwerk/aggregate/tick"
@@ -90,20 +89,7 @@ const statusWithin = time.Second
 
 // answerStatus tells other processes how far this one is, until ctx ends.
 func (s *Service) answerStatus(ctx context.Context) error {
-	sub, err := s.opts.Bus.Conn().Subscribe(bus.AggregationSubject, func(m *nats.Msg) {
-		data, err := json.Marshal(s.Status())
-		if err == nil {
-			err = m.Respond(data)
-		}
-		if err != nil {
-			s.log.Warn("the status was not told", "error", err)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("aggregate: %w", err)
-	}
-	<-ctx.Done()
-	return sub.Unsubscribe()
+	return s.opts.Bus.Answer(ctx, bus.AggregationSubject, func(context.Context) ([]byte, error) { return json.Marshal(s.Status()) })
 }
 
 // gather asks every process how far it is, until all partitions and hierarchies
@@ -111,30 +97,17 @@ func (s *Service) answerStatus(ctx context.Context) error {
 func (s *Service) gather(ctx context.Context) (Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	conn := s.opts.Bus.Conn()
-	inbox := conn.NewRespInbox()
-	sub, err := conn.SubscribeSync(inbox)
-	if err == nil {
-		defer sub.Unsubscribe() //nolint:errcheck // the connection forgets it when it closes
-		err = conn.PublishRequest(bus.AggregationSubject, inbox, nil)
-	}
-	if err != nil {
-		return Status{}, fmt.Errorf("ask how far aggregation is: %w", err)
-	}
 	parts := make(map[int]PartitionStatus)
 	hierarchies := make(map[string]HierarchyStatus)
 	for _, h := range s.opts.Catalog.State().Model.Hierarchies() {
 		hierarchies[string(h)] = HierarchyStatus{Hierarchy: string(h)}
 	}
 	told := make(map[string]bool)
-	for len(parts) < s.opts.Bus.Partitions() || len(told) < len(hierarchies) {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			break // what is not told of has no owner at this moment
-		}
+	// What is not told of has no owner at this moment.
+	err := s.opts.Bus.AskAll(ctx, bus.AggregationSubject, func(data []byte) bool {
 		var st Status
-		if err := json.Unmarshal(m.Data, &st); err != nil {
-			continue
+		if err := json.Unmarshal(data, &st); err != nil {
+			return false
 		}
 		for _, x := range st.Partitions {
 			if was, there := parts[x.Partition]; !there || x.Position > was.Position {
@@ -146,6 +119,10 @@ func (s *Service) gather(ctx context.Context) (Status, error) {
 				hierarchies[x.Hierarchy], told[x.Hierarchy] = x, true
 			}
 		}
+		return len(parts) == s.opts.Bus.Partitions() && len(told) == len(hierarchies)
+	})
+	if err != nil {
+		return Status{}, fmt.Errorf("how far aggregation is: %w", err)
 	}
 	return Status{
 		Partitions:  slices.SortedFunc(maps.Values(parts), func(a, b PartitionStatus) int { return a.Partition - b.Partition }),

@@ -190,7 +190,7 @@ func (s *Service) Run(ctx context.Context) error {
 
 // all knows the intakes of all processes.
 func (s *Service) all() *intake.Counter {
-	return &intake.Counter{Bus: s.bus, Self: s.opts.Self, Peers: s.opts.Peers, Here: s.Intakes, Log: s.log}
+	return &intake.Counter{Bus: s.bus, Self: s.opts.Self, Peers: s.opts.Peers, Here: s.Intakes}
 }
 
 // Answer tells what became of what was offered.

@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/nats-io/nats.go"
 )
 
 // Holding is who works on the pieces of a share, as this process knows it.
@@ -94,25 +91,15 @@ func (f *Fleet) Tell(ctx context.Context, tell func(context.Context) (any, error
 	f.mu.Lock()
 	f.tell = tell
 	f.mu.Unlock()
-	if !f.opts.Alone {
-		sub, err := f.opts.Bus.Conn().Subscribe(asking, func(m *nats.Msg) {
-			ctx, cancel := context.WithTimeout(ctx, patience)
-			defer cancel()
-			data, err := f.own(ctx)
-			if err == nil {
-				err = m.Respond(data)
-			}
-			if err != nil && ctx.Err() == nil {
-				f.log.Warn("another process asked, and was not answered", "error", err)
-			}
-		})
-		if err != nil {
-			return fmt.Errorf("answer other processes: %w", err)
-		}
-		defer sub.Unsubscribe() //nolint:errcheck // it ends with the connection
+	if f.opts.Alone {
+		<-ctx.Done()
+		return nil
 	}
-	<-ctx.Done()
-	return nil
+	return f.opts.Bus.Answer(ctx, asking, func(ctx context.Context) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return f.own(ctx)
+	})
 }
 
 // own is the answer of this process.
@@ -155,25 +142,14 @@ func (f *Fleet) Ask(ctx context.Context) (map[string]json.RawMessage, error) {
 	for _, m := range f.Members() {
 		waited[m.ID] = true
 	}
-	conn := f.opts.Bus.Conn()
-	inbox := conn.NewRespInbox()
-	sub, err := conn.SubscribeSync(inbox)
-	if err == nil {
-		defer sub.Unsubscribe() //nolint:errcheck // the connection forgets it when it closes
-		err = conn.PublishRequest(asking, inbox, nil)
+	if len(waited) == 0 {
+		return said, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("ask the other processes: %w", err)
-	}
-	for len(waited) > 0 {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			break // some do not answer
-		}
-		take(m.Data)
+	return said, f.opts.Bus.AskAll(ctx, asking, func(data []byte) bool {
+		take(data)
 		for id := range said {
 			delete(waited, id)
 		}
-	}
-	return said, nil
+		return len(waited) == 0
+	})
 }

@@ -397,21 +397,9 @@ func (o *Options) patience(d time.Duration) time.Duration {
 func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, late int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.patience(answerWithin))
 	defer cancel()
-	conn := r.bus.Conn()
-	inbox := conn.NewRespInbox()
-	sub, err := conn.SubscribeSync(inbox)
-	if err == nil {
-		defer sub.Unsubscribe() //nolint:errcheck // the connection forgets it when it closes
-		err = conn.PublishRequest(bus.AggregationSubject, inbox, nil)
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("ask the instances: %w", err)
-	}
-	for len(by) < instances {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			break // one is slow, and will be asked again
-		}
+	// Who is slow will be asked again.
+	var wrong error
+	err = r.bus.AskAll(ctx, bus.AggregationSubject, func(data []byte) bool {
 		var st struct {
 			Partitions []struct {
 				Partition int    `json:"partition"`
@@ -419,8 +407,8 @@ func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, l
 				Late      int    `json:"late"`
 			} `json:"partitions"`
 		}
-		if err := json.Unmarshal(m.Data, &st); err != nil {
-			return nil, 0, fmt.Errorf("ask the instances: %w", err)
+		if wrong = json.Unmarshal(data, &st); wrong != nil {
+			return true
 		}
 		of := make(map[int]uint64)
 		for _, p := range st.Partitions {
@@ -430,6 +418,10 @@ func (r *runner) ask(ctx context.Context, instances int) (by []map[int]uint64, l
 			}
 		}
 		by = append(by, of)
+		return len(by) >= instances
+	})
+	if err = errors.Join(err, wrong); err != nil {
+		return nil, 0, fmt.Errorf("the instances: %w", err)
 	}
 	return by, late, nil
 }

@@ -5,11 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/wattwerk/wattwerk/bus"
 )
@@ -74,7 +71,6 @@ type Counter struct {
 	Self  Peer            // this process
 	Peers func() []Peer   // all that take readings in now; nil: this one is alone
 	Here  func() []Intake // of this process, by name
-	Log   *slog.Logger
 }
 
 // Run answers other processes until ctx ends.
@@ -83,23 +79,7 @@ func (c *Counter) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	sub, err := c.Bus.Conn().Subscribe(bus.IntakeSubject, func(m *nats.Msg) {
-		data, err := json.Marshal(offering{c.Self, c.Here()})
-		if err == nil {
-			err = m.Respond(data)
-		}
-		if err != nil {
-			c.Log.Warn("the intake was not told", "error", err)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("tell the intake: %w", err)
-	}
-	<-ctx.Done()
-	if c.Bus.Conn().IsClosed() {
-		return nil
-	}
-	return sub.Unsubscribe()
+	return c.Bus.Answer(ctx, bus.IntakeSubject, func(context.Context) ([]byte, error) { return json.Marshal(offering{c.Self, c.Here()}) })
 }
 
 // All sums up what all processes were offered that take readings in now.
@@ -115,28 +95,15 @@ func (c *Counter) All(ctx context.Context) ([]Intake, error) {
 	answers := map[string]offering{c.Self.ID: {c.Self, c.Here()}}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	conn := c.Bus.Conn()
-	inbox := conn.NewRespInbox()
-	sub, err := conn.SubscribeSync(inbox)
-	if err == nil {
-		defer sub.Unsubscribe() //nolint:errcheck // the connection forgets it when it closes
-		err = conn.PublishRequest(bus.IntakeSubject, inbox, nil)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("ask what was taken: %w", err)
-	}
-	missing := func() bool {
-		return slices.ContainsFunc(peers, func(p Peer) bool { _, there := answers[p.ID]; return !there })
-	}
-	for missing() {
-		m, err := sub.NextMsgWithContext(ctx)
-		if err != nil {
-			break
-		}
+	err := c.Bus.AskAll(ctx, bus.IntakeSubject, func(data []byte) bool {
 		var t offering
-		if err := json.Unmarshal(m.Data, &t); err == nil && t.ID != c.Self.ID {
+		if err := json.Unmarshal(data, &t); err == nil && t.ID != c.Self.ID {
 			answers[t.ID] = t
 		}
+		return !slices.ContainsFunc(peers, func(p Peer) bool { _, there := answers[p.ID]; return !there })
+	})
+	if err != nil {
+		return nil, fmt.Errorf("what was taken: %w", err)
 	}
 	return sum(append(peers, c.Self), answers), nil
 }
