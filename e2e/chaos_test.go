@@ -46,7 +46,8 @@ func chaos() ordeal {
 
 // TestChaos kills, freezes and cuts off what an installation on many machines
 // is made of, at random, while readings come in. At the end every reading that
-// was accepted is there once, and every tick is what the readings say.
+// was accepted is there once, and every tick and every settled window is what the
+// readings say.
 func TestChaos(t *testing.T) {
 	if !nettest.Alone(t, built+"="+binary) {
 		return
@@ -90,15 +91,16 @@ func TestChaos(t *testing.T) {
 	began = time.Now()
 	defer f.lost(s, done)
 	var right sync.Map
-	var history []*process
-	for _, v := range s.called("history") {
-		history = append(history, v.process())
-	}
 	eventually(t, x.search, func() error {
 		s.well()
-		return f.check(history, done, &right)
+		return f.check(s.processes("history"), done, &right)
 	})
 	t.Logf("all of them were found, and all ticks are right, after %v", time.Since(began).Round(time.Second))
+	eventually(t, x.search, func() error {
+		s.well()
+		return f.settled(s.processes("settlement"), done, &right)
+	})
+	t.Logf("all windows are settled right after %v", time.Since(began).Round(time.Second))
 	if took := time.Since(whole); took > mostChaos {
 		t.Errorf("it took %v; an ordeal is bounded to %v", took.Round(time.Second), mostChaos)
 	}
@@ -121,6 +123,7 @@ var families = []family{
 	{killService, killService, freezeService},
 	{onNode("kill", (*natstest.Node).Kill), onNode("freeze", (*natstest.Node).Pause), onLeader("kill", (*natstest.Node).Kill), onLeader("freeze", (*natstest.Node).Pause)},
 	{onStore("kill", (*vmtest.Server).Kill), onStore("freeze", func(v *vmtest.Server) { v.Signal(syscall.SIGSTOP) })},
+	{killBooks, freezeBooks},
 	{onLink("unplug", (*nettest.Machine).Unplug), onLink("mute", (*nettest.Machine).Mute), partMinority},
 }
 
@@ -165,6 +168,18 @@ func onStore(what string, do func(*vmtest.Server)) fault {
 		}
 		return what + " " + storeName(i)
 	}
+}
+
+func killBooks(s *site, _ *rand.Rand) string {
+	s.books.Kill(s.t)
+	return "kill " + booksName
+}
+
+func freezeBooks(s *site, _ *rand.Rand) string {
+	if s.books.Runs() {
+		s.books.Pause()
+	}
+	return "freeze " + booksName
 }
 
 func onLink(what string, do func(*nettest.Machine)) fault {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"sync"
@@ -61,7 +62,11 @@ func newFlood(t *testing.T, doors []door, senders, each int, pace time.Duration)
 	return f
 }
 
-const floodLines = 5 // senders whose sensors are a hall
+const (
+	floodLines = 5 // senders whose sensors are a hall
+	floodAge   = "2s"
+	floodHolds = 2000 // that, ms
+)
 
 func floodSensor(sender, k int) string { return fmt.Sprintf("rack,no=%d.w%d", sender, k) }
 
@@ -92,7 +97,7 @@ func (f *flood) document() *document {
 		}
 		line := group{ID: fmt.Sprintf("line %d", s)}
 		for k := range f.each {
-			d.Sensors = append(d.Sensors, sensor{ID: floodSensor(s, k), Quantity: "active_power"})
+			d.Sensors = append(d.Sensors, sensor{ID: floodSensor(s, k), Quantity: "active_power", MaxAge: floodAge})
 			line.Members = append(line.Members, member{Sensor: floodSensor(s, k)})
 		}
 		hall.Members = append(hall.Members, member{Group: line.ID})
@@ -243,8 +248,8 @@ func (f *flood) halt() int {
 	return done
 }
 
-// leaves are the members of a group, as sender and number.
-func (f *flood) leaves(group string) (all [][2]int) {
+// lines are the senders whose sensors are in a group.
+func (f *flood) lines(group string) (all []int) {
 	from, to := 0, f.senders
 	var n int
 	if _, err := fmt.Sscanf(group, "line %d", &n); err == nil {
@@ -253,6 +258,14 @@ func (f *flood) leaves(group string) (all [][2]int) {
 		from, to = n*floodLines, min(f.senders, (n+1)*floodLines)
 	}
 	for s := from; s < to; s++ {
+		all = append(all, s)
+	}
+	return all
+}
+
+// leaves are the members of a group, as sender and number.
+func (f *flood) leaves(group string) (all [][2]int) {
+	for _, s := range f.lines(group) {
 		for k := range f.each {
 			all = append(all, [2]int{s, k})
 		}
@@ -358,5 +371,111 @@ func (f *flood) sameRecords(p *process, s, k, done int) error {
 	if n.Count != done {
 		return fmt.Errorf("%s has %d records, %d were acknowledged", id, n.Count, done)
 	}
+	return nil
+}
+
+// settled compares the settled windows of all sensors and groups with what so
+// many rounds mean. What is right is not looked at again.
+func (f *flood) settled(ps []*process, done int, right *sync.Map) error {
+	const quarter = 900_000
+	from := f.begin / quarter * quarter
+	n := int((f.at(f.senders-1, done)+floodHolds-from)/quarter) + 1
+	sums := make([][]account, f.senders) // of the sensors of each sender, and their sum at the end
+	var all errgroup.Group
+	all.SetLimit(4)
+	for s := range f.senders {
+		sum := make([]account, n)
+		for k := range f.each {
+			own := f.account(s, k, done, from, n)
+			for i := range sum {
+				sum[i].add(own[i])
+			}
+			all.Go(func() error { return ps[k%len(ps)].sameAccount("sensors", floodSensor(s, k), from, own, right) })
+		}
+		sums[s] = sum
+	}
+	for i, g := range f.document().Groups {
+		sum := make([]account, n)
+		for _, s := range f.lines(g.ID) {
+			for i := range sum {
+				sum[i].add(sums[s][i])
+			}
+		}
+		all.Go(func() error { return ps[i%len(ps)].sameAccount("groups", g.ID, from, sum, right) })
+	}
+	return all.Wait()
+}
+
+// account is what a settled quarter of an hour must say.
+type account struct {
+	known    bool
+	amount   int64 // 10^-6 W·h
+	readings int
+}
+
+func (a *account) add(b account) {
+	a.known, a.amount, a.readings = a.known || b.known, a.amount+b.amount, a.readings+b.readings
+}
+
+// account is the integral over the power of a sensor, which holds until the next
+// reading, and no longer than floodHolds; rounded once, half to even.
+func (f *flood) account(s, k, done int, from int64, n int) []account {
+	const quarter = 900_000
+	out := make([]account, n)
+	fourfold := make([]int64, n) // 4 W·ms
+	for i := range done {
+		t := f.at(s, i)
+		end := t + 1000
+		if i == done-1 {
+			end = t + floodHolds
+		}
+		out[(t-from)/quarter].readings++
+		for at := t; at < end; {
+			q := (at - from) / quarter
+			until := min(end, from+(q+1)*quarter)
+			fourfold[q] += int64(4*floodPower(s, k, t)) * (until - at)
+			out[q].known = true
+			at = until
+		}
+	}
+	for i, x := range fourfold {
+		const parts = 72 // 4·3,600,000 ms of an hour, of 5·10^-6
+		whole, rest := x*5/parts, x*5%parts
+		if 2*rest > parts || 2*rest == parts && whole%2 != 0 {
+			whole++
+		}
+		out[i].amount = whole
+	}
+	return out
+}
+
+// sameAccount compares settled quarters of an hour with what they must be.
+func (p *process) sameAccount(kind, id string, from int64, want []account, right *sync.Map) error {
+	key := "settled " + kind + " " + id
+	if _, is := right.Load(key); is {
+		return nil
+	}
+	var got struct {
+		Start    []int64
+		Amount   []*float64
+		Readings []int
+	}
+	to := from + int64(len(want))*900_000
+	if err := p.try("GET", fmt.Sprintf("/api/v1/settled/%s/%s?size=15m&from=%d&to=%d", kind, escaped(id), from, to), nil, &got); err != nil {
+		return err
+	}
+	if len(got.Start) != len(want) || len(got.Amount) != len(want) || len(got.Readings) != len(want) {
+		return fmt.Errorf("%s has %d windows, %d amounts and counts of %d quarters", id, len(got.Start), len(got.Amount), len(want))
+	}
+	for i, a := range got.Amount {
+		is := account{readings: got.Readings[i]}
+		if a != nil {
+			is.known, is.amount = true, int64(math.Round(*a*1e6))
+		}
+		if is != want[i] || got.Start[i] != from+int64(i)*900_000 {
+			return fmt.Errorf("%s is settled in quarter %d as %+v, and must be %+v", id, i, is, want[i])
+		}
+	}
+	right.Store(key, true)
 	return nil
 }

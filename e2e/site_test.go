@@ -12,6 +12,7 @@ import (
 
 	"github.com/wattwerk/wattwerk/internal/natstest"
 	"github.com/wattwerk/wattwerk/internal/nettest"
+	"github.com/wattwerk/wattwerk/internal/pgtest"
 	"github.com/wattwerk/wattwerk/internal/vmtest"
 )
 
@@ -22,13 +23,14 @@ const (
 )
 
 // site is an installation on many machines, each with one process: a cluster of
-// NATS, two databases for the history that do not know of one another, and the
-// services.
+// NATS, two databases for the history that do not know of one another, a
+// PostgreSQL for what is settled, and the services.
 type site struct {
 	t        *testing.T
 	net      *nettest.Network
 	bus      *natstest.Cluster
 	stores   []*vmtest.Server
+	books    *pgtest.Server
 	services []*service
 	machines map[*nettest.Machine]string // what runs there
 }
@@ -52,6 +54,8 @@ var modulesOf = []struct{ name, modules string }{
 	{"history-2", "history"},
 	{"aggregate-1", "aggregate"},
 	{"aggregate-2", "aggregate"},
+	{"settlement-1", "settlement"},
+	{"settlement-2", "settlement"},
 	{"bridge-1", "bridge"},
 	{"bridge-2", "bridge"},
 	{"gateway", "gateway"},
@@ -64,7 +68,7 @@ const (
 
 // newSite runs a site. The test must be alone in its network.
 func newSite(t *testing.T) *site {
-	s := &site{t: t, net: nettest.New(t, busNodes+storeNodes+len(modulesOf)), machines: make(map[*nettest.Machine]string)}
+	s := &site{t: t, net: nettest.New(t, busNodes+storeNodes+1+len(modulesOf)), machines: make(map[*nettest.Machine]string)}
 	free := s.net.Machines
 	take := func() *nettest.Machine {
 		m := free[0]
@@ -89,14 +93,22 @@ func newSite(t *testing.T) *site {
 		s.machines[m] = storeName(i)
 		write, query = append(write, v.URL()+"/api/v1/write"), append(query, v.URL())
 	}
+	m := take()
+	s.books = pgtest.StartOn(t, m.Host, m.Enter())
+	s.machines[m] = booksName
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "postgresql.url")
+	if err := os.WriteFile(secret, []byte(s.books.Database(t)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	settings := []string{
 		"WATTWERK_BUS_NATS=" + s.bus.URL(), "WATTWERK_BUS_REPLICAS=3", "WATTWERK_BUS_PARTITIONS=4",
 		"WATTWERK_HISTORY_STORE=remote", "WATTWERK_HISTORY_REMOTE_FLUSH_EVERY=2s",
 		"WATTWERK_HISTORY_REMOTE_WRITE_URLS=" + strings.Join(write, ","),
 		"WATTWERK_HISTORY_REMOTE_QUERY_URLS=" + strings.Join(query, ","),
 		"WATTWERK_HISTORY_REMOTE_STORAGE_URLS=" + strings.Join(query, ","),
+		"WATTWERK_SQL_URL_FILE=" + secret,
 	}
-	dir := t.TempDir()
 	for _, m := range modulesOf {
 		v := &service{
 			name: m.name, machine: take(), dir: filepath.Join(dir, m.name),
@@ -114,6 +126,8 @@ func newSite(t *testing.T) *site {
 	}
 	return s
 }
+
+const booksName = "postgresql"
 
 func storeName(i int) string { return []string{"store-1", "store-2"}[i] }
 
@@ -171,6 +185,14 @@ func (s *site) called(name string) (all []*service) {
 	return all
 }
 
+// processes are those of the services whose name begins like that.
+func (s *site) processes(name string) (all []*process) {
+	for _, v := range s.called(name) {
+		all = append(all, v.process())
+	}
+	return all
+}
+
 // doors are those of the services whose name begins like that.
 func (s *site) doors(name string) (all []door) {
 	for _, v := range s.called(name) {
@@ -222,6 +244,11 @@ func (s *site) settle() {
 		} else {
 			v.Signal(syscall.SIGCONT)
 		}
+	}
+	if s.books.Runs() {
+		s.books.Resume()
+	} else {
+		s.books.Start(s.t)
 	}
 	for _, v := range s.services {
 		v.start(s.t)

@@ -4,7 +4,8 @@
 //
 // The server listens on a socket in a directory of its own, so that no port
 // has to be found. It refuses to be run by root, so then it runs as the user
-// postgres. The program is the one that scripts/needs.sh installs. Waiting is
+// postgres; where that user is out of reach, as in a namespace of users, in one
+// more of those. The program is the one that scripts/needs.sh installs. Waiting is
 // for conditions. What the server said is printed when the test fails.
 package pgtest
 
@@ -45,11 +46,13 @@ const (
 type Server struct {
 	bin, dir string
 	as       *syscall.Credential
+	enter    []string // what goes before the command of the server
 	cmd      *exec.Cmd
 	ended    chan struct{}
 	made     atomic.Int64 // databases
 	port     string       // of its socket; empty: the usual one
-	tls      []string     // more arguments of the server, which then answers by TLS, too
+	more     []string     // arguments of the server, which then answers on a network, too
+	host     string       // where it does; empty: who is told the port knows
 }
 
 // Certificate makes a certificate for 127.0.0.1 in a directory, and names the files
@@ -75,7 +78,7 @@ func StartSecure(t testing.TB, issue Certificate) (s *Server, port, ca string) {
 		if ca, cert, key, err = issue(t.TempDir()); err != nil {
 			return err
 		}
-		s.tls = []string{"-c", "listen_addresses=127.0.0.1", "-c", "port=" + port, "-c", "ssl=on"}
+		s.more = []string{"-c", "listen_addresses=127.0.0.1", "-c", "port=" + port, "-c", "ssl=on"}
 		for setting, file := range map[string]string{"ssl_cert_file": cert, "ssl_key_file": key} {
 			text, err := os.ReadFile(file)
 			if err != nil {
@@ -91,7 +94,7 @@ func StartSecure(t testing.TB, issue Certificate) (s *Server, port, ca string) {
 					return err
 				}
 			}
-			s.tls = append(s.tls, "-c", setting+"="+own)
+			s.more = append(s.more, "-c", setting+"="+own)
 		}
 		s.port = port
 		hba := filepath.Join(s.data(), "pg_hba.conf")
@@ -105,6 +108,18 @@ func StartSecure(t testing.TB, issue Certificate) (s *Server, port, ca string) {
 func Start(t testing.TB) *Server {
 	t.Helper()
 	return start(t, func(*Server) error { return nil })
+}
+
+// StartOn is [Start] of a server on a machine of a network of namespaces, which
+// answers at its address, too; enter goes before a command that is to run there.
+func StartOn(t testing.TB, host string, enter []string) *Server {
+	t.Helper()
+	return start(t, func(s *Server) error {
+		s.enter, s.host = enter, host
+		s.more = []string{"-c", "listen_addresses=" + host}
+		hba := filepath.Join(s.data(), "pg_hba.conf")
+		return os.WriteFile(hba, []byte("local all all scram-sha-256\nhost all all samenet scram-sha-256\n"), 0o600)
+	})
 }
 
 func start(t testing.TB, prepare func(*Server) error) *Server {
@@ -185,9 +200,13 @@ func (s *Server) Database(t testing.TB) string {
 	if err := errors.Join(err, c.Close(ctx)); err != nil {
 		t.Fatal(err)
 	}
+	if s.host != "" {
+		return (&url.URL{Scheme: "postgres", User: url.UserPassword(owner, password), Host: net.JoinHostPort(s.host, "5432"), Path: "/" + name}).String()
+	}
 	return s.url(name)
 }
 
+// url is that of the socket, which is there whatever becomes of networks.
 func (s *Server) url(database string) string {
 	return (&url.URL{
 		Scheme: "postgres", User: url.UserPassword(owner, password), Path: "/" + database,
@@ -233,6 +252,8 @@ func create() (s *Server, err error) {
 		if s.as, err = unprivileged(); err != nil {
 			return nil, err
 		}
+	}
+	if s.as != nil {
 		for _, path := range []string{s.dir, secret} {
 			if err := os.Chown(path, int(s.as.Uid), int(s.as.Gid)); err != nil {
 				return nil, err
@@ -241,8 +262,9 @@ func create() (s *Server, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), Within)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", s.data(), "-U", owner, "-A", "scram-sha-256",
+	args := s.command("initdb", "-D", s.data(), "-U", owner, "-A", "scram-sha-256",
 		"--pwfile", secret, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	s.prepare(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("make the files of PostgreSQL: %w: %s", err, out)
@@ -250,7 +272,13 @@ func create() (s *Server, err error) {
 	return s, nil
 }
 
+// unprivileged is who runs it instead of root; nil in a namespace in which there
+// is nobody else.
 func unprivileged() (*syscall.Credential, error) {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	if f := strings.Fields(string(text)); err != nil || len(f) == 3 && f[2] == "1" {
+		return nil, err
+	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
 		if u, err = user.Lookup("nobody"); err != nil {
@@ -273,7 +301,20 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) prepare(cmd *exec.Cmd) {
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}
+
+// command runs one of PostgreSQL's programs as somebody who is not root; the
+// process is that program's own.
+func (s *Server) command(program string, args ...string) []string {
+	var as []string
+	switch {
+	case s.as != nil:
+		as = []string{"setpriv", fmt.Sprintf("--reuid=%d", s.as.Uid), fmt.Sprintf("--regid=%d", s.as.Gid), "--clear-groups", "--"}
+	case os.Getuid() == 0:
+		as = []string{"unshare", "--user", "--map-user=1000", "--map-group=1000", "--"}
+	}
+	return append(append(as, filepath.Join(s.bin, program)), args...)
 }
 
 func (s *Server) run() error {
@@ -282,8 +323,9 @@ func (s *Server) run() error {
 		return err
 	}
 	defer log.Close()
-	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), append([]string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB"}, s.tls...)...)
+	args := append(append(slices.Clone(s.enter), s.command("postgres", "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=16MB")...), s.more...)
+	s.cmd = exec.Command(args[0], args[1:]...)
 	s.prepare(s.cmd)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
@@ -340,6 +382,9 @@ func (s *Server) Kill(t testing.TB) {
 		}
 	}
 }
+
+// Runs tells whether the server was not killed.
+func (s *Server) Runs() bool { return s.cmd != nil }
 
 // Pause stops all processes of the server where they are.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
