@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -378,6 +379,10 @@ func (f *flood) sameRecords(p *process, s, k, done int) error {
 // many rounds mean. What is right is not looked at again.
 func (f *flood) settled(ps []*process, done int, right *sync.Map) error {
 	const quarter = 900_000
+	var left struct{ Marks int }
+	if err := ps[0].try("GET", "/api/v1/settled/status", nil, &left); err != nil || left.Marks > 0 {
+		return cmp.Or(err, fmt.Errorf("%d ranges are still to be settled again", left.Marks))
+	}
 	from := f.begin / quarter * quarter
 	n := int((f.at(f.senders-1, done)+floodHolds-from)/quarter) + 1
 	sums := make([][]account, f.senders) // of the sensors of each sender, and their sum at the end

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wattwerk/wattwerk/record"
+	"github.com/wattwerk/wattwerk/settlement/ledger"
 )
 
 // TestWhatIsMarked is about which readings need a mark: those that come when
@@ -46,5 +47,49 @@ func TestWhatIsMarked(t *testing.T) {
 	w.send(at(-500))
 	if n := w.marks.Pending(); n != 1 {
 		t.Errorf("%d marks, not 1", n)
+	}
+}
+
+// TestMarkedAgainAndAgain is about late readings of hours, which are marked every
+// few seconds: all marks of the sensors that are taken go at once, and those of
+// others stay for the next time.
+func TestMarkedAgainAndAgain(t *testing.T) {
+	for name, open := range map[string]func(*testing.T) *ledger.Store{"sqlite": sqlite, "postgresql": postgres} {
+		t.Run(name, func(t *testing.T) {
+			w, begin := constant(t, open)
+			w.settle()
+			mark := func(id string, hour, n int) {
+				marks := make([]ledger.Mark, n)
+				for i := range marks {
+					at := record.MillisOf(begin.Add(time.Duration(hour) * time.Hour))
+					marks[i] = ledger.Mark{Kind: ledger.SensorKind, Name: id, Begin: at, End: at + record.Millis(1+i%4)*quarter}
+				}
+				if err := w.store.AddMarks(t.Context(), marks); err != nil {
+					t.Fatal(err)
+				}
+			}
+			left := func(want int) {
+				t.Helper()
+				if _, err := w.service.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if n, err := w.store.CountMarks(t.Context()); err != nil || n != want {
+					t.Errorf("%d marks are left (%v), not %d", n, err, want)
+				}
+			}
+			mark("p0", 3, marksAtOnce) // all that are taken at first
+			mark("p1", 3, 10)
+			mark("p0", 5, 700)
+			left(10)
+			left(0)
+			// Windows are bounded still: what adds none goes along, the rest waits.
+			w.service.atOnce = 4
+			mark("p0", 3, 8)
+			mark("p1", 3, 8)
+			mark("p0", 3, 2)
+			left(8)
+			left(0)
+			w.same(record.MillisOf(begin), record.Millis(w.service.at.frontier.Load()))
+		})
 	}
 }

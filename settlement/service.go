@@ -406,13 +406,6 @@ func (s *Service) calendarOf(m *model.Model, p ledger.Point) window.Calendar {
 	return c
 }
 
-// How much is settled of marks in one go: as many of them, and windows of
-// sensors, after which no further mark is taken.
-const (
-	marksAtOnce   = 5000
-	windowsAtOnce = 500_000
-)
-
 // Step settles the next that is due, and tells whether there is more: first
 // what has passed, then what is marked, then older time that was never
 // settled. It is for tests and for settling by hand; Run calls it.
@@ -573,7 +566,14 @@ func (s *Service) all(ctx context.Context, at, virgin span, limit record.Millis)
 	if _, err := s.opts.Store.IDs(ctx, points, true); err != nil {
 		return err
 	}
-	if err := j.sensors(ctx, at); err != nil {
+	sensors := func(yield func(record.SensorID, span) bool) {
+		for sn := range j.model.Sensors() {
+			if !yield(sn.ID, at) {
+				return
+			}
+		}
+	}
+	if err := j.sensors(ctx, sensors, func(id record.SensorID, at span) { s.passed(j, ledger.SensorPoint(id), at) }); err != nil {
 		return err
 	}
 	for h := range s.trees {
@@ -592,65 +592,6 @@ func (s *Service) passed(j *job, p ledger.Point, at span) {
 	if d.To <= at.to {
 		j.points[p] = j.points[p].with(span{d.From, at.to})
 	}
-}
-
-// settleMarks settles what is marked.
-func (s *Service) settleMarks(ctx context.Context) (bool, error) {
-	marks, err := s.opts.Store.Marks(ctx, marksAtOnce)
-	if err != nil || len(marks) == 0 {
-		s.at.marks.Store(0)
-		s.doubt = s.doubt && err != nil
-		return false, err
-	}
-	if done, err := s.split(ctx, marks); done || err != nil {
-		return done, err
-	}
-	within, kept := s.settled(), s.kept()
-	j, err := s.newJob(ctx, within, kept, within.to)
-	if err != nil {
-		return false, err
-	}
-	j.doubt = s.doubt
-	sensors := make(map[record.SensorID]spans)
-	windows := record.Millis(0)
-	for i, m := range marks {
-		if windows > record.Millis(s.atOnce) {
-			marks = marks[:i]
-			break
-		}
-		at := span{m.Begin / quarter * quarter, upQuarter(m.End)}
-		if m.Kind == ledger.HierarchyKind {
-			j.stale[m.Name] = j.stale[m.Name].with(at.cut(kept))
-			windows += (at.cut(kept).to - at.cut(kept).from) / quarter * record.Millis(s.groups(m.Name))
-		} else if j.outline.Virtuals[record.SensorID(m.Name)] != nil {
-			j.renewed[record.SensorID(m.Name)] = j.renewed[record.SensorID(m.Name)].with(at.cut(kept))
-		} else if at = at.cut(within); !at.empty() {
-			sensors[record.SensorID(m.Name)] = sensors[record.SensorID(m.Name)].with(at)
-			windows += (at.to - at.from) / quarter
-		}
-	}
-	for id, all := range sensors {
-		for _, at := range all {
-			if err := ctx.Err(); err != nil {
-				return false, err
-			}
-			if err := j.sensor(ctx, id, at); err != nil {
-				return false, err
-			}
-			// Its quarters may be as they were, and its days others.
-			p := ledger.SensorPoint(id)
-			j.points[p] = j.points[p].with(at)
-		}
-	}
-	if err := j.finish(ctx); err != nil {
-		return false, err
-	}
-	if err := s.opts.Store.DropMarks(ctx, marks); err != nil {
-		return false, err
-	}
-	n, err := s.opts.Store.CountMarks(ctx)
-	s.at.marks.Store(int64(n))
-	return true, err
 }
 
 // Status is how far everything is settled.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"runtime"
 	"slices"
@@ -79,6 +80,13 @@ func (a spans) with(b span) spans {
 	return slices.Replace(a, i, k, b)
 }
 
+func (a spans) length() (sum record.Millis) {
+	for _, x := range a {
+		sum += x.to - x.from
+	}
+	return sum
+}
+
 // union adds others, as far as they lie within a span.
 func (a spans) union(others spans, in span) spans {
 	for _, b := range others {
@@ -128,18 +136,19 @@ func (s *Service) newJob(ctx context.Context, within, kept span, limit record.Mi
 // changesAtOnce is how many rows are stored in one transaction.
 const changesAtOnce = 5000
 
-// sensors settles all sensors for a span. Computing goes on beside storing.
-func (j *job) sensors(ctx context.Context, at span) error {
+// sensors settles sensors for spans, and as far around them as readings within
+// reach. Computing goes on beside storing; settled is told of each, in no order.
+func (j *job) sensors(ctx context.Context, all iter.Seq2[record.SensorID, span], settled func(record.SensorID, span)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := min(runtime.GOMAXPROCS(0), 8)
-	ids, done := make(chan record.SensorID), make(chan computed, 4*workers)
+	asked, done := make(chan computed), make(chan computed, 4*workers)
 	var g sync.WaitGroup
 	g.Go(func() {
-		defer close(ids)
-		for sn := range j.model.Sensors() {
+		defer close(asked)
+		for id, at := range all {
 			select {
-			case ids <- sn.ID:
+			case asked <- computed{id: id, want: at}:
 			case <-ctx.Done():
 				return
 			}
@@ -147,9 +156,9 @@ func (j *job) sensors(ctx context.Context, at span) error {
 	})
 	for range workers {
 		g.Go(func() {
-			for id := range ids {
+			for a := range asked {
 				select {
-				case done <- j.compute(ctx, id, at):
+				case done <- j.compute(ctx, a.id, a.want):
 				case <-ctx.Done():
 					return
 				}
@@ -165,11 +174,11 @@ func (j *job) sensors(ctx context.Context, at span) error {
 		if failed != nil {
 			continue
 		}
-		if failed = j.take(ctx, c, at); failed != nil {
+		if failed = j.take(ctx, c); failed != nil {
 			cancel()
 			continue
 		}
-		j.s.passed(j, ledger.SensorPoint(c.id), at)
+		settled(c.id, c.want)
 	}
 	if failed == nil {
 		failed = ctx.Err() // then not all of them came
@@ -177,27 +186,23 @@ func (j *job) sensors(ctx context.Context, at span) error {
 	return failed
 }
 
-// computed are the windows of a sensor in a span.
+// computed are the windows of a sensor in a span, which holds the one that was
+// asked for.
 type computed struct {
 	id   record.SensorID
+	want span
 	in   span
 	rows []ledger.Row
 	err  error
 }
 
-// sensor settles a sensor for a span, and as far around it as readings within
-// the span reach.
-func (j *job) sensor(ctx context.Context, id record.SensorID, want span) error {
-	return j.take(ctx, j.compute(ctx, id, want), want)
-}
-
-// take stores what was computed for a span.
-func (j *job) take(ctx context.Context, c computed, want span) error {
+// take stores what was computed.
+func (j *job) take(ctx context.Context, c computed) error {
 	if c.err != nil {
 		return fmt.Errorf("settle sensor %s: %w", c.id, c.err)
 	}
 	if sn, ok := j.model.Sensor(c.id); ok && sn.Formula != "" { // its windows follow from those of others
-		j.renewed[c.id] = j.renewed[c.id].with(want)
+		j.renewed[c.id] = j.renewed[c.id].with(c.want)
 		return nil
 	}
 	if c.in.empty() {
@@ -214,7 +219,7 @@ func (j *job) take(ctx context.Context, c computed, want span) error {
 // compute gives the windows of a sensor. It may be called by several goroutines
 // at the same time.
 func (j *job) compute(ctx context.Context, id record.SensorID, want span) (out computed) {
-	out.id = id
+	out.id, out.want = id, want
 	sn, ok := j.model.Sensor(id)
 	if !ok || sn.Formula != "" {
 		return out

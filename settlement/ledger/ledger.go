@@ -336,8 +336,12 @@ func (s *Store) AddMarks(ctx context.Context, marks []Mark) error {
 
 // Marks gives the oldest marks, at most so many.
 func (s *Store) Marks(ctx context.Context, n int) ([]Mark, error) {
+	return s.marks(ctx, s.db.NewSelect(), n)
+}
+
+func (s *Store) marks(ctx context.Context, q *bun.SelectQuery, n int) ([]Mark, error) {
 	var rows []markRow
-	if err := s.db.NewSelect().Model(&rows).Order("id").Limit(int64(n)).Scan(ctx); err != nil {
+	if err := q.Model(&rows).Order("id").Limit(int64(n)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("read marks: %w", err)
 	}
 	out := make([]Mark, len(rows))
@@ -345,6 +349,22 @@ func (s *Store) Marks(ctx context.Context, n int) ([]Mark, error) {
 		out[i] = Mark{r.ID, r.Kind, r.Name, record.Millis(r.Begin), record.Millis(r.End), r.Asked}
 	}
 	return out, nil
+}
+
+// MarksBeside gives further marks of the sensors that some are about, younger
+// than the last of those; at most so many.
+func (s *Store) MarksBeside(ctx context.Context, some []Mark, n int) ([]Mark, error) {
+	if len(some) == 0 {
+		return nil, nil
+	}
+	names := make([]string, 0, len(some))
+	for _, m := range some {
+		if m.Kind == SensorKind {
+			names = append(names, m.Name)
+		}
+	}
+	slices.Sort(names)
+	return s.marks(ctx, s.db.NewSelect().Where("id > ?", some[len(some)-1].id).Where("kind = ?", SensorKind).Where("name IN (?)", bun.List(slices.Compact(names))), n)
 }
 
 // CountMarks tells how many there are.
