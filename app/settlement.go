@@ -96,7 +96,9 @@ func (p *process) watcher(ctx context.Context) (*ledger.Marks, error) {
 	if err := p.startSettled(ctx); err != nil {
 		return nil, err
 	}
-	return ledger.NewMarks(p.settled, p.bus.Partitions(), p.config.Settlement.Delay.Std()), nil
+	marks := ledger.NewMarks(p.settled, p.bus.Partitions(), p.config.Settlement.Delay.Std())
+	marks.Apart = p.config.History.Store == storeRemote
+	return marks, nil
 }
 
 func startSettlement(ctx context.Context, p *process) (running, error) {

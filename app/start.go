@@ -246,7 +246,7 @@ func startHistory(ctx context.Context, p *process) (running, error) {
 	}
 	p.history, p.store = s, store
 	return running{run: func(ctx context.Context) error {
-		if marks == nil {
+		if marks == nil || marks.Apart {
 			return s.Run(ctx)
 		}
 		g, ctx := errgroup.WithContext(ctx)

@@ -33,16 +33,18 @@ const sharedAs = "history"
 // Watcher is told what was stored, so that it can compute again what is derived
 // from it.
 type Watcher interface {
-	// Stored is told of a batch that can be read from the store now. It is
-	// called by one goroutine for each partition, and must not keep the batch.
+	// Stored is told of a batch that can be read from the store now: by this
+	// process, and by others at the latest after the next flush. It is called by
+	// one goroutine for each partition, and must not keep the batch.
 	Stored(partition int, b *record.Batch)
 	// Filled is told of old readings of a sensor that were stored in bulk. They
 	// lie in a span of time, both ends included. It returns when it will not
 	// forget that.
 	Filled(ctx context.Context, id record.SensorID, from, to record.Millis) error
-	// Save returns when what Stored was told will not be forgotten. Only then
-	// it is noted that the batches need not be read again.
-	Save(ctx context.Context) error
+	// Save returns when what Stored was told before will not be forgotten. Only
+	// then it is noted that the batches need not be read again. It calls flush
+	// once, after which all processes can read them; its error is that of Save.
+	Save(ctx context.Context, flush func(context.Context) error) error
 }
 
 // Options are what a service needs. Bus and Store must be set.
@@ -386,20 +388,25 @@ func (s *Service) flush(ctx context.Context) (err error) {
 	ctx, span := s.opts.Bus.Tracer().Start(ctx, "history flush")
 	defer func() { span.End(err) }()
 	began, through := time.Now(), record.MaxTime
-	if s.whole {
-		err = s.opts.Store.Flush(ctx)
-	} else {
-		through, err = s.opts.Store.FlushSettled(ctx)
-	}
-	if err != nil {
-		s.flushed.WithLabelValues("error").Observe(time.Since(began).Seconds())
-		s.troubles.WithLabelValues("flush").Inc()
+	flush := func(ctx context.Context) (err error) {
+		if s.whole {
+			err = s.opts.Store.Flush(ctx)
+		} else {
+			through, err = s.opts.Store.FlushSettled(ctx)
+		}
+		if err != nil {
+			s.flushed.WithLabelValues("error").Observe(time.Since(began).Seconds())
+			s.troubles.WithLabelValues("flush").Inc()
+		}
 		return err
 	}
 	if w := s.opts.Watcher; w != nil {
-		if err := w.Save(ctx); err != nil {
-			return err
-		}
+		err = w.Save(ctx, flush)
+	} else {
+		err = flush(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	s.flushed.WithLabelValues("ok").Observe(time.Since(began).Seconds())
 	s.flushedAt.Store(began.UnixMilli())

@@ -1,6 +1,8 @@
 package settlement
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -35,7 +37,7 @@ func TestWhatIsMarked(t *testing.T) {
 			t.Errorf("a reading of minute %d in minute %d: %d marks, not %d", step.reading, step.now, n, step.pending)
 		}
 	}
-	if err := w.marks.Save(t.Context()); err != nil {
+	if err := w.marks.Save(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	// Neighbours are one range.
@@ -92,4 +94,89 @@ func TestMarkedAgainAndAgain(t *testing.T) {
 			w.same(record.MillisOf(begin), record.Millis(w.service.at.frontier.Load()))
 		})
 	}
+}
+
+// TestMarkedWhenFlushed is about a history that another process reads: nothing is
+// marked before it can be read there, what comes meanwhile is marked anew, and what
+// came in time and can be read only after its quarter was settled is marked, too.
+func TestMarkedWhenFlushed(t *testing.T) {
+	begin := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+	w := newWorld(t, sqlite, begin)
+	w.marks.Apart = true
+	send := func(id record.SensorID, minute int) {
+		w.send(record.Record{Sensor: id, Time: record.MillisOf(begin.Add(time.Duration(minute) * time.Minute)), Value: 1})
+	}
+	marked := func(want ...ledger.Mark) {
+		t.Helper()
+		all, err := w.store.Marks(t.Context(), 100)
+		if err != nil || len(all) != len(want) {
+			t.Fatalf("%d marks (%v): %v", len(all), err, all)
+		}
+		got := make(map[ledger.Mark]bool)
+		for _, m := range all {
+			got[ledger.Mark{Name: m.Name, Begin: m.Begin, End: m.End}] = true
+		}
+		for _, m := range want {
+			if !got[m] {
+				t.Errorf("%+v is not among %+v", m, all)
+			}
+		}
+		if err := w.store.DropMarks(t.Context(), all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quarters := func(id string, first, n int) ledger.Mark {
+		at := record.MillisOf(begin) + record.Millis(first)*quarter
+		return ledger.Mark{Name: id, Begin: at, End: at + record.Millis(n)*quarter}
+	}
+	save := func(flush func()) error {
+		t.Helper()
+		return w.marks.Save(t.Context(), func(context.Context) error {
+			if flush == nil {
+				return errors.New("the database is away")
+			}
+			flush()
+			return nil
+		})
+	}
+	saved := func(flush func()) {
+		t.Helper()
+		if err := save(flush); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.now = begin.Add(time.Hour)
+	send("a", 1)
+	if save(nil) == nil {
+		t.Fatal("saved, and not flushed")
+	}
+	marked()
+	send("b", 2)
+	saved(func() {
+		marked() // it could not be read yet
+		send("a", 3)
+	})
+	marked(quarters("a", 0, 1), quarters("b", 0, 1))
+	saved(func() {})
+	marked(quarters("a", 0, 1)) // it came during the flush
+	saved(func() {})
+	marked()
+
+	// In time, and flushed in time.
+	send("a", 60)
+	saved(func() {})
+	marked()
+	// In time, and not flushed for 40 minutes: of both, as they share a partition.
+	send("a", 61)
+	w.now = begin.Add(76 * time.Minute)
+	send("a", 76)
+	w.now = begin.Add(100 * time.Minute)
+	send("a", 100)
+	if save(nil) == nil {
+		t.Fatal("saved, and not flushed")
+	}
+	saved(func() {})
+	marked(quarters("a", 4, 2), quarters("b", 4, 2))
+	saved(func() {})
+	marked()
 }

@@ -163,7 +163,7 @@ func (w *world) send(rs ...record.Record) {
 // settle settles until nothing is left.
 func (w *world) settle() {
 	w.t.Helper()
-	if err := w.marks.Save(w.t.Context()); err != nil {
+	if err := w.marks.Save(w.t.Context(), nil); err != nil {
 		w.t.Fatal(err)
 	}
 	for more := true; more; {

@@ -196,7 +196,7 @@ func (w *world) send(rs ...record.Record) {
 // settled settles, and prices days, until nothing is left.
 func (w *world) settled() {
 	w.t.Helper()
-	if err := w.marks.Save(w.t.Context()); err != nil {
+	if err := w.marks.Save(w.t.Context(), nil); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, step := range []func(context.Context) (bool, error){w.settle.Step, w.cost.Step} {

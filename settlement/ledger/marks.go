@@ -32,6 +32,11 @@ const mostPending = 100_000
 type Marks struct {
 	Now func() time.Time // the clock
 
+	// Apart: who settles may be in another process, which can read only what was
+	// flushed. So nothing is marked before, lest it be settled too soon; and what
+	// came in time, and was flushed late, is marked, too. Run is not to be called.
+	Apart bool
+
 	store *Store
 	delay time.Duration
 	parts []*marked
@@ -44,10 +49,21 @@ type Marks struct {
 
 // marked is what one partition has been told.
 type marked struct {
+	mu      sync.Mutex // guards what is below
 	cells   map[record.SensorID]*cell
 	columns *record.Columns[*cell]
 	look    func() []*cell
 	batch   *record.Batch
+	inTime  quarters // of readings in time, since the last flush
+}
+
+// quarters are all from the first to the last; none when that is before the first.
+type quarters struct{ first, last int32 }
+
+var noQuarters = quarters{math.MaxInt32, math.MinInt32}
+
+func (q quarters) with(x quarters) quarters {
+	return quarters{min(q.first, x.first), max(q.last, x.last)}
 }
 
 // cell remembers the last quarter of a sensor, so that a reading of it costs a
@@ -66,7 +82,7 @@ const inTime = math.MaxUint32
 func NewMarks(store *Store, partitions int, delay time.Duration) *Marks {
 	m := &Marks{store: store, delay: delay, Now: time.Now, pending: make(map[record.SensorID][]int32)}
 	for range partitions {
-		p := &marked{cells: make(map[record.SensorID]*cell), columns: record.NewColumns[*cell](columnsLimit)}
+		p := &marked{cells: make(map[record.SensorID]*cell), columns: record.NewColumns[*cell](columnsLimit), inTime: noQuarters}
 		p.look = func() []*cell {
 			names := p.batch.Names()
 			out := make([]*cell, len(names))
@@ -85,9 +101,11 @@ func NewMarks(store *Store, partitions int, delay time.Duration) *Marks {
 	return m
 }
 
-// Stored is told of a batch that can be read from the history now.
+// Stored is told of a batch that can be read from the history now, by this process.
 func (m *Marks) Stored(partition int, b *record.Batch) {
 	p := m.parts[partition]
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.batch = b
 	cells := p.columns.Get(b.SensorColumn(), p.look)
 	now := m.Now().UnixMilli()
@@ -100,15 +118,25 @@ func (m *Marks) Stored(partition int, b *record.Batch) {
 			at = int(b.Index[i])
 		}
 		c, q := cells[at], window.QuarterOf(t)
-		if c.quarter == q && (c.epoch == epoch || c.epoch == inTime && now < c.until) {
+		if c.quarter == q && c.epoch == epoch {
 			continue
 		}
-		late := window.QuarterSpan(q).To + record.Millis((m.delay - Margin).Milliseconds())
-		c.quarter, c.epoch, c.until = q, inTime, int64(late)
-		if now >= int64(late) {
-			c.epoch = m.mark(b.Names()[at], q)
+		if c.quarter != q || c.epoch != inTime || now >= c.until {
+			c.quarter, c.epoch, c.until = q, inTime, m.lateFrom(q)
+			if now >= c.until {
+				c.epoch = m.mark(b.Names()[at], q)
+				continue
+			}
+		}
+		if m.Apart {
+			p.inTime = p.inTime.with(quarters{q, q})
 		}
 	}
+}
+
+// lateFrom is from when on a reading of a quarter counts as late, in ms.
+func (m *Marks) lateFrom(quarter int32) int64 {
+	return int64(window.QuarterSpan(quarter).To) + (m.delay - Margin).Milliseconds()
 }
 
 // mark notes a quarter and gives the epoch in which that was.
@@ -127,19 +155,45 @@ func (m *Marks) Pending() int {
 	return m.count
 }
 
-// Save stores what was marked. After an error it is marked still.
-func (m *Marks) Save(ctx context.Context) error {
+// Save stores what was marked, when it has called flush, which may be nil. After
+// an error it is marked still.
+func (m *Marks) Save(ctx context.Context, flush func(context.Context) error) error {
 	m.mu.Lock()
 	taken, n := m.pending, m.count
-	if n == 0 {
-		m.mu.Unlock()
-		return nil
-	}
 	m.pending, m.count = make(map[record.SensorID][]int32), 0
 	if m.epoch++; m.epoch == inTime {
 		m.epoch = 0
 	}
 	m.mu.Unlock()
+	came := make([]quarters, len(m.parts))
+	for i, p := range m.parts {
+		p.mu.Lock()
+		came[i], p.inTime = p.inTime, noQuarters
+		p.mu.Unlock()
+	}
+	err := m.save(ctx, flush, taken, came)
+	if err != nil {
+		for i, p := range m.parts {
+			p.mu.Lock()
+			p.inTime = p.inTime.with(came[i])
+			p.mu.Unlock()
+		}
+		m.mu.Lock()
+		for id, quarters := range taken {
+			m.pending[id] = append(m.pending[id], quarters...)
+		}
+		m.count += n
+		m.mu.Unlock()
+	}
+	return err
+}
+
+func (m *Marks) save(ctx context.Context, flush func(context.Context) error, taken map[record.SensorID][]int32, came []quarters) error {
+	if flush != nil {
+		if err := flush(ctx); err != nil {
+			return err
+		}
+	}
 	var marks []Mark
 	for id, quarters := range taken {
 		slices.Sort(quarters)
@@ -152,16 +206,32 @@ func (m *Marks) Save(ctx context.Context) error {
 			marks = append(marks, Mark{Kind: SensorKind, Name: string(id), Begin: span.From, End: span.To})
 		}
 	}
-	if err := m.store.AddMarks(ctx, marks); err != nil {
-		m.mu.Lock()
-		for id, quarters := range taken {
-			m.pending[id] = append(m.pending[id], quarters...)
-		}
-		m.count += n
-		m.mu.Unlock()
-		return err
+	if m.Apart {
+		marks = append(marks, m.flushedLate(came)...)
 	}
-	return nil
+	return m.store.AddMarks(ctx, marks)
+}
+
+// flushedLate marks what may have been settled before it could be read, though it
+// came in time: of each partition the quarters that are over by now, of all its
+// sensors.
+func (m *Marks) flushedLate(came []quarters) (marks []Mark) {
+	now := m.Now().UnixMilli()
+	for i, p := range m.parts {
+		at := came[i]
+		for at.last >= at.first && now < m.lateFrom(at.last) {
+			at.last--
+		}
+		if at.last < at.first {
+			continue
+		}
+		p.mu.Lock()
+		for id := range p.cells {
+			marks = append(marks, Mark{Kind: SensorKind, Name: string(id), Begin: window.QuarterSpan(at.first).From, End: window.QuarterSpan(at.last).To})
+		}
+		p.mu.Unlock()
+	}
+	return marks
 }
 
 // Run saves every few seconds, and more often when much is marked, until ctx
@@ -179,7 +249,7 @@ func (m *Marks) Run(ctx context.Context, failed func(error)) {
 		if n%5 != 0 && m.Pending() < mostPending {
 			continue
 		}
-		if err := m.Save(ctx); err != nil && ctx.Err() == nil {
+		if err := m.Save(ctx, nil); err != nil && ctx.Err() == nil {
 			failed(err)
 		}
 	}
