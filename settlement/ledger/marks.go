@@ -179,8 +179,8 @@ func (m *Marks) Save(ctx context.Context, flush func(context.Context) error) err
 			p.mu.Unlock()
 		}
 		m.mu.Lock()
-		for id, quarters := range taken {
-			m.pending[id] = append(m.pending[id], quarters...)
+		for id, qs := range taken {
+			m.pending[id] = append(m.pending[id], qs...)
 		}
 		m.count += n
 		m.mu.Unlock()
@@ -195,11 +195,11 @@ func (m *Marks) save(ctx context.Context, flush func(context.Context) error, tak
 		}
 	}
 	var marks []Mark
-	for id, quarters := range taken {
-		slices.Sort(quarters)
-		for i, q := range quarters {
+	for id, qs := range taken {
+		slices.Sort(qs)
+		for i, q := range qs {
 			span := window.QuarterSpan(q)
-			if i > 0 && q <= quarters[i-1]+1 {
+			if i > 0 && q <= qs[i-1]+1 {
 				marks[len(marks)-1].End = span.To
 				continue
 			}
