@@ -40,6 +40,8 @@ type reader struct {
 	filter  string
 	next    uint64    // position to go on from
 	last    uint64    // newest message handed on; 0: none yet
+	stored  time.Time // when that was
+	short   time.Time // since when the stream ends before it; zero: it does not
 	created time.Time // when the stream was made
 	handle  func(Message) error
 	failed  error // what handle said
@@ -81,6 +83,9 @@ func (r *reader) lasting(err error) bool {
 	return r.created.IsZero() && !passing(err)
 }
 
+// errLags: it will be there in a moment, if it is not lost.
+var errLags = errors.New("the stream does not show yet what was read")
+
 // errAnew ends a consumer from which messages did not arrive.
 var errAnew = errors.New("messages were lost on the way")
 
@@ -110,6 +115,44 @@ func (r *reader) skipped(ctx context.Context, came uint64) error {
 	return fmt.Errorf("%w: %d came and not %d, which is there", errAnew, came, next)
 }
 
+// lagsMost is how long a stream may end before what was read of it. Who leads it
+// since a node of the cluster died has all that was stored, and may not show it
+// yet.
+const lagsMost = 10 * time.Second
+
+// holds tells whether a stream has what was read of it: else it has lost messages,
+// or is one that was made anew.
+func (r *reader) holds(ctx context.Context, s jetstream.Stream) error {
+	info := s.CachedInfo()
+	if !info.Created.Equal(r.created) {
+		return fmt.Errorf("%w: it was made anew", ErrLost)
+	}
+	if info.State.LastSeq < r.last {
+		if r.short.IsZero() {
+			r.short = time.Now()
+		}
+		err := errLags
+		if time.Since(r.short) > lagsMost {
+			err = ErrLost
+		}
+		return fmt.Errorf("%w: it ends at %d, and %d was read", err, info.State.LastSeq, r.last)
+	}
+	r.short = time.Time{}
+	if r.last < max(info.State.FirstSeq, 1) {
+		return nil // nothing was read yet, or it was trimmed
+	}
+	m, err := s.GetMsg(ctx, r.last)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return nil
+	case err != nil:
+		return err
+	case !m.Time.Equal(r.stored):
+		return fmt.Errorf("%w: another one is at %d than was read", ErrLost, r.last)
+	}
+	return nil
+}
+
 // follow reads through one consumer.
 func (r *reader) follow(ctx context.Context) error {
 	s, err := r.bus.js.Stream(ctx, r.stream)
@@ -120,8 +163,8 @@ func (r *reader) follow(ctx context.Context) error {
 	if r.created.IsZero() {
 		r.created = info.Created
 	}
-	if !info.Created.Equal(r.created) || info.State.LastSeq < r.last {
-		return fmt.Errorf("%w: it ends at %d, and %d was read", ErrLost, info.State.LastSeq, r.last)
+	if err := r.holds(ctx, s); err != nil {
+		return err
 	}
 	c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: r.next, FilterSubject: r.filter,
@@ -193,6 +236,6 @@ func (r *reader) take(ctx context.Context, c jetstream.Consumer, it jetstream.Me
 			r.failed = err
 			return err
 		}
-		r.last, r.next = seq, seq+1
+		r.last, r.next, r.stored = seq, seq+1, meta.Timestamp
 	}
 }
