@@ -23,9 +23,11 @@ func (s *Store) Averages(ctx context.Context, point int64, from, to record.Milli
 	err := s.scan(ctx, q, func(found *sql.Rows) error {
 		var start record.Millis
 		var v float64
-		err := found.Scan(&start, &v)
+		if err := found.Scan(&start, &v); err != nil { // as when ctx has ended
+			return err
+		}
 		out[(start-from)/quarter] = v
-		return err
+		return nil
 	})
 	return out, err
 }
