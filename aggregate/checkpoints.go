@@ -243,7 +243,7 @@ func parseCheckpoint(name string) (number int, seq uint64, ok bool) {
 // the one before, so that a backup, which has the positions first, may have a
 // newer checkpoint only. All that it needs to go on comes later in the backup.
 func (s *Service) readCheckpoint(ctx context.Context, number int, at, last uint64) ([]byte, error) {
-	data, err := s.objects.GetBytes(ctx, checkpointName(number, at))
+	data, err := s.opts.Bus.ReadObject(ctx, bucket, checkpointName(number, at))
 	if !errors.Is(err, jetstream.ErrObjectNotFound) {
 		return data, err
 	}
@@ -258,9 +258,9 @@ func (s *Service) readCheckpoint(ctx context.Context, number int, at, last uint6
 		}
 	}
 	if newer > 0 {
-		return s.objects.GetBytes(ctx, checkpointName(number, newer))
+		return s.opts.Bus.ReadObject(ctx, bucket, checkpointName(number, newer))
 	}
-	return s.objects.GetBytes(ctx, oldCheckpointName(number))
+	return s.opts.Bus.ReadObject(ctx, bucket, oldCheckpointName(number))
 }
 
 // forgetCheckpoints removes those of a partition whose stream is another one.

@@ -66,6 +66,7 @@ var everyKind = []struct {
 	{"partial sums go to their combiner", testPartials},
 	{"dead letters are dug out", testBury},
 	{"buckets and objects give the newest", testBuckets},
+	{"an object is there as a whole, or not at all", testObjects},
 	{"a copy is restored with its positions", testSnapshot},
 	{"many open at once", testOpenAtOnce},
 	{"a stream that was made anew is noticed", testLost},

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,9 @@ import (
 // object it leaves a mark there for ever, which a bucket whose names do not come
 // again must not have.
 
+// walkMessages is how many pieces, of 128 KiB each, or names are under way at most.
+const walkMessages = 64
+
 // Sweeping a bucket leaves the bus to others in between.
 const (
 	sweepAtOnce = 200
@@ -28,6 +32,8 @@ const (
 type object struct {
 	Name    string `json:"name"`
 	ID      string `json:"nuid"`
+	Size    uint64 `json:"size"`
+	Digest  string `json:"digest"`
 	Deleted bool   `json:"deleted"`
 
 	seq uint64
@@ -41,15 +47,11 @@ func (b *Bus) RemoveObject(ctx context.Context, bucket, name string) error {
 	if err != nil {
 		return fail(err)
 	}
-	m, err := s.GetLastMsgForSubject(ctx, "$O."+bucket+".M."+base64.URLEncoding.EncodeToString([]byte(name)))
+	o, err := findObject(ctx, s, bucket, name)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil
 	}
 	if err != nil {
-		return fail(err)
-	}
-	o := object{seq: m.Sequence}
-	if err := json.Unmarshal(m.Data, &o); err != nil {
 		return fail(err)
 	}
 	if err := o.remove(ctx, s, bucket); err != nil {
@@ -119,15 +121,106 @@ func (o object) remove(ctx context.Context, s jetstream.Stream, bucket string) e
 	return err
 }
 
+// errHalf says that pieces of an object were not there.
+var errHalf = errors.New("pieces of the object are missing")
+
+// Pieces that are not there of an object that is may be on their way to who leads
+// the stream since a node died; after objectAgain they were removed.
+const (
+	objectAgain = 2 * time.Second
+	objectPause = 50 * time.Millisecond
+)
+
+// ReadObject reads an object as a whole. It is [jetstream.ErrObjectNotFound] where
+// there is none, be it since somebody else removed it in the meantime: the client
+// library would wait for the pieces of that for as long as ctx lets it.
+func (b *Bus) ReadObject(ctx context.Context, bucket, name string) ([]byte, error) {
+	fail := func(err error) error { return fmt.Errorf("read object %s of %s: %w", name, bucket, err) }
+	s, err := b.js.Stream(ctx, "OBJ_"+bucket)
+	if err != nil {
+		return nil, fail(err)
+	}
+	tried, since := "", time.Now()
+	for {
+		o, err := findObject(ctx, s, bucket, name)
+		if errors.Is(err, jetstream.ErrMsgNotFound) || err == nil && o.Deleted {
+			return nil, fail(jetstream.ErrObjectNotFound)
+		}
+		var data []byte
+		if err == nil {
+			if o.ID != tried { // else it was replaced
+				tried, since = o.ID, time.Now()
+			}
+			data, err = o.read(ctx, s, bucket)
+		}
+		switch half := errors.Is(err, errHalf); {
+		case err == nil:
+			return data, nil
+		case !half && !passing(err):
+			return nil, fail(err)
+		case time.Since(since) < objectAgain:
+		case half:
+			return nil, fail(fmt.Errorf("%w: %w", jetstream.ErrObjectNotFound, err))
+		default:
+			return nil, fail(err)
+		}
+		if !run.Pause(ctx, objectPause) {
+			return nil, fail(ctx.Err())
+		}
+	}
+}
+
+// findObject finds an object by its name, or the mark that it was deleted.
+func findObject(ctx context.Context, s jetstream.Stream, bucket, name string) (object, error) {
+	m, err := s.GetLastMsgForSubject(ctx, "$O."+bucket+".M."+base64.URLEncoding.EncodeToString([]byte(name)))
+	if err != nil {
+		return object{}, err
+	}
+	o := object{seq: m.Sequence}
+	return o, json.Unmarshal(m.Data, &o)
+}
+
+// read puts the pieces together.
+func (o object) read(ctx context.Context, s jetstream.Stream, bucket string) ([]byte, error) {
+	if o.Size == 0 {
+		return nil, nil
+	}
+	data, sum := make([]byte, 0, o.Size), sha256.New()
+	err := walk(ctx, s, "$O."+bucket+".C."+o.ID, jetstream.DeliverAllPolicy, func(m jetstream.Msg, _ uint64) error {
+		data = append(data, m.Data()...)
+		sum.Write(m.Data())
+		return nil
+	})
+	if err == nil && (uint64(len(data)) != o.Size || jetstream.GetObjectDigestValue(sum) != o.Digest) {
+		err = fmt.Errorf("%w: there are %d bytes of %d", errHalf, len(data), o.Size)
+	}
+	return data, err
+}
+
 // walkObjects looks at what is in a bucket, however much it is.
 func walkObjects(ctx context.Context, s jetstream.Stream, bucket string, see func(object)) error {
-	fail := func(err error) error { return fmt.Errorf("list objects of %s: %w", bucket, err) }
+	err := walk(ctx, s, "$O."+bucket+".M.>", jetstream.DeliverLastPerSubjectPolicy, func(m jetstream.Msg, seq uint64) error {
+		o := object{seq: seq}
+		err := json.Unmarshal(m.Data(), &o)
+		if err == nil {
+			see(o)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("list objects of %s: %w", bucket, err)
+	}
+	return nil
+}
+
+// walk looks at what a stream has by subject, and ends where it does.
+func walk(ctx context.Context, s jetstream.Stream, filter string, policy jetstream.DeliverPolicy, see func(m jetstream.Msg, seq uint64) error) error {
 	c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubject: "$O." + bucket + ".M.>",
+		DeliverPolicy: policy, FilterSubject: filter,
 		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
 	})
 	if err != nil {
-		return fail(err)
+		return err
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptWithin)
@@ -136,32 +229,30 @@ func walkObjects(ctx context.Context, s jetstream.Stream, bucket string, see fun
 	}()
 	for pending := c.CachedInfo().NumPending; pending > 0; {
 		if err := ctx.Err(); err != nil {
-			return fail(err)
+			return err
 		}
-		batch, err := c.FetchNoWait(pullMessages)
+		batch, err := c.FetchNoWait(walkMessages)
 		if err != nil {
-			return fail(err)
+			return err
 		}
 		came := false
 		for m := range batch.Messages() {
 			meta, err := m.Metadata()
 			if err != nil {
-				return fail(err)
+				return err
 			}
-			o := object{seq: meta.Sequence.Stream}
-			if err := json.Unmarshal(m.Data(), &o); err != nil {
-				return fail(err)
+			if err := see(m, meta.Sequence.Stream); err != nil {
+				return err
 			}
-			see(o)
 			came, pending = true, meta.NumPending
 		}
 		if err := batch.Error(); err != nil {
-			return fail(err)
+			return err
 		}
 		if !came { // what was to come may have been removed
 			info, err := c.Info(ctx)
 			if err != nil {
-				return fail(err)
+				return err
 			}
 			pending = info.NumPending
 		}

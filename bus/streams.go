@@ -251,23 +251,6 @@ func (b *Bus) Objects(ctx context.Context, name string) (jetstream.ObjectStore, 
 	return obs, err
 }
 
-// listWithin is how long a list may take before it is asked for again.
-const listWithin = 10 * time.Second
-
-// List lists what is in an object bucket. Where a cluster does not answer at the
-// right moment the client library waits for a first object, which an empty
-// bucket does not have; so it is asked again.
-func List(ctx context.Context, o jetstream.ObjectStore) ([]*jetstream.ObjectInfo, error) {
-	for {
-		asking, cancel := context.WithTimeout(ctx, listWithin)
-		infos, err := o.List(asking)
-		cancel()
-		if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
-			return infos, err
-		}
-	}
-}
-
 // bucket makes or fits the stream behind a bucket.
 func (b *Bus) bucket(ctx context.Context, c jetstream.StreamConfig) error {
 	c.Replicas = b.opts.Replicas

@@ -229,16 +229,11 @@ func (c *Catalog) patchesOf(ctx context.Context, e *event) (*patches, error) {
 // gives up after five seconds, which a large one may take.
 const objectPatience = 2 * time.Minute
 
-// load reads an object as a whole. Objects are compressed, and a reader that
-// takes its time over one would lose pieces of it.
+// load reads an object as a whole.
 func (c *Catalog) load(ctx context.Context, name string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, objectPatience)
 	defer cancel()
-	data, err := c.store().GetBytes(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("read object %s: %w", name, err)
-	}
-	return data, nil
+	return c.bus.ReadObject(ctx, modelObjects, name)
 }
 
 // save stores what write writes as an object.

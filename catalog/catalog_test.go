@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
@@ -332,9 +334,12 @@ func TestSnapshotsAreThinned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	all, err := listSnapshots(t.Context(), c.store())
+	all, err := c.listSnapshots(t.Context())
 	if err != nil || len(all) != 3 || all[0].revision != 3 {
 		t.Errorf("kept %v %v, want revisions 3, 4 and 5", all, err)
+	}
+	if infos, err := c.store().List(t.Context(), jetstream.ListObjectsShowDeleted()); err != nil || len(infos) != 3 {
+		t.Errorf("there are %d objects and marks of removed ones (%v), want 3", len(infos), err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -13,9 +12,7 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/wattwerk/wattwerk/bus"
 	"github.com/wattwerk/wattwerk/model"
 	"github.com/wattwerk/wattwerk/record"
 )
@@ -77,15 +74,15 @@ type snapshotRef struct {
 }
 
 // listSnapshots gives them oldest first.
-func listSnapshots(ctx context.Context, o jetstream.ObjectStore) ([]snapshotRef, error) {
-	infos, err := bus.List(ctx, o)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+func (c *Catalog) listSnapshots(ctx context.Context) ([]snapshotRef, error) {
+	names, err := c.bus.ObjectNames(ctx, modelObjects)
+	if err != nil {
 		return nil, fmt.Errorf("list snapshots: %w", err)
 	}
 	var out []snapshotRef
-	for _, i := range infos {
-		r := snapshotRef{name: i.Name}
-		if n, err := fmt.Sscanf(i.Name, "snapshot-%d-%d", &r.revision, &r.effective); err == nil && n == 2 {
+	for _, name := range names {
+		r := snapshotRef{name: name}
+		if n, err := fmt.Sscanf(name, "snapshot-%d-%d", &r.revision, &r.effective); err == nil && n == 2 {
 			out = append(out, r)
 		}
 	}
@@ -117,7 +114,7 @@ func (c *Catalog) snapshot(ctx context.Context, s State) error {
 		return err
 	}
 	c.pace.made(s.Effective)
-	all, err := listSnapshots(ctx, c.store())
+	all, err := c.listSnapshots(ctx)
 	if err != nil {
 		return err
 	}
@@ -128,12 +125,16 @@ func (c *Catalog) snapshot(ctx context.Context, s State) error {
 			needed = i
 		}
 	}
-	for _, x := range all[:needed] {
-		if err := c.store().Delete(ctx, x.name); err != nil {
-			return fmt.Errorf("remove snapshot: %w", err)
-		}
+	if needed == 0 {
+		return nil
 	}
-	return nil
+	old := make(map[string]bool, needed)
+	for _, x := range all[:needed] {
+		old[x.name] = true
+	}
+	// Versions before left marks of those they removed.
+	_, err = c.bus.SweepObjects(ctx, modelObjects, func(name string, deleted bool) bool { return deleted || old[name] })
+	return err
 }
 
 func writeSnapshot(w io.Writer, s State) error {
@@ -184,7 +185,7 @@ func readSnapshot(r io.Reader) (State, error) {
 // loadSnapshot begins with the newest snapshot that was in force an hour ago.
 // One that cannot be read is passed over for the one before it.
 func (c *Catalog) loadSnapshot(ctx context.Context) error {
-	all, err := listSnapshots(ctx, c.store())
+	all, err := c.listSnapshots(ctx)
 	if err != nil {
 		return err
 	}

@@ -479,7 +479,7 @@ func (j *journey) save(ctx context.Context, name string, what any) error {
 }
 
 func (j *journey) load(ctx context.Context, name string, to any) (bool, error) {
-	data, err := j.objects.GetBytes(ctx, name)
+	data, err := j.s.opts.Bus.ReadObject(ctx, objectsName, name)
 	if errors.Is(err, jetstream.ErrObjectNotFound) {
 		return false, nil
 	}
