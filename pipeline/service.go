@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -281,8 +280,26 @@ func (s *Service) ended(ctx context.Context, set *manifest.Set, m *manifest.Mani
 	return p, at, err
 }
 
-// work runs the manifests, as long as this process shall.
+// workAgain is how long what failed rests before it is tried again.
+const workAgain = 2 * time.Second
+
+// work runs the manifests, as long as this process shall. Where another one runs
+// them as well, as one that stood still and goes on, it takes over anew: only one
+// of them is to, and the other one is told so soon.
 func (s *Service) work(ctx context.Context) error {
+	for {
+		err := s.workOnce(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.opts.Log.Warn("the manifests begin again from what is stored", "error", err)
+		if !run.Pause(ctx, workAgain) {
+			return nil
+		}
+	}
+}
+
+func (s *Service) workOnce(ctx context.Context) error {
 	set := func(on bool) {
 		s.mu.Lock()
 		s.runs = on
@@ -295,19 +312,9 @@ func (s *Service) work(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		err := s.runner.Run(ctx, s.wanted, s.changed)
-		if errors.Is(err, checkpoint.ErrOutrun) {
-			s.opts.Log.Warn("another process runs the manifests now")
-		}
-		return err
-	})
+	g.Go(func() error { return s.runner.Run(ctx, s.wanted, s.changed) })
 	g.Go(func() error { return s.trim(ctx) })
-	err := g.Wait()
-	if errors.Is(err, checkpoint.ErrOutrun) {
-		return nil
-	}
-	return err
+	return g.Wait()
 }
 
 // Runs tells whether this process runs the manifests now.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +66,7 @@ type world struct {
 	t       *testing.T
 	bus     *bus.Bus
 	models  *repository.Store
+	states  *checkpoint.Store
 	service *pipeline.Service
 	doors   *push.Doors
 	mux     *http.ServeMux
@@ -93,12 +95,12 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	states, err := checkpoint.Open(t.Context(), where)
+	w.states, err = checkpoint.Open(t.Context(), where)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.service, err = pipeline.New(pipeline.Options{
-		Bus: b, Models: w.models, Checkpoints: states, Protocols: protocols, Every: 20 * time.Millisecond, Process: "test",
+		Bus: b, Models: w.models, Checkpoints: w.states, Protocols: protocols, Every: 20 * time.Millisecond, Process: "test",
 		Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
@@ -111,7 +113,7 @@ func newWorld(t *testing.T) *world {
 	go func() { ended <- w.service.Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
-		if err := errors.Join(<-ended, w.models.Close(), states.Close()); err != nil {
+		if err := errors.Join(<-ended, w.models.Close(), w.states.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -176,7 +178,7 @@ func (w *world) push(source, body string) {
 func (w *world) last(source string) (values []float64) {
 	w.t.Helper()
 	var got struct{ Data []struct{ Value *float64 } }
-	w.ask("GET", "/api/v1/models/sources/"+source+"/data", "", http.StatusOK, &got)
+	w.ask("GET", "/api/v1/models/sources/"+source+"/data?limit=10000", "", http.StatusOK, &got)
 	for _, d := range got.Data {
 		values = append(values, *d.Value)
 	}
@@ -223,6 +225,30 @@ func TestLife(t *testing.T) {
 	}
 	if items != 2 {
 		t.Errorf("%+v", sources)
+	}
+}
+
+// TestOutrun has another process take the manifests over, and give them up again
+// without a word: who shall run them takes over anew, and goes on from what is
+// stored.
+func TestOutrun(t *testing.T) {
+	w := newWorld(t)
+	w.ask("POST", "/api/v1/manifests/above/start", "", http.StatusOK, nil)
+	var want []float64
+	for range 3 {
+		w.until("it does not run", w.service.Runs)
+		w.until("it does not know that another one runs", func() bool {
+			if _, err := w.states.Begin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, float64(10+len(want)))
+			w.push("in", fmt.Sprintf(`[{"time":%d,"value":%v}]`, len(want), want[len(want)-1]))
+			return !w.service.Runs()
+		})
+	}
+	w.until("results are missing", func() bool { return len(w.last("out")) >= len(want) })
+	if got := w.last("out"); !slices.Equal(got, want) {
+		t.Errorf("results are %v, not %v", got, want)
 	}
 }
 
