@@ -47,7 +47,8 @@ func chaos() ordeal {
 // TestChaos kills, freezes and cuts off what an installation on many machines
 // is made of, at random, while readings come in. At the end every reading that
 // was accepted is there once, and every tick and every settled window is what the
-// readings say.
+// readings say; every result of a manifest, every message of an alert, and whatever
+// was said of objects and registered is there, too.
 func TestChaos(t *testing.T) {
 	if !nettest.Alone(t, built+"="+binary) {
 		return
@@ -59,7 +60,12 @@ func TestChaos(t *testing.T) {
 	f := newFlood(t, s.doors("bridge"), x.senders, x.each, x.pace)
 	s.called("registry")[0].process().putModel(f.document())
 	f.run()
-	f.on(5, convergence, s.well)
+	s.office.run(s.processes("office"), s.doors("office"), f)
+	well := func() {
+		s.well()
+		s.office.well()
+	}
+	f.on(5, convergence, well)
 	began := time.Now()
 	first := random.Perm(len(families)) // at least one of each
 	for i := 0; i < x.faults && time.Since(began) < x.within; i++ {
@@ -80,10 +86,11 @@ func TestChaos(t *testing.T) {
 		t.Logf("%d, round %d: %s, for %v", i+1, done, strings.Join(what, "; "), pause.Round(time.Millisecond))
 		wait(t, pause)
 		s.settle()
-		f.on(2, convergence, s.well)
+		f.on(2, convergence, well)
 	}
-	f.on(10, convergence, s.well)
+	f.on(10, convergence, well)
 	done := f.halt()
+	s.office.halt()
 	took := time.Since(began)
 	records := done * x.senders * x.each
 	t.Logf("%d records were acknowledged in %v: %.0f/s, in the best ten seconds %.0f/s, of %.0f/s offered", records, took.Round(time.Second),
@@ -101,6 +108,10 @@ func TestChaos(t *testing.T) {
 		return f.settled(s.processes("settlement"), done, &right)
 	})
 	t.Logf("all windows are settled right after %v", time.Since(began).Round(time.Second))
+	for _, p := range s.processes("office") {
+		eventually(t, convergence, func() error { return s.office.check(p) })
+	}
+	t.Logf("what the office did is there after %v", time.Since(began).Round(time.Second))
 	if took := time.Since(whole); took > mostChaos {
 		t.Errorf("it took %v; an ordeal is bounded to %v", took.Round(time.Second), mostChaos)
 	}

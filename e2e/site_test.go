@@ -3,6 +3,8 @@ package e2e
 import (
 	"encoding/json"
 	"errors"
+	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,6 +33,7 @@ type site struct {
 	bus      *natstest.Cluster
 	stores   []*vmtest.Server
 	books    *pgtest.Server
+	office   *office
 	services []*service
 	machines map[*nettest.Machine]string // what runs there
 }
@@ -58,8 +61,14 @@ var modulesOf = []struct{ name, modules string }{
 	{"settlement-2", "settlement"},
 	{"bridge-1", "bridge"},
 	{"bridge-2", "bridge"},
+	{"office-1", officeRuns},
+	{"office-2", officeRuns},
 	{"gateway", "gateway"},
 }
+
+// officeRuns is what has no readings of its own: one machine runs it, and another
+// one stands by.
+const officeRuns = "alert,pipeline,service,cir"
 
 const (
 	busNodes   = 3
@@ -101,7 +110,22 @@ func newSite(t *testing.T) *site {
 	if err := os.WriteFile(secret, []byte(s.books.Database(t)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	s.office = &office{t: t}
+	bell := httptest.NewUnstartedServer(&s.office.bell)
+	bell.Listener.Close()
+	var err error
+	if bell.Listener, err = net.Listen("tcp", nettest.Host+":0"); err != nil {
+		t.Fatal(err)
+	}
+	bell.Start()
+	t.Cleanup(bell.Close)
+	signs := filepath.Join(dir, "bell")
+	if err := os.WriteFile(signs, []byte("0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	settings := []string{
+		"WATTWERK_ALERT_PRIVATE=true", "WATTWERK_ALERT_WEBHOOK_URL=" + bell.URL, "WATTWERK_ALERT_WEBHOOK_SECRET_FILE=" + signs,
+		"WATTWERK_PIPELINE_EVERY=1s",
 		"WATTWERK_BUS_NATS=" + s.bus.URL(), "WATTWERK_BUS_REPLICAS=3", "WATTWERK_BUS_PARTITIONS=4",
 		"WATTWERK_HISTORY_STORE=remote", "WATTWERK_HISTORY_REMOTE_FLUSH_EVERY=2s",
 		"WATTWERK_HISTORY_REMOTE_WRITE_URLS=" + strings.Join(write, ","),

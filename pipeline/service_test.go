@@ -175,10 +175,10 @@ func (w *world) push(source, body string) {
 	})
 }
 
-func (w *world) last(source string) (values []float64) {
+func (w *world) last() (values []float64) {
 	w.t.Helper()
 	var got struct{ Data []struct{ Value *float64 } }
-	w.ask("GET", "/api/v1/models/sources/"+source+"/data?limit=10000", "", http.StatusOK, &got)
+	w.ask("GET", "/api/v1/models/sources/out/data?limit=10000", "", http.StatusOK, &got)
 	for _, d := range got.Data {
 		values = append(values, *d.Value)
 	}
@@ -204,8 +204,8 @@ func TestLife(t *testing.T) {
 		}
 	}
 	w.push("in", `[{"time":1600000000000,"value":9},{"time":1600000001000,"value":11}]`)
-	w.until("no result", func() bool { return len(w.last("out")) == 1 })
-	if got := w.last("out"); got[0] != 11 {
+	w.until("no result", func() bool { return len(w.last()) == 1 })
+	if got := w.last(); got[0] != 11 {
 		t.Errorf("it gives %v", got)
 	}
 	w.ask("POST", "/api/v1/manifests/nobody/start", "", http.StatusNotFound, nil)
@@ -246,8 +246,8 @@ func TestOutrun(t *testing.T) {
 			return !w.service.Runs()
 		})
 	}
-	w.until("results are missing", func() bool { return len(w.last("out")) >= len(want) })
-	if got := w.last("out"); !slices.Equal(got, want) {
+	w.until("results are missing", func() bool { return len(w.last()) >= len(want) })
+	if got := w.last(); !slices.Equal(got, want) {
 		t.Errorf("results are %v, not %v", got, want)
 	}
 }
@@ -338,7 +338,7 @@ func TestAskedBeforeItRuns(t *testing.T) {
 		t.Errorf("%+v", trial)
 	}
 	w.ask("POST", "/api/v1/manifests/test", `{"manifest":`+good+`,"samples":[{"source":"nobody","time":60000,"value":1}]}`, http.StatusUnprocessableEntity, nil)
-	if got := w.last("out"); len(got) != 0 {
+	if got := w.last(); len(got) != 0 {
 		t.Errorf("a trial wrote %v", got)
 	}
 	var types []struct{ Name string }
