@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -27,6 +28,10 @@ type Note struct {
 }
 
 const notesKV = "notes"
+
+// kvOperation is the header by which the client library marks what was removed from
+// a bucket of keys.
+const kvOperation = "KV-Operation"
 
 // ReadNote gives the note of that name, an empty one when there is none. The
 // name is made of letters, digits, hyphens, dots.
@@ -67,20 +72,34 @@ func (b *Bus) NoteAge(ctx context.Context, n *Note) (time.Duration, error) {
 // NoteNames gives the names of the notes that begin with a prefix, which ends
 // with a dot.
 func (b *Bus) NoteNames(ctx context.Context, prefix string) ([]string, error) {
-	kv, err := b.notes(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l, err := kv.ListKeysFiltered(ctx, prefix+">")
-	if err != nil {
-		return nil, fmt.Errorf("list notes: %w", err)
-	}
-	defer l.Stop() //nolint:errcheck // it ends with the connection at the latest
 	var names []string
-	for name := range l.Keys() {
+	err := b.walkNotes(ctx, prefix, func(name string, _ []byte, _ time.Time) error {
 		names = append(names, name)
+		return nil
+	})
+	return names, err
+}
+
+// walkNotes looks at the notes whose names begin with a prefix, and at when they
+// were written.
+func (b *Bus) walkNotes(ctx context.Context, prefix string, see func(name string, data []byte, written time.Time) error) error {
+	const notes = "$KV." + notesKV + "."
+	s, err := b.js.Stream(ctx, "KV_"+notesKV)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil // nobody wrote one yet
 	}
-	return names, ctx.Err()
+	if err == nil {
+		err = walk(ctx, s, notes+prefix+">", jetstream.DeliverLastPerSubjectPolicy, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+			if m.Headers().Get(kvOperation) != "" {
+				return nil // that it was removed
+			}
+			return see(strings.TrimPrefix(m.Subject(), notes), m.Data(), meta.Timestamp)
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("read notes: %w", err)
+	}
+	return nil
 }
 
 // WriteNote stores a note that was read before, or a new one. It is an
@@ -119,50 +138,33 @@ func (b *Bus) notes(ctx context.Context) (jetstream.KeyValue, error) {
 // held gives, per partition, the position behind which notes keep everything,
 // and whether they keep ticks too.
 func (b *Bus) held(ctx context.Context) (behind map[int]uint64, ticks bool, err error) {
-	kv, err := b.js.KeyValue(ctx, notesKV)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("open notes: %w", err)
-	}
-	w, err := kv.WatchAll(ctx, jetstream.IgnoreDeletes())
-	if err != nil {
-		return nil, false, fmt.Errorf("read notes: %w", err)
-	}
-	defer w.Stop() //nolint:errcheck // it ends with the connection at the latest
-	out := make(map[int]uint64)
+	behind = make(map[int]uint64)
 	var now time.Time
-	for {
-		select {
-		case e := <-w.Updates():
-			if e == nil {
-				return out, ticks, nil
-			}
-			var n Note
-			if err := json.Unmarshal(e.Value(), &n); err != nil {
-				return nil, false, fmt.Errorf("read note %s: %w", e.Key(), err)
-			}
-			if n.Lease > 0 {
-				if now.IsZero() {
-					if now, err = b.notesClock(ctx); err != nil {
-						return nil, false, err
-					}
-				}
-				if now.Sub(e.Created()) > n.Lease { // its process was killed, or it came with a backup
-					continue
-				}
-				ticks = true
-			}
-			for p, at := range n.Behind {
-				if least, ok := out[p]; !ok || at < least {
-					out[p] = at
-				}
-			}
-		case <-ctx.Done():
-			return nil, false, ctx.Err()
+	err = b.walkNotes(ctx, "", func(name string, data []byte, written time.Time) error {
+		var n Note
+		if err := json.Unmarshal(data, &n); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
-	}
+		if n.Lease > 0 {
+			if now.IsZero() {
+				var err error
+				if now, err = b.notesClock(ctx); err != nil {
+					return err
+				}
+			}
+			if now.Sub(written) > n.Lease { // its process was killed, or it came with a backup
+				return nil
+			}
+			ticks = true
+		}
+		for p, at := range n.Behind {
+			if least, ok := behind[p]; !ok || at < least {
+				behind[p] = at
+			}
+		}
+		return nil
+	})
+	return behind, ticks, err
 }
 
 // PublishRecordsOnce stores an encoded batch in partition p. When the same id

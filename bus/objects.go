@@ -19,9 +19,6 @@ import (
 // object it leaves a mark there for ever, which a bucket whose names do not come
 // again must not have.
 
-// walkMessages is how many pieces, of 128 KiB each, or names are under way at most.
-const walkMessages = 64
-
 // Sweeping a bucket leaves the bus to others in between.
 const (
 	sweepAtOnce = 200
@@ -156,7 +153,7 @@ func (b *Bus) ReadObject(ctx context.Context, bucket, name string) ([]byte, erro
 		switch half := errors.Is(err, errHalf); {
 		case err == nil:
 			return data, nil
-		case !half && !passing(err):
+		case !half && !passing(err) && !errors.Is(err, errAnew):
 			return nil, fail(err)
 		case time.Since(since) < objectAgain:
 		case half:
@@ -186,7 +183,7 @@ func (o object) read(ctx context.Context, s jetstream.Stream, bucket string) ([]
 		return nil, nil
 	}
 	data, sum := make([]byte, 0, o.Size), sha256.New()
-	err := walk(ctx, s, "$O."+bucket+".C."+o.ID, jetstream.DeliverAllPolicy, func(m jetstream.Msg, _ uint64) error {
+	err := walk(ctx, s, "$O."+bucket+".C."+o.ID, jetstream.DeliverAllPolicy, func(m jetstream.Msg, _ *jetstream.MsgMetadata) error {
 		data = append(data, m.Data()...)
 		sum.Write(m.Data())
 		return nil
@@ -199,8 +196,8 @@ func (o object) read(ctx context.Context, s jetstream.Stream, bucket string) ([]
 
 // walkObjects looks at what is in a bucket, however much it is.
 func walkObjects(ctx context.Context, s jetstream.Stream, bucket string, see func(object)) error {
-	err := walk(ctx, s, "$O."+bucket+".M.>", jetstream.DeliverLastPerSubjectPolicy, func(m jetstream.Msg, seq uint64) error {
-		o := object{seq: seq}
+	err := walk(ctx, s, "$O."+bucket+".M.>", jetstream.DeliverLastPerSubjectPolicy, func(m jetstream.Msg, meta *jetstream.MsgMetadata) error {
+		o := object{seq: meta.Sequence.Stream}
 		err := json.Unmarshal(m.Data(), &o)
 		if err == nil {
 			see(o)
@@ -209,53 +206,6 @@ func walkObjects(ctx context.Context, s jetstream.Stream, bucket string, see fun
 	})
 	if err != nil {
 		return fmt.Errorf("list objects of %s: %w", bucket, err)
-	}
-	return nil
-}
-
-// walk looks at what a stream has by subject, and ends where it does.
-func walk(ctx context.Context, s jetstream.Stream, filter string, policy jetstream.DeliverPolicy, see func(m jetstream.Msg, seq uint64) error) error {
-	c, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		DeliverPolicy: policy, FilterSubject: filter,
-		AckPolicy: jetstream.AckNonePolicy, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
-	})
-	if err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptWithin)
-		defer cancel()
-		_ = s.DeleteConsumer(ctx, c.CachedInfo().Name) // else the server forgets it
-	}()
-	for pending := c.CachedInfo().NumPending; pending > 0; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		batch, err := c.FetchNoWait(walkMessages)
-		if err != nil {
-			return err
-		}
-		came := false
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			if err := see(m, meta.Sequence.Stream); err != nil {
-				return err
-			}
-			came, pending = true, meta.NumPending
-		}
-		if err := batch.Error(); err != nil {
-			return err
-		}
-		if !came { // what was to come may have been removed
-			info, err := c.Info(ctx)
-			if err != nil {
-				return err
-			}
-			pending = info.NumPending
-		}
 	}
 	return nil
 }
