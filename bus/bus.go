@@ -163,7 +163,7 @@ func (b *Bus) connect(ctx context.Context) error {
 			return err
 		}
 		var err error
-		opts := []nats.Option{nats.Name("wattwerk"), nats.MaxReconnects(-1), nats.InProcessServer(b.server)}
+		opts := []nats.Option{nats.Name("wattwerk"), nats.MaxReconnects(-1), nats.InProcessServer(b.server), nats.ErrorHandler(b.troubled)}
 		if b.conn, err = nats.Connect("", append(opts, nats.UserInfo(b.door.own.User, b.door.own.Password))...); err != nil {
 			return fmt.Errorf("reach the embedded NATS: %w", err)
 		}

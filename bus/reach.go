@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"strings"
@@ -44,7 +45,7 @@ func (b *Bus) external() []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) { b.opts.Log.Info("connected to NATS again", "at", c.ConnectedUrlRedacted()) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { b.opts.Log.Warn("nats", "error", err) }),
+		nats.ErrorHandler(b.troubled),
 	}
 	if b.opts.TLS.CA != "" {
 		opts = append(opts, nats.RootCAs(b.opts.TLS.CA))
@@ -53,6 +54,20 @@ func (b *Bus) external() []nats.Option {
 		opts = append(opts, nats.ClientCert(b.opts.TLS.Cert, b.opts.TLS.Key))
 	}
 	return opts
+}
+
+// troubled logs what happens to a connection behind everybody's back. A reader who
+// is slow has room for the messages that it asked for, and not for what the server
+// says beside them; should it lose one it notices by itself.
+func (b *Bus) troubled(c *nats.Conn, s *nats.Subscription, err error) {
+	subject, level := "", slog.LevelWarn
+	if s != nil {
+		subject = s.Subject
+		if errors.Is(err, nats.ErrSlowConsumer) && strings.HasPrefix(subject, nats.InboxPrefix) {
+			level = slog.LevelDebug
+		}
+	}
+	b.opts.Log.Log(context.Background(), level, "nats", "error", err, "subject", subject, "connection", c.Opts.Name)
 }
 
 // reach connects to an external NATS, which may be a cluster. It waits while

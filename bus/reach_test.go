@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -191,6 +192,27 @@ func TestCause(t *testing.T) {
 	} {
 		if got := Cause(x.err); !errors.Is(got, x.want) {
 			t.Errorf("%v is because %v, not %v", x.err, got, x.want)
+		}
+	}
+}
+
+// TestTroubled: that a reader is slow is no trouble, as it notices what it loses;
+// that one is who hears what nobody keeps, is, and whatever else there is.
+func TestTroubled(t *testing.T) {
+	for _, x := range []struct {
+		sub  *nats.Subscription
+		err  error
+		told bool
+	}{
+		{&nats.Subscription{Subject: nats.NewInbox()}, nats.ErrSlowConsumer, false},
+		{&nats.Subscription{Subject: nats.NewInbox()}, nats.ErrMaxPayload, true},
+		{&nats.Subscription{Subject: "previews"}, nats.ErrSlowConsumer, true},
+		{nil, nats.ErrStaleConnection, true},
+	} {
+		var log bytes.Buffer
+		b := &Bus{opts: Options{Log: slog.New(slog.NewTextHandler(&log, nil))}}
+		if b.troubled(new(nats.Conn), x.sub, x.err); strings.Contains(log.String(), x.err.Error()) != x.told {
+			t.Errorf("%v of %v: %q", x.err, x.sub, &log)
 		}
 	}
 }
