@@ -24,6 +24,9 @@ func (r *Runner) finish(ctx context.Context, w Wanted) {
 	if err == nil {
 		inst, _, err = engine.Open(plan, r.find, at.State)
 	}
+	if ctx.Err() != nil {
+		return // it is finished by whoever goes on
+	}
 	if err != nil {
 		r.unfinished(w.ID, w.Name, at, err.Error())
 		r.mu.Lock()

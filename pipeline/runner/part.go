@@ -101,11 +101,9 @@ func drain(all []*job) {
 	}
 }
 
-// depart has a job that has ended write what it gave. The mutex is held.
+// depart has a job that has ended write what it gave. When the runner ends, too, it
+// is kept for whoever goes on. The mutex is held.
 func (r *Runner) depart(l *leaving) {
-	if r.ctx.Err() != nil {
-		return // what is stored of it is read by whoever goes on
-	}
 	l.since = time.Now()
 	r.leaving[l.job.id] = l
 	r.say(l.job.id, manifest.IsStopping, "its last results are being written")
