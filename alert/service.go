@@ -84,17 +84,9 @@ func New(o Options) (*Service, error) {
 // Run works until ctx ends: in one process at a time.
 func (s *Service) Run(ctx context.Context) error {
 	return s.opts.Share(ctx, "alert", 1, func(ctx context.Context, _ int) error {
-		for failing := false; ctx.Err() == nil; {
-			err := s.work(ctx)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if !failing {
-				s.log.Warn("alerts begin again from what is stored", "because", err)
-			}
-			failing = true
-			run.Pause(ctx, 2*time.Second)
-		}
+		run.Again(ctx, 2*time.Second, s.work, func(err error) {
+			s.log.Warn("alerts begin again from what is stored", "because", err)
+		})
 		return nil
 	})
 }

@@ -287,16 +287,10 @@ const workAgain = 2 * time.Second
 // them as well, as one that stood still and goes on, it takes over anew: only one
 // of them is to, and the other one is told so soon.
 func (s *Service) work(ctx context.Context) error {
-	for {
-		err := s.workOnce(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
+	run.Again(ctx, workAgain, s.workOnce, func(err error) {
 		s.opts.Log.Warn("the manifests begin again from what is stored", "error", err)
-		if !run.Pause(ctx, workAgain) {
-			return nil
-		}
-	}
+	})
+	return nil
 }
 
 func (s *Service) workOnce(ctx context.Context) error {

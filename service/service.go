@@ -149,26 +149,11 @@ func (s *Service) Run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// repeat does something again and again until ctx ends. It says once that it
-// fails, and once more after it worked for a while.
+// repeat does something again and again until ctx ends, and says that it fails.
 func (s *Service) repeat(ctx context.Context, message string, f func(context.Context) error) {
-	for failing := false; ctx.Err() == nil; {
-		began := time.Now()
-		err := f(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if time.Since(began) > 10*againIn {
-			failing = false
-		}
-		if !failing {
-			s.log.Warn(message, "because", err) //nolint:sloglint // the messages of the callers are constant
-		}
-		failing = true
-		if !run.Pause(ctx, againIn) {
-			return
-		}
-	}
+	run.Again(ctx, againIn, f, func(err error) {
+		s.log.Warn(message, "because", err) //nolint:sloglint // the messages of the callers are constant
+	})
 }
 
 // changed has everybody here look again.
