@@ -128,6 +128,10 @@ const (
 	objectPause = 50 * time.Millisecond
 )
 
+// roomAtOnce bounds the room that is made for an object because it says how large it
+// is.
+const roomAtOnce = 64 << 20
+
 // ReadObject reads an object as a whole. It is [jetstream.ErrObjectNotFound] where
 // there is none, be it since somebody else removed it in the meantime: the client
 // library would wait for the pieces of that for as long as ctx lets it.
@@ -182,7 +186,7 @@ func (o object) read(ctx context.Context, s jetstream.Stream, bucket string) ([]
 	if o.Size == 0 {
 		return nil, nil
 	}
-	data, sum := make([]byte, 0, o.Size), sha256.New()
+	data, sum := make([]byte, 0, min(o.Size, roomAtOnce)), sha256.New()
 	err := walk(ctx, s, "$O."+bucket+".C."+o.ID, jetstream.DeliverAllPolicy, func(m jetstream.Msg, _ *jetstream.MsgMetadata) error {
 		data = append(data, m.Data()...)
 		sum.Write(m.Data())
