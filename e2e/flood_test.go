@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -22,13 +20,11 @@ import (
 // yesterday's, as that of rounds, so nothing acknowledged is late.
 type flood struct {
 	t       *testing.T
-	doors   []door // a sender that hears no takes the next one, and stays there
-	goes    []int  // the door of each sender
-	begin   int64  // of round 0, ms; a full second
+	callers []*caller // the senders
+	begin   int64     // of round 0, ms; a full second
 	senders int
 	each    int // sensors of a sender
 	pace    time.Duration
-	client  *http.Client
 
 	mu   sync.Mutex
 	done []time.Time // when each round was finished
@@ -37,28 +33,14 @@ type flood struct {
 	end  chan struct{}
 }
 
-// door is where readings are taken, and the token of who may bring them.
-type door struct {
-	url   string
-	token func() string
-}
-
-// A sender waits so long for its answer before it tries elsewhere: not long at
-// first, and longer each time, in case that all is slow. What was accepted all the
-// same is sent twice, and is there once.
-const (
-	answerWithin = 3 * time.Second
-	answerMost   = 60 * time.Second
-)
-
 func newFlood(t *testing.T, doors []door, senders, each int, pace time.Duration) *flood {
 	f := &flood{
-		t: t, doors: doors, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, senders: senders, each: each, pace: pace,
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}},
-		stop:   make(chan struct{}), end: make(chan struct{}),
+		t: t, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, senders: senders, each: each, pace: pace,
+		stop: make(chan struct{}), end: make(chan struct{}),
 	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
 	for s := range senders {
-		f.goes = append(f.goes, s%len(doors))
+		f.callers = append(f.callers, &caller{t, client, doors, s % len(doors)})
 	}
 	return f
 }
@@ -155,46 +137,10 @@ func (f *flood) send(s, round int) error {
 		body = strconv.AppendFloat(body, floodPower(s, k, t), 'f', -1, 64)
 	}
 	body = fmt.Appendf(body, " %d\n", t)
-	for within := answerWithin; ; within = min(2*within, answerMost) {
-		taken, err := f.offer(f.doors[f.goes[s]], body, within)
-		if err != nil {
-			return fmt.Errorf("sender %d, round %d: %w", s, round, err)
-		}
-		if taken {
-			return nil
-		}
-		f.goes[s] = (f.goes[s] + 1) % len(f.doors)
-		select {
-		case <-time.After(20 * time.Millisecond): // as a sender does
-		case <-f.t.Context().Done():
-			return f.t.Context().Err()
-		}
+	if err := f.callers[s].insist(wish{method: "POST", path: "/write?precision=ms", body: body}); err != nil {
+		return fmt.Errorf("sender %d, round %d: %w", s, round, err)
 	}
-}
-
-// offer sends a body once. Not taken and no error: it is worth another try.
-func (f *flood) offer(d door, body []byte, within time.Duration) (bool, error) {
-	ctx, cancel := context.WithTimeout(f.t.Context(), within)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.url+"/write?precision=ms", bytes.NewReader(body))
-	if err != nil {
-		return false, err
-	}
-	req.Header.Set("Authorization", "Bearer "+d.token())
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return false, nil //nolint:nilerr // nobody is there, or on the way
-	}
-	_ = resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusNoContent:
-		return true, nil
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusRequestTimeout:
-		return false, nil
-	case http.StatusUnauthorized: // it has begun anew, and so has its token
-		return false, nil
-	}
-	return false, errors.New(resp.Status)
+	return nil
 }
 
 // so gives how many rounds are finished, and what went wrong.
