@@ -48,7 +48,7 @@ var clients = []struct {
 	{"github.com/nats-io/nats.go", []string{"bus", "catalog", "aggregate", "registry", "bridge", "bridge/intake", "bridge/letter", "bridge/mqtt", "live", "uplink", "service", "fleet", "bench/*", "pipeline/connect/nats"}, "services see JetStream through package bus"},
 	{"github.com/nats-io/nkeys", []string{"pipeline/connect/nats"}, "pipeline/connect/nats is the client of other people's NATS"},
 	{"github.com/prometheus/prometheus/tsdb", []string{"history/*"}, "the embedded store is a driver of history.Store"},
-	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge"}, "PromQL belongs to the history, remote write to the bridge"},
+	{"github.com/prometheus/prometheus", []string{"history", "history/*", "bridge", "internal/promtest"}, "PromQL belongs to the history, remote write to the bridge and to the Prometheus of tests"},
 	{"github.com/eclipse/paho.golang", []string{"bridge/mqtt", "pipeline/connect/mqtt"}, "bridge/mqtt and pipeline/connect/mqtt are the MQTT clients"},
 	{"github.com/twmb/franz-go", []string{"pipeline/connect/kafka"}, "pipeline/connect/kafka is the client of Kafka"},
 	{"go.mongodb.org/mongo-driver", []string{"pipeline/connect/mongodb"}, "pipeline/connect/mongodb is the client of MongoDB"},
