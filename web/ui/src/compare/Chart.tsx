@@ -115,6 +115,7 @@ export function Chart({ index, selection, at, chosen, now, past, waits, view, zo
       <Panel
         title={title}
         height={height + 62}
+        grows
         asked={asked}
         empty={c.series.length === 0 ? t`Nothing is drawn here yet. Add sensors and groups, or drag a series here from another chart.` : undefined}
         actions={

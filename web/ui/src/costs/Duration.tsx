@@ -50,6 +50,7 @@ export function Duration({ body, asked, name, period, zone }: { body: DurationBo
       note={t`for how much of the known time the demand was at least so high`}
       asked={asked}
       height={330}
+      grows
       empty={body && !known ? t`Nothing is known of this period.` : undefined}
       actions={
         <ExportMenu

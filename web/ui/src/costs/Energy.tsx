@@ -113,7 +113,7 @@ export function Energy(p: EnergyProps) {
       title={t`Energy`}
       note={p.until}
       asked={p.asked}
-      height={370}
+      height={362}
       empty={nothing ? (bars.length > 0 && bars.every((b) => b.open) ? t`Nothing is settled of this period yet. Settled windows come some minutes after the time they are of.` : t`Nothing is known of this period. Choose another one, or import readings of it.`) : undefined}
       actions={
         <>

@@ -75,6 +75,7 @@ export function Money({ title, subject, name, period, zone, costs, bill, asked, 
       title={title}
       asked={asked}
       height={300}
+      grows
       empty={none ? <Without subject={subject} name={name} may={may} from={period.text.length === 4 ? `${period.text}-01-01` : new Date(period.from + 43_200_000).toISOString().slice(0, 10)} /> : undefined}
       warning={
         bill && !none && (bill.unpriced > 0 || bill.unassigned > 0)

@@ -36,6 +36,7 @@ export function Peaks({ body, asked, index, name, zone }: { body: MonthsBody | u
       note={t`the highest mean power over a quarter of an hour`}
       asked={asked}
       height={330}
+      grows
       empty={body && months.length === 0 ? t`Nothing is settled of these months yet.` : undefined}
       actions={<ExportMenu name={`${t`Peaks`} ${name}`} table={table} />}
     >

@@ -88,7 +88,7 @@ export function ContributionsNow({ index, subject, onPick }: { index: Index; sub
   const { t } = useLingui()
   const names = useNames()
   const host = useRef<HTMLDivElement>(null)
-  const { list, unaccounted, whole } = useMembers(index, subject.hierarchy, subject.id)
+  const { list, unaccounted, whole, waits } = useMembers(index, subject.hierarchy, subject.id)
   const s = useMemo(() => shares(list, unaccounted, most, names), [list, unaccounted, names])
   const { parts } = s
   const drawn = parts.filter((p) => (p.value ?? 0) > 0)
@@ -109,13 +109,14 @@ export function ContributionsNow({ index, subject, onPick }: { index: Index; sub
   )
   const bar = useCallback((k: Tokens) => bars(k, parts, whole, power), [parts, whole])
   const said = parts.slice(0, 5).map((p) => `${p.label} ${power(p.value)}`).join(', ')
-  const height = Math.max(230, 40 + 24 * parts.length)
+  // What has no value yet has its place.
+  const height = Math.max(230, 40 + 24 * Math.min(most, Math.max(parts.length, list.length)))
   return (
     <Panel
       title={t`Who draws it now`}
       height={height}
-      {...(parts.length === 0 ? { empty: list.length === 0 ? t`This group has no members.` : t`No member has a value now.` } : {})}
-      note={s.unknown > 0 ? t`${s.unknown} of ${list.length} members not known` : undefined}
+      {...(parts.length === 0 ? { empty: list.length === 0 ? t`This group has no members.` : <p className={classes.none}>{waits ? t`waiting for the first tick…` : t`No member has a value now.`}</p> } : {})}
+      note={!waits && s.unknown > 0 ? t`${s.unknown} of ${list.length} members not known` : undefined}
       actions={<ExportMenu name={t`${subject.label} now`} table={() => tableOfShares(parts, whole, 'W', subject.zone, [t`Member`, t`Power`, t`Share`])} picture={() => host.current} />}
     >
       <div className={classes.two}>
@@ -175,6 +176,7 @@ export function ContributionsOver({ subject, view, onPick }: { subject: Extract<
       option={option}
       label={t`Energy of each member of ${subject.label}: ${said}`}
       height={Math.max(230, 40 + 24 * parts.length)}
+      grows
       onPick={picked(onPick)}
       file={t`${subject.label} members`}
       table={() => tableOfShares(parts, whole, unit, subject.zone, [t`Member`, t`Energy`, t`Share`])}

@@ -35,6 +35,7 @@ export function Coverage({ subject }: { subject: Extract<Subject, { kind: 'group
       note={counts ? t`${percent(all > 0 ? (counts.live + counts.late) / all : null)} of ${all} sensors count` : undefined}
       asked={asked}
       height={130}
+      grows
       actions={
         <ExportMenu
           name={t`${subject.label} coverage`}

@@ -61,6 +61,7 @@ export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> 
       <dl className={classes.energy}>
         <dt>
           <Trans>Energy today</Trans>
+          {!energy.loading && energy.completeness < whole && energy.wh() !== null && <small className={classes.known} data-testid="energy-known">{t`${part} of the day so far is known`}</small>}
         </dt>
         <dd data-testid="energy-today">
           {energy.loading ? (
@@ -71,7 +72,6 @@ export function Now({ subject }: { subject: Extract<Subject, { kind: 'group' }> 
               <small>
                 <LiveText topics={energy.topic} read={() => today().unit} />
               </small>
-              {energy.completeness < whole && energy.wh() !== null && <small className={classes.known} data-testid="energy-known">{t`${part} of the day so far is known`}</small>}
             </>
           )}
         </dd>

@@ -22,6 +22,8 @@ export interface Members {
   unaccounted: number | null | undefined
   /** What the shares are of. */
   whole: number | null
+  /** Nothing of it was said yet. */
+  waits: boolean
 }
 
 /** The members of a group with the signs by which they count; its meter is none of them. */
@@ -51,7 +53,7 @@ export function useMembers(index: Index, hierarchy: string, group: string): Memb
         return { id: s.id, kind: 'sensor', label: s.name ?? s.id, value: value === null ? null : value * sign }
       })
       const whole = live.group(hierarchy, group)
-      return { list, unaccounted: metered ? (whole?.unaccounted ?? null) : undefined, whole: whole?.power ?? null }
+      return { list, unaccounted: metered ? (whole?.unaccounted ?? null) : undefined, whole: whole?.power ?? null, waits: whole === undefined }
     }
   }, [index, members, hierarchy, group, followed, parts, metered])
 
@@ -59,11 +61,15 @@ export function useMembers(index: Index, hierarchy: string, group: string): Memb
   useEffect(() => {
     const began = Date.now()
     let last = 0
+    let known = false
     const show = () => {
       const now = Date.now()
-      if (now - last < (now - began < first ? paceFirst : pace)) return
+      // The first values are not kept waiting.
+      if (known && now - last < (now - began < first ? paceFirst : pace)) return
       last = now
-      setShown(read())
+      const m = read()
+      known = m.list.some((s) => s.value !== null)
+      setShown(m)
     }
     show()
     return live.subscribe(`h\n${hierarchy}`, show)

@@ -40,7 +40,7 @@ export function KeptOfOne({ id, onDay }: { id: string; onDay: (day: string) => v
   const able = asked.data?.able ?? true
   return (
     <Panel
-      title={t`What was forecast, and what came`} note={t`kept of the last 30 days`} height={100} asked={asked}
+      title={t`What was forecast, and what came`} note={t`kept of the last 30 days`} height={100} grows asked={asked}
       empty={!able ? t`Nothing is settled here, so nothing is forecast by itself.` : list.length === 0 ? t`Nothing is kept yet: what is looked at here is forecast by itself from tomorrow on, and compared when its day is over.` : undefined}
     >
       <Table

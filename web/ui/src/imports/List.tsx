@@ -39,7 +39,7 @@ export function List({ zone, may, onGoOn }: { zone: string; may: boolean; onGoOn
     })
   const shown = list.find((x) => x.id === open)
   return (
-    <Panel title={t`Files that were brought`} height={140} asked={asked}>
+    <Panel title={t`Files that were brought`} height={140} grows asked={asked}>
       {list.length === 0 ? (
         <p className={classes.text}>{t`None yet.`}</p>
       ) : (

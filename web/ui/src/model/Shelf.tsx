@@ -61,7 +61,7 @@ export function Shelf({ model, all, group, groupName, may, onBring }: Props) {
   const virtual = useVirtualizer({ count: entries.length, getScrollElement: () => box.current, estimateSize: () => rowHeight, overscan: 10, getItemKey: (i) => entries[i]?.id ?? i })
 
   return (
-    <Panel title={t`Sensors to place`} height={260} asked={which === 'unassigned' ? asked : []}>
+    <Panel title={t`Sensors to place`} height={260} grows asked={which === 'unassigned' ? asked : []}>
       <SegmentedControl
         fullWidth size="xs" value={which} onChange={(v) => setWhich(v)} aria-label={t`Which sensors`}
         data={[{ value: 'unassigned', label: total > 0 ? t`Unassigned (${total})` : t`Unassigned` }, { value: 'all', label: t`All (${model.sensors.length})` }]}

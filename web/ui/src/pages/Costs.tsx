@@ -158,7 +158,7 @@ function Of({ index, subject }: { index: Index; subject: Subject }) {
         </>
       }
     >
-      <Panel title={t`Together`} note={said} asked={report} height={70} warning={r && r.waiting > 0 ? t`Readings came late: parts of this period are being settled again.` : undefined}>
+      <Panel title={t`Together`} note={said} asked={report} height={63} grows warning={r && r.waiting > 0 ? t`Readings came late: parts of this period are being settled again.` : undefined}>
         <dl className={classes.sums}>
           <div>
             <dt>{metered ? t`Energy by its meter` : t`Energy`}</dt>

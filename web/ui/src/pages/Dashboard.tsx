@@ -107,7 +107,7 @@ function OfGroup({ index, h, group, may }: { index: Index; h: Known<Hierarchy>; 
       <div key={`${h.id}\n${group}`} className={classes.parts}>
         <div className={classes.first}>
           <Now subject={subject} />
-          <Waiting height={chartHeight + 94}>
+          <Waiting height={chartHeight + 94} grows>
             <History
               subject={subject}
               view={view}
@@ -118,18 +118,18 @@ function OfGroup({ index, h, group, may }: { index: Index; h: Known<Hierarchy>; 
             />
           </Waiting>
         </div>
-        <Waiting height={320}>
+        <Waiting height={320} grows>
           <div className={classes.two}>
             <Beside index={index} subject={subject} view={view} onPick={pick} />
           </div>
         </Waiting>
       </div>
       <div className={classes.lower}>
-        <Waiting height={420}>
+        <Waiting height={420} grows>
           <Where index={index} hierarchy={h.id} group={group} onGroup={select} onSensor={open} />
         </Waiting>
         <div className={classes.stack}>
-          <Waiting height={200}>
+          <Waiting height={200} grows>
             <Coverage key={`${h.id}\n${group}`} subject={subject} />
           </Waiting>
           <Unassigned index={index} group={group} name={index.groupName(group)} may={may} />
@@ -144,6 +144,7 @@ function OfGroup({ index, h, group, may }: { index: Index; h: Known<Hierarchy>; 
   )
 }
 
-function Waiting({ height, children }: { height: number; children: ReactNode }) {
-  return <Suspense fallback={<Skeleton height={height} radius={14} />}>{children}</Suspense>
+/** `grows` is as of a panel. */
+function Waiting({ height, grows, children }: { height: number; grows?: boolean; children: ReactNode }) {
+  return <Suspense fallback={<Skeleton height={height} radius={14} className={grows ? 'ww-grows' : undefined} />}>{children}</Suspense>
 }

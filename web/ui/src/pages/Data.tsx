@@ -40,7 +40,7 @@ export function Data() {
           <Exports key={zone} index={index} zone={zone} />
         </>
       ) : (
-        <Panel title={t`Files that were brought`} height={140} asked={model}>
+        <Panel title={t`Files that were brought`} height={140} grows asked={model}>
           {null}
         </Panel>
       )}

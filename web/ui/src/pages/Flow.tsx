@@ -163,6 +163,7 @@ function Of({ index, group }: { index: Index; group: string }) {
         warning={late ? t`Settled until ${time(body.until, zone, 'moment')} ${zoneName(zone, body.until)}; what came later is not in it yet.` : undefined}
         asked={q}
         height={420}
+        grows
         empty={empty}
         actions={<ExportMenu name={`${t`Energy flow`} ${title}`} table={table} picture={() => host.current} />}
       >

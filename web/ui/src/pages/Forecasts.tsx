@@ -94,12 +94,12 @@ function Ahead({ id, wished }: { id: string; wished: string | undefined }) {
   const scores = f?.scores ?? []
   return (
     <>
-      <Panel title={t`The day ahead`} note={f && t`${Number.isFinite(begins) ? time(begins, f.zone, 'date') : f.day}, by ${f.model}, from what was known at ${time(Date.parse(f.known), f.zone)}`} height={280} asked={asked} empty={f && (f.values ?? []).every((v) => v.value === null) ? t`Nothing can be said of this day.` : undefined}>
+      <Panel title={t`The day ahead`} note={f && t`${Number.isFinite(begins) ? time(begins, f.zone, 'date') : f.day}, by ${f.model}, from what was known at ${time(Date.parse(f.known), f.zone)}`} height={280} grows asked={{ ...asked, isPending: asked.isPending || was.isLoading }} empty={f && (f.values ?? []).every((v) => v.value === null) ? t`Nothing can be said of this day.` : undefined}>
         <p className={classes.text}>{t`Four of five values are expected within the band.`}</p>
         <TimeChart lines={lines} from={Number.isFinite(begins) ? begins - 2 * day : 0} to={Number.isFinite(ends) ? ends : 1} zone={f?.zone ?? 'UTC'} label={t`Forecast and measured values`} height={250} />
       </Panel>
       {f && (
-        <Panel title={t`How wrong each model was`} note={t`on the last weeks, each day from what was known before it`} height={100} empty={scores.length === 0 ? t`Too little is known to compare models.` : undefined}>
+        <Panel title={t`How wrong each model was`} note={t`on the last weeks, each day from what was known before it`} height={100} grows empty={scores.length === 0 ? t`Too little is known to compare models.` : undefined}>
           <Table label={t`How wrong each model was`} columns={[{ name: t`Model` }, { name: t`Mean error`, number: true }, { name: t`WAPE`, number: true }, { name: t`MASE`, number: true }, { name: t`Chosen` }]}>
             {scores.map((s) => (
               <tr key={s.model}>

@@ -1,5 +1,5 @@
 // A card with a title, and what it shows while it loads, when it fails and
-// when there is nothing: always of the same height, so that nothing jumps.
+// when there is nothing: of the same height, or what follows waits, so that nothing jumps.
 
 import { Button, Skeleton } from '@mantine/core'
 import { IconAlertTriangle } from '@tabler/icons-react'
@@ -28,20 +28,22 @@ export interface PanelProps {
   empty?: ReactNode
   /** Height of the content while it loads, px. */
   height: number
+  /** Its height is known only when it has come. Until then what follows on the page is not shown. */
+  grows?: boolean | undefined
   /** A warning above the content: partly settled, stale. */
   warning?: ReactNode
   className?: string | undefined
   children: ReactNode
 }
 
-export function Panel({ title, note, actions, asked = [], empty, height, warning, className, children }: PanelProps) {
+export function Panel({ title, note, actions, asked = [], empty, height, grows, warning, className, children }: PanelProps) {
   const { t } = useLingui()
   const id = useId()
   const all = Array.isArray(asked) ? (asked as readonly Asked[]) : [asked as Asked]
   const failed = all.find((a) => a.error !== null)
   const pending = all.some((a) => a.isPending)
   const old = all.some((a) => a.isPlaceholderData === true)
-  const waiting = <Skeleton height={height} radius={8} role="presentation" />
+  const waiting = <Skeleton height={height} radius={8} role="presentation" className={grows ? 'ww-grows' : undefined} />
   return (
     <section className={`ww-card ${classes.panel ?? ''} ${className ?? ''}`} aria-labelledby={id} aria-busy={pending || old}>
       <header className={classes.head}>

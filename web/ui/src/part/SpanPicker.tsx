@@ -16,7 +16,7 @@ export interface SpanPickerProps {
 
 export function SpanPicker(props: SpanPickerProps) {
   return (
-    <Suspense fallback={<div style={{ height: 30, width: 260 }} />}>
+    <Suspense fallback={<div style={{ height: 30, width: 220 }} />}>
       <SpanControls {...props} />
     </Suspense>
   )

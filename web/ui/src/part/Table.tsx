@@ -9,9 +9,10 @@ export interface Col {
   number?: boolean
 }
 
-export function Table({ label, columns, children }: { label: string; columns: readonly Col[]; children: ReactNode }) {
+/** `most` is how high it gets before it scrolls downwards in its own box, too, px. */
+export function Table({ label, columns, most, children }: { label: string; columns: readonly Col[]; most?: number; children: ReactNode }) {
   return (
-    <div className={classes.box} role="group" aria-label={label} tabIndex={0}>
+    <div className={classes.box} style={most === undefined ? undefined : { maxHeight: most, overflowY: 'auto' }} data-bounded={most !== undefined} role="group" aria-label={label} tabIndex={0}>
       <table className={classes.table}>
         <thead>
           <tr>

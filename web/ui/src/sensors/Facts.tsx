@@ -42,7 +42,7 @@ export function Facts({ index, subject }: { index: Index; subject: Subject }) {
     [t`Register turns over at`, s.register?.width === undefined ? undefined : text(valueFor(subject, s.register.width), unitFor(subject))],
     [t`Site`, site?.name ?? s.site],
     [t`Time zone`, zone],
-    [t`Last reading`, v ? time(v.t, zone, 'exact') : undefined],
+    [t`Last reading`, v ? time(v.t, zone, 'exact') : DASH],
   ]
   return (
     <section className={`ww-card ${classes.card ?? ''}`} aria-labelledby="facts-title">

@@ -34,6 +34,7 @@ export function Gaps({ subject, view }: { subject: Subject; view: View }) {
       note={g && t`${percent(g.completeness, g.completeness > 0.99 && g.completeness < 1 ? 2 : 0)} of the span known`}
       asked={asked}
       height={290}
+      grows
       actions={
         <ExportMenu
           name={t`${subject.label} gaps`}

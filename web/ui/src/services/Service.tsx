@@ -38,8 +38,8 @@ export function Service({ service: s, zone, may }: { service: Known; zone: strin
   const first = (m: Missing[] | null) => (m ?? [])[0]
   return (
     <>
-      <Panel title={t`Who can run it`} note={asked.data && t`${count(list.filter((x) => x.exec !== 'none').length)} of ${count(list.length)}`} height={200} asked={asked} empty={list.length === 0 ? t`There is no group yet. A service runs for a group of the model: a building, a flat, a line.` : undefined}>
-        <Table label={t`Who can run it`} columns={[{ name: t`Of what` }, { name: t`How much` }, { name: t`Strict`, number: true }, { name: t`Mean`, number: true }, { name: t`By quality`, number: true }, { name: t`What is missing` }, { name: t`What to do` }]}>
+      <Panel title={t`Who can run it`} note={asked.data && t`${count(list.filter((x) => x.exec !== 'none').length)} of ${count(list.length)}`} height={200} grows asked={asked} empty={list.length === 0 ? t`There is no group yet. A service runs for a group of the model: a building, a flat, a line.` : undefined}>
+        <Table label={t`Who can run it`} most={420} columns={[{ name: t`Of what` }, { name: t`How much` }, { name: t`Strict`, number: true }, { name: t`Mean`, number: true }, { name: t`By quality`, number: true }, { name: t`What is missing` }, { name: t`What to do` }]}>
           {list.map((x) => {
             const m = first(x.missing)
             const more = (x.missing ?? []).length - 1 + x.more

@@ -118,7 +118,14 @@ export function Shell() {
         <State />
         <Scheme />
         {me.data && (
-          <Suspense fallback={<IconUserCircle size={22} stroke={1.6} aria-hidden="true" />}>
+          <Suspense
+            fallback={
+              <span className={classes.user}>
+                <IconUserCircle size={22} stroke={1.6} aria-hidden="true" />
+                <span className={classes.userName}>{me.data.name}</span>
+              </span>
+            }
+          >
             <Account me={me.data} onSignOut={() => void signOut()} />
           </Suspense>
         )}

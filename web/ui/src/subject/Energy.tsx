@@ -106,6 +106,7 @@ export function Energy({ subject, view, title }: { subject: Subject; view: View;
       option={option}
       label={sum ? t`${title} of ${subject.label}: ${energyText(sum.amount, unit)}, ${percent(sum.completeness)} complete` : title}
       height={250}
+      grows
       below={
         <div className={classes.legends}>
           <ul className={classes.legend}>

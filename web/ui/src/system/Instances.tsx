@@ -34,7 +34,7 @@ export function Instances({ zone }: { zone: string }) {
   return (
     <>
       <Panel
-        title={t`Instances`} height={140} asked={asked}
+        title={t`Instances`} height={140} grows asked={asked}
         warning={orphans.length === 0 ? undefined : orphans.map((w) => t`Nobody works on ${w.share} ${ranges(w.unowned ?? [])} of ${w.module}.`).join(' ')}
       >
         <Table label={t`Instances`} columns={[{ name: t`Name` }, { name: t`State` }, { name: t`Modules` }, { name: t`Works on` }, { name: t`Since` }, { name: t`Heard of` }, { name: t`Version` }]}>
@@ -65,7 +65,7 @@ export function Instances({ zone }: { zone: string }) {
           })}
         </Table>
       </Panel>
-      <Panel title={t`Reading from the bus`} height={140} asked={asked} empty={readers.length === 0 ? t`Nothing reads from the bus in a process that answered.` : undefined}>
+      <Panel title={t`Reading from the bus`} height={140} grows asked={asked} empty={readers.length === 0 ? t`Nothing reads from the bus in a process that answered.` : undefined}>
         <Table label={t`Reading from the bus`} columns={[{ name: t`Reader` }, { name: t`Instance` }, { name: t`Partitions` }, { name: t`Waiting`, number: true }, { name: t`Behind by`, number: true }]}>
           {readers.map((r) => (
             <tr key={`${r.reader}/${r.instance}`}>

@@ -25,7 +25,7 @@ export function Overview({ zone, names }: { zone: string; names: (hierarchy: str
   const partitions = agg.data?.partitions ?? []
   return (
     <>
-      <Panel title={t`Health`} height={90} asked={doc}>
+      <Panel title={t`Health`} height={90} grows asked={doc}>
         {findings.length === 0 ? (
           <p className={classes.good}>
             <IconCircleCheck size={20} aria-hidden="true" /> {t`Nothing is wrong.`}
@@ -44,7 +44,7 @@ export function Overview({ zone, names }: { zone: string; names: (hierarchy: str
         )}
       </Panel>
       <div className={classes.two}>
-        <Panel title={t`Program`} height={220} asked={sys}>
+        <Panel title={t`Program`} height={220} grows asked={sys}>
           <dl className={classes.facts}>
             <dt>{t`Version`}</dt>
             <dd>{sys.data?.version}</dd>
@@ -68,7 +68,7 @@ export function Overview({ zone, names }: { zone: string; names: (hierarchy: str
             )}
           </dl>
         </Panel>
-        <Panel title={t`Modules of this process`} height={220} asked={sys}>
+        <Panel title={t`Modules of this process`} height={220} grows asked={sys}>
           <ul className={classes.modules}>
             {(sys.data?.modules ?? []).map((m) => (
               <li key={m.name}>
@@ -82,7 +82,7 @@ export function Overview({ zone, names }: { zone: string; names: (hierarchy: str
         </Panel>
       </div>
       <Instances zone={zone} />
-      <Panel title={t`Sums of hierarchies`} height={120} asked={agg} empty={hierarchies.length === 0 ? t`There is no hierarchy yet.` : undefined}>
+      <Panel title={t`Sums of hierarchies`} height={120} grows asked={agg} empty={hierarchies.length === 0 ? t`There is no hierarchy yet.` : undefined}>
         <Table label={t`Sums of hierarchies`} columns={[{ name: t`Hierarchy` }, { name: t`Newest complete tick` }, { name: t`Behind by`, number: true }]}>
           {hierarchies.map((h) => (
             <tr key={h.hierarchy}>

@@ -65,7 +65,7 @@ export function Users({ zone, self }: { zone: string; self: string | undefined }
   const items = asked.data?.items ?? []
   return (
     <Panel
-      title={t`Users`} height={180} asked={asked}
+      title={t`Users`} height={180} grows asked={asked}
       actions={
         <Button size="compact-sm" variant="default" onClick={() => setAdding(true)}>
           {t`Add a user`}

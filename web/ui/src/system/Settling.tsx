@@ -51,7 +51,7 @@ export function Settling({ zone, may }: { zone: string; may: boolean }) {
   const wrong = from === undefined || to === undefined || to <= from
   return (
     <>
-      <Panel title={t`Settled windows`} height={160} asked={asked}>
+      <Panel title={t`Settled windows`} height={160} grows asked={asked}>
         {s && (
           <dl className={classes.facts}>
             <dt>{t`Settled until`}</dt>
