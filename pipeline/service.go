@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -273,6 +274,9 @@ func (s *Service) wanted(ctx context.Context) (runner.Wants, error) {
 // ended gives what a manifest that is stopped was, and when it was stopped.
 func (s *Service) ended(ctx context.Context, set *manifest.Set, m *manifest.Manifest) (*manifest.Plan, time.Time, error) {
 	at, err := s.opts.Models.LastChange(ctx, repository.Manifests, m.ID)
+	if err != nil && !errors.Is(err, repository.ErrNotFound) {
+		err = fmt.Errorf("%w: %w", runner.ErrNotNow, err)
+	}
 	if err != nil {
 		return nil, at, err
 	}

@@ -2,6 +2,8 @@ package repository
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -202,10 +204,13 @@ type Change struct {
 }
 
 // LastChange is when a model was changed last, or, of a manifest, when what it
-// shall do was.
+// shall do was; [ErrNotFound] when nothing is written down of it.
 func (s *Store) LastChange(ctx context.Context, k Kind, id string) (time.Time, error) {
 	var row changeRow
 	err := s.db.NewSelect().Model(&row).Column("at").Where("kind = ? AND id = ?", string(k), id).Order("revision DESC", "number DESC").Limit(1).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return time.Time{}, fmt.Errorf("%w: nothing is written down of %s %.60q", ErrNotFound, k.Noun(), id)
+	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read when %s %s changed: %w", k.Noun(), id, err)
 	}

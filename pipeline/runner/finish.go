@@ -20,6 +20,10 @@ func (r *Runner) finish(ctx context.Context, w Wanted) {
 	at := r.known[w.ID]
 	r.mu.Unlock()
 	plan, stopped, err := w.Ended(ctx)
+	if errors.Is(err, ErrNotNow) {
+		r.unfinishedYet(ctx, w, err)
+		return
+	}
 	var inst *engine.Instance
 	if err == nil {
 		inst, _, err = engine.Open(plan, r.find, at.State)
@@ -47,10 +51,7 @@ func (r *Runner) finish(ctx context.Context, w Wanted) {
 		j.skip, err = r.stored(ctx, plan, w.ID, j.seq, x.Last)
 	}
 	if err != nil {
-		if ctx.Err() == nil {
-			r.log.Warn("a manifest that was stopped cannot be finished yet", "manifest", w.Name, "error", err)
-			r.later(w.ID, err)
-		}
+		r.unfinishedYet(ctx, w, err)
 		return
 	}
 	if lost := max(j.seq+1, x.First) - j.seq - 1; lost > 0 {
@@ -78,6 +79,15 @@ func (r *Runner) finish(ctx context.Context, w Wanted) {
 		j.last(time.Now(), checkpoint.Ended)
 		r.again()
 	})
+}
+
+// unfinishedYet says that a manifest that was stopped will be finished later.
+func (r *Runner) unfinishedYet(ctx context.Context, w Wanted, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	r.log.Warn("a manifest that was stopped cannot be finished yet", "manifest", w.Name, "error", err)
+	r.later(w.ID, err)
 }
 
 // catchUp feeds a job up to a position of the stream.

@@ -134,6 +134,9 @@ func New(o Options) (*Runner, error) {
 	return r, nil
 }
 
+// ErrNotNow is part of errors of what cannot be said now, and will be later.
+var ErrNotNow = errors.New("it cannot be said now")
+
 // Wanted is what a manifest shall do.
 type Wanted struct {
 	ID, Name string
@@ -142,6 +145,7 @@ type Wanted struct {
 	Error    error          // why it cannot be run
 	// Ended says of one that is stopped what it was, and when it was stopped. It is
 	// asked when it was at work when it was seen last; nil: that cannot be said.
+	// After an error that is [ErrNotNow] it is asked again.
 	Ended func(context.Context) (*manifest.Plan, time.Time, error)
 }
 

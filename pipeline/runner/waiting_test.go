@@ -159,7 +159,7 @@ func TestRemovedWhileResultsWait(t *testing.T) {
 // as much of it as came before that; removed, it has a dead letter.
 func TestStoppedWhileNothingRuns(t *testing.T) {
 	for _, end := range []string{"kill", "end"} {
-		for _, ask := range []string{"stop", "stop long ago", "stop broken", "remove"} {
+		for _, ask := range []string{"stop", "stop unsaid", "stop long ago", "stop broken", "remove"} {
 			t.Run(ask+" "+end, func(t *testing.T) {
 				w, m := stuck(t)
 				if end == "kill" {
@@ -173,6 +173,9 @@ func TestStoppedWhileNothingRuns(t *testing.T) {
 				switch ask {
 				case "stop":
 					w.put(m)
+				case "stop unsaid":
+					w.put(m)
+					w.unsaid = 2
 				case "stop long ago":
 					w.put(m)
 					w.ended = time.Unix(0, 0)

@@ -121,6 +121,7 @@ type world struct {
 	most     time.Duration     // of starting and of stopping
 	away     map[string]string // sources that are not reached, and why
 	ended    time.Time         // when what is stopped was
+	unsaid   int               // so often that cannot be said
 }
 
 func newWorld(t *testing.T) *world {
@@ -193,7 +194,15 @@ func (w *world) wanted(context.Context) (runner.Wants, error) {
 		x := runner.Wanted{ID: m.ID, Name: m.Name, State: m.State}
 		x.Plan, x.Error = offer.Check(set, m)
 		plan, err, at := x.Plan, x.Error, w.ended
-		x.Ended = func(context.Context) (*manifest.Plan, time.Time, error) { return plan, at, err }
+		x.Ended = func(context.Context) (*manifest.Plan, time.Time, error) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if w.unsaid > 0 {
+				w.unsaid--
+				return nil, time.Time{}, runner.ErrNotNow
+			}
+			return plan, at, err
+		}
 		out = append(out, x)
 	}
 	return runner.Wants{Revision: w.revision, All: out}, nil
