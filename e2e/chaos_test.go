@@ -46,8 +46,8 @@ func chaos() ordeal {
 
 // TestChaos kills, freezes and cuts off what an installation on many machines
 // is made of, at random, while readings come in. At the end every reading that
-// was accepted is there once, and every tick and every settled window is what the
-// readings say; every result of a manifest, every message of an alert, and whatever
+// was accepted is there once, those that an edge took, too, and every tick and every
+// settled window is what the readings say; every result of a manifest, every message of an alert, and whatever
 // was said of objects and registered is there, too.
 func TestChaos(t *testing.T) {
 	if !nettest.Alone(t, built+"="+binary) {
@@ -57,15 +57,20 @@ func TestChaos(t *testing.T) {
 	x, random := chaos(), chance(t)
 	s := newSite(t)
 	defer s.says()
-	f := newFlood(t, s.doors("bridge"), x.senders, x.each, x.pace)
-	s.called("registry")[0].process().putModel(f.document())
+	f := newFlood(t, "", s.doors("bridge"), x.senders, x.each, x.pace)
+	far := newFlood(t, "far-", s.doors(edgeName), 2, x.each/2, 2*x.pace)
+	d := f.document()
+	d.add(far.document())
+	s.called("registry")[0].process().putModel(d)
 	f.run()
+	far.run()
 	s.office.run(s.processes("office"), s.doors("office"), f)
 	well := func() {
 		s.well()
 		s.office.well()
 	}
-	f.on(5, convergence, well)
+	f.on(5, well)
+	far.on(1, well)
 	began := time.Now()
 	first := random.Perm(len(families)) // at least one of each
 	for i := 0; i < x.faults && time.Since(began) < x.within; i++ {
@@ -86,10 +91,12 @@ func TestChaos(t *testing.T) {
 		t.Logf("%d, round %d: %s, for %v", i+1, done, strings.Join(what, "; "), pause.Round(time.Millisecond))
 		wait(t, pause)
 		s.settle()
-		f.on(2, convergence, well)
+		f.on(2, well)
+		far.on(1, well)
 	}
-	f.on(10, convergence, well)
-	done := f.halt()
+	f.on(10, well)
+	far.on(1, well)
+	done, sent := f.halt(), far.halt()
 	s.office.halt()
 	took := time.Since(began)
 	records := done * x.senders * x.each
@@ -105,6 +112,14 @@ func TestChaos(t *testing.T) {
 	t.Logf("all of them were found, and all ticks are right, after %v", time.Since(began).Round(time.Second))
 	eventually(t, x.search, func() error {
 		s.well()
+		return far.stored(s.processes("history"), sent, &right)
+	})
+	t.Logf("what was sent at the edge, %d records, is there after %v", sent*far.senders*far.each, time.Since(began).Round(time.Second))
+	eventually(t, x.search, func() error {
+		s.well()
+		if err := far.settled(s.processes("settlement"), sent, &right); err != nil {
+			return err
+		}
 		return f.settled(s.processes("settlement"), done, &right)
 	})
 	t.Logf("all windows are settled right after %v", time.Since(began).Round(time.Second))
@@ -136,6 +151,7 @@ var families = []family{
 	{onStore("kill", (*vmtest.Server).Kill), onStore("freeze", func(v *vmtest.Server) { v.Signal(syscall.SIGSTOP) })},
 	{killBooks, freezeBooks},
 	{onLink("unplug", (*nettest.Machine).Unplug), onLink("mute", (*nettest.Machine).Mute), partMinority},
+	{onEdge("kill", func(v *service) { v.process().kill() }), onEdge("freeze", func(v *service) { v.freeze(true) }), onEdge("unplug", func(v *service) { v.machine.Unplug() }), onEdge("mute", func(v *service) { v.machine.Mute() })},
 }
 
 func killService(s *site, random *rand.Rand) string {
@@ -198,6 +214,14 @@ func onLink(what string, do func(*nettest.Machine)) fault {
 		m := s.net.Machines[random.IntN(len(s.net.Machines))]
 		do(m)
 		return what + " " + s.machines[m]
+	}
+}
+
+// onEdge strikes the edge, or what links it to the cluster.
+func onEdge(what string, do func(*service)) fault {
+	return func(s *site, _ *rand.Rand) string {
+		do(s.called(edgeName)[0])
+		return what + " " + edgeName
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 // yesterday's, as that of rounds, so nothing acknowledged is late.
 type flood struct {
 	t       *testing.T
+	where   string    // begins the names of its sensors and groups
 	callers []*caller // the senders
 	begin   int64     // of round 0, ms; a full second
 	senders int
@@ -33,9 +35,9 @@ type flood struct {
 	end  chan struct{}
 }
 
-func newFlood(t *testing.T, doors []door, senders, each int, pace time.Duration) *flood {
+func newFlood(t *testing.T, where string, doors []door, senders, each int, pace time.Duration) *flood {
 	f := &flood{
-		t: t, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, senders: senders, each: each, pace: pace,
+		t: t, where: where, begin: time.Now().Add(-24*time.Hour).UnixMilli() / 1000 * 1000, senders: senders, each: each, pace: pace,
 		stop: make(chan struct{}), end: make(chan struct{}),
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: senders}}
@@ -51,7 +53,9 @@ const (
 	floodHolds = 2000 // that, ms
 )
 
-func floodSensor(sender, k int) string { return fmt.Sprintf("rack,no=%d.w%d", sender, k) }
+func (f *flood) sensor(sender, k int) string {
+	return fmt.Sprintf("%srack,no=%d.w%d", f.where, sender, k)
+}
 
 // floodPower has few enough digits that sums of it are exact, and that a
 // database which keeps decimals keeps them.
@@ -67,21 +71,21 @@ func (f *flood) at(sender, round int) int64 {
 }
 
 func (f *flood) document() *document {
-	d := &document{Hierarchies: []hierarchy{{"site", "site"}}}
-	root := group{ID: "site"}
+	d := &document{Hierarchies: []hierarchy{{f.where + "site", f.where + "site"}}}
+	root := group{ID: f.where + "site"}
 	var hall *group
 	for s := range f.senders {
 		if s%floodLines == 0 {
 			if hall != nil {
 				d.Groups = append(d.Groups, *hall)
 			}
-			hall = &group{ID: fmt.Sprintf("hall %d", s/floodLines)}
+			hall = &group{ID: fmt.Sprintf("%shall %d", f.where, s/floodLines)}
 			root.Members = append(root.Members, member{Group: hall.ID})
 		}
-		line := group{ID: fmt.Sprintf("line %d", s)}
+		line := group{ID: fmt.Sprintf("%sline %d", f.where, s)}
 		for k := range f.each {
-			d.Sensors = append(d.Sensors, sensor{ID: floodSensor(s, k), Quantity: "active_power", MaxAge: floodAge})
-			line.Members = append(line.Members, member{Sensor: floodSensor(s, k)})
+			d.Sensors = append(d.Sensors, sensor{ID: f.sensor(s, k), Quantity: "active_power", MaxAge: floodAge})
+			line.Members = append(line.Members, member{Sensor: f.sensor(s, k)})
 		}
 		hall.Members = append(hall.Members, member{Group: line.ID})
 		d.Groups = append(d.Groups, line)
@@ -128,7 +132,7 @@ func (f *flood) run() {
 // send offers what a sender has measured until it is acknowledged.
 func (f *flood) send(s, round int) error {
 	t := f.at(s, round)
-	body := fmt.Appendf(make([]byte, 0, 32+20*f.each), "rack,no=%d ", s)
+	body := fmt.Appendf(make([]byte, 0, 32+20*f.each), "%srack,no=%d ", f.where, s)
 	for k := range f.each {
 		if k > 0 {
 			body = append(body, ',')
@@ -167,10 +171,10 @@ func (f *flood) best() float64 {
 }
 
 // on waits until n more rounds are finished.
-func (f *flood) on(n int, within time.Duration, meanwhile func()) {
+func (f *flood) on(n int, meanwhile func()) {
 	f.t.Helper()
 	from, _ := f.so()
-	eventually(f.t, within, func() error {
+	eventually(f.t, convergence, func() error {
 		meanwhile()
 		done, err := f.so()
 		if err != nil {
@@ -198,6 +202,7 @@ func (f *flood) halt() int {
 // lines are the senders whose sensors are in a group.
 func (f *flood) lines(group string) (all []int) {
 	from, to := 0, f.senders
+	group = strings.TrimPrefix(group, f.where)
 	var n int
 	if _, err := fmt.Sscanf(group, "line %d", &n); err == nil {
 		from, to = n, n+1
@@ -248,11 +253,16 @@ func (f *flood) tick(leaves [][2]int, t int64) evaluated {
 // there, and asks each of the processes for some. What is right is not looked at
 // again.
 func (f *flood) check(ps []*process, done int, right *sync.Map) error {
+	return cmp.Or(f.stored(ps, done, right), f.summed(ps, done, right))
+}
+
+// stored says so of the records.
+func (f *flood) stored(ps []*process, done int, right *sync.Map) error {
 	all, enough := errgroup.WithContext(f.t.Context())
 	all.SetLimit(4)
 	for i := 0; i < f.senders*f.each && enough.Err() == nil; i++ {
 		s, k := i/f.each, i%f.each
-		id := floodSensor(s, k)
+		id := f.sensor(s, k)
 		if _, is := right.Load(id); is {
 			continue
 		}
@@ -264,6 +274,13 @@ func (f *flood) check(ps []*process, done int, right *sync.Map) error {
 			return nil
 		})
 	}
+	return all.Wait()
+}
+
+// summed says so of the ticks.
+func (f *flood) summed(ps []*process, done int, right *sync.Map) error {
+	var all errgroup.Group
+	all.SetLimit(4)
 	last := f.begin + int64(done-4)*1000 // the watermark is 2 s behind
 	for i, g := range f.document().Groups {
 		if _, is := right.Load("group " + g.ID); is {
@@ -287,7 +304,7 @@ func (f *flood) check(ps []*process, done int, right *sync.Map) error {
 
 // sameRecords compares what is stored of a sensor with what was acknowledged.
 func (f *flood) sameRecords(p *process, s, k, done int) error {
-	id := floodSensor(s, k)
+	id := f.sensor(s, k)
 	var got struct {
 		T     []int64
 		Value []float64
@@ -341,7 +358,7 @@ func (f *flood) settled(ps []*process, done int, right *sync.Map) error {
 			for i := range sum {
 				sum[i].add(own[i])
 			}
-			all.Go(func() error { return ps[k%len(ps)].sameAccount("sensors", floodSensor(s, k), from, own, right) })
+			all.Go(func() error { return ps[k%len(ps)].sameAccount("sensors", f.sensor(s, k), from, own, right) })
 		}
 		sums[s] = sum
 	}

@@ -185,7 +185,7 @@ func (c *clerk) enrich(n int) error {
 func (o *office) sensor(n int) string {
 	all := o.flood.senders * o.flood.each
 	n = (n + all) % all
-	return floodSensor(n/o.flood.each, n%o.flood.each)
+	return o.flood.sensor(n/o.flood.each, n%o.flood.each)
 }
 
 func (c *clerk) register(n int) error {

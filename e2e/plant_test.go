@@ -78,6 +78,11 @@ func (d *document) group(id string) *group {
 	return &d.Groups[i]
 }
 
+// add puts what another document holds into this one.
+func (d *document) add(o *document) {
+	d.Sensors, d.Groups, d.Hierarchies = append(d.Sensors, o.Sensors...), append(d.Groups, o.Groups...), append(d.Hierarchies, o.Hierarchies...)
+}
+
 // putModel makes the document the model.
 func (p *process) putModel(d *document) {
 	p.t.Helper()

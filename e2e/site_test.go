@@ -26,7 +26,8 @@ const (
 
 // site is an installation on many machines, each with one process: a cluster of
 // NATS, two databases for the history that do not know of one another, a
-// PostgreSQL for what is settled, and the services.
+// PostgreSQL for what is settled, the services, and an edge, which is linked to
+// the cluster.
 type site struct {
 	t        *testing.T
 	net      *nettest.Network
@@ -59,8 +60,8 @@ var modulesOf = []struct{ name, modules string }{
 	{"aggregate-2", "aggregate"},
 	{"settlement-1", "settlement"},
 	{"settlement-2", "settlement"},
-	{"bridge-1", "bridge"},
-	{"bridge-2", "bridge"},
+	{"bridge-1", "bridge,landing"},
+	{"bridge-2", "bridge,landing"},
 	{"office-1", officeRuns},
 	{"office-2", officeRuns},
 	{"gateway", "gateway"},
@@ -77,7 +78,7 @@ const (
 
 // newSite runs a site. The test must be alone in its network.
 func newSite(t *testing.T) *site {
-	s := &site{t: t, net: nettest.New(t, busNodes+storeNodes+1+len(modulesOf)), machines: make(map[*nettest.Machine]string)}
+	s := &site{t: t, net: nettest.New(t, busNodes+storeNodes+1+len(modulesOf)+1), machines: make(map[*nettest.Machine]string)}
 	free := s.net.Machines
 	take := func() *nettest.Machine {
 		m := free[0]
@@ -90,7 +91,9 @@ func newSite(t *testing.T) *site {
 		m := take()
 		hosts, enter = append(hosts, m.Host), append(enter, m.Enter())
 	}
-	s.bus = natstest.Start(t, natstest.Options{Nodes: busNodes, Hosts: hosts, Enter: func(i int) []string { return enter[i] }})
+	dir := t.TempDir()
+	link := newLeafLink(t, filepath.Join(dir, "certs"), hosts[0])
+	s.bus = natstest.Start(t, natstest.Options{Nodes: busNodes, Hosts: hosts, Enter: func(i int) []string { return enter[i] }, Config: link.config})
 	for i, n := range s.bus.Nodes {
 		s.machines[s.net.Machines[i]] = n.Name
 	}
@@ -105,7 +108,6 @@ func newSite(t *testing.T) *site {
 	m := take()
 	s.books = pgtest.StartOn(t, m.Host, m.Enter())
 	s.machines[m] = booksName
-	dir := t.TempDir()
 	secret := filepath.Join(dir, "postgresql.url")
 	if err := os.WriteFile(secret, []byte(s.books.Database(t)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -126,7 +128,7 @@ func newSite(t *testing.T) *site {
 	settings := []string{
 		"WATTWERK_ALERT_PRIVATE=true", "WATTWERK_ALERT_WEBHOOK_URL=" + bell.URL, "WATTWERK_ALERT_WEBHOOK_SECRET_FILE=" + signs,
 		"WATTWERK_PIPELINE_EVERY=1s",
-		"WATTWERK_BUS_NATS=" + s.bus.URL(), "WATTWERK_BUS_REPLICAS=3", "WATTWERK_BUS_PARTITIONS=4",
+		"WATTWERK_BUS_NATS=" + s.bus.URL(), "WATTWERK_BUS_LOGIN_FILE=" + link.plant, "WATTWERK_BUS_REPLICAS=3", "WATTWERK_BUS_PARTITIONS=4",
 		"WATTWERK_HISTORY_STORE=remote", "WATTWERK_HISTORY_REMOTE_FLUSH_EVERY=2s",
 		"WATTWERK_HISTORY_REMOTE_WRITE_URLS=" + strings.Join(write, ","),
 		"WATTWERK_HISTORY_REMOTE_QUERY_URLS=" + strings.Join(query, ","),
@@ -138,10 +140,17 @@ func newSite(t *testing.T) *site {
 			name: m.name, machine: take(), dir: filepath.Join(dir, m.name),
 			settings: append([]string{"WATTWERK_NAME=" + m.name}, settings...),
 		}
+		if strings.HasSuffix(m.modules, "landing") {
+			v.settings = append(v.settings, "WATTWERK_BUS_LINK_LOGIN_FILE="+link.landing)
+		}
 		v.args = []string{"--modules", m.modules, "--addr", v.machine.Host + servicePort}
 		s.machines[v.machine] = v.name
 		s.services = append(s.services, v)
 	}
+	edge := &service{name: edgeName, machine: take(), dir: filepath.Join(dir, edgeName), settings: append(link.edge(), "WATTWERK_NAME="+edgeName)}
+	edge.args = []string{"--config", filepath.Join("..", "deploy", "samples", "cloud", "edge.yaml"), "--addr", edge.machine.Host + servicePort}
+	s.machines[edge.machine] = edge.name
+	s.services = append(s.services, edge)
 	for _, v := range s.services {
 		v.start(t)
 	}
@@ -151,7 +160,10 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-const booksName = "postgresql"
+const (
+	booksName = "postgresql"
+	edgeName  = "edge"
+)
 
 func storeName(i int) string { return []string{"store-1", "store-2"}[i] }
 
