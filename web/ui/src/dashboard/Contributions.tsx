@@ -91,8 +91,7 @@ export function ContributionsNow({ index, subject, onPick }: { index: Index; sub
   const { list, unaccounted, whole, waits } = useMembers(index, subject.hierarchy, subject.id)
   const s = useMemo(() => shares(list, unaccounted, most, names), [list, unaccounted, names])
   const { parts } = s
-  const drawn = parts.filter((p) => (p.value ?? 0) > 0)
-  const below = parts.length - drawn.length
+  const below = parts.filter((p) => (p.value ?? 0) < 0).length
   const pie = useCallback(
     (k: Tokens) => {
       const fill = fills(k, parts)

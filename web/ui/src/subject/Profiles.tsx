@@ -95,6 +95,7 @@ export function WeekMap({ subject, view }: { subject: Subject; view: View }) {
       option={option}
       label={top ? t`Mean of ${subject.label} by weekday and hour: most on ${long[top[1]] ?? ''} at ${top[0]}:00 with ${text(top[2], unit)}` : t`Mean of ${subject.label} by weekday and hour`}
       height={270}
+      grows
       file={t`${subject.label} week`}
       table={() => ({
         columns: [{ name: t`Weekday`, unit: '' }, { name: t`Hour`, unit: '' }, { name: t`Mean`, unit }, { name: t`Least`, unit }, { name: t`Greatest`, unit }, { name: t`Completeness`, unit: '' }],
@@ -144,6 +145,7 @@ function Band({ subject, view, by, title, names, file }: { subject: Subject; vie
       option={option}
       label={t`${title} of ${subject.label}: mean ${text(mean, unit)}; the band reaches from the least to the greatest quarter of an hour`}
       height={230}
+      grows
       file={file}
       table={() => ({
         columns: [{ name: title, unit: '' }, { name: t`Mean`, unit }, { name: t`Least`, unit }, { name: t`Greatest`, unit }, { name: t`Completeness`, unit: '' }],
