@@ -2,13 +2,25 @@ package bus
 
 import (
 	"context"
+	"errors"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/wattwerk/wattwerk/internal/run"
 )
 
 // walkMessages is how many messages are under way at most. Pieces of objects have
 // 128 KiB.
 const walkMessages = 64
+
+// walkKnown is how long it may take until all nodes of a cluster know who leads a
+// consumer, and walkPause how long is waited before it is asked again.
+const (
+	walkKnown = 2 * time.Second
+	walkPause = 20 * time.Millisecond
+)
 
 // walk hands on what a stream has by subject, in order, and ends where it does: what
 // is removed meanwhile it does not wait for. It is [errAnew] when not all of it
@@ -26,6 +38,7 @@ func walk(ctx context.Context, s jetstream.Stream, filter string, policy jetstre
 		defer cancel()
 		_ = s.DeleteConsumer(ctx, c.CachedInfo().Name) // else the server forgets it
 	}()
+	made := time.Now()
 	delivered := uint64(0) // by the consumer's own count
 	for pending := c.CachedInfo().NumPending; pending > 0; {
 		if err := ctx.Err(); err != nil {
@@ -50,6 +63,10 @@ func walk(ctx context.Context, s jetstream.Stream, filter string, policy jetstre
 			came, delivered, pending = true, delivered+1, meta.NumPending
 		}
 		if err := batch.Error(); err != nil {
+			// A consumer that was just made may not be known yet on the node that is asked.
+			if errors.Is(err, nats.ErrNoResponders) && delivered == 0 && time.Since(made) < walkKnown && run.Pause(ctx, walkPause) {
+				continue
+			}
 			return err
 		}
 		if !came { // what was to come was removed, or got lost
