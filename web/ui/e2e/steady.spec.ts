@@ -6,7 +6,7 @@ import type { Page } from '@playwright/test'
 
 /** Of the demo; each is opened as from a bookmark. */
 const views = [
-  '', 'sensors', 'sensors?s=community.roof1', 'compare', 'compare?c=c.scommunity.roof1', 'flow', 'costs', 'costs?g=community', 'alerts', 'alerts?tab=rules',
+  '', 'sensors', 'sensors?s=community.roof1', 'compare', 'compare?c=c.gcommunity', 'flow', 'costs', 'costs?g=community', 'alerts', 'alerts?tab=rules',
   'model', 'data', 'data?tab=export', 'manifests', 'manifests?tab=sources', 'objects', 'objects?tab=spaces', 'availability', 'availability?tab=past', 'substitutes', 'forecasts', 'services',
   'services?sid=S1', 'services?sid=S4&o=space/community-homes', 'services?tab=microservices', 'survey', 'system', 'system?tab=people', 'system?tab=settling', 'welcome',
 ]
@@ -68,12 +68,14 @@ async function steady(page: Page, demo: Program, as: string): Promise<void> {
     await page.goto('about:blank')
     await page.goto(`${demo.url}/#/${v}`)
     await expect(page.getByTestId('connection')).toHaveText('Live')
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
     // All is there when for a while nothing was waited for, and nothing moved.
     await page.waitForFunction(() => {
       const now = performance.now()
       if (document.querySelector('[aria-busy="true"], [data-ready="false"]')) window.busy = now
       return now - Math.max(window.busy, ...performance.getEntriesByType('resource').map((e) => (e as PerformanceResourceTiming).responseEnd)) > 600
     })
+    await expect(page.getByRole('main').getByRole('alert'), v).toHaveCount(0)
     const shifts = await page.evaluate(() => window.shifts)
     const sum = shifts.reduce((n, s) => n + s.value, 0)
     console.log(`steady ${as}: /${v}: ${sum.toFixed(4)}`)

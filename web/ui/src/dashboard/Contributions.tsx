@@ -2,7 +2,7 @@
 
 import { useLingui } from '@lingui/react/macro'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { useCallback, useMemo, useRef } from 'react'
+import { useCallback, useMemo, useRef, type CSSProperties } from 'react'
 import { flow } from '../api/subject'
 import { strokes, type Tokens } from '../chart/colour'
 import { Figure } from '../chart/Figure'
@@ -109,18 +109,19 @@ export function ContributionsNow({ index, subject, onPick }: { index: Index; sub
   const bar = useCallback((k: Tokens) => bars(k, parts, whole, power), [parts, whole])
   const said = parts.slice(0, 5).map((p) => `${p.label} ${power(p.value)}`).join(', ')
   // What has no value yet has its place.
-  const height = Math.max(230, 40 + 24 * Math.min(most, Math.max(parts.length, list.length)))
+  const height = Math.max(230, 40 + 24 * Math.max(parts.length, Math.min(most, list.length)))
+  const wheel = Math.min(height, 250)
   return (
     <Panel
       title={t`Who draws it now`}
       height={height}
-      {...(parts.length === 0 ? { empty: list.length === 0 ? t`This group has no members.` : <p className={classes.none}>{waits ? t`waiting for the first tick…` : t`No member has a value now.`}</p> } : {})}
+      {...(parts.length === 0 ? { empty: list.length === 0 ? t`This group has no members.` : <p className={classes.none} style={{ '--stacked': `${wheel + height}px` } as CSSProperties}>{waits ? t`waiting for the first tick…` : t`No member has a value now.`}</p> } : {})}
       note={!waits && s.unknown > 0 ? t`${s.unknown} of ${list.length} members not known` : undefined}
       actions={<ExportMenu name={t`${subject.label} now`} table={() => tableOfShares(parts, whole, 'W', subject.zone, [t`Member`, t`Power`, t`Share`])} picture={() => host.current} />}
     >
       <div className={classes.two}>
         <div>
-          <Figure option={pie} label={t`Shares of ${subject.label} now: ${said}`} height={Math.min(height, 250)} onPick={picked(onPick)} />
+          <Figure option={pie} label={t`Shares of ${subject.label} now: ${said}`} height={wheel} onPick={picked(onPick)} />
           {below > 0 && <p className={classes.note}>{t`What feeds in or counts below zero stands in the bars alone.`}</p>}
         </div>
         <div ref={host}>

@@ -79,6 +79,7 @@ function Steps({ index, operate, admin }: { index: Index; operate: boolean; admi
       </Step>
       <Step n={3} title={t`The first reading`} done={waiting.length > 0 || sensor !== undefined || there !== undefined}>
         <Sending secret={secret} mqtt={sys.data?.mqtt} />
+        {/* It says one thing more when MQTT is known to be there. */}
         {sys.isPending && <span hidden className="ww-grows" />}
         <p aria-live="polite" className={waiting.length > 0 ? classes.good : classes.waiting} data-testid="heard">
           {waiting.length > 0
